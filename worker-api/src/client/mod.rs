@@ -1,0 +1,432 @@
+//! The typed HTTP client of the worker API, for coordinators and runners.
+//!
+//! Every call says how stubborn it is ([`Retry`]); each try has its own time limit. Repeating a call is safe: reports
+//! are fenced by their attempt, log entries carry a key, and a claim carries a request id.
+
+mod retry;
+
+pub use retry::{Retry, Waits};
+
+use crate::{
+    AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, ErrorBody, HeartbeatRequest,
+    HeartbeatResponse, IndexRequest, IndexResponse, Job, JobId, JobReport, JobReportResponse, Message, ProjectId,
+    ReleaseRequest, RetrieveRequest, RetrieveResponse, StartJobRequest, TicketId, WorkerContext, WorkerJobs,
+};
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
+use url::Url;
+
+/// How long one try of an ordinary call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How much of an answer that isn't JSON is kept for the error message, in characters.
+const EXCERPT_CHARS: usize = 200;
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The address is no usable base URL.
+    #[error("{url:?} is not an http:// or https:// address")]
+    InvalidUrl {
+        /// The address as given.
+        url: String,
+    },
+    /// The HTTP client could not be set up, for example because no CA certificates can be read.
+    #[error("could not set up the HTTP client")]
+    Setup(#[source] reqwest::Error),
+    /// No answer arrived.
+    #[error("no answer from {method} {url}")]
+    Unreachable {
+        /// The method of the call.
+        method: Method,
+        /// The address of the call.
+        url: Url,
+        /// What went wrong.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The API refused.
+    #[error("{method} {url} answered {status}: {}", body.error)]
+    Refused {
+        /// The method of the call.
+        method: Method,
+        /// The address of the call.
+        url: Url,
+        /// The status of the answer.
+        status: StatusCode,
+        /// What it said.
+        body: Box<ErrorBody>,
+        /// When the API asks to be tried again.
+        retry_after: Option<Duration>,
+    },
+    /// A success whose body is not what the contract says.
+    #[error("{method} {url} answered something that is no {expected}: is this the address of Terarchitect's API?")]
+    InvalidAnswer {
+        /// The method of the call.
+        method: Method,
+        /// The address of the call.
+        url: Url,
+        /// The type that was expected.
+        expected: &'static str,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl ClientError {
+    /// The status of a refusal.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// The code of a refusal, such as `stale_attempt`.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { body, .. } => body.code.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } => {
+                status.is_server_error()
+                    || matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+            }
+            Self::InvalidUrl { .. } | Self::Setup(_) | Self::InvalidAnswer { .. } => false,
+        }
+    }
+
+    /// The error and all its causes in one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        text
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// A client for one API with one key.
+#[derive(Clone, Debug)]
+pub struct WorkerClient {
+    http: reqwest::Client,
+    base: Url,
+    key: Option<SecretString>,
+}
+
+impl WorkerClient {
+    /// A client for the API at `base`, such as `http://localhost:5010`; `key` is sent as a bearer token.
+    ///
+    /// # Errors
+    /// When `base` is no HTTP address, or the TLS set-up of the machine is unusable.
+    pub fn new(base: &str, key: Option<SecretString>) -> Result<Self, ClientError> {
+        let invalid = || ClientError::InvalidUrl { url: base.to_owned() };
+        let mut url: Url = base.trim().parse().map_err(|_| invalid())?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(invalid());
+        }
+        url.set_query(None);
+        url.set_fragment(None);
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(10))
+            .user_agent(concat!("terarchitect/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(ClientError::Setup)?;
+        Ok(Self { http, base: url, key })
+    }
+
+    /// The same client with another key, such as a job token.
+    #[must_use]
+    pub fn with_key(&self, key: SecretString) -> Self {
+        Self { key: Some(key), ..self.clone() }
+    }
+
+    /// The address that it calls.
+    #[must_use]
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// Claims a job; none when there is no work. A long poll gets its waiting time on top of the time limit.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn start_job(&self, request: &StartJobRequest, retry: Retry) -> Result<Option<Job>, ClientError> {
+        let timeout = CALL_TIMEOUT + Duration::from_millis(request.wait_ms.unwrap_or(0).into());
+        let call = Call { method: Method::POST, path: "api/worker/jobs/start".into(), query: &[], timeout };
+        self.send_optional(call, Some(request), retry).await
+    }
+
+    /// Reports that a job ended well.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 409 with code `stale_attempt` when the attempt is no longer the job's.
+    pub async fn complete_job(
+        &self,
+        job: JobId,
+        report: &JobReport,
+        retry: Retry,
+    ) -> Result<JobReportResponse, ClientError> {
+        self.post(format!("api/worker/jobs/{job}/complete"), report, retry).await
+    }
+
+    /// Reports that a job ended badly.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 409 with code `stale_attempt` when the attempt is no longer the job's.
+    pub async fn fail_job(
+        &self,
+        job: JobId,
+        report: &JobReport,
+        retry: Retry,
+    ) -> Result<JobReportResponse, ClientError> {
+        self.post(format!("api/worker/jobs/{job}/fail"), report, retry).await
+    }
+
+    /// Hands back a job that was never started.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 409 with code `stale_attempt` when the attempt is no longer the job's.
+    pub async fn release_job(
+        &self,
+        job: JobId,
+        request: &ReleaseRequest,
+        retry: Retry,
+    ) -> Result<JobReportResponse, ClientError> {
+        self.post(format!("api/worker/jobs/{job}/release"), request, retry).await
+    }
+
+    /// Renews every lease that a coordinator holds.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn heartbeat(&self, request: &HeartbeatRequest, retry: Retry) -> Result<HeartbeatResponse, ClientError> {
+        self.post("api/worker/heartbeat".into(), request, retry).await
+    }
+
+    /// What a coordinator is believed to hold.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn worker_jobs(&self, worker_id: &str, retry: Retry) -> Result<WorkerJobs, ClientError> {
+        let query = [("worker_id", worker_id)];
+        let call = Call { method: Method::GET, path: "api/worker/jobs".into(), query: &query, timeout: CALL_TIMEOUT };
+        self.send(call, None::<&()>, retry).await
+    }
+
+    /// Everything about a ticket that its runner needs.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn worker_context(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        retry: Retry,
+    ) -> Result<WorkerContext, ClientError> {
+        self.get(format!("api/projects/{project}/tickets/{ticket}/worker-context"), retry).await
+    }
+
+    /// Appends an entry to a ticket's log.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn append_log(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        entry: &AppendLogRequest,
+        retry: Retry,
+    ) -> Result<AppendLogResponse, ClientError> {
+        self.post(format!("api/projects/{project}/tickets/{ticket}/logs"), entry, retry).await
+    }
+
+    /// Marks a ticket complete and records its pull request.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn complete_ticket(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        request: &CompleteTicketRequest,
+        retry: Retry,
+    ) -> Result<Message, ClientError> {
+        self.post(format!("api/projects/{project}/tickets/{ticket}/complete"), request, retry).await
+    }
+
+    /// Whether a person asked for the ticket's run to stop.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn cancel_requested(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        retry: Retry,
+    ) -> Result<bool, ClientError> {
+        let path = format!("api/projects/{project}/tickets/{ticket}/cancel-requested");
+        let answer: CancelRequested = self.get(path, retry).await?;
+        Ok(answer.cancel_requested)
+    }
+
+    /// Finds documents of the project's memory.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn retrieve_memory(
+        &self,
+        project: ProjectId,
+        request: &RetrieveRequest,
+        retry: Retry,
+    ) -> Result<RetrieveResponse, ClientError> {
+        self.post(format!("api/projects/{project}/memory/retrieve"), request, retry).await
+    }
+
+    /// Adds documents to the project's memory.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn index_memory(
+        &self,
+        project: ProjectId,
+        request: &IndexRequest,
+        retry: Retry,
+    ) -> Result<IndexResponse, ClientError> {
+        self.post(format!("api/projects/{project}/memory/index"), request, retry).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: String, retry: Retry) -> Result<T, ClientError> {
+        let call = Call { method: Method::GET, path, query: &[], timeout: CALL_TIMEOUT };
+        self.send(call, None::<&()>, retry).await
+    }
+
+    async fn post<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: String,
+        body: &B,
+        retry: Retry,
+    ) -> Result<T, ClientError> {
+        let call = Call { method: Method::POST, path, query: &[], timeout: CALL_TIMEOUT };
+        self.send(call, Some(body), retry).await
+    }
+
+    async fn send<B: Serialize, T: DeserializeOwned>(
+        &self,
+        call: Call<'_>,
+        body: Option<&B>,
+        retry: Retry,
+    ) -> Result<T, ClientError> {
+        let (_, url, bytes) = self.send_raw(&call, body, retry).await?;
+        parse(&call.method, url, &bytes)
+    }
+
+    async fn send_optional<B: Serialize, T: DeserializeOwned>(
+        &self,
+        call: Call<'_>,
+        body: Option<&B>,
+        retry: Retry,
+    ) -> Result<Option<T>, ClientError> {
+        let (status, url, bytes) = self.send_raw(&call, body, retry).await?;
+        if status == StatusCode::NO_CONTENT { Ok(None) } else { parse(&call.method, url, &bytes).map(Some) }
+    }
+
+    async fn send_raw<B: Serialize>(
+        &self,
+        call: &Call<'_>,
+        body: Option<&B>,
+        retry: Retry,
+    ) -> Result<(StatusCode, Url, Vec<u8>), ClientError> {
+        let mut url = self.base.clone();
+        let path = format!("{}/{}", url.path().trim_end_matches('/'), call.path);
+        url.set_path(&path);
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(call.query);
+        }
+        let what = format!("{} {}", call.method, url.path());
+        retry::retry(retry, &what, || self.try_once(call, &url, body)).await
+    }
+
+    async fn try_once<B: Serialize>(
+        &self,
+        call: &Call<'_>,
+        url: &Url,
+        body: Option<&B>,
+    ) -> Result<(StatusCode, Url, Vec<u8>), ClientError> {
+        let unreachable = |source: reqwest::Error| ClientError::Unreachable {
+            method: call.method.clone(),
+            url: url.clone(),
+            source: source.without_url(),
+        };
+        let mut request = self.http.request(call.method.clone(), url.clone()).timeout(call.timeout);
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key.expose_secret());
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let retry_after = response
+            .headers()
+            .get(reqwest::header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(|seconds: u64| Duration::from_secs(seconds.min(60)));
+        let bytes = response.bytes().await.map_err(unreachable)?.to_vec();
+        if status.is_success() {
+            return Ok((status, url.clone(), bytes));
+        }
+        let body = Box::new(serde_json::from_slice(&bytes).unwrap_or_else(|_| foreign_error(&bytes)));
+        Err(ClientError::Refused { method: call.method.clone(), url: url.clone(), status, body, retry_after })
+    }
+}
+
+struct Call<'a> {
+    method: Method,
+    path: String,
+    query: &'a [(&'a str, &'a str)],
+    timeout: Duration,
+}
+
+fn parse<T: DeserializeOwned>(method: &Method, url: Url, bytes: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(bytes).map_err(|source| ClientError::InvalidAnswer {
+        method: method.clone(),
+        url,
+        expected: std::any::type_name::<T>().rsplit("::").next().unwrap_or("answer"),
+        source,
+    })
+}
+
+/// What a proxy or another program answered, as an error of ours.
+fn foreign_error(bytes: &[u8]) -> ErrorBody {
+    let text: String = String::from_utf8_lossy(bytes).trim().chars().take(EXCERPT_CHARS).collect();
+    let error = if text.is_empty() { "no explanation was given".to_owned() } else { text };
+    ErrorBody { error, code: None, request_id: None, status: None }
+}
+
+#[cfg(test)]
+mod tests;

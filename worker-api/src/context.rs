@@ -1,0 +1,128 @@
+//! What a runner learns about its ticket: the answer of `worker-context`.
+
+use crate::{ProjectId, TicketId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Settings for the agent by their names, such as `WORKER_MODEL`; the runner's own environment wins over them.
+///
+/// It holds secrets: its `Debug` shows the names alone.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(transparent)]
+pub struct AgentSettings(pub BTreeMap<String, String>);
+
+impl AgentSettings {
+    /// The setting's value, unless it is absent or empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+impl std::fmt::Debug for AgentSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Answer of `GET /api/projects/{p}/tickets/{t}/worker-context`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WorkerContext {
+    /// The project's name.
+    pub project_name: String,
+    /// What the project is.
+    #[serde(default)]
+    pub project_description: Option<String>,
+    /// The repository as the project has it.
+    #[serde(default)]
+    pub github_url: Option<String>,
+    /// The repository to clone.
+    #[serde(default)]
+    pub repo_url: Option<String>,
+    /// The project.
+    pub project_id: ProjectId,
+    /// The ticket to work on.
+    pub current_ticket: CurrentTicket,
+    /// The project's whole architecture graph; edges carry `source_label` and `target_label`.
+    #[serde(default)]
+    pub graph: RelevantGraph,
+    /// The part of it that the ticket names; nodes and edges also carry `label_and_id`.
+    #[serde(default)]
+    pub graph_relevant_to_current_ticket: RelevantGraph,
+    /// The project's notes.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
+    pub notes: Vec<Map<String, Value>>,
+    /// Up to 10.
+    #[serde(default)]
+    pub backlog_tickets: Vec<ContextTicket>,
+    /// Up to 5, the current one first.
+    #[serde(default)]
+    pub in_progress_tickets: Vec<ContextTicket>,
+    /// Up to 5.
+    #[serde(default)]
+    pub done_tickets: Vec<ContextTicket>,
+    /// Settings for the agent.
+    #[serde(default)]
+    pub agent_settings: AgentSettings,
+}
+
+/// Nodes and edges of an architecture graph, as the application stores them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RelevantGraph {
+    /// The nodes.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
+    pub nodes: Vec<Value>,
+    /// The edges.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
+    pub edges: Vec<Value>,
+}
+
+/// A ticket as the context lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ContextTicket {
+    /// The ticket.
+    pub id: TicketId,
+    /// Its title.
+    pub title: String,
+    /// What it asks for.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// `low`, `medium` or `high`.
+    pub priority: String,
+    /// The column of the board that it is in.
+    pub column_id: String,
+    /// Its status.
+    pub status: String,
+    /// `true` on the ticket that is worked on, absent on others.
+    #[serde(rename = "_current_ticket", default, skip_serializing_if = "Option::is_none")]
+    pub is_current: Option<bool>,
+}
+
+/// The ticket to work on, with the parts of the graph that it names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CurrentTicket {
+    /// What every ticket has.
+    #[serde(flatten)]
+    pub ticket: ContextTicket,
+    /// Nodes of the graph; `["*"]` means all.
+    #[serde(default)]
+    pub associated_node_ids: Vec<String>,
+    /// Edges of the graph; `["*"]` means all.
+    #[serde(default)]
+    pub associated_edge_ids: Vec<String>,
+    /// `"label: id"` for each node.
+    #[serde(default)]
+    pub associated_nodes_labeled: Vec<String>,
+    /// `"A → B: id"` for each edge.
+    #[serde(default)]
+    pub associated_edges_labeled: Vec<String>,
+}

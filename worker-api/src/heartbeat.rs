@@ -1,0 +1,112 @@
+//! Heartbeats: one call per coordinator renews every lease that it holds.
+
+use crate::{JobId, ProjectId, TicketId};
+use serde::{Deserialize, Serialize};
+
+/// Body of `POST /api/worker/heartbeat`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HeartbeatRequest {
+    /// The coordinator.
+    pub worker_id: String,
+    /// A name for people, such as its host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// How many jobs it can run at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<u32>,
+    /// Every job that it holds.
+    #[serde(default)]
+    pub jobs: Vec<HeldJob>,
+}
+
+/// A job that a coordinator holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HeldJob {
+    /// The job.
+    pub job_id: JobId,
+    /// The attempt that it was claimed as.
+    pub attempt: i32,
+}
+
+/// Answer of `POST /api/worker/heartbeat`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HeartbeatResponse {
+    /// One entry for every job that was named, in the same order.
+    pub jobs: Vec<HeldJobStatus>,
+    /// What the coordinator should do.
+    pub directive: Directive,
+    /// How many agents it should run at once, where the API's settings say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_concurrent_agents: Option<u32>,
+    /// How long the renewed leases hold from now on, in milliseconds.
+    pub lease_ms: u64,
+}
+
+/// What the API says of one held job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HeldJobStatus {
+    /// The job.
+    pub job_id: JobId,
+    /// The attempt that was named.
+    pub attempt: i32,
+    /// Whether it is still held.
+    pub state: HeldState,
+}
+
+/// Whether a held job is still the coordinator's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum HeldState {
+    /// The lease was renewed.
+    Held,
+    /// The lease was renewed, and the job should be stopped.
+    Cancel,
+    /// This attempt is over: stop it, and report nothing.
+    Lost,
+}
+
+/// What a coordinator should do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Directive {
+    /// Claim and run.
+    #[default]
+    Run,
+    /// Finish what runs, claim nothing.
+    Drain,
+}
+
+/// Answer of `GET /api/worker/jobs?worker_id=`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WorkerJobs {
+    /// What this coordinator is believed to hold.
+    pub jobs: Vec<WorkerJob>,
+}
+
+/// A job that a coordinator is believed to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WorkerJob {
+    /// The job.
+    pub job_id: JobId,
+    /// The attempt.
+    pub attempt: i32,
+    /// Its ticket.
+    pub ticket_id: TicketId,
+    /// Its project.
+    pub project_id: ProjectId,
+    /// How much of the lease is left, in milliseconds; 0 when it has run out.
+    pub lease_remaining_ms: u64,
+    /// Whether it should be stopped.
+    pub cancel_requested: bool,
+}

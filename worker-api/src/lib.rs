@@ -1,0 +1,31 @@
+//! The wire contract of the worker API: ids, request and answer bodies, error bodies, and (feature `client`) a typed
+//! HTTP client with retries.
+//!
+//! The documented contract is kept to the letter; everything beyond it is optional on the wire, so that a client of
+//! the plain contract keeps working. These types derive no database traits: the API maps them at its edge.
+
+mod context;
+mod error;
+mod heartbeat;
+mod ids;
+mod job;
+mod memory;
+mod ticket;
+
+#[cfg(feature = "client")]
+pub mod client;
+
+pub use context::{AgentSettings, ContextTicket, CurrentTicket, RelevantGraph, WorkerContext};
+pub use error::ErrorBody;
+pub use heartbeat::{
+    Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldJobStatus, HeldState, WorkerJob, WorkerJobs,
+};
+pub use ids::{JobId, LogId, NoteId, ProjectId, TicketId};
+pub use job::{
+    ExecutionMode, Job, JobKind, JobReport, JobReportResponse, JobStatus, Reason, ReleaseRequest, StartJobRequest,
+};
+pub use memory::{IndexRequest, IndexResponse, RetrieveRequest, RetrieveResponse, RetrieveResult};
+pub use ticket::{AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, Message};
+
+/// The largest `wait_ms` that a claim may ask for: the server answers 204 after this long at the latest.
+pub const MAX_WAIT_MS: u32 = 25_000;
