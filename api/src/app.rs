@@ -1,0 +1,128 @@
+//! What every route shares, and the router that puts them together.
+
+use crate::config::Limits;
+use crate::db;
+use crate::domain::settings;
+use crate::http::error::{ApiError, ApiResult};
+use crate::http::{auth, layers};
+use crate::routes;
+use crate::sealing::{Sealer, SealingError};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use secrecy::SecretString;
+use sqlx::{PgConnection, PgPool};
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+
+/// The largest body of an ordinary call, in bytes.
+const BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+/// What every route shares.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub pool: PgPool,
+    /// Seals and opens secret settings.
+    pub sealer: Arc<Sealer>,
+    /// What the process was started with.
+    pub config: Arc<AppConfig>,
+}
+
+/// What the process was started with, as far as routes care.
+#[derive(Clone, Debug, Default)]
+pub struct AppConfig {
+    /// Guards the application's endpoints.
+    pub api_key: Option<SecretString>,
+    /// Guards the worker endpoints where the settings hold no key.
+    pub worker_key: Option<SecretString>,
+    /// Times and sizes.
+    pub limits: Limits,
+}
+
+impl App {
+    /// The key that guards the worker endpoints: from the settings, else from the environment.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the stored key can't be opened.
+    pub async fn worker_key(&self) -> ApiResult<Option<SecretString>> {
+        let mut conn = self.pool.acquire().await?;
+        let stored = self.setting(&mut conn, settings::WORKER_API_KEY).await?;
+        Ok(stored.or_else(|| self.config.worker_key.clone()))
+    }
+
+    /// A setting's value, opened.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the value can't be opened.
+    pub async fn setting(&self, conn: &mut PgConnection, name: &str) -> ApiResult<Option<SecretString>> {
+        let Some(stored) = db::settings::find(conn, name).await? else { return Ok(None) };
+        self.open(&stored).map(Some).map_err(ApiError::internal)
+    }
+
+    /// The value of a stored setting.
+    ///
+    /// # Errors
+    /// When it was sealed with another key, or is damaged.
+    pub fn open(&self, stored: &db::settings::StoredSetting) -> Result<SecretString, SealingError> {
+        match (&stored.value, &stored.sealed, &stored.key_id) {
+            (Some(value), _, _) => Ok(value.clone().into()),
+            (None, Some(sealed), Some(key_id)) => self.sealer.open(&stored.key, key_id, sealed),
+            _ => Err(SealingError::Damaged { setting: stored.key.clone() }),
+        }
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Terarchitect",
+    description = "Turns tickets into reviewed pull requests with coding agents on machines that you own."
+))]
+struct Documentation;
+
+/// Every documented route, with its guards but without state.
+fn documented_routes(app: &App) -> OpenApiRouter<App> {
+    let guard_app = || from_fn_with_state(app.clone(), auth::require_app);
+    let guard_worker = || from_fn_with_state(app.clone(), auth::require_worker);
+    let guard_either = || from_fn_with_state(app.clone(), auth::require_app_or_worker);
+    OpenApiRouter::with_openapi(Documentation::openapi())
+        .merge(routes::for_application().route_layer(guard_app()))
+        .merge(routes::for_workers().route_layer(guard_worker()))
+        .merge(routes::for_both().route_layer(guard_either()))
+        .merge(routes::public())
+}
+
+/// The whole service.
+#[must_use]
+pub fn router(app: App) -> Router {
+    let (router, openapi) = documented_routes(&app).split_for_parts();
+    router
+        .merge(routes::openapi::router(with_security(openapi)))
+        .fallback(layers::not_found)
+        .method_not_allowed_fallback(layers::method_not_allowed)
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(layers::with_request_id))
+        .with_state(app)
+}
+
+/// The OpenAPI document, made from the code.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let document = OpenApiRouter::with_openapi(Documentation::openapi())
+        .merge(routes::for_application())
+        .merge(routes::for_workers())
+        .merge(routes::for_both())
+        .merge(routes::public())
+        .into_openapi();
+    with_security(document)
+}
+
+fn with_security(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+    document
+}

@@ -1,0 +1,195 @@
+//! Command line and environment. Every option is an argument with an environment variable, so `--help` is the reference.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use secrecy::SecretString;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Terarchitect's API: the durable queue of agent jobs and everything that reads or moves it.
+#[derive(Debug, Parser)]
+#[command(name = "terarchitect-api", version, max_term_width = 110, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do; serves when absent.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve.
+    #[command(flatten)]
+    pub serve: ServeOptions,
+}
+
+const AFTER_HELP: &str = "Without DATABASE_URL the API runs a private Postgres of its own in the data directory.\n\
+Without keys it answers to this machine alone. RUST_LOG sets what is logged, such as RUST_LOG=debug.";
+
+/// What the program can do besides serving.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API (the default).
+    Serve,
+    /// Print the OpenAPI document and exit.
+    Openapi,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct ServeOptions {
+    /// Addresses to listen on, separated by commas. Others than loopback need a key.
+    #[arg(long, env = "TERARCHITECT_LISTEN", default_value = "127.0.0.1:5010", global = true, value_name = "HOST:PORT,…")]
+    pub listen: String,
+    /// The Postgres to use, such as postgres://user:password@host/database. Absent: a private one.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, value_name = "URL")]
+    pub database_url: Option<SecretString>,
+    /// Where the private Postgres and the secret key are kept [default: /var/lib/terarchitect as root, else
+    /// $XDG_DATA_HOME/terarchitect or ~/.local/share/terarchitect].
+    #[arg(long, env = "TERARCHITECT_DATA_DIR", global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Guards the application's endpoints.
+    #[arg(long, env = "TERARCHITECT_API_KEY", hide_env_values = true, global = true, value_name = "KEY")]
+    pub api_key: Option<SecretString>,
+    /// Guards the worker endpoints; the setting of the same name wins over it.
+    #[arg(long, env = "TERARCHITECT_WORKER_API_KEY", hide_env_values = true, global = true, value_name = "KEY")]
+    pub worker_api_key: Option<SecretString>,
+    /// Seals secret settings: 32 bytes as 64 hexadecimal digits or base64. Absent: made once and kept in the data
+    /// directory.
+    #[arg(long, env = "TERARCHITECT_SECRET_KEY", hide_env_values = true, global = true, value_name = "KEY")]
+    pub secret_key: Option<SecretString>,
+    /// How many database connections to hold at the most.
+    #[arg(long, env = "TERARCHITECT_DATABASE_CONNECTIONS", default_value_t = 16, global = true, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub database_connections: u32,
+    /// How long a job may take, in seconds.
+    #[arg(long, env = "TERARCHITECT_JOB_TIMEOUT_SEC", default_value_t = 14_400, global = true, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(60..=2_592_000))]
+    pub job_timeout_sec: u64,
+    /// How to log.
+    #[arg(long, env = "LOG_FORMAT", default_value = "pretty", global = true)]
+    pub log_format: LogFormat,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For programs, one object a line.
+    Json,
+}
+
+/// Times and sizes that operators can set.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long a job may take.
+    pub job_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { job_timeout: Duration::from_secs(14_400) }
+    }
+}
+
+/// What is wrong with the configuration, each a sentence for the terminal.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// An address can't be read.
+    #[error("TERARCHITECT_LISTEN: '{address}' is not an address with a port, such as 127.0.0.1:5010")]
+    Listen {
+        /// The address as given.
+        address: String,
+    },
+    /// No address at all.
+    #[error("TERARCHITECT_LISTEN is empty; set it to an address with a port, such as 127.0.0.1:5010")]
+    NoListen,
+    /// An open API would be reachable from elsewhere.
+    #[error("refusing to listen on {address}: no key is set, so anybody who reaches it could read and change everything; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY, or listen on 127.0.0.1 alone")]
+    OpenToOthers {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// There is no home directory to keep data in.
+    #[error("there is no home directory to keep data in; set TERARCHITECT_DATA_DIR")]
+    NoDataDir,
+}
+
+impl ServeOptions {
+    /// The addresses to listen on.
+    ///
+    /// # Errors
+    /// When one can't be read, or there is none.
+    pub fn addresses(&self) -> Result<Vec<SocketAddr>, ConfigError> {
+        let mut addresses = Vec::new();
+        for address in self.listen.split(',').map(str::trim).filter(|address| !address.is_empty()) {
+            let resolved = address.to_socket_addrs().map_err(|_| ConfigError::Listen { address: address.to_owned() })?;
+            addresses.extend(resolved);
+        }
+        addresses.dedup();
+        if addresses.is_empty() { Err(ConfigError::NoListen) } else { Ok(addresses) }
+    }
+
+    /// Where data is kept.
+    ///
+    /// # Errors
+    /// When none is given and there is no home directory.
+    pub fn data_dir(&self) -> Result<PathBuf, ConfigError> {
+        if let Some(dir) = self.data_dir.as_ref().filter(|dir| !dir.as_os_str().is_empty()) {
+            return Ok(dir.clone());
+        }
+        if rustix::process::geteuid().is_root() {
+            return Ok(PathBuf::from("/var/lib/terarchitect"));
+        }
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        set("XDG_DATA_HOME")
+            .or_else(|| set("HOME").map(|home| home.join(".local/share")))
+            .map(|dir| dir.join("terarchitect"))
+            .ok_or(ConfigError::NoDataDir)
+    }
+}
+
+/// A key as configured; an empty one is none.
+#[must_use]
+pub fn non_empty(key: Option<&SecretString>) -> Option<SecretString> {
+    use secrecy::ExposeSecret;
+    key.map(|key| key.expose_secret().trim()).filter(|key| !key.is_empty()).map(|key| SecretString::from(key.to_owned()))
+}
+
+/// Refuses addresses that others can reach while no key is set.
+///
+/// # Errors
+/// Names the first such address.
+pub fn require_loopback(addresses: &[SocketAddr]) -> Result<(), ConfigError> {
+    match addresses.iter().find(|address| !address.ip().to_canonical().is_loopback()) {
+        Some(&address) => Err(ConfigError::OpenToOthers { address }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(listen: &str) -> ServeOptions {
+        Cli::parse_from(["terarchitect-api", "--listen", listen]).serve
+    }
+
+    #[test]
+    fn several_addresses_are_separated_by_commas() {
+        let addresses = options("127.0.0.1:5010, [::1]:0").addresses().unwrap();
+        assert_eq!(addresses, ["127.0.0.1:5010".parse().unwrap(), "[::1]:0".parse().unwrap()]);
+        assert!(matches!(options(" , ").addresses(), Err(ConfigError::NoListen)));
+        assert!(matches!(options("5010").addresses(), Err(ConfigError::Listen { .. })));
+    }
+
+    #[test]
+    fn only_loopback_without_a_key() {
+        assert!(require_loopback(&options("127.0.0.1:1,[::1]:1").addresses().unwrap()).is_ok());
+        for open in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"] {
+            assert!(require_loopback(&options(open).addresses().unwrap()).is_err(), "{open}");
+        }
+    }
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

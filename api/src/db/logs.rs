@@ -1,0 +1,80 @@
+//! Execution logs: what runners said, in order.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgConnection;
+use terarchitect_worker_api::{LogId, ProjectId, TicketId};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// An entry of a ticket's execution log.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LogEntry {
+    /// The entry.
+    pub id: LogId,
+    /// What kind of step this was.
+    pub step: String,
+    /// What happened, for a person.
+    pub summary: String,
+    /// What the agent printed or answered.
+    pub raw_output: Option<String>,
+    /// Whether the step went well.
+    pub success: bool,
+    /// When it was stored.
+    pub created_at: DateTime<Utc>,
+}
+
+/// An entry to store.
+#[derive(Clone, Debug)]
+pub struct NewLogEntry {
+    /// Its project.
+    pub project_id: ProjectId,
+    /// Its ticket.
+    pub ticket_id: TicketId,
+    /// The run that it belongs to.
+    pub session_id: String,
+    /// What kind of step this was.
+    pub step: String,
+    /// What happened.
+    pub summary: String,
+    /// What the agent printed or answered.
+    pub raw_output: Option<String>,
+    /// Whether the step went well.
+    pub success: bool,
+    /// The sender's key of the entry.
+    pub entry_key: Option<Uuid>,
+}
+
+/// A ticket's entries, the oldest first.
+pub async fn list(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Vec<LogEntry>> {
+    sqlx::query_as!(
+        LogEntry,
+        "select id, step, summary, raw_output, success, created_at
+         from execution_logs where ticket_id = $1 order by seq",
+        ticket.0
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Stores an entry and answers its id; an entry whose key is there already is not stored again.
+pub async fn insert(conn: &mut PgConnection, entry: &NewLogEntry) -> sqlx::Result<LogId> {
+    let id = sqlx::query_scalar!(
+        "insert into execution_logs (id, project_id, ticket_id, session_id, step, summary, raw_output, success, entry_key)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         on conflict on constraint execution_logs_entry_key_key do update set entry_key = excluded.entry_key
+         returning id",
+        Uuid::now_v7(),
+        entry.project_id.0,
+        entry.ticket_id.0,
+        entry.session_id,
+        entry.step,
+        entry.summary,
+        entry.raw_output,
+        entry.success,
+        entry.entry_key
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(LogId(id))
+}

@@ -1,0 +1,113 @@
+//! The board: its columns, and what a move between them does to the ticket's job.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Where new tickets wait.
+pub const BACKLOG: &str = "backlog";
+/// A ticket here is worked on: moving one in enqueues a job, moving it out cancels.
+pub const IN_PROGRESS: &str = "in_progress";
+/// Where a ticket goes when its pull request is open.
+pub const IN_REVIEW: &str = "in_review";
+/// Where finished tickets are.
+pub const DONE: &str = "done";
+
+/// The status of a ticket that nobody works on yet.
+pub const STATUS_TODO: &str = "todo";
+/// The status of a ticket whose job waits for a worker.
+pub const STATUS_QUEUED: &str = "queued";
+/// The status of a ticket whose job runs.
+pub const STATUS_IN_PROGRESS: &str = "in_progress";
+/// The status of a ticket whose runner reported completion.
+pub const STATUS_COMPLETED: &str = "completed";
+/// The status of a ticket whose job failed.
+pub const STATUS_FAILED: &str = "failed";
+/// The status of a ticket whose job was cancelled.
+pub const STATUS_CANCELLED: &str = "cancelled";
+
+/// A column of the board.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Column {
+    /// A stable word; tickets refer to it.
+    pub id: String,
+    /// What people read.
+    pub title: String,
+    /// The place from the left.
+    pub order: i32,
+}
+
+/// The columns of a new project.
+#[must_use]
+pub fn default_columns() -> Vec<Column> {
+    [(BACKLOG, "Backlog"), (IN_PROGRESS, "In Progress"), (IN_REVIEW, "In Review"), (DONE, "Done")]
+        .into_iter()
+        .zip(0..)
+        .map(|((id, title), order)| Column { id: id.to_owned(), title: title.to_owned(), order })
+        .collect()
+}
+
+/// What is known of the ticket's live job when the ticket moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LiveJob {
+    /// Waits for a worker.
+    Pending,
+    /// Runs, and nobody asked it to stop.
+    Running,
+    /// Runs, and was asked to stop.
+    Stopping,
+}
+
+/// What a change of a ticket means for its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobEffect {
+    /// Nothing.
+    None,
+    /// Put a job into the queue.
+    Enqueue,
+    /// The run that is being stopped must end first; then put a job into the queue.
+    EnqueueAfterStop,
+    /// Cancel a pending job, ask a running one to stop.
+    Cancel,
+}
+
+/// Decides what moving a ticket from one column to another does to its job.
+///
+/// A move into In Progress enqueues. Saying In Progress again for a ticket that is there but has no live job, because
+/// it failed or was cancelled, enqueues as well: it is how a person says "try again".
+#[must_use]
+pub fn effect_of_move(from: &str, to: &str, live: Option<LiveJob>) -> JobEffect {
+    if to == IN_PROGRESS {
+        return match live {
+            None => JobEffect::Enqueue,
+            Some(LiveJob::Stopping) => JobEffect::EnqueueAfterStop,
+            Some(LiveJob::Pending | LiveJob::Running) => JobEffect::None,
+        };
+    }
+    if from == IN_PROGRESS && live.is_some() {
+        return JobEffect::Cancel;
+    }
+    JobEffect::None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_into_in_progress_makes_one_live_job() {
+        assert_eq!(effect_of_move(BACKLOG, IN_PROGRESS, None), JobEffect::Enqueue);
+        assert_eq!(effect_of_move(BACKLOG, IN_PROGRESS, Some(LiveJob::Pending)), JobEffect::None);
+        assert_eq!(effect_of_move(BACKLOG, IN_PROGRESS, Some(LiveJob::Running)), JobEffect::None);
+        assert_eq!(effect_of_move(BACKLOG, IN_PROGRESS, Some(LiveJob::Stopping)), JobEffect::EnqueueAfterStop);
+        assert_eq!(effect_of_move(IN_PROGRESS, IN_PROGRESS, None), JobEffect::Enqueue);
+    }
+
+    #[test]
+    fn a_move_out_of_in_progress_cancels_what_lives() {
+        for live in [LiveJob::Pending, LiveJob::Running, LiveJob::Stopping] {
+            assert_eq!(effect_of_move(IN_PROGRESS, DONE, Some(live)), JobEffect::Cancel);
+        }
+        assert_eq!(effect_of_move(IN_PROGRESS, DONE, None), JobEffect::None);
+        assert_eq!(effect_of_move(BACKLOG, DONE, None), JobEffect::None);
+    }
+}

@@ -1,0 +1,151 @@
+//! Extractors whose rejections are our JSON errors: bodies, path parameters and query strings.
+//!
+//! A body is parsed into its type or refused with the place of the mistake. Postgres stores no NUL character, so one
+//! in any string is refused here and never reaches a query.
+
+use super::error::ApiError;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// A JSON body; refused with 400, 413, 415 or 422.
+pub struct Json<T>(pub T);
+
+/// A JSON body that may be absent: an empty one is the type's default.
+pub struct OptionalJson<T>(pub T);
+
+/// Path parameters; refused with 400.
+pub struct Path<T>(pub T);
+
+/// A query string; refused with 400.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let headers = request.headers().clone();
+        let bytes = read_body(request, state).await?;
+        require_json(&headers)?;
+        if bytes.is_empty() {
+            return Err(ApiError::bad_request("empty_body", "The body is empty; send a JSON object."));
+        }
+        parse_json(&bytes).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let headers = request.headers().clone();
+        let bytes = read_body(request, state).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        require_json(&headers)?;
+        parse_json(&bytes).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(path) => Ok(Self(path.0)),
+            Err(error) => Err(ApiError::bad_request(
+                "invalid_path",
+                format!("The address is not right: {}. Ids are UUIDs.", error.body_text().trim_end_matches('.')),
+            )),
+        }
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            return Err(nul_refused());
+        }
+        match axum::extract::Query::<T>::from_request_parts(parts, state).await {
+            Ok(query) => Ok(Self(query.0)),
+            Err(error) => Err(ApiError::bad_request("invalid_query", sentence(&error.body_text()))),
+        }
+    }
+}
+
+async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than this address takes.")
+        } else {
+            ApiError::bad_request("unreadable_body", "The body could not be read to its end.")
+        }
+    })
+}
+
+fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let essence = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    match essence.as_deref() {
+        Some("application/json") => Ok(()),
+        Some(essence) if essence.starts_with("application/") && essence.ends_with("+json") => Ok(()),
+        _ => Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_json",
+            "Send JSON, with the header 'Content-Type: application/json'.",
+        )),
+    }
+}
+
+fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if std::str::from_utf8(bytes).is_err() {
+        return Err(ApiError::bad_request("invalid_utf8", "The body is not valid UTF-8."));
+    }
+    // A NUL can only stand in JSON as this escape; the walk is for the rare body that has those characters at all.
+    if bytes.windows(6).any(|window| window.eq_ignore_ascii_case(b"\\u0000")) {
+        let value: Value = serde_json::from_slice(bytes).map_err(refuse)?;
+        if contains_nul(&value) {
+            return Err(nul_refused());
+        }
+    }
+    serde_json::from_slice(bytes).map_err(refuse)
+}
+
+fn refuse(error: serde_json::Error) -> ApiError {
+    let (status, code) = match error.classify() {
+        serde_json::error::Category::Data => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_body"),
+        _ => (StatusCode::BAD_REQUEST, "malformed_json"),
+    };
+    ApiError::new(status, code, sentence(&format!("The body is not acceptable: {error}")))
+}
+
+fn nul_refused() -> ApiError {
+    ApiError::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "nul_character",
+        "A text contains a NUL character (\\u0000), which can't be stored; leave it out.",
+    )
+}
+
+fn contains_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(contains_nul),
+        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || contains_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
+}

@@ -1,0 +1,72 @@
+//! What wraps every request: its id, one log line, the answer to a panic, and answers for unknown addresses.
+
+use super::error::{ApiError, REQUEST_ID};
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Method, StatusCode, Uri};
+use std::any::Any;
+use std::time::Instant;
+
+const REQUEST_ID_HEADER: &str = "x-request-id";
+
+/// Gives the request an id (the client's own where it is a short plain word), puts it into the answer's header and
+/// into error bodies, and logs one line when the answer is there.
+pub async fn with_request_id(request: Request, next: Next) -> Response {
+    let id = request
+        .headers()
+        .get(REQUEST_ID_HEADER)
+        .and_then(|value| value.to_str().ok())
+        .filter(|value| is_plain_word(value))
+        .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let started = Instant::now();
+    let mut response = REQUEST_ID.scope(id.clone(), next.run(request)).await;
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    log_request(&id, &method, route.as_deref(), response.status(), duration_ms);
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID_HEADER, value);
+    }
+    response
+}
+
+fn log_request(id: &str, method: &Method, route: Option<&str>, status: StatusCode, duration_ms: u64) {
+    let route = route.unwrap_or("(no route)");
+    let status = status.as_u16();
+    tracing::debug!(request.id = id, http.method = %method, http.route = route, http.status = status, duration_ms, "answered");
+}
+
+fn is_plain_word(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+/// The answer to an address that does not exist.
+pub async fn not_found(uri: Uri) -> ApiError {
+    let path: String = uri.path().chars().take(200).collect();
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "no_such_address",
+        format!("There is nothing at {path}. GET /openapi.json lists every address."),
+    )
+}
+
+/// The answer to a method that the address does not have.
+pub async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+    let path: String = uri.path().chars().take(200).collect();
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{path} does not answer to {method}. GET /openapi.json lists every address."),
+    )
+}
+
+/// The answer to a panic in a handler: a 500 like any other, its text in the log alone.
+pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a text");
+    ApiError::internal(text.to_owned()).into_response()
+}

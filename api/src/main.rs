@@ -1,0 +1,43 @@
+//! The program `terarchitect-api`.
+
+use anyhow::Context;
+use clap::Parser;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use terarchitect_api::config::{Cli, Command, LogFormat};
+use terarchitect_api::{app, server};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command.unwrap_or(Command::Serve) {
+        Command::Openapi => print_openapi(),
+        Command::Serve => {
+            start_logging(cli.serve.log_format);
+            server::run(cli.serve).await
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Plain, whatever the log level: it is the answer to why the program does not run.
+            let _ = writeln!(std::io::stderr(), "terarchitect-api: {error:#}");
+            ExitCode::from(if error.is::<terarchitect_api::config::ConfigError>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn print_openapi() -> anyhow::Result<()> {
+    let text = app::openapi().to_pretty_json().context("could not write the OpenAPI document")?;
+    writeln!(std::io::stdout(), "{text}").context("could not print the OpenAPI document")
+}
+
+fn start_logging(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Json => logs.json().flatten_event(true).init(),
+        LogFormat::Pretty => logs.with_ansi(std::io::stderr().is_terminal()).with_target(false).init(),
+    }
+}

@@ -1,0 +1,100 @@
+//! Moves of a ticket and what they do to its job: enqueue, cancel, ask to stop. One transaction with the move itself.
+
+use super::TicketPath;
+use crate::app::App;
+use crate::db;
+use crate::db::tickets::{Ticket, TicketFields};
+use crate::domain::board::{self, JobEffect, LiveJob};
+use crate::domain::text;
+use crate::http::error::{ApiError, ApiResult};
+use crate::http::extract::Path;
+use axum::Json as Answer;
+use axum::extract::State;
+use sqlx::PgConnection;
+use terarchitect_worker_api::{ErrorBody, ExecutionMode, JobId, JobKind, Message, ProjectId, TicketId};
+
+/// Does to the ticket's job what its move from `from` to its present column means, and answers the ticket after it.
+///
+/// # Errors
+/// 400 when the project has nothing to work on: no repository address, or no path for local execution.
+pub(super) async fn apply(conn: &mut PgConnection, from: &str, ticket: Ticket) -> ApiResult<Ticket> {
+    let live = db::jobs::live_for_update(conn, ticket.id).await?;
+    let state = live.iter().map(|(_, live)| *live).max_by_key(|live| *live == LiveJob::Stopping);
+    let status = match board::effect_of_move(from, &ticket.column_id, state) {
+        JobEffect::None => return Ok(ticket),
+        JobEffect::Enqueue => {
+            require_something_to_work_on(conn, ticket.project_id).await?;
+            db::jobs::enqueue(conn, ticket.project_id, ticket.id, JobKind::Ticket).await?;
+            db::tickets::set_cancel_requested(conn, ticket.id, false).await?;
+            tracing::info!(ticket.id = %ticket.id, "enqueued a job");
+            board::STATUS_IN_PROGRESS
+        }
+        JobEffect::EnqueueAfterStop => {
+            require_something_to_work_on(conn, ticket.project_id).await?;
+            for (job, _) in &live {
+                db::jobs::request_requeue(conn, *job).await?;
+            }
+            board::STATUS_IN_PROGRESS
+        }
+        JobEffect::Cancel => {
+            stop(conn, ticket.id, &live).await?;
+            board::STATUS_CANCELLED
+        }
+    };
+    let (project, id) = (ticket.project_id, ticket.id);
+    let fields = TicketFields { status: status.to_owned(), ..ticket.into() };
+    let ticket = db::tickets::update(conn, project, id, &fields).await?;
+    ticket.ok_or_else(|| ApiError::not_found("ticket", id))
+}
+
+async fn require_something_to_work_on(conn: &mut PgConnection, id: ProjectId) -> ApiResult<()> {
+    let project = db::projects::find(conn, id).await?.ok_or_else(|| ApiError::not_found("project", id))?;
+    if project.execution_mode == ExecutionMode::Local.as_str() {
+        if project.project_path.is_some() {
+            return Ok(());
+        }
+        return Err(text::invalid("This project runs locally but has no 'project_path'; set it, then move the ticket again."));
+    }
+    if project.github_url.is_some() {
+        return Ok(());
+    }
+    Err(text::invalid("This project has no repository address ('github_url'); set it, then move the ticket again."))
+}
+
+/// Cancels what waits, and asks what runs to stop.
+async fn stop(conn: &mut PgConnection, ticket: TicketId, live: &[(JobId, LiveJob)]) -> ApiResult<()> {
+    for (job, state) in live {
+        match state {
+            LiveJob::Pending => db::jobs::cancel_pending(conn, *job).await?,
+            LiveJob::Running | LiveJob::Stopping => {
+                db::jobs::request_stop(conn, *job).await?;
+                db::tickets::set_cancel_requested(conn, ticket, true).await?;
+            }
+        }
+        tracing::info!(ticket.id = %ticket, job.id = %job, ?state, "cancelled a job");
+    }
+    Ok(())
+}
+
+/// Cancels the ticket's work: a waiting job at once, a running one by asking its runner to stop.
+#[utoipa::path(post, path = "/api/projects/{project_id}/tickets/{ticket_id}/cancel", tag = "tickets",
+    security(("bearer" = [])), params(TicketPath),
+    responses((status = 200, body = Message), (status = 404, body = ErrorBody)))]
+pub async fn cancel_ticket(State(app): State<App>, Path(path): Path<TicketPath>) -> ApiResult<Answer<Message>> {
+    let mut tx = app.pool.begin().await?;
+    db::tickets::lock_moves(&mut tx, path.ticket_id).await?;
+    let ticket = db::tickets::find(&mut tx, path.project_id, path.ticket_id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("ticket", path.ticket_id))?;
+    let live = db::jobs::live_for_update(&mut tx, ticket.id).await?;
+    stop(&mut tx, ticket.id, &live).await?;
+    let waiting = !live.is_empty() && live.iter().all(|(_, state)| *state == LiveJob::Pending);
+    if waiting {
+        db::tickets::set_status(&mut tx, ticket.id, board::STATUS_CANCELLED).await?;
+    } else {
+        // Also without a job: a runner started from a shell asks the ticket alone.
+        db::tickets::set_cancel_requested(&mut tx, ticket.id, true).await?;
+    }
+    tx.commit().await?;
+    Ok(Answer(Message { message: "Cancellation requested".to_owned() }))
+}

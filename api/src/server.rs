@@ -1,0 +1,167 @@
+//! From options to a running service, and back: database, migrations, listeners, an orderly end.
+
+use crate::app::{App, AppConfig, router};
+use crate::config::{Limits, ServeOptions, non_empty, require_loopback};
+use crate::db;
+use crate::domain::settings;
+use crate::embedded_postgres::{Cluster, DataDirLock};
+use crate::sealing::Sealer;
+use anyhow::Context;
+use axum::Router;
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long requests that run may take to end after a signal.
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// Serves until a signal, and leaves nothing behind.
+///
+/// # Errors
+/// When something that is needed can't be had; the text says what to do.
+pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
+    let stop = stop_on_signals().context("could not listen for signals")?;
+    let addresses = options.addresses()?;
+    let data_dir = options.data_dir()?;
+    let config = AppConfig {
+        api_key: non_empty(options.api_key.as_ref()),
+        worker_key: non_empty(options.worker_api_key.as_ref()),
+        limits: Limits { job_timeout: Duration::from_secs(options.job_timeout_sec) },
+    };
+    prepare_data_dir(&data_dir)?;
+    let sealer = Sealer::from_config(non_empty(options.secret_key.as_ref()).as_ref(), &data_dir)?;
+
+    let url = non_empty(options.database_url.as_ref());
+    let (cluster, connect) = match &url {
+        Some(url) => {
+            let connect = url.expose_secret().parse::<PgConnectOptions>();
+            (None, connect.map_err(|_| anyhow::anyhow!("DATABASE_URL is not an address such as postgres://user:password@host/database"))?)
+        }
+        None => {
+            let lock = DataDirLock::acquire(&data_dir)?;
+            let cluster = Cluster::start(&data_dir, lock).await?;
+            let connect = cluster.connect_options();
+            (Some(cluster), connect)
+        }
+    };
+    // Whatever happens from here on, the private Postgres is stopped before this returns.
+    let outcome = serve(connect, options.database_connections, &addresses, config, sealer, stop).await;
+    if let Some(cluster) = cluster {
+        cluster.stop().await?;
+    }
+    outcome
+}
+
+fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| {
+        format!("could not make the data directory {}; set TERARCHITECT_DATA_DIR to one that you can write", dir.display())
+    })
+}
+
+async fn serve(
+    connect: PgConnectOptions,
+    connections: u32,
+    addresses: &[SocketAddr],
+    config: AppConfig,
+    sealer: Sealer,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let pool = tokio::select! {
+        pool = open_database(connect, connections) => pool?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    let app = App { pool: pool.clone(), sealer: Arc::new(sealer), config: Arc::new(config) };
+    check_stored_secrets(&app).await?;
+    if app.config.api_key.is_none() && app.worker_key().await.is_ok_and(|key| key.is_none()) {
+        require_loopback(addresses)?;
+        tracing::warn!("no key is set: answering to this machine alone; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY to serve others");
+    }
+    let listeners = bind(addresses).await?;
+    serve_on(listeners, router(app), stop).await?;
+    pool.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn open_database(connect: PgConnectOptions, connections: u32) -> anyhow::Result<PgPool> {
+    let pool = db::connect(connect, connections).await.context(
+        "could not connect to the database; check DATABASE_URL, or unset it to use a private Postgres",
+    )?;
+    // sqlx takes an advisory lock of the database, so that of two replicas one migrates and the other waits.
+    db::MIGRATIONS.run(&pool).await.context("could not bring the database's schema up to date")?;
+    Ok(pool)
+}
+
+/// Refuses to run with a key that can't open what is stored: silently losing the worker key would open the API.
+async fn check_stored_secrets(app: &App) -> anyhow::Result<()> {
+    let mut conn = app.pool.acquire().await.context("could not read the settings")?;
+    for stored in db::settings::list(&mut conn).await.context("could not read the settings")? {
+        if settings::is_secret(&stored.key) {
+            app.open(&stored)?;
+        }
+    }
+    Ok(())
+}
+
+async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!("could not listen on {address}; is another program using the port? Set TERARCHITECT_LISTEN to another address")
+        })?;
+        let local = listener.local_addr().context("could not read the address of a listener")?;
+        tracing::info!(address = %local, "listening on http://{local}; read the API at http://{local}/docs");
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// Serves until `stop`, then takes no new connections and lets running requests end, for a while.
+async fn serve_on(listeners: Vec<TcpListener>, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut servers = JoinSet::new();
+    for listener in listeners {
+        let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
+        let stop = stop.clone();
+        servers.spawn(async move {
+            axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+        });
+    }
+    let drained = async {
+        while let Some(ended) = servers.join_next().await {
+            ended.context("a server task ended badly")?.context("could not serve")?;
+        }
+        anyhow::Ok(())
+    };
+    let give_up = async {
+        stop.cancelled().await;
+        tracing::info!("stopping: finishing the requests that run");
+        tokio::time::sleep(DRAIN_LIMIT).await;
+    };
+    tokio::select! {
+        ended = drained => ended,
+        () = give_up => {
+            tracing::warn!(limit_sec = DRAIN_LIMIT.as_secs(), "some requests did not end in time and are cut off");
+            Ok(())
+        }
+    }
+}
+
+/// A token that TERM or INT cancels.
+fn stop_on_signals() -> anyhow::Result<CancellationToken> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        token.cancel();
+    });
+    Ok(stop)
+}
