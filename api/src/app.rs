@@ -96,7 +96,6 @@ fn documented_routes(app: &App) -> OpenApiRouter<App> {
 }
 
 /// The whole service.
-#[must_use]
 pub fn router(app: App) -> Router {
     let (router, openapi) = documented_routes(&app).split_for_parts();
     router

@@ -34,7 +34,13 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct ServeOptions {
     /// Addresses to listen on, separated by commas. Others than loopback need a key.
-    #[arg(long, env = "TERARCHITECT_LISTEN", default_value = "127.0.0.1:5010", global = true, value_name = "HOST:PORT,…")]
+    #[arg(
+        long,
+        env = "TERARCHITECT_LISTEN",
+        default_value = "127.0.0.1:5010",
+        global = true,
+        value_name = "HOST:PORT,…"
+    )]
     pub listen: String,
     /// The Postgres to use, such as postgres://user:password@host/database. Absent: a private one.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, value_name = "URL")]
@@ -101,7 +107,9 @@ pub enum ConfigError {
     #[error("TERARCHITECT_LISTEN is empty; set it to an address with a port, such as 127.0.0.1:5010")]
     NoListen,
     /// An open API would be reachable from elsewhere.
-    #[error("refusing to listen on {address}: no key is set, so anybody who reaches it could read and change everything; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY, or listen on 127.0.0.1 alone")]
+    #[error(
+        "refusing to listen on {address}: no key is set, so anybody who reaches it could read and change everything; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY, or listen on 127.0.0.1 alone"
+    )]
     OpenToOthers {
         /// The address.
         address: SocketAddr,
@@ -119,7 +127,8 @@ impl ServeOptions {
     pub fn addresses(&self) -> Result<Vec<SocketAddr>, ConfigError> {
         let mut addresses = Vec::new();
         for address in self.listen.split(',').map(str::trim).filter(|address| !address.is_empty()) {
-            let resolved = address.to_socket_addrs().map_err(|_| ConfigError::Listen { address: address.to_owned() })?;
+            let resolved =
+                address.to_socket_addrs().map_err(|_| ConfigError::Listen { address: address.to_owned() })?;
             addresses.extend(resolved);
         }
         addresses.dedup();
@@ -149,7 +158,9 @@ impl ServeOptions {
 #[must_use]
 pub fn non_empty(key: Option<&SecretString>) -> Option<SecretString> {
     use secrecy::ExposeSecret;
-    key.map(|key| key.expose_secret().trim()).filter(|key| !key.is_empty()).map(|key| SecretString::from(key.to_owned()))
+    key.map(|key| key.expose_secret().trim())
+        .filter(|key| !key.is_empty())
+        .map(|key| SecretString::from(key.to_owned()))
 }
 
 /// Refuses addresses that others can reach while no key is set.

@@ -22,7 +22,9 @@ const KEY_FILE: &str = "secret.key";
 #[derive(Debug, thiserror::Error)]
 pub enum SealingError {
     /// The variable holds no key.
-    #[error("TERARCHITECT_SECRET_KEY must be 32 bytes as 64 hexadecimal digits or as base64; make one with 'openssl rand -hex 32'")]
+    #[error(
+        "TERARCHITECT_SECRET_KEY must be 32 bytes as 64 hexadecimal digits or as base64; make one with 'openssl rand -hex 32'"
+    )]
     InvalidKey,
     /// The key file holds no key.
     #[error("{} does not hold a key of 32 bytes; restore it from a backup, since stored secrets can't be read without it", path.display())]
@@ -40,7 +42,9 @@ pub enum SealingError {
         source: io::Error,
     },
     /// A value was sealed with another key.
-    #[error("the setting {setting} was stored under another secret key (id {stored}, this one is {own}); start with the TERARCHITECT_SECRET_KEY or the data directory that it was stored with")]
+    #[error(
+        "the setting {setting} was stored under another secret key (id {stored}, this one is {own}); start with the TERARCHITECT_SECRET_KEY or the data directory that it was stored with"
+    )]
     OtherKey {
         /// The setting.
         setting: String,
@@ -197,10 +201,7 @@ mod tests {
         let sealed = sealer.seal("AGENT_API_KEY", "hunter2");
         assert!(!sealed.windows(7).any(|window| window == b"hunter2"));
         assert_eq!(sealer.open("AGENT_API_KEY", sealer.key_id(), &sealed).unwrap().expose_secret(), "hunter2");
-        assert!(matches!(
-            sealer.open("WORKER_API_KEY", sealer.key_id(), &sealed),
-            Err(SealingError::Damaged { .. })
-        ));
+        assert!(matches!(sealer.open("WORKER_API_KEY", sealer.key_id(), &sealed), Err(SealingError::Damaged { .. })));
         let other = Sealer::new([8; KEY_BYTES]);
         assert!(matches!(other.open("AGENT_API_KEY", sealer.key_id(), &sealed), Err(SealingError::OtherKey { .. })));
     }

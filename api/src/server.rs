@@ -41,10 +41,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
 
     let url = non_empty(options.database_url.as_ref());
     let (cluster, connect) = match &url {
-        Some(url) => {
-            let connect = url.expose_secret().parse::<PgConnectOptions>();
-            (None, connect.map_err(|_| anyhow::anyhow!("DATABASE_URL is not an address such as postgres://user:password@host/database"))?)
-        }
+        Some(url) => (None, parse_database_url(url.expose_secret())?),
         None => {
             let lock = DataDirLock::acquire(&data_dir)?;
             let cluster = Cluster::start(&data_dir, lock).await?;
@@ -60,9 +57,19 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
     outcome
 }
 
+/// The error never repeats the address, which may hold a password.
+fn parse_database_url(url: &str) -> anyhow::Result<PgConnectOptions> {
+    let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+    let parsed = url.parse().ok().filter(|_| known);
+    parsed.context("DATABASE_URL is not an address such as postgres://user:password@host/database")
+}
+
 fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir).with_context(|| {
-        format!("could not make the data directory {}; set TERARCHITECT_DATA_DIR to one that you can write", dir.display())
+        format!(
+            "could not make the data directory {}; set TERARCHITECT_DATA_DIR to one that you can write",
+            dir.display()
+        )
     })
 }
 
@@ -82,7 +89,9 @@ async fn serve(
     check_stored_secrets(&app).await?;
     if app.config.api_key.is_none() && app.worker_key().await.is_ok_and(|key| key.is_none()) {
         require_loopback(addresses)?;
-        tracing::warn!("no key is set: answering to this machine alone; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY to serve others");
+        tracing::warn!(
+            "no key is set: answering to this machine alone; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY to serve others"
+        );
     }
     let listeners = bind(addresses).await?;
     serve_on(listeners, router(app), stop).await?;
@@ -92,9 +101,9 @@ async fn serve(
 }
 
 async fn open_database(connect: PgConnectOptions, connections: u32) -> anyhow::Result<PgPool> {
-    let pool = db::connect(connect, connections).await.context(
-        "could not connect to the database; check DATABASE_URL, or unset it to use a private Postgres",
-    )?;
+    let pool = db::connect(connect, connections)
+        .await
+        .context("could not connect to the database; check DATABASE_URL, or unset it to use a private Postgres")?;
     // sqlx takes an advisory lock of the database, so that of two replicas one migrates and the other waits.
     db::MIGRATIONS.run(&pool).await.context("could not bring the database's schema up to date")?;
     Ok(pool)
@@ -130,9 +139,8 @@ async fn serve_on(listeners: Vec<TcpListener>, router: Router, stop: Cancellatio
     for listener in listeners {
         let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
         let stop = stop.clone();
-        servers.spawn(async move {
-            axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
-        });
+        servers
+            .spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await });
     }
     let drained = async {
         while let Some(ended) = servers.join_next().await {

@@ -45,11 +45,7 @@ pub async fn insert(conn: &mut PgConnection, ended: &EndedAttempt<'_>, report: &
 
 /// The outcome of an ended attempt.
 pub async fn outcome(conn: &mut PgConnection, job: JobId, attempt: i32) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar!(
-        "select outcome from agent_job_attempts where job_id = $1 and attempt = $2",
-        job.0,
-        attempt
-    )
-    .fetch_optional(conn)
-    .await
+    sqlx::query_scalar!("select outcome from agent_job_attempts where job_id = $1 and attempt = $2", job.0, attempt)
+        .fetch_optional(conn)
+        .await
 }

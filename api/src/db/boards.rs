@@ -44,13 +44,9 @@ pub async fn find_for_update(conn: &mut PgConnection, project: ProjectId) -> sql
 
 /// Gives a new project its board.
 pub async fn insert(conn: &mut PgConnection, project: ProjectId, columns: &[Column]) -> sqlx::Result<()> {
-    sqlx::query!(
-        "insert into kanban_boards (project_id, columns) values ($1, $2)",
-        project.0,
-        Json(columns) as _
-    )
-    .execute(conn)
-    .await?;
+    sqlx::query!("insert into kanban_boards (project_id, columns) values ($1, $2)", project.0, Json(columns) as _)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -31,7 +31,12 @@ pub async fn insert(conn: &mut PgConnection, project: ProjectId, docs: &[String]
 ///
 /// The question's words are joined with OR: a question in natural language has words that no document has. The query
 /// is built from its lexemes, each quoted, so that nothing in the question is taken for an operator.
-pub async fn search(conn: &mut PgConnection, project: ProjectId, question: &str, limit: i64) -> sqlx::Result<Vec<Found>> {
+pub async fn search(
+    conn: &mut PgConnection,
+    project: ProjectId,
+    question: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Found>> {
     sqlx::query_as!(
         Found,
         r#"with question as (

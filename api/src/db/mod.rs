@@ -13,9 +13,9 @@ pub mod projects;
 pub mod settings;
 pub mod tickets;
 
+use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::PgPool;
 use std::time::Duration;
 
 /// The schema, in order; compiled in, so that the binary carries what it needs.

@@ -17,9 +17,7 @@ pub struct StoredSetting {
 
 /// All settings that have a value.
 pub async fn list(conn: &mut PgConnection) -> sqlx::Result<Vec<StoredSetting>> {
-    sqlx::query_as!(StoredSetting, "select key, value, sealed, key_id from settings order by key")
-        .fetch_all(conn)
-        .await
+    sqlx::query_as!(StoredSetting, "select key, value, sealed, key_id from settings order by key").fetch_all(conn).await
 }
 
 /// One setting.

@@ -95,7 +95,8 @@ mod tests {
 
     fn graph() -> (Vec<Value>, Vec<Value>) {
         let nodes = vec![json!({"id": "a", "data": {"label": "Api"}}), json!({"id": "b", "label": "Store"}), json!(7)];
-        let edges = vec![json!({"id": "e", "source": "a", "target": "b"}), json!({"id": "f", "source": "b", "target": "x"})];
+        let edges =
+            vec![json!({"id": "e", "source": "a", "target": "b"}), json!({"id": "f", "source": "b", "target": "x"})];
         (nodes, edges)
     }
 

@@ -143,7 +143,8 @@ pub fn parse_changes(body: BTreeMap<String, Value>) -> ApiResult<BTreeMap<String
 fn is_of_family(name: &str, family: &str) -> bool {
     name.len() <= 100
         && name.strip_prefix(family).is_some_and(|rest| {
-            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+            !rest.is_empty()
+                && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
         })
 }
 
@@ -211,7 +212,8 @@ pub fn readiness(is_set: impl Fn(&str) -> bool) -> Readiness {
     let mut warnings: Vec<_> =
         warned.into_iter().filter(|(key, _)| !is_set(key)).map(|(_, warning)| warning.to_owned()).collect();
     if !["AGENT_LLM_URL", "AGENT_MODEL", "AGENT_API_KEY"].into_iter().any(is_set) {
-        warnings.push("No Director is configured (AGENT_MODEL): the worker works alone, without plan review.".to_owned());
+        warnings
+            .push("No Director is configured (AGENT_MODEL): the worker works alone, without plan review.".to_owned());
     }
     Readiness { ready: missing_required.is_empty(), missing_required, warnings }
 }

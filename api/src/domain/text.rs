@@ -70,9 +70,8 @@ pub fn repository_url(field: &str, text: &str) -> ApiResult<Option<String>> {
     {
         return Ok(Some(text.to_owned()));
     }
-    let url: Url = text
-        .parse()
-        .map_err(|_| invalid(format!("'{field}' must be the address of a Git repository, {example}.")))?;
+    let url: Url =
+        text.parse().map_err(|_| invalid(format!("'{field}' must be the address of a Git repository, {example}.")))?;
     if !matches!(url.scheme(), "http" | "https" | "ssh" | "git") || url.host_str().is_none() {
         return Err(invalid(format!("'{field}' must start with https://, http:// or ssh://, {example}.")));
     }

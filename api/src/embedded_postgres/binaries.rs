@@ -4,7 +4,8 @@ use super::ClusterError;
 use std::path::{Path, PathBuf};
 
 /// Where Debian, Red Hat and Homebrew put each major version.
-const ROOTS: &[(&str, &str)] = &[("/usr/lib/postgresql", "bin"), ("/usr/local/opt", "bin"), ("/opt/homebrew/opt", "bin")];
+const ROOTS: &[(&str, &str)] =
+    &[("/usr/lib/postgresql", "bin"), ("/usr/local/opt", "bin"), ("/opt/homebrew/opt", "bin")];
 
 /// The folder with `initdb` and `postgres`.
 #[derive(Clone, Debug)]

@@ -37,16 +37,22 @@ pub enum ClusterError {
         dir: PathBuf,
     },
     /// Postgres is not installed.
-    #[error("no Postgres found to run privately; install it (Debian or Ubuntu: apt-get install postgresql), or set DATABASE_URL to one that runs")]
+    #[error(
+        "no Postgres found to run privately; install it (Debian or Ubuntu: apt-get install postgresql), or set DATABASE_URL to one that runs"
+    )]
     NoBinaries,
     /// The cluster was made with a version that is not installed.
-    #[error("the private database was made with Postgres {major}, which is not installed; install it (Debian or Ubuntu: apt-get install postgresql-{major})")]
+    #[error(
+        "the private database was made with Postgres {major}, which is not installed; install it (Debian or Ubuntu: apt-get install postgresql-{major})"
+    )]
     OtherVersionNeeded {
         /// The major version.
         major: u32,
     },
     /// Root has nobody to run Postgres as.
-    #[error("Postgres refuses to run as root, and there is neither a user 'postgres' nor 'nobody' to run it as; start the API as another user")]
+    #[error(
+        "Postgres refuses to run as root, and there is neither a user 'postgres' nor 'nobody' to run it as; start the API as another user"
+    )]
     NoUser,
     /// The unprivileged user can't get to the directory.
     #[error("the user '{user}', as whom Postgres runs, can't reach {}: {} does not let other users through; set TERARCHITECT_DATA_DIR to a directory that they can reach, such as /var/lib/terarchitect", dir.display(), above.display())]
@@ -153,12 +159,10 @@ impl Cluster {
     /// # Errors
     /// See [`ClusterError`].
     pub async fn start(data_dir: &Path, lock: DataDirLock) -> Result<Self, ClusterError> {
-        let data_dir = data_dir
-            .canonicalize()
-            .map_err(|source| ClusterError::Directory { path: data_dir.to_owned(), source })?;
+        let data_dir =
+            data_dir.canonicalize().map_err(|source| ClusterError::Directory { path: data_dir.to_owned(), source })?;
         let root = data_dir.join("postgres");
-        let layout =
-            Layout { data: root.join("data"), socket_dir: root.join("run"), log: root.join("postgres.log") };
+        let layout = Layout { data: root.join("data"), socket_dir: root.join("run"), log: root.join("postgres.log") };
         if layout.socket_dir.as_os_str().len() > MAX_SOCKET_DIR_BYTES {
             return Err(ClusterError::PathTooLong { dir: data_dir });
         }

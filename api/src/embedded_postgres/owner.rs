@@ -16,11 +16,7 @@ pub(super) enum Owner {
     /// The caller, who is not root.
     Caller,
     /// Another user.
-    User {
-        name: String,
-        uid: u32,
-        gid: u32,
-    },
+    User { name: String, uid: u32, gid: u32 },
 }
 
 impl Owner {
@@ -54,10 +50,15 @@ impl Owner {
     pub(super) fn require_reachable(&self, dir: &Path) -> Result<(), ClusterError> {
         let Self::User { name, uid, .. } = self else { return Ok(()) };
         for above in dir.ancestors() {
-            let meta = fs::metadata(above).map_err(|source| ClusterError::Directory { path: above.to_owned(), source })?;
+            let meta =
+                fs::metadata(above).map_err(|source| ClusterError::Directory { path: above.to_owned(), source })?;
             let bit = if meta.uid() == *uid { 0o100 } else { 0o001 };
             if meta.mode() & bit == 0 {
-                return Err(ClusterError::Unreachable { user: name.clone(), dir: dir.to_owned(), above: above.to_owned() });
+                return Err(ClusterError::Unreachable {
+                    user: name.clone(),
+                    dir: dir.to_owned(),
+                    above: above.to_owned(),
+                });
             }
         }
         Ok(())

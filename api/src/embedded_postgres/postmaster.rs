@@ -29,9 +29,13 @@ impl Postmaster {
         let mut command = clean_command(&program);
         command.arg("-D").arg(&layout.data);
         command.arg("-c").arg(format!("unix_socket_directories={}", layout.socket_dir.display()));
-        for setting in
-            ["listen_addresses=", "unix_socket_permissions=0700", "logging_collector=off", "log_timezone=UTC", "timezone=UTC"]
-        {
+        for setting in [
+            "listen_addresses=",
+            "unix_socket_permissions=0700",
+            "logging_collector=off",
+            "log_timezone=UTC",
+            "timezone=UTC",
+        ] {
             command.args(["-c", setting]);
         }
         let log = open_log(&layout.log)?;
@@ -39,9 +43,8 @@ impl Postmaster {
         // A group of its own: Ctrl-C in a terminal reaches the API, which then stops Postgres in order.
         command.process_group(0);
         owner.apply(&mut command);
-        let child = tokio::process::Command::from(command)
-            .spawn()
-            .map_err(|source| ClusterError::Run { program, source })?;
+        let child =
+            tokio::process::Command::from(command).spawn().map_err(|source| ClusterError::Run { program, source })?;
         Ok(Self { child })
     }
 

@@ -96,7 +96,9 @@ fn require_this_machine(request: &Request, name: &str) -> ApiResult<()> {
     Err(ApiError::new(
         StatusCode::FORBIDDEN,
         "this_machine_only",
-        format!("{name} is not set, so this answers to callers on the API's own machine alone; set it to call from elsewhere."),
+        format!(
+            "{name} is not set, so this answers to callers on the API's own machine alone; set it to call from elsewhere."
+        ),
     ))
 }
 

@@ -83,7 +83,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than this address takes.")
+            ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "The body is larger than this address takes.",
+            )
         } else {
             ApiError::bad_request("unreadable_body", "The body could not be read to its end.")
         }
@@ -109,6 +113,11 @@ fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if std::str::from_utf8(bytes).is_err() {
         return Err(ApiError::bad_request("invalid_utf8", "The body is not valid UTF-8."));
+    }
+    // serde would take a list for an object, its items in the order of the fields.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(refuse)?;
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", "The body must be a JSON object."));
     }
     // A NUL can only stand in JSON as this escape; the walk is for the rare body that has those characters at all.
     if bytes.windows(6).any(|window| window.eq_ignore_ascii_case(b"\\u0000")) {

@@ -23,10 +23,7 @@ const MAX_DONE: i64 = 5;
 #[utoipa::path(get, path = "/api/projects/{project_id}/tickets/{ticket_id}/worker-context", tag = "worker",
     security(("bearer" = [])), params(TicketPath),
     responses((status = 200, body = WorkerContext), (status = 404, body = ErrorBody)))]
-pub async fn worker_context(
-    State(app): State<App>,
-    Path(path): Path<TicketPath>,
-) -> ApiResult<Answer<WorkerContext>> {
+pub async fn worker_context(State(app): State<App>, Path(path): Path<TicketPath>) -> ApiResult<Answer<WorkerContext>> {
     let mut tx = app.pool.begin().await?;
     let missing = || ApiError::not_found("ticket", path.ticket_id);
     let ticket = db::tickets::find(&mut tx, path.project_id, path.ticket_id).await?.ok_or_else(missing)?;

@@ -75,8 +75,7 @@ fn stored(app: &App, name: &str, value: &str) -> StoredSetting {
     responses((status = 200, body = Readiness)))]
 pub async fn check_settings(State(app): State<App>) -> ApiResult<Answer<Readiness>> {
     let mut conn = app.pool.acquire().await?;
-    let stored: HashSet<String> =
-        db::settings::list(&mut conn).await?.into_iter().map(|setting| setting.key).collect();
+    let stored: HashSet<String> = db::settings::list(&mut conn).await?.into_iter().map(|setting| setting.key).collect();
     let from_environment = |name: &str| name == settings::WORKER_API_KEY && app.config.worker_key.is_some();
     Ok(Answer(settings::readiness(|name| stored.contains(name) || from_environment(name))))
 }

@@ -53,7 +53,9 @@ async fn require_something_to_work_on(conn: &mut PgConnection, id: ProjectId) ->
         if project.project_path.is_some() {
             return Ok(());
         }
-        return Err(text::invalid("This project runs locally but has no 'project_path'; set it, then move the ticket again."));
+        return Err(text::invalid(
+            "This project runs locally but has no 'project_path'; set it, then move the ticket again.",
+        ));
     }
     if project.github_url.is_some() {
         return Ok(());

@@ -11,9 +11,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use serde::Deserialize;
 use sqlx::PgConnection;
-use terarchitect_worker_api::{
-    AppendLogResponse, CancelRequested, CompleteTicketRequest, ErrorBody, Message,
-};
+use terarchitect_worker_api::{AppendLogResponse, CancelRequested, CompleteTicketRequest, ErrorBody, Message};
 use utoipa::ToSchema;
 use uuid::Uuid;
 

@@ -160,7 +160,8 @@ pub async fn update_ticket(
     if names_column {
         require_column(&mut tx, path.project_id, &fields.column_id).await?;
     }
-    let mut ticket = db::tickets::update(&mut tx, path.project_id, path.ticket_id, &fields).await?.ok_or_else(missing)?;
+    let mut ticket =
+        db::tickets::update(&mut tx, path.project_id, path.ticket_id, &fields).await?.ok_or_else(missing)?;
     if names_column {
         ticket = ticket_moves::apply(&mut tx, &from, ticket).await?;
     }

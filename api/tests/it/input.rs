@@ -1,0 +1,160 @@
+//! Bad input of every kind on every endpoint that takes a body: a 4xx with a sentence, and nothing changed.
+
+use crate::support::{Answer, TestApp};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// Every endpoint with a body, with the paths of things that exist.
+fn endpoints(project: &str, ticket: &str, note: &str, job: &str) -> Vec<(Method, String)> {
+    vec![
+        (Method::POST, "/api/projects".into()),
+        (Method::PUT, project.into()),
+        (Method::DELETE, project.into()),
+        (Method::PUT, format!("{project}/graph")),
+        (Method::PUT, format!("{project}/kanban")),
+        (Method::POST, format!("{project}/tickets")),
+        (Method::PATCH, ticket.into()),
+        (Method::POST, format!("{ticket}/logs")),
+        (Method::POST, format!("{ticket}/complete")),
+        (Method::POST, format!("{project}/notes")),
+        (Method::PATCH, note.into()),
+        (Method::PUT, "/api/settings".into()),
+        (Method::POST, format!("{project}/memory/index")),
+        (Method::POST, format!("{project}/memory/retrieve")),
+        (Method::POST, format!("{project}/memory/delete")),
+        (Method::POST, "/api/worker/jobs/start".into()),
+        (Method::POST, format!("{job}/complete")),
+        (Method::POST, format!("{job}/fail")),
+    ]
+}
+
+/// Bodies that no endpoint accepts, each with a name.
+fn bad_bodies() -> Vec<(&'static str, Vec<u8>)> {
+    let every_field = |value: &str| {
+        let fields = [
+            "name",
+            "title",
+            "column_id",
+            "description",
+            "github_url",
+            "nodes",
+            "columns",
+            "docs",
+            "queries",
+            "summary",
+            "session_id",
+            "project_id",
+            "attempt",
+            "confirm_name",
+            "content",
+            "AGENT_MODEL",
+            "pr_url",
+            "worker_id",
+        ];
+        let fields: Vec<_> = fields.iter().map(|field| format!("\"{field}\":{value}")).collect();
+        format!("{{{}}}", fields.join(",")).into_bytes()
+    };
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let deep_field = format!("{}1{}", r#"{"a":"#.repeat(5_000), "}".repeat(5_000));
+    vec![
+        ("not JSON", b"hello".to_vec()),
+        ("cut off", br#"{"name": "x"#.to_vec()),
+        ("a list", b"[]".to_vec()),
+        ("a number", b"7".to_vec()),
+        ("null", b"null".to_vec()),
+        ("deep", deep.into_bytes()),
+        ("deep objects in every field", every_field(&deep_field)),
+        ("invalid UTF-8", b"{\"name\": \"\xff\xfe\"}".to_vec()),
+        ("a lone surrogate", every_field(r#""\ud800""#)),
+        ("NUL in every field", every_field(r#""a\u0000b""#)),
+        ("NUL in a list", every_field(r#"["a\u0000b"]"#)),
+        ("objects for texts", every_field(r#"{"a": 1}"#)),
+        ("huge numbers", every_field("1e999")),
+    ]
+}
+
+async fn send(app: &TestApp, method: &Method, path: &str, content_type: &str, body: Vec<u8>) -> Answer {
+    let request = app.http().request(method.clone(), format!("{}{path}", app.base));
+    TestApp::answer(request.header("content-type", content_type).body(body)).await
+}
+
+/// Everything that is stored, to compare.
+async fn snapshot(app: &TestApp) -> Vec<String> {
+    let tables = [
+        "projects",
+        "graphs",
+        "kanban_boards",
+        "tickets",
+        "notes",
+        "agent_jobs",
+        "execution_logs",
+        "settings",
+        "memory_documents",
+    ];
+    let mut rows = Vec::new();
+    for table in tables {
+        let sql = sqlx::AssertSqlSafe(format!("select row_to_json(t)::text from {table} t order by 1"));
+        rows.extend(sqlx::query_scalar::<_, String>(sql).fetch_all(&app.pool).await.unwrap());
+    }
+    rows
+}
+
+#[tokio::test]
+async fn bad_bodies_are_refused_with_a_sentence_and_change_nothing() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = app.ticket(&project).await;
+    let note = app.post(&format!("{project}/notes"), json!({"content": "c"})).await.expect(201);
+    let note = format!("{project}/notes/{}", note["id"].as_str().unwrap());
+    app.move_to(&ticket, "in_progress").await;
+    let job = TestApp::job_path(&app.claim(&project).await.unwrap());
+    let before = snapshot(&app).await;
+    for (method, path) in endpoints(&project, &ticket, &note, &job) {
+        for (name, body) in bad_bodies() {
+            let answer = send(&app, &method, &path, "application/json", body).await;
+            assert!(answer.status.is_client_error(), "{method} {path}, {name}: {} {}", answer.status, answer.body);
+            let status = answer.status.as_u16();
+            answer.error(status);
+        }
+        let huge = format!("{{\"name\": \"{}\"}}", "x".repeat(3 * 1024 * 1024)).into_bytes();
+        assert_eq!(send(&app, &method, &path, "application/json", huge).await.error(413), "body_too_large", "{path}");
+        let typed = send(&app, &method, &path, "text/plain", b"{\"name\": 1}".to_vec()).await;
+        assert_eq!(typed.error(415), "not_json", "{path}");
+    }
+    assert_eq!(snapshot(&app).await, before);
+}
+
+#[tokio::test]
+async fn bad_ids_and_unknown_ids_are_refused() {
+    let app = TestApp::start().await;
+    let unknown = "00000000-0000-0000-0000-000000000000";
+    for (id, status) in [(unknown, 404), ("7", 400), ("%00", 400), ("%ff%fe", 400), ("a%2Fb", 400)] {
+        let project = format!("/api/projects/{id}");
+        let ticket = format!("{project}/tickets/{unknown}");
+        for path in
+            [&project, &format!("{project}/graph"), &format!("{project}/tickets"), &ticket, &format!("{ticket}/logs")]
+        {
+            app.get(path).await.error(status);
+        }
+        let report = format!("/api/worker/jobs/{id}/complete");
+        app.post(&report, json!({})).await.error(status);
+        app.post(&format!("{project}/memory/retrieve"), json!({"queries": ["x"]})).await.error(status);
+    }
+}
+
+#[tokio::test]
+async fn what_looks_like_an_escape_but_is_text_is_kept() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let body = json!({"title": "print \"\\u0000\"", "column_id": "backlog", "description": "tab\there, Ünïcödé 🦀"});
+    let made: Value = app.post(&format!("{project}/tickets"), body.clone()).await.expect(201);
+    assert_eq!((&made["title"], &made["description"]), (&body["title"], &body["description"]));
+}
+
+#[tokio::test]
+async fn unknown_addresses_and_methods_are_json_too() {
+    let app = TestApp::start().await;
+    assert_eq!(app.get("/nowhere").await.error(404), "no_such_address");
+    assert_eq!(app.delete("/health").await.error(405), "method_not_allowed");
+    assert_eq!(app.delete("/api/settings").await.error(405), "method_not_allowed");
+}

@@ -1,0 +1,13 @@
+//! The API against a real Postgres, over real HTTP.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
+
+mod board;
+mod contract;
+mod embedded;
+mod endpoints;
+mod input;
+mod memory;
+mod projects;
+mod settings;
+mod support;

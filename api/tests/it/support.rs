@@ -1,0 +1,193 @@
+//! An API of its own for each test: its own database, its own port, stopped and deleted at the end.
+
+use reqwest::{Method, StatusCode};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use terarchitect_api::app::{App, AppConfig, router};
+use terarchitect_api::db;
+use terarchitect_api::sealing::Sealer;
+use terarchitect_testbed::postgres::TestPostgres;
+use tokio::sync::OnceCell;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// The database that every test's is a copy of: migrated once per process.
+async fn template() -> &'static str {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    TEMPLATE
+        .get_or_init(|| async {
+            let postgres = TestPostgres::shared();
+            let name = postgres.create_database(None).unwrap();
+            let pool = db::connect(postgres.url(&name).parse().unwrap(), 2).await.unwrap();
+            db::MIGRATIONS.run(&pool).await.unwrap();
+            pool.close().await;
+            name
+        })
+        .await
+}
+
+/// A running API with a database of its own.
+pub(crate) struct TestApp {
+    pub(crate) base: String,
+    pub(crate) pool: PgPool,
+    pub(crate) database: String,
+    http: reqwest::Client,
+    _server: DropGuard,
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        let _ = TestPostgres::shared().drop_database(&self.database);
+    }
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The body, if the status is this one.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        self.body
+    }
+
+    /// The code of an error with this status.
+    #[track_caller]
+    pub(crate) fn error(self, status: u16) -> String {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        assert!(self.body["error"].as_str().is_some_and(|sentence| sentence.ends_with('.')), "{}", self.body);
+        assert!(self.body["request_id"].is_string(), "{}", self.body);
+        self.body["code"].as_str().unwrap().to_owned()
+    }
+}
+
+impl TestApp {
+    /// Without keys.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(AppConfig::default()).await
+    }
+
+    /// With both keys.
+    pub(crate) async fn start_with_keys(api_key: &str, worker_key: &str) -> Self {
+        let key = |text: &str| Some(SecretString::from(text.to_owned()));
+        Self::start_with(AppConfig { api_key: key(api_key), worker_key: key(worker_key), ..AppConfig::default() }).await
+    }
+
+    async fn start_with(config: AppConfig) -> Self {
+        let postgres = TestPostgres::shared();
+        let database = postgres.create_database(Some(template().await)).unwrap();
+        let pool = db::connect(postgres.url(&database).parse().unwrap(), 8).await.unwrap();
+        let (base, server) = serve(pool.clone(), config).await;
+        Self { base, pool, database, http: reqwest::Client::new(), _server: server }
+    }
+
+    /// Another API process on the same database, as far as a test can tell: nothing is shared but the database.
+    pub(crate) async fn replica(&self) -> (String, DropGuard) {
+        let url = TestPostgres::shared().url(&self.database);
+        let pool = db::connect(url.parse().unwrap(), 4).await.unwrap();
+        serve(pool, AppConfig::default()).await
+    }
+
+    pub(crate) async fn request(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Answer {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        Self::answer(request).await
+    }
+
+    pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let bytes = response.bytes().await.unwrap();
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or(Value::Null) };
+        Answer { status, body }
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.request(Method::GET, path, None, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.request(Method::POST, path, None, Some(&body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.request(Method::PUT, path, None, Some(&body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.request(Method::PATCH, path, None, Some(&body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.request(Method::DELETE, path, None, None).await
+    }
+
+    /// A project with a repository and nothing in it; answers its path.
+    pub(crate) async fn project(&self) -> String {
+        let body = json!({"name": "Demo", "github_url": "https://github.com/demo/hello", "is_existing_repo": true});
+        let project = self.post("/api/projects", body).await.expect(201);
+        format!("/api/projects/{}", project["id"].as_str().unwrap())
+    }
+
+    /// A ticket in the backlog; answers its path.
+    pub(crate) async fn ticket(&self, project: &str) -> String {
+        let body = json!({"title": "Say hello", "column_id": "backlog", "description": "In the README."});
+        let ticket = self.post(&format!("{project}/tickets"), body).await.expect(201);
+        format!("{project}/tickets/{}", ticket["id"].as_str().unwrap())
+    }
+
+    /// Moves a ticket and answers it.
+    pub(crate) async fn move_to(&self, ticket: &str, column: &str) -> Value {
+        self.patch(ticket, json!({"column_id": column})).await.expect(200)
+    }
+
+    /// Claims a job as a client of the plain contract.
+    pub(crate) async fn claim(&self, project: &str) -> Option<Value> {
+        let id = project.rsplit('/').next().unwrap();
+        let answer = self.post("/api/worker/jobs/start", json!({"project_id": id})).await;
+        match answer.status {
+            StatusCode::NO_CONTENT => None,
+            _ => Some(answer.expect(200)),
+        }
+    }
+
+    /// `(status, outcome_reason)` of every job, the oldest first.
+    pub(crate) async fn jobs(&self) -> Vec<(String, Option<String>)> {
+        sqlx::query_as("select status, outcome_reason from agent_jobs order by seq")
+            .fetch_all(&self.pool)
+            .await
+            .unwrap()
+    }
+
+    /// The path of a claimed job.
+    pub(crate) fn job_path(job: &Value) -> String {
+        format!("/api/worker/jobs/{}", job["job_id"].as_str().unwrap())
+    }
+}
+
+async fn serve(pool: PgPool, config: AppConfig) -> (String, DropGuard) {
+    let app = App { pool, sealer: Arc::new(Sealer::new([1; 32])), config: Arc::new(config) };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let stop = CancellationToken::new();
+    let stopped = stop.clone().cancelled_owned();
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
+    (base, stop.drop_guard())
+}
