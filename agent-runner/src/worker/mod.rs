@@ -3,9 +3,11 @@
 //! It says what a turn is and how one can fail. How an agent is started and talked to is the implementation's
 //! business ([`opencode`]); what to tell it is the [`director`](crate::director)'s.
 
+mod api_base;
 mod error;
 pub mod opencode;
 
+pub use api_base::{InvalidBase, api_base};
 pub use error::{ModelFailure, WorkerError};
 
 use async_trait::async_trait;

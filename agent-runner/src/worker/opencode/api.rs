@@ -1,0 +1,233 @@
+//! The server's HTTP calls, typed. No decisions, no retries.
+
+use super::wire::{Health, Message, PermissionRequest, Providers, QuestionRequest, Session, SessionStatus};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+use url::Url;
+
+/// How long an ordinary call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many messages are fetched at once; each can hold a tool's whole output.
+const PAGE: usize = 40;
+
+/// How much of a refusal is kept for the error message, in characters.
+const EXCERPT_CHARS: usize = 400;
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    #[error("no answer: {}", chain(.0))]
+    Transport(#[source] reqwest::Error),
+    #[error("it answered {status}: {message}")]
+    Status { status: StatusCode, message: String },
+    #[error("its answer could not be read: {0}")]
+    Body(#[source] serde_json::Error),
+}
+
+/// Which model answers a prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ModelId {
+    pub(super) provider: String,
+    pub(super) model: String,
+}
+
+/// A client of one server, for one workspace.
+#[derive(Clone)]
+pub(super) struct Api {
+    http: reqwest::Client,
+    base: Url,
+    username: String,
+    password: Option<SecretString>,
+    directory: String,
+}
+
+impl Api {
+    pub(super) fn new(
+        base: Url,
+        username: Option<String>,
+        password: Option<SecretString>,
+        directory: &Path,
+    ) -> Result<Self, ApiError> {
+        let mut http = reqwest::Client::builder().connect_timeout(Duration::from_secs(5));
+        if is_loopback(&base) {
+            http = http.no_proxy();
+        }
+        Ok(Self {
+            http: http.build().map_err(ApiError::Transport)?,
+            base,
+            username: username.unwrap_or_else(|| "opencode".to_owned()),
+            password,
+            directory: directory.display().to_string(),
+        })
+    }
+
+    pub(super) async fn health(&self, limit: Duration) -> Result<Health, ApiError> {
+        read(self.request(Method::GET, "global/health").timeout(limit)).await
+    }
+
+    /// A session with a title of its own, which saves the model call that would invent one.
+    pub(super) async fn create_session(&self, title: &str) -> Result<Session, ApiError> {
+        read(self.request(Method::POST, "session").json(&json!({ "title": title }))).await
+    }
+
+    /// Prompts and waits for the end of the turn, however long it takes.
+    pub(super) async fn prompt(
+        &self,
+        session: &str,
+        text: &str,
+        model: Option<&ModelId>,
+    ) -> Result<Message, ApiError> {
+        let mut body = json!({ "parts": [{ "type": "text", "text": text }] });
+        if let Some(model) = model {
+            body["model"] = json!({ "providerID": model.provider, "modelID": model.model });
+        }
+        let request = self.endless(Method::POST, &format!("session/{session}/message"));
+        read(request.json(&body)).await
+    }
+
+    /// Compacts the conversation and waits for the end of it. The answer says nothing about its success.
+    pub(super) async fn summarize(&self, session: &str, model: &ModelId) -> Result<(), ApiError> {
+        let body = json!({ "providerID": model.provider, "modelID": model.model });
+        let request = self.endless(Method::POST, &format!("session/{session}/summarize"));
+        read::<Value>(request.json(&body)).await.map(drop)
+    }
+
+    pub(super) async fn abort(&self, session: &str, limit: Duration) -> Result<(), ApiError> {
+        let request = self.request(Method::POST, &format!("session/{session}/abort")).timeout(limit);
+        read::<Value>(request).await.map(drop)
+    }
+
+    /// Whether the server works on the session. Can lag behind.
+    pub(super) async fn is_busy(&self, session: &str, limit: Duration) -> Result<bool, ApiError> {
+        let request = self.request(Method::GET, "session/status").timeout(limit);
+        let all: HashMap<String, SessionStatus> = read(request).await?;
+        Ok(all.get(session).is_some_and(|status| *status != SessionStatus::Idle))
+    }
+
+    /// All messages after `known`, oldest first; without it, all.
+    pub(super) async fn messages_after(&self, session: &str, known: Option<&str>) -> Result<Vec<Message>, ApiError> {
+        let mut newest_first: Vec<Message> = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut request = self.request(Method::GET, &format!("session/{session}/message"));
+            request = request.query(&[("limit", PAGE)]);
+            if let Some(cursor) = &cursor {
+                request = request.query(&[("before", cursor)]);
+            }
+            let response = send(request).await?;
+            cursor = header(&response, "x-next-cursor");
+            let page: Vec<Message> = body(response).await?;
+            let is_end = page.is_empty();
+            for message in page.into_iter().rev() {
+                if Some(message.info.id.as_str()) == known {
+                    newest_first.reverse();
+                    return Ok(newest_first);
+                }
+                newest_first.push(message);
+            }
+            if cursor.is_none() || is_end {
+                newest_first.reverse();
+                return Ok(newest_first);
+            }
+        }
+    }
+
+    /// The provider that has `model`, which may also be written as `provider/model`.
+    pub(super) async fn find_model(&self, model: &str) -> Result<Option<ModelId>, ApiError> {
+        let config: Providers = read(self.request(Method::GET, "config/providers")).await?;
+        let all = config.providers.iter().flat_map(|provider| {
+            provider.models.keys().map(|model| ModelId { provider: provider.id.clone(), model: model.clone() })
+        });
+        Ok(all.into_iter().find(|id| id.model == model || format!("{}/{}", id.provider, id.model) == model))
+    }
+
+    pub(super) async fn permissions(&self) -> Result<Vec<PermissionRequest>, ApiError> {
+        read(self.request(Method::GET, "permission")).await
+    }
+
+    pub(super) async fn reject_permission(&self, id: &str, message: &str) -> Result<(), ApiError> {
+        let request = self.request(Method::POST, &format!("permission/{id}/reply"));
+        read::<Value>(request.json(&json!({ "reply": "reject", "message": message }))).await.map(drop)
+    }
+
+    pub(super) async fn questions(&self) -> Result<Vec<QuestionRequest>, ApiError> {
+        read(self.request(Method::GET, "question")).await
+    }
+
+    /// Answers each part of a question with the same words. Rejecting it instead would end the turn.
+    pub(super) async fn answer_question(&self, id: &str, parts: usize, words: &str) -> Result<(), ApiError> {
+        let request = self.request(Method::POST, &format!("question/{id}/reply"));
+        read::<Value>(request.json(&json!({ "answers": vec![[words]; parts.max(1)] }))).await.map(drop)
+    }
+
+    /// Opens the stream of events.
+    pub(super) async fn events(&self) -> Result<Response, ApiError> {
+        send(self.endless(Method::GET, "event")).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.endless(method, path).timeout(CALL_TIMEOUT)
+    }
+
+    fn endless(&self, method: Method, path: &str) -> RequestBuilder {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        let request = self.http.request(method, url).query(&[("directory", &self.directory)]);
+        match &self.password {
+            Some(password) => request.basic_auth(&self.username, Some(password.expose_secret())),
+            None => request,
+        }
+    }
+}
+
+async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ApiError> {
+    body(send(request).await?).await
+}
+
+async fn send(request: RequestBuilder) -> Result<Response, ApiError> {
+    let response = request.send().await.map_err(|error| ApiError::Transport(error.without_url()))?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let text = response.text().await.unwrap_or_default();
+    let message = serde_json::from_str::<Value>(&text)
+        .ok()
+        .and_then(|body| body.pointer("/data/message").or(body.get("message"))?.as_str().map(str::to_owned))
+        .unwrap_or(text);
+    Err(ApiError::Status { status, message: message.chars().take(EXCERPT_CHARS).collect() })
+}
+
+async fn body<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
+    let bytes = response.bytes().await.map_err(|error| ApiError::Transport(error.without_url()))?;
+    serde_json::from_slice(&bytes).map_err(ApiError::Body)
+}
+
+fn header(response: &Response, name: &str) -> Option<String> {
+    response.headers().get(name)?.to_str().ok().map(str::to_owned)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
