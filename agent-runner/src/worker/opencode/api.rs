@@ -138,6 +138,18 @@ impl Api {
         }
     }
 
+    /// The id of the newest message.
+    pub(super) async fn newest_message(&self, session: &str) -> Result<Option<String>, ApiError> {
+        let request = self.request(Method::GET, &format!("session/{session}/message")).query(&[("limit", 1)]);
+        let page: Vec<Message> = read(request).await?;
+        Ok(page.into_iter().next_back().map(|message| message.info.id))
+    }
+
+    pub(super) async fn delete_message(&self, session: &str, message: &str) -> Result<(), ApiError> {
+        let request = self.request(Method::DELETE, &format!("session/{session}/message/{message}"));
+        read::<Value>(request).await.map(drop)
+    }
+
     /// The provider that has `model`, which may also be written as `provider/model`.
     pub(super) async fn find_model(&self, model: &str) -> Result<Option<ModelId>, ApiError> {
         let config: Providers = read(self.request(Method::GET, "config/providers")).await?;

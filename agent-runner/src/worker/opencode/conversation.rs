@@ -191,12 +191,30 @@ impl OpenCode {
         let messages = self.read_messages(bounds).await?;
         let summary = messages.iter().rev().find(|message| message.info.is_summary());
         match summary.map(|message| read_turn(std::slice::from_ref(message)).1) {
-            Some(Ending::Failed { kind: ModelFailure::Other, message }) => {
-                Err(WorkerError::Model { kind: ModelFailure::Compaction, message })
+            Some(Ending::Failed { kind, message }) => {
+                self.forget(&messages, bounds).await?;
+                let kind = if kind == ModelFailure::Other { ModelFailure::Compaction } else { kind };
+                Err(WorkerError::Model { kind, message })
             }
-            Some(Ending::Failed { kind, message }) => Err(WorkerError::Model { kind, message }),
             _ => Ok(()),
         }
+    }
+
+    /// Takes a failed compaction out of the conversation: OpenCode would try it again before the next prompt, and
+    /// never come to that.
+    async fn forget(&mut self, messages: &[Message], bounds: &Bounds<'_>) -> Result<(), WorkerError> {
+        let Some(conversation) = &self.conversation else { return Ok(()) };
+        for message in messages.iter().rev() {
+            let deletion = self.api.delete_message(&conversation.session, &message.info.id);
+            if let Err(error) = self.within(bounds, deletion).await? {
+                tracing::warn!(%error, "a failed compaction could not be taken back");
+            }
+        }
+        let last = self.within(bounds, self.api.newest_message(&conversation.session)).await?;
+        if let (Some(conversation), Ok(last)) = (&mut self.conversation, last) {
+            conversation.last_message = last;
+        }
+        Ok(())
     }
 
     /// Reads what was said since the last time, and notes it as read.

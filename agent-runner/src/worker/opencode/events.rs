@@ -102,7 +102,7 @@ impl Follower {
             }
             Event::FileEdited { file } => self.progress.event(AgentEvent::FileEdited { path: file }),
             Event::Compacted {} => self.progress.event(AgentEvent::Compacted),
-            Event::Status { .. } | Event::PartDelta { .. } | Event::Other => {}
+            Event::Status { .. } | Event::PartDelta { .. } => {}
         }
     }
 
@@ -185,6 +185,7 @@ impl Lines {
     }
 }
 
+/// The event of a line, unless it is of a type that we have no use for.
 fn parse_line(line: &[u8]) -> Option<Event> {
     serde_json::from_slice(line.strip_prefix(b"data:")?.trim_ascii()).ok()
 }
@@ -196,12 +197,13 @@ mod tests {
     #[test]
     fn events_are_found_however_the_stream_is_cut() {
         let text = b"data: {\"type\":\"file.edited\",\"properties\":{\"file\":\"/w/a\"}}\n\n: comment\ndata: {broken\n\
-            data: {\"type\":\"server.heartbeat\",\"properties\":{}}\n\n";
+            data: {\"type\":\"server.heartbeat\",\"properties\":{}}\n\n\
+            data: {\"type\":\"session.compacted\",\"properties\":{\"sessionID\":\"s\"}}\n\n";
         for cut in 1..text.len() {
             let mut lines = Lines::default();
             let mut events = lines.push(&text[..cut]);
             events.extend(lines.push(&text[cut..]));
-            assert!(matches!(&events[..], [Event::FileEdited { file }, Event::Other] if file == "/w/a"), "{cut}");
+            assert!(matches!(&events[..], [Event::FileEdited { file }, Event::Compacted {}] if file == "/w/a"), "{cut}");
         }
     }
 }
