@@ -66,7 +66,8 @@ impl TestPostgres {
     /// When Postgres is not installed or does not start: a test that needs it must not pass without it.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<TestPostgres> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(&Options::default()).expect("tests need Postgres; install Debian's postgresql"))
+        SHARED
+            .get_or_init(|| Self::start(&Options::default()).expect("tests need Postgres; install Debian's postgresql"))
     }
 
     /// Starts a cluster of its own.

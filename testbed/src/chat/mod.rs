@@ -1,0 +1,174 @@
+//! A scripted chat model behind OpenAI's chat API: `POST …/chat/completions`, streaming or whole, with tool calls.
+//!
+//! It answers what its [`Script`] says for the conversation, and misbehaves where the script says so: errors, silence,
+//! cut connections. A request that no rule fits is a 400 that says what was asked, so that scripts fail loudly.
+
+mod reply;
+mod script;
+
+pub use script::{Reply, Rule, Script, ToolCall, When};
+
+use crate::listen::{Server, any_loopback, serve};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use script::Progress;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub struct ChatRequest {
+    /// The whole body.
+    pub body: Value,
+    /// The bearer token that came with it.
+    pub key: Option<String>,
+    /// What tells conversations apart: the header `x-session-id`, else model and first user message.
+    pub conversation: String,
+}
+
+impl ChatRequest {
+    /// The model that was asked for.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        self.body["model"].as_str().unwrap_or_default()
+    }
+
+    /// The text of the last message of this role.
+    #[must_use]
+    pub fn last(&self, role: &str) -> String {
+        self.messages().iter().rev().find(|m| m["role"] == role).map(text_of).unwrap_or_default()
+    }
+
+    /// All messages.
+    #[must_use]
+    pub fn messages(&self) -> &[Value] {
+        self.body["messages"].as_array().map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// A message's text, whether it is one string or a list of parts.
+fn text_of(message: &Value) -> String {
+    match &message["content"] {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n"),
+        _ => String::new(),
+    }
+}
+
+struct Shared {
+    script: Script,
+    key: Option<String>,
+    progress: Mutex<Progress>,
+    requests: watch::Sender<Vec<ChatRequest>>,
+}
+
+/// A running scripted model; dropping it stops it.
+pub struct ChatServer {
+    shared: Arc<Shared>,
+    server: Server,
+}
+
+impl ChatServer {
+    /// Starts on a free port of loopback.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn start(script: Script) -> anyhow::Result<Self> {
+        Self::start_on(&[any_loopback()], script, None).await
+    }
+
+    /// Starts on these addresses; with a key, requests without it get 401.
+    ///
+    /// # Errors
+    /// When an address can't be had.
+    pub async fn start_on(addresses: &[SocketAddr], script: Script, key: Option<String>) -> anyhow::Result<Self> {
+        let shared =
+            Arc::new(Shared { script, key, progress: Mutex::default(), requests: watch::Sender::new(Vec::new()) });
+        let router = Router::new()
+            .route("/v1/chat/completions", post(complete))
+            .route("/chat/completions", post(complete))
+            .route("/v1/models", get(models))
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(shared.clone());
+        let server = serve(addresses, router).await?;
+        Ok(Self { shared, server })
+    }
+
+    /// The base URL that clients are given, with `/v1`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.server.address)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
+    /// Every request so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<ChatRequest> {
+        self.shared.requests.borrow().clone()
+    }
+
+    /// Waits until a request that fits has arrived, and answers it.
+    ///
+    /// # Panics
+    /// Never: the sender lives as long as this.
+    pub async fn wait_for_request(&self, fits: impl Fn(&ChatRequest) -> bool) -> ChatRequest {
+        let mut requests = self.shared.requests.subscribe();
+        let seen = requests
+            .wait_for(|requests| requests.iter().any(&fits))
+            .await
+            .expect("the sender lives as long as the server");
+        seen.iter().find(|request| fits(request)).cloned().expect("the wait ended because there is one")
+    }
+}
+
+async fn models(State(shared): State<Arc<Shared>>) -> Response {
+    let models = shared.script.models();
+    let data: Vec<_> = models.into_iter().map(|id| json!({"id": id, "object": "model"})).collect();
+    axum::Json(json!({"object": "list", "data": data})).into_response()
+}
+
+async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    let key =
+        headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer ").map(str::to_owned));
+    if shared.key.is_some() && key != shared.key {
+        return error(StatusCode::UNAUTHORIZED, "the API key is not valid");
+    }
+    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+        return error(StatusCode::BAD_REQUEST, "the body is not JSON");
+    };
+    let conversation = conversation_of(&headers, &body);
+    let request = ChatRequest { body, key, conversation };
+    shared.requests.send_modify(|requests| requests.push(request.clone()));
+    let found = match shared.progress.lock() {
+        Ok(mut progress) => shared.script.reply_to(&request, &mut progress),
+        Err(_) => None,
+    };
+    match found {
+        Some(reply) => reply::answer(&request, reply).await,
+        None => error(StatusCode::BAD_REQUEST, &script::unmatched(&request)),
+    }
+}
+
+fn conversation_of(headers: &HeaderMap, body: &Value) -> String {
+    if let Some(session) = headers.get("x-session-id").and_then(|value| value.to_str().ok()) {
+        return session.to_owned();
+    }
+    let first = body["messages"].as_array().and_then(|all| all.iter().find(|m| m["role"] == "user")).map(text_of);
+    format!("{}\n{}", body["model"].as_str().unwrap_or_default(), first.unwrap_or_default())
+}
+
+fn error(status: StatusCode, message: &str) -> Response {
+    let body = json!({"error": {"message": message, "type": "invalid_request_error", "code": status.as_u16()}});
+    (status, axum::Json(body)).into_response()
+}

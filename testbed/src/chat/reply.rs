@@ -1,0 +1,113 @@
+//! A scripted reply in the protocol's words: one JSON object, or a stream of events.
+
+use super::{ChatRequest, Reply};
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream::{self, StreamExt};
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::io;
+use std::time::Duration;
+
+/// How many pieces a streamed text comes in, at the most.
+const PIECES: usize = 8;
+
+pub(super) async fn answer(request: &ChatRequest, reply: Reply) -> Response {
+    tokio::time::sleep(Duration::from_millis(reply.delay_ms)).await;
+    if let Some(status) = reply.status.and_then(|status| StatusCode::from_u16(status).ok()) {
+        return super::error(status, "a fault that the script asked for");
+    }
+    if request.body["stream"] == true {
+        return streamed(request, &reply);
+    }
+    if reply.stall {
+        std::future::pending::<Infallible>().await;
+    }
+    if reply.cut {
+        let broken = stream::iter([Ok(Bytes::from_static(b"{\"id\":")), Err(io::Error::other("cut by the script"))]);
+        return Body::from_stream(broken).into_response();
+    }
+    axum::Json(whole(request, &reply)).into_response()
+}
+
+fn whole(request: &ChatRequest, reply: &Reply) -> Value {
+    let mut message = json!({"role": "assistant", "content": reply.text});
+    if !reply.tools.is_empty() {
+        message["tool_calls"] = Value::Array(tool_calls(reply));
+    }
+    json!({
+        "id": "chatcmpl-scripted", "object": "chat.completion", "created": 0, "model": request.model(),
+        "choices": [{"index": 0, "message": message, "finish_reason": finish_reason(reply)}],
+        "usage": usage(request, reply),
+    })
+}
+
+fn streamed(request: &ChatRequest, reply: &Reply) -> Response {
+    let chunk = |delta: Value, finish: Value| {
+        json!({
+            "id": "chatcmpl-scripted", "object": "chat.completion.chunk", "created": 0, "model": request.model(),
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        })
+    };
+    let mut events = vec![chunk(json!({"role": "assistant", "content": ""}), Value::Null)];
+    events.extend(pieces(&reply.text).into_iter().map(|piece| chunk(json!({"content": piece}), Value::Null)));
+    if reply.stall || reply.cut {
+        return broken_stream(events, reply.cut);
+    }
+    for call in tool_calls(reply) {
+        events.push(chunk(json!({"tool_calls": [call]}), Value::Null));
+    }
+    events.push(chunk(json!({}), json!(finish_reason(reply))));
+    if request.body["stream_options"]["include_usage"] == true {
+        let mut last = chunk(json!({}), Value::Null);
+        last["choices"] = json!([]);
+        last["usage"] = usage(request, reply);
+        events.push(last);
+    }
+    let lines = events.iter().map(event).chain(["data: [DONE]\n\n".to_owned()]).map(|line| Ok(Bytes::from(line)));
+    sse(Body::from_stream(stream::iter(lines.collect::<Vec<Result<Bytes, Infallible>>>())))
+}
+
+/// A stream that begins well and then says nothing more, or ends in the middle.
+fn broken_stream(events: Vec<Value>, cut: bool) -> Response {
+    let begin = stream::iter(events.iter().map(event).map(|line| Ok(Bytes::from(line))).collect::<Vec<_>>());
+    if cut {
+        return sse(Body::from_stream(begin.chain(stream::iter([Err(io::Error::other("cut by the script"))]))));
+    }
+    sse(Body::from_stream(begin.chain(stream::pending::<io::Result<Bytes>>())))
+}
+
+fn sse(body: Body) -> Response {
+    ([("content-type", "text/event-stream"), ("cache-control", "no-cache")], body).into_response()
+}
+
+fn event(value: &Value) -> String {
+    format!("data: {value}\n\n")
+}
+
+fn pieces(text: &str) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    chars.chunks(chars.len().div_ceil(PIECES).max(1)).map(|piece| piece.iter().collect()).collect()
+}
+
+fn tool_calls(reply: &Reply) -> Vec<Value> {
+    let calls = reply.tools.iter().enumerate().map(|(index, tool)| {
+        let arguments = Value::Object(tool.arguments.clone()).to_string();
+        let id = format!("call_{}", uuid::Uuid::new_v4().simple());
+        json!({"index": index, "id": id, "type": "function", "function": {"name": tool.name, "arguments": arguments}})
+    });
+    calls.collect()
+}
+
+fn finish_reason(reply: &Reply) -> &'static str {
+    if reply.tools.is_empty() { "stop" } else { "tool_calls" }
+}
+
+/// Four characters a token, as a rule of thumb.
+fn usage(request: &ChatRequest, reply: &Reply) -> Value {
+    let prompt = request.body["messages"].to_string().len() / 4;
+    let completion = reply.text.len() / 4 + 16 * reply.tools.len() + 1;
+    json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion})
+}

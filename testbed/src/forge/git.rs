@@ -1,0 +1,72 @@
+//! Git over HTTP, by the real git's own CGI program.
+
+use super::{Shared, authorised, git_command, lock, read_body};
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use std::process::Stdio;
+use tokio::io::AsyncWriteExt;
+
+pub(super) async fn serve(shared: &Shared, owner: &str, name: &str, rest: &str, request: Request) -> Response {
+    if !authorised(shared, request.headers()) {
+        let ask = [("www-authenticate", "Basic realm=\"forge\"")];
+        return (StatusCode::UNAUTHORIZED, ask, "a token is needed").into_response();
+    }
+    let plain = |word: &str| !word.is_empty() && !word.starts_with('.') && !word.contains("..");
+    let known = plain(owner) && plain(name) && shared.root.join(owner).join(format!("{name}.git")).is_dir();
+    if !known {
+        return (StatusCode::NOT_FOUND, "no such repository").into_response();
+    }
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let pushes = rest == "git-receive-pack" || query.contains("git-receive-pack");
+    if pushes && lock(&shared.faults).refuse_pushes {
+        return (StatusCode::FORBIDDEN, "pushes are refused, as a test asked for").into_response();
+    }
+    match run(shared, &format!("/{owner}/{name}.git/{rest}"), &query, request).await {
+        Ok(response) => response,
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
+    }
+}
+
+async fn run(shared: &Shared, path: &str, query: &str, request: Request) -> anyhow::Result<Response> {
+    let (parts, body) = request.into_parts();
+    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut command = git_command(&shared.root);
+    command.arg("http-backend").env("GIT_PROJECT_ROOT", &shared.root).env("GIT_HTTP_EXPORT_ALL", "1");
+    command.env("REQUEST_METHOD", parts.method.as_str()).env("PATH_INFO", path).env("QUERY_STRING", query);
+    command.env("REMOTE_USER", "x-access-token").env("REMOTE_ADDR", "127.0.0.1");
+    command.env("CONTENT_TYPE", header("content-type")).env("GIT_PROTOCOL", header("git-protocol"));
+    command.env("HTTP_CONTENT_ENCODING", header("content-encoding"));
+    let body = read_body(body).await.unwrap_or_default();
+    command.env("CONTENT_LENGTH", body.len().to_string());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
+    let stdin = child.stdin.take();
+    let feed = async move {
+        if let Some(mut stdin) = stdin {
+            // A program that has read enough closes its input; what it answers says whether that was well.
+            let _ = stdin.write_all(&body).await;
+        }
+    };
+    let (output, ()) = tokio::join!(child.wait_with_output(), feed);
+    Ok(from_cgi(&output?.stdout))
+}
+
+/// Headers, an empty line, the body; `Status:` is the status.
+fn from_cgi(output: &[u8]) -> Response {
+    let Some(end) = output.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "git http-backend answered nothing").into_response();
+    };
+    let mut response = Response::new(Body::from(output[end + 4..].to_vec()));
+    for line in String::from_utf8_lossy(&output[..end]).lines() {
+        let Some((name, value)) = line.split_once(": ") else { continue };
+        if name.eq_ignore_ascii_case("status") {
+            let code = value.split(' ').next().and_then(|code| code.parse::<u16>().ok());
+            *response.status_mut() = code.and_then(|c| StatusCode::from_u16(c).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
+        } else if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}

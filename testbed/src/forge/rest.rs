@@ -1,0 +1,130 @@
+//! GitHub's REST calls for pull requests, as far as a runner uses them, in GitHub's shapes.
+
+use super::{Pull, Shared, authorised, git_output, lock, read_body};
+use axum::Json;
+use axum::extract::Request;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+pub(super) async fn answer(shared: &Shared, owner: &str, repo: &str, rest: &[&str], request: Request) -> Response {
+    if let Some(fault) = take_fault(shared) {
+        return refuse(fault, "a fault that a test asked for");
+    }
+    if !authorised(shared, request.headers()) {
+        return refuse(StatusCode::UNAUTHORIZED, "Bad credentials");
+    }
+    let bare = shared.root.join(owner).join(format!("{repo}.git"));
+    if !bare.is_dir() {
+        return refuse(StatusCode::NOT_FOUND, "Not Found");
+    }
+    let (parts, body) = request.into_parts();
+    let query = parse_query(parts.uri.query().unwrap_or_default());
+    let body = read_body(body).await.unwrap_or_default();
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    match (parts.method, rest) {
+        (Method::GET, []) => {
+            Json(json!({"full_name": format!("{owner}/{repo}"), "default_branch": "main"})).into_response()
+        }
+        (Method::GET, ["pulls"]) => list(shared, owner, repo, &query),
+        (Method::POST, ["pulls"]) => open(shared, owner, repo, &body),
+        (Method::GET, ["pulls", number]) => {
+            with_pull(shared, owner, repo, number, |pull| Json(shape(shared, &pull)).into_response())
+        }
+        (Method::GET, ["issues", number, "comments"]) => {
+            with_pull(shared, owner, repo, number, |pull| Json(json!(pull.comments)).into_response())
+        }
+        (Method::POST, ["issues", number, "comments"]) => comment(shared, owner, repo, number, &body),
+        _ => refuse(StatusCode::NOT_FOUND, "Not Found"),
+    }
+}
+
+fn take_fault(shared: &Shared) -> Option<StatusCode> {
+    let mut faults = lock(&shared.faults);
+    let (status, left) = faults.rest?;
+    faults.rest = (left > 1).then_some((status, left - 1));
+    StatusCode::from_u16(status).ok()
+}
+
+fn with_pull(shared: &Shared, owner: &str, repo: &str, number: &str, show: impl Fn(Pull) -> Response) -> Response {
+    let found = number.parse().ok().and_then(|number| lock(&shared.pulls).find(owner, repo, number));
+    found.map_or_else(|| refuse(StatusCode::NOT_FOUND, "Not Found"), show)
+}
+
+fn list(shared: &Shared, owner: &str, repo: &str, query: &HashMap<String, String>) -> Response {
+    let head = query.get("head").map(|head| head.rsplit(':').next().unwrap_or_default().to_owned());
+    let state = query.get("state").map_or("open", String::as_str);
+    let pulls = lock(&shared.pulls).of(owner, repo);
+    let fits =
+        |pull: &&Pull| head.as_ref().is_none_or(|head| *head == pull.head) && (state == "all" || pull.state == state);
+    Json(pulls.iter().filter(fits).map(|pull| shape(shared, pull)).collect::<Vec<_>>()).into_response()
+}
+
+fn open(shared: &Shared, owner: &str, repo: &str, body: &Value) -> Response {
+    let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+    let (head, base) = (text("head"), text("base"));
+    let bare = shared.root.join(owner).join(format!("{repo}.git"));
+    for (field, branch) in [("head", &head), ("base", &base)] {
+        if git_output(&bare, &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")]).is_err() {
+            return invalid(&json!({"resource": "PullRequest", "field": field, "code": "invalid"}));
+        }
+    }
+    let mut pulls = lock(&shared.pulls);
+    if pulls.of(owner, repo).iter().any(|pull| pull.head == head && pull.state == "open") {
+        let message = format!("A pull request already exists for {owner}:{head}.");
+        return invalid(&json!({"resource": "PullRequest", "code": "custom", "message": message}));
+    }
+    let pull = Pull {
+        owner: owner.to_owned(),
+        repo: repo.to_owned(),
+        number: 0,
+        title: text("title"),
+        body: text("body"),
+        head,
+        base,
+        state: "open".to_owned(),
+        comments: Vec::new(),
+    };
+    match pulls.add(pull) {
+        Ok(pull) => (StatusCode::CREATED, Json(shape(shared, &pull))).into_response(),
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}")),
+    }
+}
+
+fn comment(shared: &Shared, owner: &str, repo: &str, number: &str, body: &Value) -> Response {
+    let text = body["body"].as_str().unwrap_or_default().to_owned();
+    let number = number.parse().unwrap_or_default();
+    match lock(&shared.pulls).comment(owner, repo, number, text) {
+        Ok(Some(comment)) => (StatusCode::CREATED, Json(json!(comment))).into_response(),
+        Ok(None) => refuse(StatusCode::NOT_FOUND, "Not Found"),
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}")),
+    }
+}
+
+fn shape(shared: &Shared, pull: &Pull) -> Value {
+    let Pull { owner, repo, number, .. } = pull;
+    let bare = shared.root.join(owner).join(format!("{repo}.git"));
+    let sha = git_output(&bare, &["rev-parse", &format!("refs/heads/{}", pull.head)]).unwrap_or_default();
+    let address = lock(&shared.address).map(|address| address.to_string()).unwrap_or_default();
+    json!({
+        "number": number, "title": pull.title, "body": pull.body, "state": pull.state, "draft": false, "merged": false,
+        "html_url": format!("http://{address}/{owner}/{repo}/pull/{number}"),
+        "head": {"ref": pull.head, "sha": sha.trim(), "label": format!("{owner}:{}", pull.head)},
+        "base": {"ref": pull.base},
+    })
+}
+
+fn parse_query(query: &str) -> HashMap<String, String> {
+    let decode = |text: &str| text.replace("%3A", ":").replace("%2F", "/").replace("%3a", ":").replace("%2f", "/");
+    query.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (decode(k), decode(v))).collect()
+}
+
+fn refuse(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({"message": message, "documentation_url": "", "status": status.as_str()}))).into_response()
+}
+
+fn invalid(error: &Value) -> Response {
+    let body = json!({"message": "Validation Failed", "errors": [error], "status": "422"});
+    (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
+}
