@@ -35,16 +35,33 @@ pub enum DriveError {
         /// How many turns there were.
         limit: u32,
     },
+    /// The Director sees no way to complete the ticket.
+    #[error("the ticket can't be completed as it stands, the Director says: {reason}")]
+    Blocked {
+        /// Why.
+        reason: String,
+    },
+    /// The run lost its thread, which is a mistake in this program.
+    #[error("the run lost its thread, please report this as a defect")]
+    OutOfOrder,
     /// What had to be done after a turn failed.
     #[error("the work of a turn could not be kept")]
     Hook(#[source] anyhow::Error),
 }
 
 impl DriveError {
+    /// Cancellation is the same whoever noticed it.
+    pub(super) fn from_worker(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Cancelled => Self::Cancelled,
+            error => Self::Worker(error),
+        }
+    }
+
     /// Whether the run was cancelled (exit code 130).
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Cancelled | Self::Worker(WorkerError::Cancelled))
+        matches!(self, Self::Cancelled)
     }
 
     /// Whether the surroundings failed rather than the agent (exit code 75). A hook's error is for its owner to judge.

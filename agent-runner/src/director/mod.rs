@@ -1,12 +1,16 @@
 //! The Director: decides what the worker is told next, and when the ticket is done.
 //!
-//! The core is pure: a state and an event give the next state and one action. [`run`] carries the actions out
+//! What happens when (`flow`) is pure: a state and an event give the next state and one action. [`run`] carries the actions out
 //! with a worker, a chat model and the caller's hooks. Git, the forge and the API are the hooks' business.
 
+mod answer;
 mod brief;
 pub mod chat;
 mod drive;
 mod error;
+mod flow;
+mod history;
+mod words;
 
 pub use brief::Brief;
 pub use drive::{DriveHooks, Outcome, TurnChanges, run};

@@ -1,0 +1,310 @@
+//! The life of a ticket as a state machine: what happened in, what to do next out. Pure.
+//!
+//! Full flow: research → plan → plan review (again, if rejected) → execution turns, each judged, until complete.
+//! Short flow, for a new project's setup: setup turns, each judged. Without a Director: one turn that does it all.
+
+use super::answer::{PLAN_SHAPE, PlanVerdict, TURN_SHAPE, TurnVerdict};
+use super::chat::ChatMessage;
+use super::history::History;
+use super::words;
+use super::{Brief, Limits, Phase, TurnChanges};
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Event {
+    /// The worker came to the end of the turn that it was prompted for.
+    WorkerDone(Report),
+    /// The Director answered.
+    DirectorSaid(String),
+    /// The worker's conversation was compacted, or that failed and is left for later.
+    Compacted,
+}
+
+/// A turn as the Director is told about it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Report {
+    pub(super) text: String,
+    pub(super) tools: Vec<String>,
+    pub(super) changes: TurnChanges,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Action {
+    PromptWorker { phase: Phase, prompt: String },
+    AskDirector { phase: Phase, messages: Vec<ChatMessage> },
+    Summarize,
+    Finish { summary: String, reason: Option<String> },
+    Fail(Failure),
+}
+
+/// Why a run gives up by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    UnreadableAnswer { phase: Phase, problem: String },
+    TurnLimit { limit: u32 },
+    Blocked { reason: String },
+    /// An event that can't follow the last action: a mistake in this program.
+    OutOfOrder,
+}
+
+/// What was decided, for the ticket's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Note {
+    pub(super) phase: Phase,
+    pub(super) text: String,
+}
+
+/// The next state, with what to do and what to write into the log.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) state: State,
+    pub(super) action: Action,
+    pub(super) note: Option<Note>,
+}
+
+/// Where the run stands.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    brief: Brief,
+    ticket: String,
+    limits: Limits,
+    has_director: bool,
+    at: At,
+    history: History,
+    research: String,
+    plan: String,
+    plan_round: u32,
+    /// Judged turns so far, the running one included.
+    work_turns: u32,
+    turns_since_compaction: u32,
+    idle_turns: u32,
+}
+
+#[derive(Clone, Debug)]
+enum At {
+    Research,
+    Planning,
+    PlanReview(Question),
+    Working(Phase),
+    TurnReview(Question, Phase),
+    /// The conversation is compacted before this prompt.
+    Compacting { phase: Phase, prompt: String, then: Box<At> },
+    End,
+}
+
+/// What the Director is asked, and whether its answer was unusable once.
+#[derive(Clone, Debug, Default)]
+struct Question {
+    text: String,
+    was_repeated: bool,
+}
+
+/// The first step of a run.
+pub(super) fn start(brief: Brief, limits: Limits, has_director: bool) -> Step {
+    let state = State {
+        ticket: brief.render(),
+        has_director,
+        at: At::End,
+        history: History::new(limits.remembered_exchanges),
+        research: String::new(),
+        plan: String::new(),
+        plan_round: 1,
+        work_turns: 0,
+        turns_since_compaction: 0,
+        idle_turns: 0,
+        brief,
+        limits,
+    };
+    if state.brief.is_project_setup() {
+        let prompt = words::setup(&state.ticket);
+        let mut step = state.work(Phase::Setup, prompt);
+        step.note = Some(Note { phase: Phase::Setup, text: "This is the project's setup: short flow".to_owned() });
+        step
+    } else if has_director {
+        let prompt = words::research(&state.ticket);
+        state.prompt(Phase::Research, prompt, At::Research)
+    } else {
+        let prompt = words::alone(&state.ticket);
+        let mut step = state.work(Phase::Execution, prompt);
+        let text = "No Director is configured (AGENT_LLM_URL, AGENT_MODEL): the worker does the ticket alone";
+        step.note = Some(Note { phase: Phase::Execution, text: text.to_owned() });
+        step
+    }
+}
+
+/// The step after an event.
+pub(super) fn next(mut state: State, event: Event) -> Step {
+    match (std::mem::replace(&mut state.at, At::End), event) {
+        (At::Compacting { phase, prompt, then }, Event::Compacted) => {
+            state.turns_since_compaction = 0;
+            state.at = *then;
+            Step { state, action: Action::PromptWorker { phase, prompt }, note: None }
+        }
+        (At::Research, Event::WorkerDone(report)) => state.after_research(report),
+        (At::Planning, Event::WorkerDone(report)) => state.after_plan(report),
+        (At::Working(phase), Event::WorkerDone(report)) => state.after_work(phase, &report),
+        (At::PlanReview(question), Event::DirectorSaid(answer)) => state.after_plan_review(question, &answer),
+        (At::TurnReview(question, phase), Event::DirectorSaid(answer)) => {
+            state.after_turn_review(question, phase, &answer)
+        }
+        _ => state.fail(Failure::OutOfOrder),
+    }
+}
+
+impl State {
+    fn after_research(mut self, report: Report) -> Step {
+        self.turns_since_compaction += 1;
+        self.research = report.text;
+        let prompt = words::plan(&self.brief.title_line());
+        self.prompt(Phase::Plan, prompt, At::Planning)
+    }
+
+    fn after_plan(mut self, report: Report) -> Step {
+        self.turns_since_compaction += 1;
+        self.plan = report.text;
+        let research = if self.plan_round == 1 { self.research.as_str() } else { "" };
+        let question = words::plan_review(&self.plan, self.plan_round, research);
+        // The plan is in the question itself; as the one that stands it is shown only later.
+        self.ask(Phase::PlanReview, Question { text: question, was_repeated: false }, None)
+    }
+
+    fn after_plan_review(mut self, question: Question, answer: &str) -> Step {
+        let verdict = match PlanVerdict::parse(answer) {
+            Ok(verdict) => verdict,
+            Err(problem) => return self.ask_again(Phase::PlanReview, question, answer, problem, PLAN_SHAPE),
+        };
+        self.history.remember(&question.text, answer);
+        let feedback = verdict.feedback.unwrap_or_default();
+        let rounds_left = self.limits.plan_rounds.saturating_sub(self.plan_round);
+        if !verdict.approved && rounds_left > 0 {
+            let text = format!("The Director wants the plan changed (round {}): {feedback}", self.plan_round);
+            self.plan_round += 1;
+            let prompt = words::plan_again(&self.brief.title_line(), &feedback);
+            return self.prompt(Phase::Plan, prompt, At::Planning).noting(Phase::PlanReview, text);
+        }
+        let text = match (verdict.approved, feedback.is_empty()) {
+            (true, true) => format!("The Director approved the plan in round {}", self.plan_round),
+            (true, false) => format!("The Director approved the plan in round {}: {feedback}", self.plan_round),
+            (false, _) => format!(
+                "The Director still has objections after {} rounds, work starts with them in mind: {feedback}",
+                self.plan_round
+            ),
+        };
+        let context = self.refreshed();
+        let prompt = words::execution(&self.brief.title_line(), context.as_deref(), &self.plan, &feedback);
+        self.work(Phase::Execution, prompt).noting(Phase::PlanReview, text)
+    }
+
+    fn after_work(mut self, phase: Phase, report: &Report) -> Step {
+        self.turns_since_compaction += 1;
+        self.idle_turns = if report.changes.changed { 0 } else { self.idle_turns + 1 };
+        if !self.has_director {
+            return self.finish(report.text.trim().to_owned(), None);
+        }
+        let turns_left = self.limits.execution_turns.saturating_sub(self.work_turns);
+        let question = words::turn_review(report, self.work_turns, turns_left, self.idle_turns);
+        self.ask(Phase::TurnReview, Question { text: question, was_repeated: false }, Some(phase))
+    }
+
+    fn after_turn_review(mut self, question: Question, phase: Phase, answer: &str) -> Step {
+        let verdict = match TurnVerdict::parse(answer) {
+            Ok(verdict) => verdict,
+            Err(problem) => {
+                self.at = At::Working(phase);
+                return self.ask_again(Phase::TurnReview, question, answer, problem, TURN_SHAPE);
+            }
+        };
+        self.history.remember(&question.text, answer);
+        let turn = self.work_turns;
+        if verdict.complete {
+            let summary = verdict.summary.unwrap_or_default();
+            let text = format!("The Director calls the ticket complete after turn {turn}: {summary}");
+            return self.finish(summary, verdict.reason).noting(Phase::TurnReview, text);
+        }
+        if let Some(reason) = verdict.blocked {
+            let text = format!("The Director says that the ticket can't be completed: {reason}");
+            return self.fail(Failure::Blocked { reason }).noting(Phase::TurnReview, text);
+        }
+        let instructions = verdict.instructions.unwrap_or_default();
+        let text = format!("The Director wants more after turn {turn}: {instructions}");
+        if turn >= self.limits.execution_turns {
+            let limit = self.limits.execution_turns;
+            return self.fail(Failure::TurnLimit { limit }).noting(Phase::TurnReview, text);
+        }
+        let context = self.refreshed();
+        let prompt =
+            words::go_on(phase, &self.brief.title_line(), context.as_deref(), &self.plan, &instructions);
+        self.work(phase, prompt).noting(Phase::TurnReview, text)
+    }
+
+    /// A turn that changes files, and is judged if there is a Director.
+    fn work(mut self, phase: Phase, prompt: String) -> Step {
+        self.work_turns += 1;
+        self.prompt(phase, prompt, At::Working(phase))
+    }
+
+    fn prompt(mut self, phase: Phase, prompt: String, then: At) -> Step {
+        if self.is_compaction_due() {
+            self.at = At::Compacting { phase, prompt, then: Box::new(then) };
+            return Step { state: self, action: Action::Summarize, note: None };
+        }
+        self.at = then;
+        Step { state: self, action: Action::PromptWorker { phase, prompt }, note: None }
+    }
+
+    fn is_compaction_due(&self) -> bool {
+        self.limits.summarize_every > 0 && self.turns_since_compaction >= self.limits.summarize_every
+    }
+
+    /// The ticket once more, if the conversation is compacted before the next prompt.
+    fn refreshed(&self) -> Option<String> {
+        self.is_compaction_due().then(|| self.ticket.clone())
+    }
+
+    fn ask(mut self, phase: Phase, question: Question, work: Option<Phase>) -> Step {
+        let plan = if phase == Phase::PlanReview { "" } else { self.plan.as_str() };
+        let messages = self.history.messages(&self.ticket, plan, &question.text, None);
+        self.at = match work {
+            Some(work) => At::TurnReview(question, work),
+            None => At::PlanReview(question),
+        };
+        Step { state: self, action: Action::AskDirector { phase, messages }, note: None }
+    }
+
+    /// An unusable answer is sent back once, with what is wrong with it.
+    fn ask_again(mut self, phase: Phase, question: Question, answer: &str, problem: String, shape: &str) -> Step {
+        if question.was_repeated {
+            return self.fail(Failure::UnreadableAnswer { phase, problem });
+        }
+        let plan = if phase == Phase::PlanReview { "" } else { self.plan.as_str() };
+        let complaint = words::ask_again(phase, &problem, shape);
+        let messages = self.history.messages(&self.ticket, plan, &question.text, Some((answer, &complaint)));
+        let question = Question { was_repeated: true, ..question };
+        self.at = match self.at {
+            At::Working(work) => At::TurnReview(question, work),
+            _ => At::PlanReview(question),
+        };
+        let text = format!("The Director's answer could not be read, asking again: {problem}");
+        Step { state: self, action: Action::AskDirector { phase, messages }, note: None }.noting(phase, text)
+    }
+
+    fn finish(self, summary: String, reason: Option<String>) -> Step {
+        Step { state: self, action: Action::Finish { summary, reason }, note: None }
+    }
+
+    fn fail(self, failure: Failure) -> Step {
+        Step { state: self, action: Action::Fail(failure), note: None }
+    }
+}
+
+impl Step {
+    fn noting(mut self, phase: Phase, text: String) -> Self {
+        self.note = Some(Note { phase, text });
+        self
+    }
+}
+
+#[cfg(test)]
+#[path = "flow_tests.rs"]
+mod tests;

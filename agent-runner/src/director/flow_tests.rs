@@ -1,0 +1,217 @@
+//! Stories of whole runs, without any IO.
+
+use super::*;
+use crate::director::chat::Role;
+
+const PLAN_OK: &str = r#"{"approved": true, "feedback": ""}"#;
+const COMPLETE: &str = r#"{"complete": true, "summary": "All done", "instructions": ""}"#;
+
+fn brief(title: &str) -> Brief {
+    Brief { title: title.to_owned(), description: "Do it well".to_owned(), ..Brief::default() }
+}
+
+fn more(instructions: &str) -> Event {
+    said(&format!(r#"{{"complete": false, "summary": "", "instructions": "{instructions}"}}"#))
+}
+
+fn said(text: &str) -> Event {
+    Event::DirectorSaid(text.to_owned())
+}
+
+fn worked(text: &str) -> Event {
+    let changes = TurnChanges { changed: true, diffstat: "a.rs | 2 ++".to_owned(), diff: None };
+    Event::WorkerDone(Report { text: text.to_owned(), tools: vec!["write a.rs".to_owned()], changes })
+}
+
+fn idled() -> Event {
+    Event::WorkerDone(Report { text: "Nothing to do.".to_owned(), ..Report::default() })
+}
+
+/// Plays the events and gives the action after each.
+fn play(mut step: Step, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
+    let mut actions = vec![step.action.clone()];
+    for event in events {
+        step = next(step.state, event);
+        actions.push(step.action.clone());
+    }
+    actions
+}
+
+/// An action in a word or two.
+fn name(action: &Action) -> String {
+    match action {
+        Action::PromptWorker { phase, .. } => format!("worker {phase}"),
+        Action::AskDirector { phase, .. } => format!("director {phase}"),
+        Action::Summarize => "summarize".to_owned(),
+        Action::Finish { .. } => "finish".to_owned(),
+        Action::Fail(failure) => format!("fail {failure:?}"),
+    }
+}
+
+fn names(actions: &[Action]) -> Vec<String> {
+    actions.iter().map(name).collect()
+}
+
+fn last_question(action: &Action) -> &str {
+    let Action::AskDirector { messages, .. } = action else { panic!("{action:?}") };
+    &messages.last().unwrap().content
+}
+
+fn prompt(action: &Action) -> &str {
+    let Action::PromptWorker { prompt, .. } = action else { panic!("{action:?}") };
+    prompt
+}
+
+#[test]
+fn a_ticket_goes_from_research_to_complete() {
+    let step = start(brief("Add a cart"), Limits::default(), true);
+    let events =
+        [worked("Found it"), worked("The plan"), said(PLAN_OK), worked("Half"), more("the rest"), worked("All"), said(COMPLETE)];
+    let actions = play(step, events);
+    assert_eq!(
+        names(&actions),
+        [
+            "worker research",
+            "worker plan",
+            "director plan-review",
+            "worker execution",
+            "director turn-review",
+            "worker execution",
+            "director turn-review",
+            "finish"
+        ]
+    );
+    assert_eq!(actions[7], Action::Finish { summary: "All done".to_owned(), reason: None });
+}
+
+#[test]
+fn every_prompt_says_its_phase_on_a_line_of_its_own() {
+    let step = start(brief("Add a cart"), Limits::default(), true);
+    let events = [worked("Found it"), worked("The plan"), said(PLAN_OK), worked("Half"), more("the rest")];
+    for action in play(step, events) {
+        let (phase, text) = match &action {
+            Action::PromptWorker { phase, prompt } => (phase, prompt.as_str()),
+            Action::AskDirector { phase, .. } => (phase, last_question(&action)),
+            other => panic!("{other:?}"),
+        };
+        assert!(text.lines().any(|line| line == format!("Phase: {phase}")), "{text}");
+    }
+}
+
+#[test]
+fn a_rejected_plan_goes_back_with_the_feedback_and_after_the_last_round_work_starts_anyway() {
+    let step = start(brief("Add a cart"), Limits { plan_rounds: 2, ..Limits::default() }, true);
+    let no = |feedback: &str| said(&format!(r#"{{"approved": false, "feedback": "{feedback}"}}"#));
+    let events = [worked("r"), worked("plan A"), no("test the empty cart"), worked("plan B"), no("still no test")];
+    let actions = play(step, events);
+    assert_eq!(names(&actions)[3..], ["worker plan", "director plan-review", "worker execution"]);
+    assert!(prompt(&actions[3]).contains("test the empty cart"));
+    assert!(last_question(&actions[4]).contains("plan B"));
+    assert!(prompt(&actions[5]).contains("still no test"));
+}
+
+#[test]
+fn the_director_sees_what_changed_and_the_plan_that_stands() {
+    let step = start(brief("Add a cart"), Limits::default(), true);
+    let actions = play(step, [worked("r"), worked("THE PLAN"), said(PLAN_OK), worked("I wrote it")]);
+    let Action::AskDirector { messages, .. } = &actions[4] else { panic!() };
+    assert!(messages[1].content.contains("THE PLAN"), "{messages:?}");
+    let question = last_question(&actions[4]);
+    assert!(question.contains("a.rs | 2 ++") && question.contains("I wrote it") && question.contains("write a.rs"));
+}
+
+#[test]
+fn turns_without_a_change_are_counted_for_the_director() {
+    let step = start(brief("Add a cart"), Limits::default(), true);
+    let actions = play(step, [worked("r"), worked("p"), said(PLAN_OK), idled(), more("go on"), idled()]);
+    assert!(last_question(&actions[6]).contains("Nothing, for the 2. time in a row."), "{}", last_question(&actions[6]));
+}
+
+#[test]
+fn an_unreadable_answer_is_sent_back_once_with_what_is_wrong() {
+    let step = start(brief("Add a cart"), Limits::default(), true);
+    let actions = play(start(brief("Add a cart"), Limits::default(), true), [worked("r"), worked("p"), said("Looks good!"), said(PLAN_OK)]);
+    assert_eq!(names(&actions)[3..], ["director plan-review", "worker execution"]);
+    let Action::AskDirector { messages, .. } = &actions[3] else { panic!() };
+    let tail: Vec<Role> = messages[messages.len() - 2..].iter().map(|message| message.role).collect();
+    assert_eq!(tail, [Role::Assistant, Role::User]);
+    assert!(last_question(&actions[3]).contains("not exactly one JSON object"));
+
+    let actions = play(step, [worked("r"), worked("p"), said("Looks good!"), said("Really!")]);
+    assert!(names(&actions)[4].starts_with("fail UnreadableAnswer"), "{actions:?}");
+}
+
+#[test]
+fn each_question_has_a_second_chance_of_its_own() {
+    let step = start(brief("Add a cart"), Limits::default(), true);
+    let events = [worked("r"), worked("p"), said("?"), said(PLAN_OK), worked("w"), said("?"), said(COMPLETE)];
+    assert_eq!(name(play(step, events).last().unwrap()), "finish");
+}
+
+#[test]
+fn the_turn_limit_ends_a_run_that_never_completes() {
+    let step = start(brief("Add a cart"), Limits { execution_turns: 2, ..Limits::default() }, true);
+    let events = [worked("r"), worked("p"), said(PLAN_OK), worked("1"), more("a"), worked("2"), more("b")];
+    assert_eq!(*play(step, events).last().unwrap(), Action::Fail(Failure::TurnLimit { limit: 2 }));
+}
+
+#[test]
+fn a_ticket_that_can_not_be_completed_fails_with_the_reason() {
+    let step = start(brief("Add a cart"), Limits::default(), true);
+    let blocked = said(r#"{"complete": false, "summary": "", "blocked": "no access to the bank"}"#);
+    let actions = play(step, [worked("r"), worked("p"), said(PLAN_OK), worked("1"), blocked]);
+    let reason = "no access to the bank".to_owned();
+    assert_eq!(*actions.last().unwrap(), Action::Fail(Failure::Blocked { reason }));
+}
+
+#[test]
+fn a_ticket_may_be_complete_without_a_change_if_there_is_a_reason() {
+    let step = start(brief("Add a cart"), Limits::default(), true);
+    let verdict = said(r#"{"complete": true, "summary": "Nothing to do", "reason": "it exists already"}"#);
+    let actions = play(step, [worked("r"), worked("p"), said(PLAN_OK), idled(), verdict]);
+    let Action::Finish { reason, .. } = actions.last().unwrap() else { panic!("{actions:?}") };
+    assert_eq!(reason.as_deref(), Some("it exists already"));
+}
+
+#[test]
+fn a_project_setup_takes_the_short_flow() {
+    let step = start(brief(" Project Setup "), Limits::default(), true);
+    let actions = play(step, [worked("Set up"), more("a README"), worked("Written"), said(COMPLETE)]);
+    assert_eq!(
+        names(&actions),
+        ["worker setup", "director turn-review", "worker setup", "director turn-review", "finish"]
+    );
+}
+
+#[test]
+fn without_a_director_the_worker_does_it_alone_in_one_turn() {
+    let step = start(brief("Add a cart"), Limits::default(), false);
+    assert!(step.note.as_ref().unwrap().text.contains("No Director is configured"));
+    let actions = play(step, [worked("  I did it.\n")]);
+    assert_eq!(actions[1], Action::Finish { summary: "I did it.".to_owned(), reason: None });
+}
+
+#[test]
+fn the_conversation_is_compacted_in_time_and_the_ticket_told_again() {
+    let step = start(brief("Add a cart"), Limits { summarize_every: 3, ..Limits::default() }, true);
+    let events = [
+        worked("r"),
+        worked("THE PLAN"),
+        said(PLAN_OK),
+        worked("1"),
+        more("next"),
+        Event::Compacted,
+        worked("2"),
+        more("more"),
+    ];
+    let actions = play(step, events);
+    assert_eq!(names(&actions)[5..7], ["summarize", "worker execution"]);
+    assert!(prompt(&actions[6]).contains("Do it well") && prompt(&actions[6]).contains("THE PLAN"));
+    assert!(!prompt(&actions[8]).contains("Do it well"), "{}", prompt(&actions[8]));
+}
+
+#[test]
+fn an_event_out_of_order_ends_the_run() {
+    let step = start(brief("Add a cart"), Limits::default(), true);
+    assert_eq!(play(step, [said(PLAN_OK)])[1], Action::Fail(Failure::OutOfOrder));
+}

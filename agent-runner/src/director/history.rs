@@ -1,0 +1,113 @@
+//! What the Director is shown: its rules, the ticket, the plan, and the last exchanges. Pure.
+//!
+//! Its memory is bounded, so that a long run costs no more per question than a short one: old exchanges are left
+//! out, younger ones are cut, and both are said. Users' and assistant's messages alternate strictly, since some
+//! models refuse anything else.
+
+use super::chat::{ChatMessage, Role};
+use crate::prompts::{DIRECTOR_SYSTEM, fenced, shortened};
+use std::collections::VecDeque;
+
+/// How much of an earlier question and answer is remembered, in characters.
+const QUESTION_CHARS: usize = 3_000;
+const ANSWER_CHARS: usize = 2_000;
+
+/// How much of the plan is shown.
+const PLAN_CHARS: usize = 16_000;
+
+/// The Director's memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct History {
+    exchanges: VecDeque<(String, String)>,
+    limit: usize,
+    forgotten: usize,
+}
+
+impl History {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    pub(super) fn remember(&mut self, question: &str, answer: &str) {
+        self.exchanges.push_back((shortened(question, QUESTION_CHARS), shortened(answer.trim(), ANSWER_CHARS)));
+        while self.exchanges.len() > self.limit {
+            self.exchanges.pop_front();
+            self.forgotten += 1;
+        }
+    }
+
+    /// The messages of a question. `retry` is an unusable answer to it and what was said about that.
+    pub(super) fn messages(
+        &self,
+        ticket: &str,
+        plan: &str,
+        question: &str,
+        retry: Option<(&str, &str)>,
+    ) -> Vec<ChatMessage> {
+        let message = |role, content: &str| ChatMessage { role, content: content.to_owned() };
+        let mut messages = vec![message(Role::System, DIRECTOR_SYSTEM.trim())];
+        for (asked, answered) in &self.exchanges {
+            messages.push(message(Role::User, asked));
+            messages.push(message(Role::Assistant, answered));
+        }
+        messages.push(message(Role::User, question));
+        if let Some((answer, complaint)) = retry {
+            let answer = shortened(answer.trim(), ANSWER_CHARS);
+            messages.push(message(Role::Assistant, if answer.is_empty() { "(nothing)" } else { &answer }));
+            messages.push(message(Role::User, complaint));
+        }
+        if let Some(first) = messages.get_mut(1) {
+            first.content = format!("{}\n\n---\n\n{}", self.opening(ticket, plan), first.content);
+        }
+        messages
+    }
+
+    fn opening(&self, ticket: &str, plan: &str) -> String {
+        let mut opening = ticket.to_owned();
+        if !plan.is_empty() {
+            opening.push_str(&format!("\n\n## The plan that stands\n{}", fenced(&shortened(plan, PLAN_CHARS))));
+        }
+        if self.forgotten > 0 {
+            opening.push_str(&format!("\n\n({} earlier questions and answers are left out here.)", self.forgotten));
+        }
+        opening
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(history: &History, retry: Option<(&str, &str)>) -> Vec<(Role, String)> {
+        let messages = history.messages("TICKET", "", "now", retry);
+        messages.into_iter().skip(1).map(|message| (message.role, message.content)).collect()
+    }
+
+    #[test]
+    fn messages_alternate_and_the_question_comes_last() {
+        let mut history = History::new(2);
+        assert_eq!(shown(&history, None), [(Role::User, "TICKET\n\n---\n\nnow".to_owned())]);
+        history.remember("q1", "a1");
+        let roles: Vec<Role> = shown(&history, Some(("x", "again"))).iter().map(|(role, _)| *role).collect();
+        assert_eq!(roles, [Role::User, Role::Assistant, Role::User, Role::Assistant, Role::User]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_said() {
+        let mut history = History::new(2);
+        for number in 0..5 {
+            history.remember(&format!("q{number}"), "a");
+        }
+        let messages = shown(&history, None);
+        assert!(messages[0].1.contains("(3 earlier questions and answers are left out here.)"), "{messages:?}");
+        assert!(messages[0].1.ends_with("q3"), "{messages:?}");
+        assert_eq!(messages.len(), 5);
+    }
+
+    #[test]
+    fn a_long_exchange_is_cut_between_characters() {
+        let mut history = History::new(1);
+        history.remember(&"ä".repeat(10_000), "a");
+        assert!(shown(&history, None)[0].1.contains("characters left out"));
+    }
+}

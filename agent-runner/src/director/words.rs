@@ -1,0 +1,113 @@
+//! Fills the prompts with what a run knows. Pure.
+
+use super::Phase;
+use super::flow::Report;
+use crate::prompts::{
+    DIRECTOR_ASK_AGAIN, DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, WORKER_ALONE, WORKER_CONTINUE, WORKER_EXECUTION,
+    WORKER_PLAN, WORKER_PLAN_AGAIN, WORKER_RESEARCH, WORKER_RULES, WORKER_SETUP, fenced, render, shortened,
+};
+
+/// How much of each part the Director is shown, in characters.
+const REPORT_CHARS: usize = 10_000;
+const PLAN_CHARS: usize = 16_000;
+const DIFF_CHARS: usize = 20_000;
+const DIFFSTAT_CHARS: usize = 4_000;
+
+/// How many tool calls of a turn the Director is shown: the last ones.
+const TOOLS_SHOWN: usize = 40;
+
+/// How much of the Director's words the worker is shown; it is generous, and guards against a runaway answer.
+const INSTRUCTION_CHARS: usize = 16_000;
+
+pub(super) fn research(ticket: &str) -> String {
+    with_ticket(WORKER_RESEARCH, ticket)
+}
+
+pub(super) fn setup(ticket: &str) -> String {
+    with_ticket(WORKER_SETUP, ticket)
+}
+
+pub(super) fn alone(ticket: &str) -> String {
+    with_ticket(WORKER_ALONE, ticket)
+}
+
+fn with_ticket(template: &str, ticket: &str) -> String {
+    render(template, &[("rules", WORKER_RULES), ("ticket", ticket)])
+}
+
+pub(super) fn plan(title: &str) -> String {
+    render(WORKER_PLAN, &[("title", title)])
+}
+
+pub(super) fn plan_again(title: &str, feedback: &str) -> String {
+    render(WORKER_PLAN_AGAIN, &[("title", title), ("feedback", &shortened(feedback, INSTRUCTION_CHARS))])
+}
+
+/// `context` is the ticket once more; the plan goes with it.
+pub(super) fn execution(title: &str, context: Option<&str>, plan: &str, objections: &str) -> String {
+    let plan = if context.is_some() { fenced(&shortened(plan, PLAN_CHARS)) } else { String::new() };
+    let objections = shortened(objections, INSTRUCTION_CHARS);
+    let values = [
+        ("title", title),
+        ("rules", WORKER_RULES),
+        ("ticket", context.unwrap_or_default()),
+        ("plan", &plan),
+        ("objections", &objections),
+    ];
+    render(WORKER_EXECUTION, &values)
+}
+
+/// `context` is the ticket once more; the plan goes with it.
+pub(super) fn go_on(phase: Phase, title: &str, context: Option<&str>, plan: &str, instructions: &str) -> String {
+    let values = [
+        ("phase", phase.as_str()),
+        ("title", title),
+        ("rules", WORKER_RULES),
+        ("ticket", context.unwrap_or_default()),
+        ("plan", &fenced(&shortened(plan, PLAN_CHARS))),
+        ("instructions", &shortened(instructions, INSTRUCTION_CHARS)),
+    ];
+    render(WORKER_CONTINUE, &values)
+}
+
+pub(super) fn plan_review(plan: &str, round: u32, research: &str) -> String {
+    let plan = or_nothing(&fenced(&shortened(plan, PLAN_CHARS)));
+    let research = fenced(&shortened(research, REPORT_CHARS));
+    render(DIRECTOR_PLAN_REVIEW, &[("plan", &plan), ("round", &round.to_string()), ("report", &research)])
+}
+
+pub(super) fn turn_review(report: &Report, turn: u32, turns_left: u32, idle_turns: u32) -> String {
+    let values = [
+        ("turn", turn.to_string()),
+        ("turns_left", turns_left.to_string()),
+        ("report", or_nothing(&fenced(&shortened(&report.text, REPORT_CHARS)))),
+        ("tools", tools(&report.tools)),
+        ("changes", changes(report, idle_turns)),
+        ("diff", fenced(&shortened(report.changes.diff.as_deref().unwrap_or_default(), DIFF_CHARS))),
+    ];
+    render(DIRECTOR_TURN_REVIEW, &values.each_ref().map(|(name, value)| (*name, value.as_str())))
+}
+
+pub(super) fn ask_again(phase: Phase, problem: &str, shape: &str) -> String {
+    render(DIRECTOR_ASK_AGAIN, &[("phase", phase.as_str()), ("problem", problem), ("shape", shape)])
+}
+
+fn or_nothing(text: &str) -> String {
+    if text.is_empty() { "(It said nothing.)".to_owned() } else { text.to_owned() }
+}
+
+fn tools(tools: &[String]) -> String {
+    let left_out = tools.len().saturating_sub(TOOLS_SHOWN);
+    let head = if left_out > 0 { format!("({left_out} earlier calls)\n") } else { String::new() };
+    fenced(&format!("{head}{}", tools[left_out..].join("\n")))
+}
+
+fn changes(report: &Report, idle_turns: u32) -> String {
+    if report.changes.changed {
+        return fenced(&shortened(&report.changes.diffstat, DIFFSTAT_CHARS));
+    }
+    match idle_turns {
+        0 | 1 => "Nothing.".to_owned(),
+        more => format!("Nothing, for the {more}. time in a row."),
+    }
+}
