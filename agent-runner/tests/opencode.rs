@@ -1,32 +1,40 @@
 //! The worker on the real OpenCode, with a scripted model behind it.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::print_stderr, reason = "says what is skipped")]
+
 mod opencode_support;
 
-use opencode_support::{Asked, Model, Place, Reply, eventually, opencode};
+use opencode_support::{KEY, Place, eventually, fails, opencode, provider, says, script, stalls, to, to_by_tool};
 use secrecy::SecretString;
 use serde_json::json;
-use std::process::Stdio;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use terarchitect_agent_runner::worker::opencode::{OpenCode, ServerAddress};
+use terarchitect_agent_runner::worker::opencode::{OpenCode, RunAs, ServerAddress};
 use terarchitect_agent_runner::worker::{AgentEvent, ModelFailure, Worker, WorkerError};
+use terarchitect_testbed::chat::{ChatRequest, ChatServer, Rule};
 use tokio_util::sync::CancellationToken;
 
 type Boxed = Box<dyn Worker>;
 
-async fn launch(place: &Place, model: &Model, binary: std::path::PathBuf) -> Boxed {
-    Box::new(OpenCode::launch(place.options(binary, model.provider())).await.unwrap())
+/// What OpenCode's own request for a summary contains.
+const COMPACTION: &str = "<conversation>";
+
+async fn model(rules: impl IntoIterator<Item = Rule>) -> ChatServer {
+    ChatServer::start(script(rules)).await.unwrap()
+}
+
+async fn launch(place: &Place, model: &ChatServer, binary: PathBuf) -> Boxed {
+    Box::new(OpenCode::launch(place.options(binary, provider(&model.base_url()))).await.unwrap())
 }
 
 fn never() -> CancellationToken {
     CancellationToken::new()
 }
 
-/// Says "Done." once a tool has answered, and calls `tool` before.
-fn once(tool: &'static str, arguments: serde_json::Value) -> impl Fn(Asked<'_>) -> Reply {
-    move |asked| match asked.tool_answer {
-        None if asked.has_tools => Reply::Call(tool, arguments.clone()),
-        _ => Reply::Text("Done."),
-    }
+fn any(_: &ChatRequest) -> bool {
+    true
 }
 
 #[tokio::test]
@@ -34,7 +42,7 @@ async fn a_turn_writes_a_file_and_tells_what_it_did() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
     let file = place.work("hello.txt");
-    let model = Model::start(once("write", json!({ "filePath": file, "content": "hello" }))).await;
+    let model = model(to_by_tool("Write it.", "write", json!({ "filePath": file, "content": "hello" }))).await;
     let started = Instant::now();
     let mut worker = launch(&place, &model, binary).await;
     let ready = started.elapsed();
@@ -45,11 +53,12 @@ async fn a_turn_writes_a_file_and_tells_what_it_did() {
     assert_eq!(std::fs::read_to_string(file).unwrap(), "hello");
     assert_eq!(output.text, "Done.");
     assert_eq!(output.tools.iter().map(ToString::to_string).collect::<Vec<_>>(), ["write hello.txt"]);
-    assert_eq!(output.tokens.unwrap().input, 200);
+    assert!(output.tokens.unwrap().input > 0);
     assert_eq!(output.cost_usd, None);
     place.events.wait_for("the tool", |event| matches!(event, AgentEvent::ToolFinished(_))).await;
     place.events.wait_for("the text", |event| matches!(event, AgentEvent::Text { .. })).await;
-    assert!(model.header("authorization").await.iter().all(|value| value == "Bearer key-with-\"quote\""));
+    assert!(model.requests().iter().all(|request| request.key.as_deref() == Some(KEY)));
+    assert!(model.requests()[0].last("system").contains("You run unattended"));
     worker.shutdown().await;
     assert_eq!(place.processes(), []);
 }
@@ -58,17 +67,16 @@ async fn a_turn_writes_a_file_and_tells_what_it_did() {
 async fn turns_continue_one_conversation_also_across_a_compaction() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
-    let model = Model::start(|asked: Asked<'_>| match asked.prompt {
-        "one" => Reply::Text("First."),
-        "two" => Reply::Text("Second."),
-        _ => Reply::Text("Summary."),
-    })
-    .await;
+    let rules = [to(COMPACTION, says("Summary.")), to("number one", says("First.")), to("number two", says("Second."))];
+    let model = model(rules).await;
     let mut worker = launch(&place, &model, binary).await;
-    assert_eq!(worker.prompt("one", &never()).await.unwrap().text, "First.");
+    assert_eq!(worker.prompt("number one", &never()).await.unwrap().text, "First.");
     worker.summarize(&never()).await.unwrap();
-    let second = worker.prompt("two", &never()).await.unwrap();
-    assert_eq!((second.text.as_str(), second.tokens.unwrap().input), ("Second.", 100));
+    assert_eq!(worker.prompt("number two", &never()).await.unwrap().text, "Second.");
+    let after = model.wait_for_request(|request| request.last("user") == "number two").await;
+    let told = after.body["messages"].to_string();
+    assert!(told.contains("Summary.") && !told.contains("number one"), "{told}");
+    place.events.wait_for("the compaction", |event| *event == AgentEvent::Compacted).await;
     worker.shutdown().await;
 }
 
@@ -76,16 +84,13 @@ async fn turns_continue_one_conversation_also_across_a_compaction() {
 async fn a_failed_compaction_is_not_taken_for_a_success() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
-    let model = Model::start(|asked: Asked<'_>| match asked.has_tools {
-        true => Reply::Text("First."),
-        false => Reply::Refusal(400, "no summaries here"),
-    })
-    .await;
+    let rules = [to(COMPACTION, fails(400)), to("number one", says("First.")), to("number two", says("Second."))];
+    let model = model(rules).await;
     let mut worker = launch(&place, &model, binary).await;
-    worker.prompt("one", &never()).await.unwrap();
+    worker.prompt("number one", &never()).await.unwrap();
     let error = worker.summarize(&never()).await.unwrap_err();
-    assert!(error.to_string().contains("no summaries here"), "{error}");
-    assert_eq!(worker.prompt("two", &never()).await.unwrap().text, "First.");
+    assert!(matches!(error, WorkerError::Model { kind: ModelFailure::Refused, .. }), "{error:?}");
+    assert_eq!(worker.prompt("number two", &never()).await.unwrap().text, "Second.");
     worker.shutdown().await;
 }
 
@@ -93,17 +98,11 @@ async fn a_failed_compaction_is_not_taken_for_a_success() {
 async fn cancelling_a_stalled_turn_takes_less_than_five_seconds_and_leaves_the_agent_idle() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
-    let model = Model::start(|asked: Asked<'_>| match asked.prompt {
-        "stall" => Reply::Stall,
-        _ => Reply::Text("Still here."),
-    })
-    .await;
+    let model = model([to("stall", stalls()), to("go on", says("Still here."))]).await;
     let mut worker = launch(&place, &model, binary).await;
     let cancel = never();
     let asked = async {
-        while model.header("authorization").await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        model.wait_for_request(any).await;
         cancel.cancel();
         Instant::now()
     };
@@ -111,8 +110,7 @@ async fn cancelling_a_stalled_turn_takes_less_than_five_seconds_and_leaves_the_a
     assert!(matches!(result, Err(WorkerError::Cancelled)), "{result:?}");
     assert!(cancelled.elapsed() < Duration::from_secs(5), "{:?}", cancelled.elapsed());
 
-    let after = worker.prompt("go on", &never()).await.unwrap();
-    assert_eq!((after.text.as_str(), after.tokens.unwrap().input), ("Still here.", 100));
+    assert_eq!(worker.prompt("go on", &never()).await.unwrap().text, "Still here.");
     worker.shutdown().await;
     assert_eq!(place.processes(), []);
 }
@@ -122,7 +120,7 @@ async fn cancelling_ends_a_running_command_and_shutdown_what_it_left_behind() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
     let command = json!({ "description": "x", "command": "setsid sleep 4711 >/dev/null 2>&1 & sleep 4712" });
-    let model = Model::start(once("bash", command)).await;
+    let model = model(to_by_tool("run it", "bash", command)).await;
     let mut worker = launch(&place, &model, binary).await;
     let cancel = never();
     let running = async {
@@ -140,7 +138,7 @@ async fn cancelling_ends_a_running_command_and_shutdown_what_it_left_behind() {
 async fn dropping_a_busy_worker_leaves_no_process() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
-    let model = Model::start(once("bash", json!({ "description": "x", "command": "sleep 4713" }))).await;
+    let model = model(to_by_tool("run it", "bash", json!({ "description": "x", "command": "sleep 4713" }))).await;
     let mut worker = launch(&place, &model, binary).await;
     let cancel = never();
     let prompt = worker.prompt("run it", &cancel);
@@ -157,8 +155,8 @@ async fn dropping_a_busy_worker_leaves_no_process() {
 async fn a_turn_that_takes_too_long_is_stopped() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
-    let model = Model::start(|_: Asked<'_>| Reply::Stall).await;
-    let mut options = place.options(binary, model.provider());
+    let model = model([to("", stalls())]).await;
+    let mut options = place.options(binary, provider(&model.base_url()));
     options.turn_timeout = Duration::from_secs(4);
     let mut worker: Boxed = Box::new(OpenCode::launch(options).await.unwrap());
     let started = Instant::now();
@@ -174,11 +172,11 @@ async fn a_turn_that_takes_too_long_is_stopped() {
 async fn a_wrong_key_is_a_misconfiguration_that_names_the_setting() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
-    let model = Model::start(|_: Asked<'_>| Reply::Refusal(401, "invalid key")).await;
+    let model = model([to("", fails(401))]).await;
     let mut worker = launch(&place, &model, binary).await;
     let error = worker.prompt("hello", &never()).await.unwrap_err();
     assert!(error.is_misconfiguration() && !error.is_infrastructure(), "{error:?}");
-    assert!(error.to_string().contains("WORKER_API_KEY") && error.to_string().contains("invalid key"), "{error}");
+    assert!(error.to_string().contains("WORKER_API_KEY") && error.to_string().contains("401"), "{error}");
     worker.shutdown().await;
 }
 
@@ -186,7 +184,7 @@ async fn a_wrong_key_is_a_misconfiguration_that_names_the_setting() {
 async fn an_unknown_model_is_a_misconfiguration() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
-    let model = Model::start(|_: Asked<'_>| Reply::Refusal(404, "no such model")).await;
+    let model = model([to("", fails(404))]).await;
     let mut worker = launch(&place, &model, binary).await;
     let error = worker.prompt("hello", &never()).await.unwrap_err();
     assert!(matches!(error, WorkerError::Model { kind: ModelFailure::NotFound, .. }), "{error:?}");
@@ -198,15 +196,8 @@ async fn an_unknown_model_is_a_misconfiguration() {
 async fn a_prompt_that_opencode_loses_over_a_full_conversation_is_given_again() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
-    let overflows = std::sync::atomic::AtomicU32::new(0);
-    let model = Model::start(move |asked: Asked<'_>| match asked.prompt {
-        "do it" if overflows.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2 => {
-            Reply::Refusal(400, "This model's maximum context length is 100 tokens: context_length_exceeded")
-        }
-        "do it" => Reply::Text("Did it."),
-        _ => Reply::Text("Whatever."),
-    })
-    .await;
+    let twice = Rule { times: Some(2), ..to("do it", fails(413)) };
+    let model = model([twice, to("do it", says("Did it.")), to("", says("Whatever."))]).await;
     let mut worker = launch(&place, &model, binary).await;
     assert_eq!(worker.prompt("do it", &never()).await.unwrap().text, "Did it.");
     worker.shutdown().await;
@@ -216,13 +207,11 @@ async fn a_prompt_that_opencode_loses_over_a_full_conversation_is_given_again() 
 async fn the_death_of_the_server_is_noticed_at_once() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
-    let model = Model::start(|_: Asked<'_>| Reply::Stall).await;
+    let model = model([to("", stalls())]).await;
     let mut worker = launch(&place, &model, binary).await;
     let cancel = never();
     let killed = async {
-        while model.header("authorization").await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        model.wait_for_request(any).await;
         let processes = place.processes();
         let (pid, _) = processes.iter().find(|(_, command)| command.contains(" serve ")).unwrap();
         let pid = rustix::process::Pid::from_raw(*pid).unwrap();
@@ -241,7 +230,7 @@ async fn the_death_of_the_server_is_noticed_at_once() {
 async fn what_lies_outside_of_the_workspace_is_refused_without_waiting_for_anybody() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
-    let model = Model::start(once("read", json!({ "filePath": "/etc/hostname" }))).await;
+    let model = model(to_by_tool("read it", "read", json!({ "filePath": "/etc/hostname" }))).await;
     let mut worker = launch(&place, &model, binary).await;
     let output = worker.prompt("read it", &never()).await.unwrap();
     assert_eq!(output.text, "Done.");
@@ -256,22 +245,19 @@ async fn a_question_to_a_person_is_answered_by_the_runner() {
     let option = json!({ "label": "a", "description": "b" });
     let question = json!({ "questions": [{ "question": "which?", "header": "h", "options": [option] }] });
     // Its own server, with the configuration that it has by default: it asks.
-    let model = Model::start(move |asked: Asked<'_>| match (asked.prompt, asked.tool_answer) {
-        ("ask", None) => Reply::Call("question", question.clone()),
-        ("read", None) => Reply::Call("read", json!({ "filePath": "/etc/hostname" })),
-        _ => Reply::Text("Done."),
-    })
-    .await;
+    let asking = to_by_tool("ask it", "question", question);
+    let reading = to_by_tool("read it", "read", json!({ "filePath": "/etc/hostname" }));
+    let model = model(asking.into_iter().chain(reading)).await;
     let (mut server, address) = foreign_server(&place, &model, binary.clone());
-    let mut options = place.options(binary, model.provider());
+    let mut options = place.options(binary, provider(&model.base_url()));
     options.server = Some(address);
     let mut worker: Boxed = Box::new(OpenCode::launch(options).await.unwrap());
 
-    let output = worker.prompt("ask", &never()).await.unwrap();
+    let output = worker.prompt("ask it", &never()).await.unwrap();
     assert_eq!((output.text.as_str(), output.tools[0].name.as_str()), ("Done.", "question"));
     place.events.wait_for("the answer", |event| matches!(event, AgentEvent::QuestionRejected)).await;
 
-    let output = worker.prompt("read", &never()).await.unwrap();
+    let output = worker.prompt("read it", &never()).await.unwrap();
     assert!(output.tools[0].to_string().contains("failed"), "{:?}", output.tools);
     place.events.wait_for("the refusal", |event| matches!(event, AgentEvent::PermissionRejected { .. })).await;
     worker.shutdown().await;
@@ -283,10 +269,10 @@ async fn a_question_to_a_person_is_answered_by_the_runner() {
 async fn a_wrong_password_for_a_running_server_is_said_before_any_turn() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
-    let model = Model::start(|_: Asked<'_>| Reply::Text("Hello.")).await;
+    let model = model([to("", says("Hello."))]).await;
     let (mut server, mut address) = foreign_server(&place, &model, binary.clone());
     address.password = Some(SecretString::from("wrong"));
-    let mut options = place.options(binary, model.provider());
+    let mut options = place.options(binary, provider(&model.base_url()));
     options.server = Some(address);
     let error = OpenCode::launch(options).await.err().unwrap();
     assert!(error.is_misconfiguration() && error.to_string().contains("OPENCODE_SERVER_PASSWORD"), "{error}");
@@ -294,14 +280,41 @@ async fn a_wrong_password_for_a_running_server_is_said_before_any_turn() {
     server.wait().unwrap();
 }
 
+#[tokio::test]
+async fn as_another_user_the_agent_has_no_privilege_and_no_group_of_ours() {
+    let Some(binary) = opencode() else { return };
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can start the agent as another user");
+        return;
+    }
+    let place = Place::new();
+    let (uid, gid) = (64_217, 64_218);
+    place.give_to(uid, gid);
+    let command = "id -u; id -G; grep -E '^(CapPrm|CapEff|CapAmb)' /proc/self/status; \
+        setsid sleep 4714 >/dev/null 2>&1 & touch $HOME/mine && echo own home; cat /proc/$PPID/environ | tr '\\0' '\\n' | grep -c GITHUB";
+    let model = model(to_by_tool("who am I", "bash", json!({ "description": "x", "command": command }))).await;
+    let mut options = place.options(binary, provider(&model.base_url()));
+    options.run_as = Some(RunAs { uid, gid, home: place.root().join("home") });
+    let mut worker: Boxed = Box::new(OpenCode::launch(options).await.unwrap());
+    worker.prompt("who am I", &never()).await.unwrap();
+    let said = model.wait_for_request(|request| !request.last("tool").is_empty()).await.last("tool");
+    let lines: Vec<&str> = said.lines().map(str::trim).collect();
+    assert_eq!(lines[..2], ["64217", "64218"], "{said}");
+    for capability in &lines[2..5] {
+        assert!(capability.ends_with("0000000000000000"), "{said}");
+    }
+    assert_eq!(lines[5..7], ["own home", "0"], "{said}");
+    worker.shutdown().await;
+    assert_eq!(place.processes(), []);
+}
+
 /// A server that is not ours, with OpenCode's own default permissions, on a port that was free a moment ago.
-fn foreign_server(place: &Place, model: &Model, binary: std::path::PathBuf) -> (std::process::Child, ServerAddress) {
-    let provider = model.provider();
+fn foreign_server(place: &Place, model: &ChatServer, binary: PathBuf) -> (Child, ServerAddress) {
     let config = json!({ "model": "p/scripted/model", "small_model": "p/scripted/model", "enabled_providers": ["p"],
         "provider": { "p": { "npm": "@ai-sdk/openai-compatible", "models": { "scripted/model": {} },
-            "options": { "baseURL": provider.base_url.as_str() } } } });
+            "options": { "baseURL": model.base_url() } } } });
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let server = std::process::Command::new(binary)
+    let server = Command::new(binary)
         .args(["serve", "--hostname", "127.0.0.1", "--port", &port.to_string()])
         .env("HOME", place.root().join("foreign"))
         .env("OPENCODE_CONFIG_CONTENT", config.to_string())
@@ -318,8 +331,8 @@ fn foreign_server(place: &Place, model: &Model, binary: std::path::PathBuf) -> (
 #[tokio::test]
 async fn a_missing_program_is_one_sentence() {
     let place = Place::new();
-    let model = Model::start(|_: Asked<'_>| Reply::Text("Hello.")).await;
-    let options = place.options("/nowhere/opencode".into(), model.provider());
+    let model = model([to("", says("Hello."))]).await;
+    let options = place.options("/nowhere/opencode".into(), provider(&model.base_url()));
     let error = OpenCode::launch(options).await.err().unwrap();
     assert!(error.is_misconfiguration() && error.to_string().contains("OPENCODE_BIN"), "{error}");
 }
@@ -327,11 +340,11 @@ async fn a_missing_program_is_one_sentence() {
 #[tokio::test]
 async fn a_program_that_ends_at_once_is_reported_with_its_last_words() {
     let place = Place::new();
-    let model = Model::start(|_: Asked<'_>| Reply::Text("Hello.")).await;
+    let model = model([to("", says("Hello."))]).await;
     let program = place.root().join("broken");
     std::fs::write(&program, "#!/bin/sh\necho illegal instruction >&2\nexit 3\n").unwrap();
     std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let error = OpenCode::launch(place.options(program, model.provider())).await.err().unwrap();
+    let error = OpenCode::launch(place.options(program, provider(&model.base_url()))).await.err().unwrap();
     assert!(matches!(error, WorkerError::Startup { .. }), "{error:?}");
     assert!(error.to_string().contains("exit status: 3"), "{error}");
 }

@@ -96,9 +96,12 @@ mod tests {
     #[test]
     fn an_answer_is_read_bare_fenced_or_after_thoughts() {
         let bare = r#"{"approved": true, "feedback": ""}"#;
-        for answer in
-            [bare.to_owned(), format!("```json\n{bare}\n```"), format!("```\n{bare}\n```"), format!("<think>hm {{</think>\n{bare}")]
-        {
+        for answer in [
+            bare.to_owned(),
+            format!("```json\n{bare}\n```"),
+            format!("```\n{bare}\n```"),
+            format!("<think>hm {{</think>\n{bare}"),
+        ] {
             assert_eq!(PlanVerdict::parse(&answer), Ok(PlanVerdict { approved: true, feedback: None }), "{answer}");
         }
     }
@@ -123,7 +126,8 @@ mod tests {
     fn an_unfinished_ticket_needs_instructions_and_a_finished_one_a_summary() {
         assert!(TurnVerdict::parse(r#"{"complete": false, "summary": "half"}"#).unwrap_err().contains("instructions"));
         assert!(TurnVerdict::parse(r#"{"complete": true, "summary": " "}"#).unwrap_err().contains("summary"));
-        let verdict = TurnVerdict::parse(r#"{"complete": true, "summary": "All", "reason": null, "extra": 1}"#).unwrap();
+        let verdict =
+            TurnVerdict::parse(r#"{"complete": true, "summary": "All", "reason": null, "extra": 1}"#).unwrap();
         assert_eq!((verdict.summary.as_deref(), verdict.reason), (Some("All"), None));
     }
 }

@@ -71,9 +71,7 @@ pub enum ChatError {
     #[error("could not set up the HTTP client")]
     Setup(#[source] reqwest::Error),
     /// The key, the model or the address is wrong.
-    #[error(
-        "the Director's model answered {status} ({message}): check AGENT_LLM_URL, AGENT_MODEL and AGENT_API_KEY"
-    )]
+    #[error("the Director's model answered {status} ({message}): check AGENT_LLM_URL, AGENT_MODEL and AGENT_API_KEY")]
     Misconfigured {
         /// The status of the answer.
         status: StatusCode,

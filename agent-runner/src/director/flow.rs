@@ -41,9 +41,16 @@ pub(super) enum Action {
 /// Why a run gives up by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    UnreadableAnswer { phase: Phase, problem: String },
-    TurnLimit { limit: u32 },
-    Blocked { reason: String },
+    UnreadableAnswer {
+        phase: Phase,
+        problem: String,
+    },
+    TurnLimit {
+        limit: u32,
+    },
+    Blocked {
+        reason: String,
+    },
     /// An event that can't follow the last action: a mistake in this program.
     OutOfOrder,
 }
@@ -89,7 +96,11 @@ enum At {
     Working(Phase),
     TurnReview(Question, Phase),
     /// The conversation is compacted before this prompt.
-    Compacting { phase: Phase, prompt: String, then: Box<At> },
+    Compacting {
+        phase: Phase,
+        prompt: String,
+        then: Box<At>,
+    },
     End,
 }
 
@@ -233,8 +244,7 @@ impl State {
             return self.fail(Failure::TurnLimit { limit }).noting(Phase::TurnReview, text);
         }
         let context = self.refreshed();
-        let prompt =
-            words::go_on(phase, &self.brief.title_line(), context.as_deref(), &self.plan, &instructions);
+        let prompt = words::go_on(phase, &self.brief.title_line(), context.as_deref(), &self.plan, &instructions);
         self.work(phase, prompt).noting(Phase::TurnReview, text)
     }
 

@@ -12,6 +12,10 @@ use std::collections::VecDeque;
 const QUESTION_CHARS: usize = 3_000;
 const ANSWER_CHARS: usize = 2_000;
 
+/// The ticket is a message of its own, always the same, so that a server's cache of it stays good. It takes an answer
+/// to keep the messages alternating.
+const TICKET_READ: &str = r#"{"read": true}"#;
+
 /// How much of the plan is shown.
 const PLAN_CHARS: usize = 16_000;
 
@@ -45,7 +49,12 @@ impl History {
         retry: Option<(&str, &str)>,
     ) -> Vec<ChatMessage> {
         let message = |role, content: &str| ChatMessage { role, content: content.to_owned() };
-        let mut messages = vec![message(Role::System, DIRECTOR_SYSTEM.trim())];
+        let mut messages = vec![
+            message(Role::System, DIRECTOR_SYSTEM.trim()),
+            message(Role::User, ticket),
+            message(Role::Assistant, TICKET_READ),
+        ];
+        let first_question = messages.len();
         for (asked, answered) in &self.exchanges {
             messages.push(message(Role::User, asked));
             messages.push(message(Role::Assistant, answered));
@@ -56,21 +65,23 @@ impl History {
             messages.push(message(Role::Assistant, if answer.is_empty() { "(nothing)" } else { &answer }));
             messages.push(message(Role::User, complaint));
         }
-        if let Some(first) = messages.get_mut(1) {
-            first.content = format!("{}\n\n---\n\n{}", self.opening(ticket, plan), first.content);
+        if let Some(first) = messages.get_mut(first_question) {
+            first.content = format!("{}{}", self.preface(plan), first.content);
         }
         messages
     }
 
-    fn opening(&self, ticket: &str, plan: &str) -> String {
-        let mut opening = ticket.to_owned();
-        if !plan.is_empty() {
-            opening.push_str(&format!("\n\n## The plan that stands\n{}", fenced(&shortened(plan, PLAN_CHARS))));
-        }
+    /// What the first question that is shown needs before it.
+    fn preface(&self, plan: &str) -> String {
+        let mut preface = String::new();
         if self.forgotten > 0 {
-            opening.push_str(&format!("\n\n({} earlier questions and answers are left out here.)", self.forgotten));
+            preface.push_str(&format!("({} earlier questions and answers are left out here.)\n\n", self.forgotten));
         }
-        opening
+        if !plan.is_empty() {
+            let plan = fenced(&shortened(plan, PLAN_CHARS));
+            preface.push_str(&format!("## The plan that stands\n{plan}\n\n---\n\n"));
+        }
+        preface
     }
 }
 
@@ -80,13 +91,13 @@ mod tests {
 
     fn shown(history: &History, retry: Option<(&str, &str)>) -> Vec<(Role, String)> {
         let messages = history.messages("TICKET", "", "now", retry);
-        messages.into_iter().skip(1).map(|message| (message.role, message.content)).collect()
+        messages.into_iter().skip(3).map(|message| (message.role, message.content)).collect()
     }
 
     #[test]
     fn messages_alternate_and_the_question_comes_last() {
         let mut history = History::new(2);
-        assert_eq!(shown(&history, None), [(Role::User, "TICKET\n\n---\n\nnow".to_owned())]);
+        assert_eq!(shown(&history, None), [(Role::User, "now".to_owned())]);
         history.remember("q1", "a1");
         let roles: Vec<Role> = shown(&history, Some(("x", "again"))).iter().map(|(role, _)| *role).collect();
         assert_eq!(roles, [Role::User, Role::Assistant, Role::User, Role::Assistant, Role::User]);
@@ -99,9 +110,17 @@ mod tests {
             history.remember(&format!("q{number}"), "a");
         }
         let messages = shown(&history, None);
-        assert!(messages[0].1.contains("(3 earlier questions and answers are left out here.)"), "{messages:?}");
-        assert!(messages[0].1.ends_with("q3"), "{messages:?}");
+        assert_eq!(messages[0].1, "(3 earlier questions and answers are left out here.)\n\nq3");
         assert_eq!(messages.len(), 5);
+    }
+
+    #[test]
+    fn the_beginning_of_the_conversation_never_changes() {
+        let mut history = History::new(1);
+        let before = history.messages("TICKET", "", "one", None)[..3].to_vec();
+        history.remember("one", "a");
+        history.remember("two", "b");
+        assert_eq!(history.messages("TICKET", "A PLAN", "three", None)[..3], before);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub const DIRECTOR_ASK_AGAIN: &str = include_str!("director-ask-again.md");
 pub const TICKET: &str = include_str!("ticket.md");
 /// What holds for every turn of the worker, part of other prompts.
 pub const WORKER_RULES: &str = include_str!("worker-rules.md");
+/// What OpenCode is told beside its own system prompt, which expects a person at a terminal.
+pub const OPENCODE_SYSTEM: &str = include_str!("opencode-system.md");
 /// The worker looks around.
 pub const WORKER_RESEARCH: &str = include_str!("worker-research.md");
 /// The worker writes its plan.
@@ -172,14 +174,48 @@ mod tests {
     #[test]
     fn every_template_is_closed_and_names_only_what_is_filled_in() {
         const KNOWN: &[&str] = &[
-            "ticket", "rules", "title", "description", "project", "project_description", "graph", "notes",
-            "in_progress", "done", "memory", "conventions", "earlier_work", "plan", "feedback", "instructions",
-            "objections", "report", "tools", "changes", "diff", "turn", "turns_left", "round", "problem", "phase",
+            "ticket",
+            "rules",
+            "title",
+            "description",
+            "project",
+            "project_description",
+            "graph",
+            "notes",
+            "in_progress",
+            "done",
+            "memory",
+            "conventions",
+            "earlier_work",
+            "plan",
+            "feedback",
+            "instructions",
+            "objections",
+            "report",
+            "tools",
+            "changes",
+            "diff",
+            "turn",
+            "turns_left",
+            "round",
+            "problem",
+            "phase",
             "shape",
         ];
         let all = [
-            DIRECTOR_SYSTEM, DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, DIRECTOR_ASK_AGAIN, TICKET, WORKER_RULES,
-            WORKER_RESEARCH, WORKER_PLAN, WORKER_PLAN_AGAIN, WORKER_EXECUTION, WORKER_CONTINUE, WORKER_SETUP,
+            DIRECTOR_SYSTEM,
+            DIRECTOR_PLAN_REVIEW,
+            DIRECTOR_TURN_REVIEW,
+            DIRECTOR_ASK_AGAIN,
+            TICKET,
+            WORKER_RULES,
+            OPENCODE_SYSTEM,
+            WORKER_RESEARCH,
+            WORKER_PLAN,
+            WORKER_PLAN_AGAIN,
+            WORKER_EXECUTION,
+            WORKER_CONTINUE,
+            WORKER_SETUP,
             WORKER_ALONE,
         ];
         for template in all {

@@ -2,16 +2,16 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(unreachable_pub, reason = "a module that several test binaries include")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "support for tests")]
 
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use terarchitect_agent_runner::worker::opencode::{OpenCodeOptions, Provider};
 use terarchitect_agent_runner::worker::{AgentEvent, ProgressSink, api_base};
-use wiremock::matchers::path;
-use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+use terarchitect_testbed::chat::{Reply, Rule, Script, ToolCall, When};
 
 /// OpenCode's program, or `None` with a word about it: the tests that need it are then skipped.
 pub fn opencode() -> Option<PathBuf> {
@@ -27,92 +27,52 @@ pub fn opencode() -> Option<PathBuf> {
     found
 }
 
-/// What the model answers to a request.
-pub enum Reply {
-    Text(&'static str),
-    Call(&'static str, Value),
-    Refusal(u16, &'static str),
-    Stall,
+/// The model's name in all scripts.
+pub const MODEL: &str = "scripted/model";
+
+/// A key that would break a careless configuration.
+pub const KEY: &str = "key-with-\"quote\"";
+
+/// A script of these rules; the first that fits answers.
+pub fn script(rules: impl IntoIterator<Item = Rule>) -> Script {
+    Script { rules: rules.into_iter().collect() }
 }
 
-/// A model that answers as `script` says: it is given the words of the last prompt, and whether a tool has answered
-/// since. Requests without tools are OpenCode's own, such as summaries.
-pub struct Model {
-    server: MockServer,
+/// To a prompt with these words: this reply.
+pub fn to(words: &str, reply: Reply) -> Rule {
+    let when = When { contains: Some(words.to_owned()), ..When::default() };
+    Rule { when, reply, times: None }
 }
 
-/// A request as the script sees it.
-pub struct Asked<'a> {
-    pub prompt: &'a str,
-    pub tool_answer: Option<&'a str>,
-    pub has_tools: bool,
+/// To a prompt with these words: one tool call, then "Done.".
+pub fn to_by_tool(words: &str, tool: &str, arguments: Value) -> [Rule; 2] {
+    let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
+    let call = Reply { tools: vec![ToolCall { name: tool.to_owned(), arguments }], ..Reply::default() };
+    let [mut first, mut second] = [to(words, call), to(words, says("Done."))];
+    first.when.after_tool = Some(false);
+    second.when.after_tool = Some(true);
+    [first, second]
 }
 
-impl Model {
-    pub async fn start(script: impl Fn(Asked<'_>) -> Reply + Send + Sync + 'static) -> Self {
-        let server = MockServer::start().await;
-        Mock::given(path("/v1/chat/completions")).respond_with(Script(script)).mount(&server).await;
-        Self { server }
-    }
-
-    pub fn provider(&self) -> Provider {
-        Provider {
-            base_url: api_base(&self.server.uri()).unwrap(),
-            model: "scripted/model".to_owned(),
-            api_key: Some(SecretString::from("key-with-\"quote\"")),
-            limits: None,
-        }
-    }
-
-    /// The values of a header in all requests so far.
-    pub async fn header(&self, name: &str) -> Vec<String> {
-        let requests = self.server.received_requests().await.unwrap();
-        let value = |request: &Request| Some(request.headers.get(name)?.to_str().unwrap().to_owned());
-        requests.iter().filter_map(value).collect()
-    }
+/// A reply of words alone.
+pub fn says(text: &str) -> Reply {
+    Reply { text: text.to_owned(), ..Reply::default() }
 }
 
-struct Script<F>(F);
-
-impl<F: Fn(Asked<'_>) -> Reply + Send + Sync> Respond for Script<F> {
-    fn respond(&self, request: &Request) -> ResponseTemplate {
-        let body: Value = request.body_json().unwrap();
-        let messages = body["messages"].as_array().unwrap();
-        let prompt = messages.iter().rev().find(|message| message["role"] == "user").map(words).unwrap_or_default();
-        let tool_answer = messages.last().filter(|message| message["role"] == "tool").map(words);
-        let asked = Asked { prompt: &prompt, tool_answer: tool_answer.as_deref(), has_tools: body["tools"].is_array() };
-        match (self.0)(asked) {
-            Reply::Text(text) => stream(json!({ "role": "assistant", "content": text }), "stop"),
-            Reply::Call(name, arguments) => {
-                let function = json!({ "name": name, "arguments": arguments.to_string() });
-                let call = json!({ "index": 0, "id": uuid::Uuid::new_v4().to_string(), "type": "function", "function": function });
-                stream(json!({ "role": "assistant", "tool_calls": [call] }), "tool_calls")
-            }
-            Reply::Refusal(status, message) => {
-                ResponseTemplate::new(status).set_body_json(json!({ "error": { "message": message } }))
-            }
-            Reply::Stall => ResponseTemplate::new(200).set_delay(Duration::from_secs(600)),
-        }
-    }
+/// A reply that begins and never ends.
+pub fn stalls() -> Reply {
+    Reply { text: "Let me think".to_owned(), stall: true, ..Reply::default() }
 }
 
-fn words(message: &Value) -> String {
-    match &message["content"] {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
-        _ => String::new(),
-    }
+/// An HTTP error.
+pub fn fails(status: u16) -> Reply {
+    Reply { status: Some(status), ..Reply::default() }
 }
 
-fn stream(delta: Value, finish: &str) -> ResponseTemplate {
-    let chunk = |delta: Value, finish: Option<&str>, usage: Value| {
-        json!({ "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "usage": usage,
-            "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] })
-    };
-    let usage = json!({ "prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110 });
-    let first = chunk(delta, None, Value::Null);
-    let last = chunk(json!({}), Some(finish), usage);
-    ResponseTemplate::new(200).set_body_raw(format!("data: {first}\n\ndata: {last}\n\ndata: [DONE]\n\n"), "text/event-stream")
+/// How OpenCode is told of the scripted model.
+pub fn provider(base_url: &str) -> Provider {
+    let api_key = Some(SecretString::from(KEY));
+    Provider { base_url: api_base(base_url).unwrap(), model: MODEL.to_owned(), api_key, limits: None }
 }
 
 /// A repository to work in, and a place for the agent's state.
@@ -135,6 +95,19 @@ impl Place {
 
     pub fn root(&self) -> &Path {
         self.root.path()
+    }
+
+    /// Lets another user come in, and gives it the workspace.
+    pub fn give_to(&self, uid: u32, gid: u32) {
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(self.root(), open).unwrap();
+        let mut directories = vec![self.work("")];
+        while let Some(path) = directories.pop() {
+            std::os::unix::fs::chown(&path, Some(uid), Some(gid)).unwrap();
+            if path.is_dir() {
+                directories.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            }
+        }
     }
 
     pub fn options(&self, binary: PathBuf, provider: Provider) -> OpenCodeOptions {

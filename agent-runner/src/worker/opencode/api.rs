@@ -1,6 +1,7 @@
 //! The server's HTTP calls, typed. No decisions, no retries.
 
 use super::wire::{Health, Message, PermissionRequest, Providers, QuestionRequest, Session, SessionStatus};
+use crate::prompts::OPENCODE_SYSTEM;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -57,6 +58,10 @@ impl Api {
         let mut http = reqwest::Client::builder().connect_timeout(Duration::from_secs(5));
         if is_loopback(&base) {
             http = http.no_proxy();
+            if base.scheme() == "http" {
+                // No certificates of the system are needed, nor have to be there.
+                http = http.tls_certs_only([]);
+            }
         }
         Ok(Self {
             http: http.build().map_err(ApiError::Transport)?,
@@ -77,13 +82,8 @@ impl Api {
     }
 
     /// Prompts and waits for the end of the turn, however long it takes.
-    pub(super) async fn prompt(
-        &self,
-        session: &str,
-        text: &str,
-        model: Option<&ModelId>,
-    ) -> Result<Message, ApiError> {
-        let mut body = json!({ "parts": [{ "type": "text", "text": text }] });
+    pub(super) async fn prompt(&self, session: &str, text: &str, model: Option<&ModelId>) -> Result<Message, ApiError> {
+        let mut body = json!({ "parts": [{ "type": "text", "text": text }], "system": OPENCODE_SYSTEM.trim() });
         if let Some(model) = model {
             body["model"] = json!({ "providerID": model.provider, "modelID": model.model });
         }

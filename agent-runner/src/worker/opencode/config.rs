@@ -90,10 +90,10 @@ pub(super) fn config(options: &OpenCodeOptions, directories: &Directories) -> Va
     if options.provider.api_key.is_some() {
         provider["apiKey"] = json!(format!("{{env:{KEY_VARIABLE}}}"));
     }
-    let limit = options.provider.limits.map_or_else(
-        || json!({}),
-        |limits| json!({ "limit": { "context": limits.context, "output": limits.output } }),
-    );
+    let limit = options
+        .provider
+        .limits
+        .map_or_else(|| json!({}), |limits| json!({ "limit": { "context": limits.context, "output": limits.output } }));
     json!({
         "autoupdate": false,
         "share": "disabled",

@@ -29,7 +29,8 @@ const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 const NO_PERMISSION: &str = "Nobody is there to grant this. Do it in another way, inside of the workspace.";
 
 /// What the agent is told when it asks a question.
-const NO_ANSWER: &str = "Nobody is there to answer. Decide by yourself what fits the ticket best, and say so in your report.";
+const NO_ANSWER: &str =
+    "Nobody is there to answer. Decide by yourself what fits the ticket best, and say so in your report.";
 
 /// Follows the events of one session until it is dropped. Runs beside the turns.
 pub(super) async fn follow(api: Api, session: String, progress: Arc<dyn ProgressSink>) {
@@ -203,7 +204,10 @@ mod tests {
             let mut lines = Lines::default();
             let mut events = lines.push(&text[..cut]);
             events.extend(lines.push(&text[cut..]));
-            assert!(matches!(&events[..], [Event::FileEdited { file }, Event::Compacted {}] if file == "/w/a"), "{cut}");
+            assert!(
+                matches!(&events[..], [Event::FileEdited { file }, Event::Compacted {}] if file == "/w/a"),
+                "{cut}"
+            );
         }
     }
 }

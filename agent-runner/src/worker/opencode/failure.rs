@@ -50,7 +50,8 @@ fn names_unknown_model(words: &str) -> bool {
 
 /// Errors below HTTP come as words alone.
 fn sounds_like_network(words: &str) -> bool {
-    let signs = ["timed out", "timeout", "unable to connect", "econn", "socket", "network", "terminated", "fetch failed"];
+    let signs =
+        ["timed out", "timeout", "unable to connect", "econn", "socket", "network", "terminated", "fetch failed"];
     signs.iter().any(|sign| words.contains(sign))
 }
 
@@ -82,7 +83,10 @@ mod tests {
     fn errors_below_http_are_recognised_by_their_words() {
         let unknown = |message: &str| kind(json!({ "name": "UnknownError", "data": { "message": message } }));
         assert_eq!(unknown("The operation timed out."), Some(ModelFailure::Unavailable));
-        assert_eq!(unknown("Unable to connect. Is the computer able to access the url?"), Some(ModelFailure::Unavailable));
+        assert_eq!(
+            unknown("Unable to connect. Is the computer able to access the url?"),
+            Some(ModelFailure::Unavailable)
+        );
         assert_eq!(unknown("undefined is not a function"), Some(ModelFailure::Other));
     }
 

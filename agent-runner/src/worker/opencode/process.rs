@@ -200,20 +200,30 @@ fn secrets(options: &OpenCodeOptions, password: &SecretString) -> Vec<SecretStri
 }
 
 /// Makes the agent's directories, for its user's eyes only.
+///
+/// The one above them stays ours, with the agent's group let in: root without further capabilities may not enter a
+/// directory that is closed to it.
 fn make_directories(state: &Path, directories: &Directories, user: Option<&RunAs>) -> Result<(), WorkerError> {
-    use std::os::unix::fs::{DirBuilderExt, chown};
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
     let failed = |path: &Path, error: std::io::Error| WorkerError::Startup {
         message: format!("could not prepare {}: {error}", path.display()),
         stderr_tail: String::new(),
     };
-    for directory in std::iter::once(state).chain(directories.all()) {
+    let make = |path: &Path| std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    make(state).map_err(|error| failed(state, error))?;
+    if let Some(user) = user {
+        let ours = chown(state, None, Some(user.gid))
+            .and_then(|()| std::fs::set_permissions(state, std::fs::Permissions::from_mode(0o750)));
+        ours.map_err(|error| failed(state, error))?;
+    }
+    for directory in directories.all() {
         let is_new = !directory.exists();
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|e| failed(directory, e))?;
+        make(directory).map_err(|error| failed(directory, error))?;
         // A home that was there before is the user's own business.
         if let Some(user) = user
             && (is_new || directory.starts_with(state))
         {
-            chown(directory, Some(user.uid), Some(user.gid)).map_err(|e| failed(directory, e))?;
+            chown(directory, Some(user.uid), Some(user.gid)).map_err(|error| failed(directory, error))?;
         }
     }
     Ok(())

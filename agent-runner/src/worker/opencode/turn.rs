@@ -17,10 +17,7 @@ pub(super) enum Ending {
     /// The conversation was too long; OpenCode compacted it and lost the prompt over it.
     PromptLost,
     /// The model failed.
-    Failed {
-        kind: ModelFailure,
-        message: String,
-    },
+    Failed { kind: ModelFailure, message: String },
 }
 
 /// What one attempt left behind.
