@@ -33,7 +33,8 @@ pub enum Command {
 /// How to serve.
 #[derive(Debug, Args)]
 pub struct ServeOptions {
-    /// Addresses to listen on, separated by commas. Others than loopback need a key.
+    /// Addresses to listen on, separated by commas. Others than loopback need a key. Port 0 picks a free port, the same
+    /// one for all addresses.
     #[arg(
         long,
         env = "TERARCHITECT_LISTEN",
@@ -67,6 +68,9 @@ pub struct ServeOptions {
     #[arg(long, env = "TERARCHITECT_JOB_TIMEOUT_SEC", default_value_t = 14_400, global = true, value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(60..=2_592_000))]
     pub job_timeout_sec: u64,
+    /// Write a JSON file with the addresses once requests are answered, for scripts that start the API.
+    #[arg(long, env = "TERARCHITECT_READY_FILE", global = true, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
     /// How to log.
     #[arg(long, env = "LOG_FORMAT", default_value = "pretty", global = true)]
     pub log_format: LogFormat,

@@ -50,7 +50,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
         }
     };
     // Whatever happens from here on, the private Postgres is stopped before this returns.
-    let outcome = serve(connect, options.database_connections, &addresses, config, sealer, stop).await;
+    let outcome = serve(connect, &options, &addresses, config, sealer, stop).await;
     if let Some(cluster) = cluster {
         cluster.stop().await?;
     }
@@ -75,14 +75,14 @@ fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
 
 async fn serve(
     connect: PgConnectOptions,
-    connections: u32,
+    options: &ServeOptions,
     addresses: &[SocketAddr],
     config: AppConfig,
     sealer: Sealer,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let pool = tokio::select! {
-        pool = open_database(connect, connections) => pool?,
+        pool = open_database(connect, options.database_connections) => pool?,
         () = stop.cancelled() => return Ok(()),
     };
     let app = App { pool: pool.clone(), sealer: Arc::new(sealer), config: Arc::new(config) };
@@ -94,6 +94,9 @@ async fn serve(
         );
     }
     let listeners = bind(addresses).await?;
+    if let Some(path) = &options.ready_file {
+        write_ready_file(path, &listeners)?;
+    }
     serve_on(listeners, router(app), stop).await?;
     pool.close().await;
     tracing::info!("stopped");
@@ -122,15 +125,31 @@ async fn check_stored_secrets(app: &App) -> anyhow::Result<()> {
 
 async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
-    for address in addresses {
+    let mut picked = 0;
+    for &address in addresses {
+        let mut address = address;
+        if address.port() == 0 {
+            address.set_port(picked);
+        }
         let listener = TcpListener::bind(address).await.with_context(|| {
             format!("could not listen on {address}; is another program using the port? Set TERARCHITECT_LISTEN to another address")
         })?;
         let local = listener.local_addr().context("could not read the address of a listener")?;
+        picked = local.port();
         tracing::info!(address = %local, "listening on http://{local}; read the API at http://{local}/docs");
         listeners.push(listener);
     }
     Ok(listeners)
+}
+
+/// Written beside its place and renamed, so that a reader never sees half of it.
+fn write_ready_file(path: &Path, listeners: &[TcpListener]) -> anyhow::Result<()> {
+    let urls: Vec<String> =
+        listeners.iter().filter_map(|listener| listener.local_addr().ok()).map(|a| format!("http://{a}")).collect();
+    let text = serde_json::json!({"pid": std::process::id(), "urls": urls}).to_string();
+    let draft = path.with_extension("new");
+    let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, path));
+    written.with_context(|| format!("could not write {}", path.display()))
 }
 
 /// Serves until `stop`, then takes no new connections and lets running requests end, for a while.

@@ -5,6 +5,7 @@
 pub mod attempts;
 pub mod boards;
 pub mod graphs;
+pub mod job_list;
 pub mod jobs;
 pub mod logs;
 pub mod memory;

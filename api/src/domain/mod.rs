@@ -2,5 +2,6 @@
 
 pub mod board;
 pub mod context;
+pub mod outcome;
 pub mod settings;
 pub mod text;

@@ -3,6 +3,7 @@
 pub mod context;
 pub mod graph;
 pub mod health;
+pub mod job_list;
 pub mod jobs;
 pub mod kanban;
 pub mod memory;
@@ -40,6 +41,8 @@ pub fn for_application() -> OpenApiRouter<App> {
         .routes(routes!(settings::get_settings, settings::update_settings))
         .routes(routes!(settings::check_settings))
         .routes(routes!(memory::delete_memory))
+        .routes(routes!(job_list::list_jobs))
+        .routes(routes!(job_list::get_job))
 }
 
 /// What the worker key guards.

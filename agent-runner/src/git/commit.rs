@@ -1,0 +1,108 @@
+//! Commits of what lies in the workspace.
+
+use super::{GitError, Workspace};
+use git2::{DiffFormat, DiffStatsFormat, IndexAddOption, Oid, Signature};
+
+/// The most of a change that is shown to the Director, in bytes.
+const MAX_DIFF_BYTES: usize = 24 * 1024;
+/// The width of a diffstat, in characters.
+const STAT_WIDTH: usize = 100;
+
+/// A commit that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The first characters of its id.
+    pub short_id: String,
+    /// What it changed.
+    pub change: Change,
+}
+
+/// A change between two states of the repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// How many files.
+    pub files: usize,
+    /// The files with their added and removed lines.
+    pub diffstat: String,
+    /// The change itself, cut where it is long.
+    pub diff: String,
+}
+
+pub(super) fn signature(author: &(String, String)) -> Result<Signature<'static>, git2::Error> {
+    Signature::now(&author.0, &author.1)
+}
+
+impl Workspace {
+    /// Commits everything that changed in the workspace: new, changed and deleted files, but nothing that the
+    /// repository ignores. Answers nothing when nothing changed.
+    ///
+    /// # Errors
+    /// When the workspace can't be read or the commit not be written.
+    pub fn commit(&mut self, message: &str) -> Result<Option<Committed>, GitError> {
+        self.try_commit(message).map_err(|source| GitError::new("could not commit the changes", source))
+    }
+
+    fn try_commit(&self, message: &str) -> Result<Option<Committed>, git2::Error> {
+        let mut index = self.repo.index()?;
+        index.update_all(["*"], None)?;
+        index.add_all(["*"], IndexAddOption::DEFAULT, None)?;
+        index.write()?;
+        let tree = self.repo.find_tree(index.write_tree()?)?;
+        let parent = self.repo.head()?.peel_to_commit()?;
+        if parent.tree_id() == tree.id() {
+            return Ok(None);
+        }
+        let author = signature(&self.request.author)?;
+        let id = self.repo.commit(Some("HEAD"), &author, &author, message, &tree, &[&parent])?;
+        let change = self.change_between(parent.id(), id)?;
+        Ok(Some(Committed { short_id: id.to_string()[..8].to_owned(), change }))
+    }
+
+    /// Everything that this run changed so far.
+    ///
+    /// # Errors
+    /// When the repository can't be read.
+    pub fn change_of_run(&self) -> Result<Change, GitError> {
+        let head = self.head()?;
+        self.change_between(self.base, head).map_err(|source| GitError::new("could not compare the branch", source))
+    }
+
+    /// Whether the branch has anything that the default branch does not have.
+    ///
+    /// # Errors
+    /// When the repository can't be read.
+    pub fn has_work(&self) -> Result<bool, GitError> {
+        let differs = || -> Result<bool, git2::Error> {
+            let base = self.repo.refname_to_id(&format!("refs/remotes/origin/{}", self.default_branch))?;
+            let head = self.repo.head()?.peel_to_commit()?;
+            Ok(self.repo.find_commit(base)?.tree_id() != head.tree_id())
+        };
+        differs().map_err(|source| GitError::new("could not compare the branch", source))
+    }
+
+    fn change_between(&self, from: Oid, to: Oid) -> Result<Change, git2::Error> {
+        let (from, to) = (self.repo.find_commit(from)?.tree()?, self.repo.find_commit(to)?.tree()?);
+        let diff = self.repo.diff_tree_to_tree(Some(&from), Some(&to), None)?;
+        let stats = diff.stats()?;
+        let stat = stats.to_buf(DiffStatsFormat::FULL | DiffStatsFormat::INCLUDE_SUMMARY, STAT_WIDTH)?;
+        let mut text = Vec::new();
+        let printed = diff.print(DiffFormat::Patch, |_delta, _hunk, line| {
+            if matches!(line.origin(), '+' | '-' | ' ') {
+                text.push(u8::try_from(line.origin()).unwrap_or(b' '));
+            }
+            text.extend_from_slice(line.content());
+            text.len() <= MAX_DIFF_BYTES
+        });
+        let cut = text.len() > MAX_DIFF_BYTES;
+        if !cut {
+            printed?;
+        }
+        let mut diff = String::from_utf8_lossy(&text).into_owned();
+        if cut {
+            diff.truncate(diff.floor_char_boundary(MAX_DIFF_BYTES));
+            diff.push_str("\n[… the rest of the change is left out …]\n");
+        }
+        let diffstat = String::from_utf8_lossy(&stat).trim_end().to_owned();
+        Ok(Change { files: stats.files_changed(), diffstat, diff })
+    }
+}

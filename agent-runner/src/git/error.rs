@@ -1,0 +1,93 @@
+//! How work with the repository fails, and what that means for the job.
+
+use std::path::PathBuf;
+
+/// Why the repository could not be used. Each is a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// The address is none.
+    #[error("REPO_URL is '{url}', which is no address of a Git repository, such as https://github.com/owner/repo")]
+    InvalidUrl {
+        /// The address, without what may be secret in it.
+        url: String,
+    },
+    /// The workspace holds something.
+    #[error("the workspace {} is not empty; set WORKSPACE_DIR to an empty directory, or unset it", dir.display())]
+    NotEmpty {
+        /// The workspace.
+        dir: PathBuf,
+    },
+    /// The remote refuses the token, or wants one.
+    #[error("{url} refuses access: {}", if *had_token { "the token has no access to it; check GITHUB_TOKEN" } else { "it needs a token; set GITHUB_TOKEN, or github_agent_token in the settings" })]
+    Denied {
+        /// The repository.
+        url: String,
+        /// Whether a token was given.
+        had_token: bool,
+    },
+    /// The remote does not know the repository.
+    #[error("{url} does not exist, or the token has no access to it; check REPO_URL and GITHUB_TOKEN")]
+    NotFound {
+        /// The repository.
+        url: String,
+    },
+    /// Somebody else pushed to the branch.
+    #[error(
+        "the branch {branch} was changed at the remote while this ran ({reason}); nothing was overwritten; run the ticket again to continue from there"
+    )]
+    Rejected {
+        /// The branch.
+        branch: String,
+        /// What the remote said.
+        reason: String,
+    },
+    /// The remote can't be reached or fails.
+    #[error("{attempted} {url}")]
+    Unreachable {
+        /// What was attempted.
+        attempted: &'static str,
+        /// The repository.
+        url: String,
+        /// What went wrong.
+        #[source]
+        source: git2::Error,
+    },
+    /// The run was cancelled meanwhile.
+    #[error("the run was cancelled")]
+    Cancelled,
+    /// A file or folder can't be read or written.
+    #[error("{attempted}")]
+    Io {
+        /// What was attempted.
+        attempted: &'static str,
+        /// What went wrong.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Anything else that libgit2 says.
+    #[error("{attempted}")]
+    Git {
+        /// What was attempted.
+        attempted: &'static str,
+        /// What went wrong.
+        #[source]
+        source: git2::Error,
+    },
+}
+
+impl GitError {
+    pub(super) fn new(attempted: &'static str, source: git2::Error) -> Self {
+        Self::Git { attempted, source }
+    }
+
+    /// The exit code that this failure asks for.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::InvalidUrl { .. } | Self::NotEmpty { .. } | Self::Denied { .. } | Self::NotFound { .. } => 2,
+            Self::Unreachable { .. } | Self::Io { .. } => 75,
+            Self::Cancelled => 130,
+            Self::Rejected { .. } | Self::Git { .. } => 1,
+        }
+    }
+}

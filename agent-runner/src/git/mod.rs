@@ -1,0 +1,223 @@
+//! The repository, through libgit2, in process: no hooks run, and no credential reaches a process.
+//!
+//! The runner's own repository is private: its git directory lies outside of the workspace, where the agent can't
+//! change its configuration, and its token goes through the credential callback alone. In the workspace lies a second
+//! git directory for the agent, so that `git diff` and `git log` work for it; the runner never reads that one.
+
+mod agent_copy;
+mod commit;
+mod error;
+mod remote;
+
+pub use commit::{Change, Committed};
+pub use error::GitError;
+pub use remote::RemoteUrl;
+
+use git2::build::CheckoutBuilder;
+use git2::{FetchOptions, Oid, Repository, RepositoryInitOptions};
+use remote::Connection;
+use secrecy::SecretString;
+use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
+
+/// How much history is fetched of a branch that an earlier run has begun.
+const CONTINUED_DEPTH: i32 = 50;
+
+/// What to clone, and to where.
+#[derive(Clone, Debug)]
+pub struct CloneRequest {
+    /// The repository.
+    pub url: RemoteUrl,
+    /// What opens it.
+    pub token: Option<SecretString>,
+    /// The branch to work on.
+    pub branch: String,
+    /// The workspace, empty.
+    pub workdir: PathBuf,
+    /// Where the runner's own git directory goes.
+    pub git_dir: PathBuf,
+    /// Author of commits: name and address.
+    pub author: (String, String),
+}
+
+/// A clone with its branch checked out.
+pub struct Workspace {
+    repo: Repository,
+    request: CloneRequest,
+    /// The remote's default branch.
+    default_branch: String,
+    /// Where the branch began: the default branch's head, or the branch's own head where it is continued.
+    base: Oid,
+    /// Whether the remote had the branch already.
+    continued: bool,
+    /// What the remote has of the branch.
+    pushed: Option<Oid>,
+}
+
+impl Workspace {
+    /// Fetches the default branch, and the ticket's branch where the remote has it, and checks the latter out.
+    ///
+    /// Blocks; `cancel` ends it between two packets.
+    ///
+    /// # Errors
+    /// See [`GitError`].
+    pub fn clone(request: CloneRequest, cancel: &CancellationToken) -> Result<Self, GitError> {
+        let failed = |attempted: &'static str| move |source| GitError::new(attempted, source);
+        let repo = init(&request).map_err(failed("could not make a repository in the workspace"))?;
+        let connection = Connection { request: &request, cancel };
+        let heads = connection.heads(&repo)?;
+        let default_branch = heads.default_branch.clone().unwrap_or_else(|| "main".to_owned());
+        let (base, continued) = if heads.is_empty() {
+            (begin_empty_repository(&repo, &connection, &default_branch)?, false)
+        } else {
+            let continued = heads.has(&request.branch);
+            let mut branches = vec![default_branch.as_str()];
+            if continued {
+                branches.push(&request.branch);
+            }
+            fetch(&repo, &connection, &branches, if continued { CONTINUED_DEPTH } else { 1 })?;
+            let start = if continued { &request.branch } else { &default_branch };
+            let reference = format!("refs/remotes/origin/{start}");
+            (repo.refname_to_id(&reference).map_err(failed("could not find the fetched branch"))?, continued)
+        };
+        check_out(&repo, &request.branch, base).map_err(failed("could not check out the branch"))?;
+        let pushed = continued.then_some(base);
+        Ok(Self { repo, request, default_branch, base, continued, pushed })
+    }
+
+    /// The remote's default branch.
+    #[must_use]
+    pub fn default_branch(&self) -> &str {
+        &self.default_branch
+    }
+
+    /// The branch that is worked on.
+    #[must_use]
+    pub fn branch(&self) -> &str {
+        &self.request.branch
+    }
+
+    /// Whether an earlier run had begun the branch.
+    #[must_use]
+    pub fn is_continued(&self) -> bool {
+        self.continued
+    }
+
+    /// Gives the agent a git directory of its own in the workspace.
+    ///
+    /// # Errors
+    /// When files can't be written.
+    pub fn make_agent_copy(&self) -> Result<(), GitError> {
+        agent_copy::make(&self.request, &self.default_branch)
+            .map_err(|source| GitError::Io { attempted: "could not give the agent its copy of the repository", source })
+    }
+
+    /// Titles of the commits on the branch that the default branch does not have, the newest first.
+    ///
+    /// # Errors
+    /// When the history can't be read.
+    pub fn earlier_commits(&self, most: usize) -> Result<Vec<String>, GitError> {
+        if !self.continued {
+            return Ok(Vec::new());
+        }
+        let read = || -> Result<Vec<String>, git2::Error> {
+            let mut walk = self.repo.revwalk()?;
+            walk.push_head()?;
+            walk.hide_ref(&format!("refs/remotes/origin/{}", self.default_branch))?;
+            let ids = walk.take(most).collect::<Result<Vec<_>, _>>()?;
+            ids.into_iter().map(|id| Ok(title(&self.repo.find_commit(id)?))).collect()
+        };
+        read().map_err(|source| GitError::new("could not read the branch's history", source))
+    }
+
+    /// Pushes the branch, unless the remote has all of it. Never over somebody else's commits.
+    ///
+    /// # Errors
+    /// See [`GitError`].
+    pub fn push(&mut self, cancel: &CancellationToken) -> Result<bool, GitError> {
+        let head = self.head()?;
+        if self.pushed == Some(head) || (self.pushed.is_none() && head == self.base) {
+            return Ok(false);
+        }
+        Connection { request: &self.request, cancel }.push(&self.repo, &self.request.branch)?;
+        self.pushed = Some(head);
+        Ok(true)
+    }
+
+    fn head(&self) -> Result<Oid, GitError> {
+        self.repo
+            .refname_to_id(&format!("refs/heads/{}", self.request.branch))
+            .map_err(|source| GitError::new("could not read the branch's head", source))
+    }
+}
+
+fn title(commit: &git2::Commit<'_>) -> String {
+    String::from_utf8_lossy(commit.message_bytes()).lines().next().unwrap_or_default().to_owned()
+}
+
+/// A bare git directory of our own, with the workspace as its work tree for this process alone: nothing in the
+/// workspace points to it.
+fn init(request: &CloneRequest) -> Result<Repository, git2::Error> {
+    let mut options = RepositoryInitOptions::new();
+    options.bare(true).external_template(false).initial_head(&request.branch);
+    let repo = Repository::init_opts(&request.git_dir, &options)?;
+    repo.set_workdir(&request.workdir, false)?;
+    let mut config = repo.config()?;
+    config.set_bool("core.bare", false)?;
+    config.set_bool("core.filemode", true)?;
+    // What is committed is what lies in the workspace, whatever the machine's own configuration says.
+    config.set_str("core.autocrlf", "false")?;
+    Ok(repo)
+}
+
+fn fetch(repo: &Repository, connection: &Connection<'_>, branches: &[&str], depth: i32) -> Result<(), GitError> {
+    let refspecs: Vec<String> =
+        branches.iter().map(|branch| format!("+refs/heads/{branch}:refs/remotes/origin/{branch}")).collect();
+    let mut options = FetchOptions::new();
+    options.remote_callbacks(connection.callbacks()).download_tags(git2::AutotagOption::None);
+    if connection.request.url.is_http() {
+        options.depth(depth);
+    }
+    let url = connection.request.url.as_str();
+    let fetched = repo.remote_anonymous(url).and_then(|mut remote| remote.fetch(&refspecs, Some(&mut options), None));
+    fetched.map_err(|source| connection.error("could not fetch from the repository", source))
+}
+
+fn check_out(repo: &Repository, branch: &str, at: Oid) -> Result<(), git2::Error> {
+    let commit = repo.find_commit(at)?;
+    repo.branch(branch, &commit, true)?;
+    repo.set_head(&format!("refs/heads/{branch}"))?;
+    repo.checkout_head(Some(CheckoutBuilder::new().force()))
+}
+
+/// A repository without a commit gets an empty first one on its default branch, so that there is something to open a
+/// pull request against.
+fn begin_empty_repository(repo: &Repository, connection: &Connection<'_>, branch: &str) -> Result<Oid, GitError> {
+    let make = || -> Result<Oid, git2::Error> {
+        let tree = repo.find_tree(repo.treebuilder(None)?.write()?)?;
+        let author = commit::signature(&connection.request.author)?;
+        repo.commit(Some(&format!("refs/heads/{branch}")), &author, &author, "Initial commit", &tree, &[])
+    };
+    let first =
+        make().map_err(|source| GitError::new("could not make the first commit of an empty repository", source))?;
+    connection.push(repo, branch)?;
+    repo.reference(&format!("refs/remotes/origin/{branch}"), first, true, "first commit")
+        .map_err(|source| GitError::new("could not make the first commit of an empty repository", source))?;
+    Ok(first)
+}
+
+/// The folder must be empty: what lies there would otherwise end up in the pull request, or be overwritten.
+///
+/// # Errors
+/// When it is not empty, or can't be read or made.
+pub fn require_empty(dir: &Path) -> Result<(), GitError> {
+    let io = |source| GitError::Io { attempted: "could not use the workspace", source };
+    std::fs::create_dir_all(dir).map_err(io)?;
+    match std::fs::read_dir(dir).map_err(io)?.next() {
+        None => Ok(()),
+        Some(_) => Err(GitError::NotEmpty { dir: dir.to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! The program `agent-runner`.
+
+use clap::Parser;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use terarchitect_agent_runner::cli::{Cli, Command, LogFormat, Options};
+use terarchitect_agent_runner::config::{Config, ConfigError};
+use terarchitect_agent_runner::exit::RunError;
+use terarchitect_agent_runner::run::Finished;
+use terarchitect_agent_runner::stdin_secrets::{self, StdinError};
+use terarchitect_agent_runner::{cancel, run};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging(cli.options.log_format);
+    match start(cli.command, cli.options).await {
+        Ok(finished) => {
+            show(&finished);
+            ExitCode::SUCCESS
+        }
+        Err((code, text)) => {
+            for line in text.lines() {
+                let _ = writeln!(std::io::stderr(), "agent-runner: {line}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+async fn start(command: Option<Command>, mut options: Options) -> Result<Finished, (u8, String)> {
+    let failed = |error: RunError| (error.exit_code(), error.chain());
+    if options.secrets_stdin.trim() == "1" {
+        stdin_secrets::read(&mut options)
+            .await
+            .map_err(|error| (if matches!(error, StdinError::Malformed(_)) { 2 } else { 75 }, error.to_string()))?;
+    }
+    let config = Config::parse(command, &options).map_err(|error| failed(error.into()))?;
+    if config.command == Command::Review {
+        let error = ConfigError::one("this version does not answer review comments yet; run the ticket instead");
+        return Err(failed(error.into()));
+    }
+    let token = CancellationToken::new();
+    cancel::on_signals(token.clone()).map_err(|error| (1, format!("could not listen for signals: {error}")))?;
+    Box::pin(run::ticket(config, options, token)).await.map_err(failed)
+}
+
+/// Log lines where there is no terminal; in one the progress line says what happens, and the log only what is wrong.
+fn start_logging(format: LogFormat) {
+    let terminal = std::io::stderr().is_terminal();
+    let level = if terminal { "warn" } else { "info" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Json => logs.json().flatten_event(true).init(),
+        LogFormat::Pretty => logs.with_ansi(terminal).with_target(false).init(),
+    }
+}
+
+fn show(finished: &Finished) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}\n\n{}\n", finished.summary.trim(), finished.diffstat);
+    for (phase, took) in &finished.phases {
+        let _ = writeln!(out, "{:>7.1}s  {phase}", took.as_secs_f64());
+    }
+    let _ = writeln!(out, "\nbranch        {}", finished.branch);
+    let pull = finished.pull_url.as_deref().unwrap_or("none");
+    let _ = writeln!(out, "pull request  {pull}");
+}

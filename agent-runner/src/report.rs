@@ -1,0 +1,108 @@
+//! The run's log at the API: entries in order, masked, bounded, sent again until they arrive. A log that can't be
+//! written never fails the run.
+
+use crate::mask::Mask;
+use std::time::Duration;
+use terarchitect_worker_api::client::{Retry, WorkerClient};
+use terarchitect_worker_api::{AppendLogRequest, ProjectId, TicketId};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// The most entries that wait; the run says so when it has to leave some out.
+const MAX_WAITING: usize = 1_000;
+/// The longest summary, in bytes.
+const MAX_SUMMARY_BYTES: usize = 8 * 1024;
+/// The longest raw output, in bytes.
+const MAX_RAW_BYTES: usize = 64 * 1024;
+/// How long one entry is tried.
+const ENTRY_LIMIT: Duration = Duration::from_secs(120);
+
+/// Takes log entries and sends them in the background.
+#[derive(Clone, Debug)]
+pub struct Reporter {
+    entries: mpsc::Sender<AppendLogRequest>,
+    session_id: String,
+    mask: Mask,
+}
+
+/// The background side; wait for it at the end.
+#[derive(Debug)]
+pub struct Sending(JoinHandle<()>);
+
+impl Reporter {
+    /// A reporter for one run.
+    #[must_use]
+    pub fn start(client: WorkerClient, project: ProjectId, ticket: TicketId, mask: Mask) -> (Self, Sending) {
+        let (entries, mut waiting) = mpsc::channel::<AppendLogRequest>(MAX_WAITING);
+        let sending = tokio::spawn(async move {
+            while let Some(entry) = waiting.recv().await {
+                if let Err(error) = client.append_log(project, ticket, &entry, Retry::For(ENTRY_LIMIT)).await {
+                    tracing::warn!(step = entry.step, error = error.chain(), "a log entry could not be stored");
+                }
+            }
+        });
+        let session_id = Uuid::now_v7().to_string();
+        (Self { entries, session_id, mask }, Sending(sending))
+    }
+
+    /// Adds an entry.
+    pub fn log(&self, step: &str, summary: &str, raw_output: Option<&str>) {
+        self.add(step, summary, raw_output, true);
+    }
+
+    /// Adds an entry about something that went wrong.
+    pub fn failed(&self, step: &str, summary: &str) {
+        self.add(step, summary, None, false);
+    }
+
+    fn add(&self, step: &str, summary: &str, raw_output: Option<&str>, success: bool) {
+        let clean = |text: &str, max: usize| bounded(&self.mask.apply(text).replace('\0', "\u{fffd}"), max);
+        let entry = AppendLogRequest {
+            session_id: self.session_id.clone(),
+            step: step.to_owned(),
+            summary: clean(summary, MAX_SUMMARY_BYTES),
+            raw_output: raw_output.map(|text| clean(text, MAX_RAW_BYTES)),
+            success: Some(success),
+            entry_key: Some(Uuid::now_v7()),
+        };
+        tracing::info!(step, "{}", entry.summary.lines().next().unwrap_or_default());
+        if self.entries.try_send(entry).is_err() {
+            tracing::warn!(step, "too many log entries wait for the API; this one is left out");
+        }
+    }
+}
+
+impl Sending {
+    /// Waits until everything is sent, but no longer than this. Drop every [`Reporter`] first.
+    pub async fn finish(mut self, limit: Duration) {
+        if tokio::time::timeout(limit, &mut self.0).await.is_err() {
+            tracing::warn!("the last log entries could not be stored in time");
+            self.0.abort();
+        }
+    }
+}
+
+/// The text, or its beginning and end with a note between them that says how much is left out.
+fn bounded(text: &str, max: usize) -> String {
+    if text.len() <= max {
+        return text.to_owned();
+    }
+    let half = max / 2;
+    let (head, tail) = (text.floor_char_boundary(half), text.ceil_char_boundary(text.len() - half));
+    format!("{}\n[… {} bytes left out …]\n{}", &text[..head], tail - head, &text[tail..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_keeps_its_ends_and_says_what_is_missing() {
+        let text = format!("begin{}é{}end", "x".repeat(500), "y".repeat(500));
+        let short = bounded(&text, 100);
+        assert!(short.starts_with("beginx") && short.ends_with("yend"));
+        assert!(short.contains("910 bytes left out"), "{short}");
+        assert_eq!(bounded("short", 100), "short");
+    }
+}

@@ -1,0 +1,134 @@
+//! Jobs as applications see them: lists, and one with its attempts.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgConnection;
+use terarchitect_worker_api::{JobId, JobKind, JobStatus, ProjectId, TicketId};
+use utoipa::ToSchema;
+
+/// A job of the queue.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct JobEntry {
+    /// The job.
+    pub id: JobId,
+    /// Its ticket.
+    pub ticket_id: TicketId,
+    /// Its project.
+    pub project_id: ProjectId,
+    /// `ticket` or `review`.
+    pub kind: String,
+    /// `pending`, `running`, `completed`, `failed` or `cancelled`.
+    pub status: String,
+    /// Higher is claimed first.
+    pub priority: i32,
+    /// It is not claimed before this.
+    pub run_at: DateTime<Utc>,
+    /// How often it was claimed.
+    pub attempt: i32,
+    /// How many attempts failed.
+    pub failures: i32,
+    /// Who holds it.
+    pub worker_id: Option<String>,
+    /// When it was last claimed.
+    pub claimed_at: Option<DateTime<Utc>>,
+    /// When its lease runs out.
+    pub lease_expires_at: Option<DateTime<Utc>>,
+    /// When somebody asked it to stop.
+    pub cancel_requested_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Why it ended.
+    pub outcome_reason: Option<String>,
+    /// When it was enqueued.
+    pub created_at: DateTime<Utc>,
+    /// Its place in the order of all jobs; what a page begins after.
+    #[serde(skip)]
+    pub seq: i64,
+}
+
+/// An ended attempt.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AttemptEntry {
+    /// Which one.
+    pub attempt: i32,
+    /// Who held it.
+    pub worker_id: Option<String>,
+    /// When it was claimed.
+    pub claimed_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub ended_at: DateTime<Utc>,
+    /// `completed`, `failed`, `cancelled`, `retried` or `released`.
+    pub outcome: String,
+    /// Why it ended.
+    pub reason: String,
+    /// A sentence about the reason.
+    pub detail: Option<String>,
+    /// The runner's exit code.
+    pub exit_code: Option<i32>,
+    /// Whether the engine saw a process killed for want of memory.
+    pub oom_killed: Option<bool>,
+    /// The last lines of output.
+    pub log_tail: Option<String>,
+}
+
+/// Which jobs to list.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JobFilter {
+    /// Of this project.
+    pub project: Option<ProjectId>,
+    /// Of this ticket.
+    pub ticket: Option<TicketId>,
+    /// With this status.
+    pub status: Option<JobStatus>,
+    /// Of this kind.
+    pub kind: Option<JobKind>,
+    /// Older than the job with this place.
+    pub before: Option<i64>,
+}
+
+/// Jobs, the newest first.
+pub async fn list(conn: &mut PgConnection, filter: &JobFilter, limit: i64) -> sqlx::Result<Vec<JobEntry>> {
+    sqlx::query_as!(
+        JobEntry,
+        r#"select id, ticket_id, project_id, kind, status, priority, run_at, attempt, failures, worker_id, claimed_at,
+               lease_expires_at, cancel_requested_at, finished_at, outcome_reason, created_at, seq as "seq!"
+           from agent_jobs
+           where ($1::uuid is null or project_id = $1) and ($2::uuid is null or ticket_id = $2)
+             and ($3::text is null or status = $3) and ($4::text is null or kind = $4)
+             and ($5::bigint is null or seq < $5)
+           order by seq desc limit $6"#,
+        filter.project.map(|id| id.0),
+        filter.ticket.map(|id| id.0),
+        filter.status.map(JobStatus::as_str),
+        filter.kind.map(JobKind::as_str),
+        filter.before,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// One job.
+pub async fn find(conn: &mut PgConnection, id: JobId) -> sqlx::Result<Option<JobEntry>> {
+    sqlx::query_as!(
+        JobEntry,
+        r#"select id, ticket_id, project_id, kind, status, priority, run_at, attempt, failures, worker_id, claimed_at,
+               lease_expires_at, cancel_requested_at, finished_at, outcome_reason, created_at, seq as "seq!"
+           from agent_jobs where id = $1"#,
+        id.0
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// A job's ended attempts, the first first.
+pub async fn attempts(conn: &mut PgConnection, id: JobId) -> sqlx::Result<Vec<AttemptEntry>> {
+    sqlx::query_as!(
+        AttemptEntry,
+        "select attempt, worker_id, claimed_at, ended_at, outcome, reason, detail, exit_code, oom_killed, log_tail
+         from agent_job_attempts where job_id = $1 order by attempt",
+        id.0
+    )
+    .fetch_all(conn)
+    .await
+}

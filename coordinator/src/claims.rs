@@ -1,0 +1,51 @@
+//! Claiming: one job at a time, with a long poll where the API holds claims.
+
+use crate::config::Config;
+use std::time::Duration;
+use terarchitect_worker_api::client::{ClientError, Retry, WorkerClient};
+use terarchitect_worker_api::{Job, StartJobRequest};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// How long the API is asked to hold a claim.
+const WAIT_MS: u32 = 20_000;
+/// An answer without work that came sooner than this was not held: the API is one of the plain contract.
+const HELD_AT_LEAST: Duration = Duration::from_secs(1);
+
+/// What a claim gave.
+#[derive(Debug)]
+pub enum Claimed {
+    /// Work.
+    Job(Box<Job>),
+    /// None, and the API held the claim: ask again at once.
+    NoneHeld,
+    /// None: wait for the poll interval.
+    None,
+}
+
+/// Claims the next job. `heartbeats` says whether this coordinator may name itself: who does must send heartbeats.
+///
+/// # Errors
+/// When the API does not answer or refuses.
+pub async fn claim(
+    client: &WorkerClient,
+    config: &Config,
+    coordinator: Uuid,
+    heartbeats: bool,
+    request_id: Uuid,
+) -> Result<Claimed, ClientError> {
+    let one = (config.projects.len() == 1).then(|| config.projects[0]);
+    let request = StartJobRequest {
+        project_id: one,
+        project_ids: if one.is_some() { Vec::new() } else { config.projects.clone() },
+        worker_id: heartbeats.then(|| coordinator.to_string()),
+        request_id: heartbeats.then_some(request_id),
+        wait_ms: Some(WAIT_MS),
+    };
+    let asked = Instant::now();
+    Ok(match client.start_job(&request, Retry::Never).await? {
+        Some(job) => Claimed::Job(Box::new(job)),
+        None if asked.elapsed() >= HELD_AT_LEAST => Claimed::NoneHeld,
+        None => Claimed::None,
+    })
+}

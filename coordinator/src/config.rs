@@ -1,0 +1,340 @@
+//! Command line and environment. Every option is an argument with an environment variable, so `--help` is the reference.
+
+use clap::{Parser, ValueEnum};
+use secrecy::SecretString;
+use std::path::PathBuf;
+use std::time::Duration;
+use terarchitect_worker_api::ProjectId;
+use url::Url;
+
+/// Claims jobs from Terarchitect's API and runs one agent container each.
+#[derive(Debug, Parser)]
+#[command(name = "terarchitect-coordinator", version, max_term_width = 110, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// The API's address, such as http://localhost:5010; localhost is rewritten for containers.
+    #[arg(long, env = "TERARCHITECT_API_URL", default_value = "", hide_default_value = true, value_name = "URL")]
+    pub api_url: String,
+    /// The API's address as containers reach it, where rewriting localhost is not enough.
+    #[arg(long, env = "CONTAINER_API_URL", default_value = "", hide_default_value = true, value_name = "URL")]
+    pub container_api_url: String,
+    /// The API's worker key.
+    #[arg(
+        long,
+        env = "TERARCHITECT_WORKER_API_KEY",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "KEY"
+    )]
+    pub worker_api_key: String,
+    /// Claim for this project alone.
+    #[arg(long, env = "PROJECT_ID", default_value = "", hide_default_value = true, value_name = "UUID")]
+    pub project_id: String,
+    /// Claim for these projects, separated by commas. With neither this nor PROJECT_ID: for any project.
+    #[arg(long, env = "PROJECT_IDS", default_value = "", hide_default_value = true, value_name = "UUID,…")]
+    pub project_ids: String,
+    /// Passed to the container, to clone, push and open pull requests; the API's settings have one too.
+    #[arg(
+        long,
+        env = "GITHUB_TOKEN",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "TOKEN"
+    )]
+    pub github_token: String,
+    /// The image to run.
+    #[arg(long, env = "AGENT_IMAGE", default_value = "terarchitect-agent", value_name = "IMAGE")]
+    pub agent_image: String,
+    /// How many containers run at once [default: what the API's settings say, else 1].
+    #[arg(long, env = "MAX_CONCURRENT_AGENTS", default_value = "", hide_default_value = true, value_name = "N")]
+    pub max_concurrent_agents: String,
+    /// Seconds between two claims when there is no work and the API does not hold claims, or does not answer.
+    #[arg(long, env = "POLL_INTERVAL_SEC", default_value = "10", value_name = "SECONDS")]
+    pub poll_interval_sec: String,
+    /// Seconds between asking a container to stop and killing it.
+    #[arg(long, env = "AGENT_STOP_GRACE_SEC", default_value = "30", value_name = "SECONDS")]
+    pub stop_grace_sec: String,
+    /// Where the coordinator's identity and its unsent reports are kept [default: /var/lib/terarchitect-coordinator as
+    /// root, else $XDG_STATE_HOME/terarchitect-coordinator or ~/.local/state/terarchitect-coordinator].
+    #[arg(long, env = "COORDINATOR_STATE_DIR", default_value = "", hide_default_value = true, value_name = "DIR")]
+    pub state_dir: String,
+    /// What TERM and INT do: wait for running jobs, detach from them for the next coordinator, or cancel them.
+    #[arg(long, env = "DRAIN_MODE", default_value = "wait")]
+    pub drain_mode: DrainMode,
+    /// Memory, and memory with swap, of a container, in MiB; 0: no limit.
+    #[arg(long, env = "AGENT_MEMORY_MB", default_value_t = 4096, value_name = "MIB")]
+    pub memory_mb: i64,
+    /// Processors of a container; 0: no limit.
+    #[arg(long, env = "AGENT_CPUS", default_value_t = 2.0, value_name = "N")]
+    pub cpus: f64,
+    /// Processes of a container; 0: no limit.
+    #[arg(long, env = "AGENT_PIDS", default_value_t = 1024, value_name = "N")]
+    pub pids: i64,
+    /// The network of containers [default: the engine's bridge].
+    #[arg(long, env = "AGENT_NETWORK", default_value = "", hide_default_value = true, value_name = "NAME")]
+    pub network: String,
+    /// Capabilities to give containers beyond the few that they need, separated by commas.
+    #[arg(long, env = "AGENT_CAP_ADD", default_value = "", hide_default_value = true, value_name = "NAME,…")]
+    pub cap_add: String,
+    /// More variables of this environment to pass to containers, separated by commas.
+    #[arg(long, env = "AGENT_ENV_PASSTHROUGH", default_value = "", hide_default_value = true, value_name = "NAME,…")]
+    pub env_passthrough: String,
+    /// How secrets reach the runner: over standard input, where neither `docker inspect` nor the process list shows
+    /// them, or as variables.
+    #[arg(long, env = "AGENT_SECRETS", default_value = "stdin")]
+    pub secrets: SecretsBy,
+    /// Write this file once jobs are claimed, for scripts that start the coordinator.
+    #[arg(long, env = "COORDINATOR_READY_FILE", default_value = "", hide_default_value = true, value_name = "FILE")]
+    pub ready_file: String,
+    /// How to log.
+    #[arg(long, env = "LOG_FORMAT", default_value = "pretty")]
+    pub log_format: LogFormat,
+}
+
+const AFTER_HELP: &str = "These variables are passed on to containers when they are set: AGENT_LLM_URL, AGENT_MODEL, \
+AGENT_API_KEY, AGENT_MAX_TURNS, WORKER_LLM_URL, WORKER_MODEL, WORKER_API_KEY, WORKER_TIMEOUT_SEC, WORKER_MODE, \
+GITHUB_API_URL, GIT_USER_NAME, GIT_USER_EMAIL. In URLs among them localhost becomes host.docker.internal.\n\
+DOCKER_HOST names the engine's socket. The first TERM or INT drains, the second detaches, the third cancels.";
+
+/// Variables that are passed on to containers when they are set.
+pub const PASSED_ON: &[&str] = &[
+    "AGENT_LLM_URL",
+    "AGENT_MODEL",
+    "AGENT_API_KEY",
+    "AGENT_MAX_TURNS",
+    "WORKER_LLM_URL",
+    "WORKER_MODEL",
+    "WORKER_API_KEY",
+    "WORKER_TIMEOUT_SEC",
+    "WORKER_MODE",
+    "GITHUB_API_URL",
+    "GIT_USER_NAME",
+    "GIT_USER_EMAIL",
+];
+
+/// What a signal does with running jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum DrainMode {
+    /// Claim nothing more, wait for them, then end.
+    Wait,
+    /// Leave their containers running for the next coordinator, and end.
+    Detach,
+    /// Stop them, report that, then end.
+    Cancel,
+}
+
+/// How secrets reach the runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SecretsBy {
+    /// As one line on its standard input.
+    Stdin,
+    /// As variables of the container.
+    Env,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For programs, one object a line.
+    Json,
+}
+
+/// Everything that is wrong with the configuration, a sentence each.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", problems.join("\n"))]
+pub struct ConfigError {
+    /// The sentences.
+    pub problems: Vec<String>,
+}
+
+/// What the options mean.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The API's address.
+    pub api_url: String,
+    /// The API's address as containers reach it.
+    pub container_api_url: String,
+    /// The API's worker key.
+    pub worker_key: Option<SecretString>,
+    /// Claim for these; empty means any.
+    pub projects: Vec<ProjectId>,
+    /// The image to run.
+    pub image: String,
+    /// How many containers run at once, where the environment says so.
+    pub slots: Option<u32>,
+    /// Between two claims.
+    pub poll_interval: Duration,
+    /// Between asking a container to stop and killing it.
+    pub stop_grace: Duration,
+    /// What containers may use and get.
+    pub container: ContainerConfig,
+    /// What a signal does.
+    pub drain_mode: DrainMode,
+    /// Where state is kept.
+    pub state_dir: PathBuf,
+}
+
+/// What containers may use and get.
+#[derive(Clone, Debug)]
+pub struct ContainerConfig {
+    /// Memory in bytes.
+    pub memory_bytes: Option<i64>,
+    /// Processors in billionths.
+    pub nano_cpus: Option<i64>,
+    /// Processes.
+    pub pids: Option<i64>,
+    /// The network.
+    pub network: Option<String>,
+    /// More capabilities.
+    pub cap_add: Vec<String>,
+    /// Variables for the runner.
+    pub env: Vec<(String, String)>,
+    /// How secrets reach it.
+    pub secrets: SecretsBy,
+}
+
+fn given(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|text| !text.is_empty())
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+impl Config {
+    /// Reads the options; `variable` looks a variable of the environment up.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed.
+    pub fn parse(cli: &Cli, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let mut address = |name: &str, text: &str, required: bool| {
+            let good =
+                text.trim().parse::<Url>().is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+            if given(text).is_none() && required {
+                problems.push(format!("{name} is not set; set it to the API's address, such as http://localhost:5010"));
+            } else if given(text).is_some() && !good {
+                problems
+                    .push(format!("{name} is '{}', which is no address such as http://localhost:5010", text.trim()));
+            }
+            text.trim().to_owned()
+        };
+        let api_url = address("TERARCHITECT_API_URL", &cli.api_url, true);
+        let container_api_url = address("CONTAINER_API_URL", &cli.container_api_url, false);
+        let mut projects = Vec::new();
+        for (name, text) in [("PROJECT_ID", &cli.project_id), ("PROJECT_IDS", &cli.project_ids)] {
+            for word in words(text) {
+                match word.parse() {
+                    Ok(id) => projects.push(id),
+                    Err(_) => problems.push(format!("{name}: '{word}' is no UUID; copy the project's id from the API")),
+                }
+            }
+        }
+        let mut number = |name: &str, text: &str, low: u32| match given(text).map(str::parse::<u32>) {
+            None => None,
+            Some(Ok(number)) if number >= low => Some(number),
+            Some(_) => {
+                problems.push(format!("{name} is '{}', which is no whole number from {low}", text.trim()));
+                None
+            }
+        };
+        let slots = number("MAX_CONCURRENT_AGENTS", &cli.max_concurrent_agents, 1);
+        let poll = number("POLL_INTERVAL_SEC", &cli.poll_interval_sec, 1).unwrap_or(10);
+        let grace = number("AGENT_STOP_GRACE_SEC", &cli.stop_grace_sec, 0).unwrap_or(30);
+        let state_dir = given(&cli.state_dir).map(PathBuf::from).or_else(|| default_state_dir(&variable));
+        if state_dir.is_none() {
+            problems.push("there is no home directory to keep state in; set COORDINATOR_STATE_DIR".to_owned());
+        }
+        let (Some(state_dir), true) = (state_dir, problems.is_empty()) else { return Err(ConfigError { problems }) };
+        projects.sort_unstable();
+        projects.dedup();
+        Ok(Self {
+            container_api_url: if container_api_url.is_empty() {
+                crate::spec::for_container(&api_url)
+            } else {
+                container_api_url
+            },
+            api_url,
+            worker_key: given(&cli.worker_api_key).map(|key| SecretString::from(key.to_owned())),
+            projects,
+            image: cli.agent_image.trim().to_owned(),
+            slots,
+            poll_interval: Duration::from_secs(poll.into()),
+            stop_grace: Duration::from_secs(grace.into()),
+            container: container_config(cli, variable),
+            drain_mode: cli.drain_mode,
+            state_dir,
+        })
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "a number of processors is small")]
+fn container_config(cli: &Cli, variable: impl Fn(&str) -> Option<String>) -> ContainerConfig {
+    let mut env: Vec<(String, String)> = Vec::new();
+    let extra = words(&cli.env_passthrough);
+    for name in PASSED_ON.iter().copied().chain(extra.iter().map(String::as_str)) {
+        if let Some(value) = variable(name).filter(|value| !value.is_empty()) {
+            env.push((name.to_owned(), crate::spec::for_container(&value)));
+        }
+    }
+    if let Some(token) = given(&cli.github_token) {
+        env.push(("GITHUB_TOKEN".to_owned(), token.to_owned()));
+    }
+    ContainerConfig {
+        memory_bytes: (cli.memory_mb > 0).then_some(cli.memory_mb * 1024 * 1024),
+        nano_cpus: (cli.cpus > 0.0).then_some((cli.cpus * 1e9) as i64),
+        pids: (cli.pids > 0).then_some(cli.pids),
+        network: given(&cli.network).map(str::to_owned),
+        cap_add: words(&cli.cap_add),
+        env,
+        secrets: cli.secrets,
+    }
+}
+
+fn default_state_dir(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Some(PathBuf::from("/var/lib/terarchitect-coordinator"));
+    }
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")))?;
+    Some(base.join("terarchitect-coordinator"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let cli = Cli::parse_from([
+            "c",
+            "--api-url",
+            "",
+            "--project-ids",
+            "7,x",
+            "--max-concurrent-agents",
+            "0",
+            "--poll-interval-sec",
+            "often",
+            "--state-dir",
+            "/s",
+        ]);
+        let error = Config::parse(&cli, |_| None).unwrap_err();
+        assert_eq!(error.problems.len(), 5, "{error}");
+    }
+
+    #[test]
+    fn documented_variables_reach_the_container_with_localhost_rewritten() {
+        let cli =
+            Cli::parse_from(["c", "--api-url", "http://localhost:5010", "--state-dir", "/s", "--github-token", "t"]);
+        let env = |name: &str| (name == "WORKER_LLM_URL").then(|| "http://127.0.0.1:1/v1".to_owned());
+        let config = Config::parse(&cli, env).unwrap();
+        assert_eq!(config.container_api_url, "http://host.docker.internal:5010");
+        let expected = [("WORKER_LLM_URL", "http://host.docker.internal:1/v1"), ("GITHUB_TOKEN", "t")];
+        let expected: Vec<_> = expected.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        assert_eq!(config.container.env, expected);
+    }
+}

@@ -1,0 +1,153 @@
+//! What the coordinator needs of a container engine.
+
+mod docker;
+#[cfg(test)]
+pub(crate) mod scripted;
+
+pub use docker::Docker;
+
+use crate::spec::ContainerSpec;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A container engine.
+#[async_trait]
+pub trait ContainerEngine: Send + Sync {
+    /// The engine's name and version.
+    async fn version(&self) -> Result<String, EngineError>;
+
+    /// Whether the image is there.
+    async fn has_image(&self, image: &str) -> Result<bool, EngineError>;
+
+    /// Makes a container. One that has the name already is answered as it is: this host runs that attempt.
+    async fn create(&self, spec: &ContainerSpec) -> Result<Created, EngineError>;
+
+    /// Starts a container, and writes to its standard input what the spec says.
+    async fn start(&self, id: &str, spec: &ContainerSpec) -> Result<(), EngineError>;
+
+    /// Waits until the container has ended; also answers when the engine no longer knows it.
+    async fn wait(&self, id: &str) -> Result<(), EngineError>;
+
+    /// What became of a container.
+    async fn inspect(&self, id: &str) -> Result<Found, EngineError>;
+
+    /// The last lines of its output, with at most this many bytes.
+    async fn log_tail(&self, id: &str, max_bytes: usize) -> Result<String, EngineError>;
+
+    /// Sends a signal; one that has ended is no error.
+    async fn signal(&self, id: &str, signal: Signal) -> Result<(), EngineError>;
+
+    /// Removes a container; one that is gone is no error.
+    async fn remove(&self, id: &str) -> Result<(), EngineError>;
+
+    /// Every container of this coordinator, in any state.
+    async fn list_own(&self, coordinator: Uuid) -> Result<Vec<Found>, EngineError>;
+}
+
+/// What making a container gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New(String),
+    /// It was there.
+    Existing(String),
+}
+
+/// A signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Asks it to stop.
+    Term,
+    /// Ends it.
+    Kill,
+}
+
+impl Signal {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Term => "SIGTERM",
+            Self::Kill => "SIGKILL",
+        }
+    }
+}
+
+/// A container as the engine has it.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its id.
+    pub id: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its state.
+    pub state: State,
+}
+
+/// Where a container stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Made, never started.
+    Created,
+    /// Running since then.
+    Running {
+        /// When it was started, by the engine's clock.
+        since: Option<DateTime<Utc>>,
+    },
+    /// Ended.
+    Exited(Exited),
+    /// The engine does not know it.
+    Gone,
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exited {
+    /// Its exit code.
+    pub code: i32,
+    /// Whether the engine saw a process of it killed for want of memory.
+    pub oom_killed: bool,
+    /// What the engine says of a start that failed.
+    pub error: Option<String>,
+}
+
+/// Why the engine did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// It can't be reached.
+    #[error(
+        "the Docker engine does not answer; is it running? Start it (sudo systemctl start docker), or set DOCKER_HOST to its socket"
+    )]
+    Unreachable(#[source] bollard::errors::Error),
+    /// It took too long.
+    #[error("the container engine did not {attempted} within {} seconds", limit.as_secs())]
+    TimedOut {
+        /// What was attempted.
+        attempted: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The image isn't there.
+    #[error(
+        "the image {image} is not on this machine; build it with scripts/build-agent-image, or pull it with docker pull {image}"
+    )]
+    NoImage {
+        /// The image.
+        image: String,
+    },
+    /// It refuses or fails.
+    #[error("the container engine could not {attempted}")]
+    Failed {
+        /// What was attempted.
+        attempted: &'static str,
+        /// What it said.
+        #[source]
+        source: bollard::errors::Error,
+    },
+    /// The secrets could not be handed over.
+    #[error("could not write to the container's standard input")]
+    Stdin(#[source] std::io::Error),
+}

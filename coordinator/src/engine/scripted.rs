@@ -1,0 +1,133 @@
+//! An engine for tests: containers do what the test says.
+
+use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State};
+use crate::spec::ContainerSpec;
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// Containers by name, and what tests look at.
+#[derive(Debug)]
+pub(crate) struct Scripted {
+    containers: watch::Sender<BTreeMap<String, Container>>,
+    /// What a signal of this kind makes a container exit with.
+    pub(crate) on_term: Option<i32>,
+    /// Whether the image is there.
+    pub(crate) image: bool,
+    pub(crate) signals: Mutex<Vec<Signal>>,
+}
+
+#[derive(Clone, Debug)]
+struct Container {
+    labels: BTreeMap<String, String>,
+    state: State,
+}
+
+impl Scripted {
+    pub(crate) fn new() -> Self {
+        Self { containers: watch::Sender::default(), on_term: Some(130), image: true, signals: Mutex::default() }
+    }
+
+    /// Ends a container.
+    pub(crate) fn exit(&self, id: &str, code: i32) {
+        self.set(id, State::Exited(Exited { code, ..Exited::default() }));
+    }
+
+    /// Takes a container away, as a person with `docker rm -f` would.
+    pub(crate) fn lose(&self, id: &str) {
+        self.containers.send_modify(|all| {
+            all.remove(id);
+        });
+    }
+
+    fn set(&self, id: &str, state: State) {
+        self.containers.send_modify(|all| {
+            if let Some(container) = all.get_mut(id) {
+                container.state = state;
+            }
+        });
+    }
+
+    /// Waits until the containers are as the test wants them.
+    pub(crate) async fn until(&self, wanted: impl Fn(&BTreeMap<String, State>) -> bool) {
+        let mut containers = self.containers.subscribe();
+        let states =
+            |all: &BTreeMap<String, Container>| all.iter().map(|(id, c)| (id.clone(), c.state.clone())).collect();
+        containers.wait_for(|all| wanted(&states(all))).await.unwrap();
+    }
+}
+
+#[async_trait]
+impl ContainerEngine for Scripted {
+    async fn version(&self) -> Result<String, EngineError> {
+        Ok("scripted".to_owned())
+    }
+
+    async fn has_image(&self, _image: &str) -> Result<bool, EngineError> {
+        Ok(self.image)
+    }
+
+    async fn create(&self, spec: &ContainerSpec) -> Result<Created, EngineError> {
+        if !self.image {
+            return Err(EngineError::NoImage { image: spec.image.clone() });
+        }
+        let id = spec.name.clone();
+        if self.containers.borrow().contains_key(&id) {
+            return Ok(Created::Existing(id));
+        }
+        let container = Container { labels: spec.labels.clone(), state: State::Created };
+        self.containers.send_modify(|all| {
+            all.insert(id.clone(), container);
+        });
+        Ok(Created::New(id))
+    }
+
+    async fn start(&self, id: &str, _spec: &ContainerSpec) -> Result<(), EngineError> {
+        self.set(id, State::Running { since: None });
+        Ok(())
+    }
+
+    async fn wait(&self, id: &str) -> Result<(), EngineError> {
+        let mut containers = self.containers.subscribe();
+        let ended = |all: &BTreeMap<String, Container>| {
+            !matches!(all.get(id), Some(Container { state: State::Running { .. }, .. }))
+        };
+        containers.wait_for(ended).await.unwrap();
+        Ok(())
+    }
+
+    async fn inspect(&self, id: &str) -> Result<Found, EngineError> {
+        let container = self.containers.borrow().get(id).cloned();
+        let (labels, state) = container.map_or((BTreeMap::new(), State::Gone), |c| (c.labels, c.state));
+        Ok(Found { id: id.to_owned(), labels, state })
+    }
+
+    async fn log_tail(&self, _id: &str, _max_bytes: usize) -> Result<String, EngineError> {
+        Ok("the last line with worker-secret in it".to_owned())
+    }
+
+    async fn signal(&self, id: &str, signal: Signal) -> Result<(), EngineError> {
+        self.signals.lock().unwrap().push(signal);
+        match (signal, self.on_term) {
+            (Signal::Term, Some(code)) => self.exit(id, code),
+            (Signal::Term, None) => {}
+            (Signal::Kill, _) => self.exit(id, 137),
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), EngineError> {
+        self.lose(id);
+        Ok(())
+    }
+
+    async fn list_own(&self, _coordinator: Uuid) -> Result<Vec<Found>, EngineError> {
+        let all = self.containers.borrow();
+        Ok(all
+            .iter()
+            .map(|(id, c)| Found { id: id.clone(), labels: c.labels.clone(), state: c.state.clone() })
+            .collect())
+    }
+}

@@ -1,0 +1,75 @@
+//! Heartbeats: one call renews the leases of all held jobs and brings back what the API wants.
+
+use crate::job::Controls;
+use crate::spec::Attempt;
+use std::collections::HashMap;
+use std::time::Duration;
+use terarchitect_worker_api::client::{ClientError, Retry, WorkerClient};
+use terarchitect_worker_api::{Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldState};
+use uuid::Uuid;
+
+/// Between two heartbeats where the API does not say how long leases hold.
+pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(15);
+
+/// What the API wants of this coordinator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wishes {
+    /// How many jobs to run at once, where the API's settings say so.
+    pub slots: Option<u32>,
+    /// Whether to claim at all.
+    pub claims: bool,
+    /// When to send the next heartbeat: a third of the lease, so that two may be lost.
+    pub interval: Duration,
+}
+
+/// Sends one heartbeat and passes on what it says about each job. None when the API does not know heartbeats.
+///
+/// # Errors
+/// When the API does not answer; leases run on meanwhile.
+pub async fn beat(
+    client: &WorkerClient,
+    coordinator: Uuid,
+    slots: u32,
+    held: &HashMap<Attempt, Controls>,
+) -> Result<Option<Wishes>, ClientError> {
+    let request = HeartbeatRequest {
+        worker_id: coordinator.to_string(),
+        name: hostname(),
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        slots: Some(slots),
+        jobs: held.keys().map(|attempt| HeldJob { job_id: attempt.job_id, attempt: attempt.attempt }).collect(),
+    };
+    match client.heartbeat(&request, Retry::Never).await {
+        Ok(answer) => {
+            pass_on(&answer, held);
+            Ok(Some(wishes(&answer)))
+        }
+        Err(error) if error.status().is_some_and(|status| matches!(status.as_u16(), 404 | 405)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn pass_on(answer: &HeartbeatResponse, held: &HashMap<Attempt, Controls>) {
+    for job in &answer.jobs {
+        let Some(controls) = held.get(&Attempt { job_id: job.job_id, attempt: job.attempt }) else { continue };
+        match job.state {
+            HeldState::Held => {}
+            HeldState::Cancel => controls.cancel.cancel(),
+            HeldState::Lost => controls.lost.cancel(),
+        }
+    }
+}
+
+fn wishes(answer: &HeartbeatResponse) -> Wishes {
+    let third = Duration::from_millis(answer.lease_ms / 3);
+    Wishes {
+        slots: answer.max_concurrent_agents,
+        claims: answer.directive == Directive::Run,
+        interval: third.clamp(Duration::from_secs(1), DEFAULT_INTERVAL),
+    }
+}
+
+fn hostname() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}

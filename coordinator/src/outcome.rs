@@ -1,0 +1,89 @@
+//! What an ended container says about its job: a pure function.
+
+use crate::engine::Exited;
+use terarchitect_worker_api::{JobReport, Reason};
+
+/// Why the coordinator itself stopped a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoppedFor {
+    /// A person asked for it, or the coordinator was told to end.
+    Cancel,
+    /// The job took too long.
+    Timeout,
+}
+
+/// What is reported.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Verdict {
+    /// Whether it is `complete` or `fail`.
+    pub success: bool,
+    /// The rest.
+    pub report: JobReport,
+}
+
+/// The report of a job that could not be run.
+#[must_use]
+pub fn could_not_run(attempt: Option<i32>, reason: Reason, detail: String) -> Verdict {
+    let report = JobReport { attempt, reason: Some(reason), detail: Some(detail), ..JobReport::default() };
+    Verdict { success: false, report }
+}
+
+/// Turns an exit into a report.
+#[must_use]
+pub fn verdict(attempt: Option<i32>, exited: &Exited, stopped_for: Option<StoppedFor>, log_tail: String) -> Verdict {
+    let code = exited.code;
+    let (success, reason, detail) = match (code, stopped_for) {
+        (0, _) => (true, Reason::Completed, None),
+        (_, Some(StoppedFor::Cancel)) => (false, Reason::Cancelled, None),
+        (_, Some(StoppedFor::Timeout)) => {
+            (false, Reason::Timeout, Some("the job took longer than its timeout".to_owned()))
+        }
+        (130, None) => (false, Reason::Cancelled, None),
+        (137, None) if exited.oom_killed => {
+            (false, Reason::Oom, Some("the container reached its memory limit".to_owned()))
+        }
+        (2, None) => (false, Reason::AgentMisconfigured, None),
+        (75, None) => (false, Reason::TryAgain, None),
+        // Nobody here sent this: the engine ended, or somebody stopped the container by hand.
+        (137 | 143, None) => (false, Reason::EngineRestart, Some("the container was ended from outside".to_owned())),
+        (125..=127, None) => (false, Reason::EngineError, exited.error.clone()),
+        _ => (false, Reason::AgentFailed, None),
+    };
+    let report = JobReport {
+        attempt,
+        worker_id: None,
+        exit_code: Some(code),
+        reason: Some(reason),
+        detail,
+        oom_killed: Some(exited.oom_killed),
+        log_tail: Some(log_tail),
+    };
+    Verdict { success, report }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(code: i32, oom_killed: bool, stopped_for: Option<StoppedFor>) -> Reason {
+        let exited = Exited { code, oom_killed, error: None };
+        let verdict = verdict(Some(1), &exited, stopped_for, String::new());
+        assert_eq!(verdict.success, code == 0);
+        verdict.report.reason.unwrap()
+    }
+
+    #[test]
+    fn exit_codes_mean_what_the_runner_documents() {
+        assert_eq!(reason(0, true, None), Reason::Completed, "a killed child is no failure by itself");
+        assert_eq!(reason(0, false, Some(StoppedFor::Cancel)), Reason::Completed);
+        assert_eq!(reason(1, false, None), Reason::AgentFailed);
+        assert_eq!(reason(2, false, None), Reason::AgentMisconfigured);
+        assert_eq!(reason(75, false, None), Reason::TryAgain);
+        assert_eq!(reason(130, false, None), Reason::Cancelled);
+        assert_eq!(reason(137, true, None), Reason::Oom);
+        assert_eq!(reason(137, false, None), Reason::EngineRestart);
+        assert_eq!(reason(137, false, Some(StoppedFor::Cancel)), Reason::Cancelled);
+        assert_eq!(reason(137, false, Some(StoppedFor::Timeout)), Reason::Timeout);
+        assert_eq!(reason(127, false, None), Reason::EngineError);
+    }
+}

@@ -1,0 +1,186 @@
+//! What container a job gets: a pure function of the job and the configuration.
+
+use crate::config::{Config, SecretsBy};
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use terarchitect_worker_api::{Job, JobId, JobKind};
+use url::Url;
+use uuid::Uuid;
+
+/// What a container calls the machine that it runs on.
+pub const HOST_NAME: &str = "host.docker.internal";
+/// The beginning of every label.
+pub const LABEL_PREFIX: &str = "io.terarchitect.";
+/// Variables that are secret, besides those whose name says so.
+const SECRET_WORDS: &[&str] = &["KEY", "TOKEN", "SECRET", "PASSWORD"];
+
+/// A container to create.
+#[derive(Clone, Debug)]
+pub struct ContainerSpec {
+    /// Its name; one attempt of one job has one name.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+    /// Its variables; no secret is among them where secrets go over standard input.
+    pub env: Vec<(String, String)>,
+    /// What to write to its standard input.
+    pub stdin: Option<SecretString>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The volume to mount at `/cache`.
+    pub cache_volume: String,
+}
+
+/// Which attempt of which job this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Attempt {
+    /// The job.
+    pub job_id: JobId,
+    /// The attempt; 0 where the API does not count them.
+    pub attempt: i32,
+}
+
+impl Attempt {
+    /// The attempt that a claim answered.
+    #[must_use]
+    pub fn of(job: &Job) -> Self {
+        Self { job_id: job.job_id, attempt: job.attempt.unwrap_or(0) }
+    }
+
+    /// The name of its container.
+    #[must_use]
+    pub fn container_name(self) -> String {
+        format!("terarchitect-{}-{}", self.job_id, self.attempt)
+    }
+
+    /// The attempt that a container's labels name.
+    #[must_use]
+    pub fn from_labels(labels: &BTreeMap<String, String>) -> Option<Self> {
+        let label = |name: &str| labels.get(&format!("{LABEL_PREFIX}{name}"));
+        Some(Self { job_id: label("job-id")?.parse().ok()?, attempt: label("attempt")?.parse().ok()? })
+    }
+}
+
+/// A value as a container needs it: in a URL, this machine's localhost has another name there.
+#[must_use]
+pub fn for_container(value: &str) -> String {
+    let Ok(mut url) = value.parse::<Url>() else { return value.to_owned() };
+    let is_loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unspecified(),
+        None => false,
+    };
+    if !is_loopback || !matches!(url.scheme(), "http" | "https") || url.set_host(Some(HOST_NAME)).is_err() {
+        return value.to_owned();
+    }
+    let text = url.to_string();
+    if value.ends_with('/') { text } else { text.trim_end_matches('/').to_owned() }
+}
+
+/// The container of a job.
+#[must_use]
+pub fn container_spec(job: &Job, config: &Config, coordinator: Uuid) -> ContainerSpec {
+    let attempt = Attempt::of(job);
+    let key = job.job_token.clone().or_else(|| config.worker_key.as_ref().map(|key| key.expose_secret().to_owned()));
+    let mut env: BTreeMap<String, String> = job.agent_env.iter().map(|(n, v)| (n.clone(), for_container(v))).collect();
+    env.extend(config.container.env.iter().cloned());
+    env.insert("TICKET_ID".into(), job.ticket_id.to_string());
+    env.insert("PROJECT_ID".into(), job.project_id.to_string());
+    env.insert("TERARCHITECT_API_URL".into(), config.container_api_url.clone());
+    env.insert("TERARCHITECT_HOST_ALIAS".into(), HOST_NAME.to_owned());
+    env.insert("REPO_URL".into(), for_container(&job.repo_url));
+    env.insert("JOB_KIND".into(), job.kind.as_str().to_owned());
+    if let Some(key) = key {
+        env.insert("TERARCHITECT_WORKER_API_KEY".into(), key);
+    }
+    if job.kind == JobKind::Review {
+        env.extend(job.pr_number.map(|number| ("PR_NUMBER".to_owned(), number.to_string())));
+        env.extend(job.comment_body.clone().map(|body| ("COMMENT_BODY".to_owned(), body)));
+        env.extend(job.github_comment_id.map(|id| ("GITHUB_COMMENT_ID".to_owned(), id.to_string())));
+    }
+    let (env, stdin) = split_secrets(env, config.container.secrets);
+    ContainerSpec {
+        name: attempt.container_name(),
+        image: job.agent_image.clone().unwrap_or_else(|| config.image.clone()),
+        env,
+        stdin,
+        labels: labels(job, coordinator),
+        cache_volume: format!("terarchitect-cache-{}", job.project_id),
+    }
+}
+
+fn labels(job: &Job, coordinator: Uuid) -> BTreeMap<String, String> {
+    let attempt = Attempt::of(job);
+    let mut labels = vec![
+        ("managed", "true".to_owned()),
+        ("coordinator-id", coordinator.to_string()),
+        ("job-id", attempt.job_id.to_string()),
+        ("attempt", attempt.attempt.to_string()),
+        ("ticket-id", job.ticket_id.to_string()),
+        ("project-id", job.project_id.to_string()),
+        ("kind", job.kind.as_str().to_owned()),
+        ("spec-version", "1".to_owned()),
+    ];
+    if let Some(timeout) = job.job_timeout_sec {
+        labels.push(("timeout-sec", timeout.to_string()));
+    }
+    labels.into_iter().map(|(name, value)| (format!("{LABEL_PREFIX}{name}"), value)).collect()
+}
+
+/// Secrets go over standard input as one JSON line, the rest as variables.
+fn split_secrets(env: BTreeMap<String, String>, by: SecretsBy) -> (Vec<(String, String)>, Option<SecretString>) {
+    if by == SecretsBy::Env {
+        return (env.into_iter().collect(), None);
+    }
+    let is_secret = |name: &str| SECRET_WORDS.iter().any(|word| name.contains(word));
+    let (secrets, mut plain): (BTreeMap<_, _>, BTreeMap<_, _>) = env.into_iter().partition(|(name, _)| is_secret(name));
+    plain.insert("TERARCHITECT_SECRETS_STDIN".into(), "1".into());
+    let line = format!("{}\n", serde_json::json!({"env": secrets}));
+    (plain.into_iter().collect(), Some(line.into()))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::config::Cli;
+    use clap::Parser;
+    use terarchitect_worker_api::{ProjectId, TicketId};
+
+    pub(crate) fn config(args: &[&str]) -> Config {
+        let base =
+            ["c", "--api-url", "http://localhost:5010", "--state-dir", "/s", "--worker-api-key", "worker-secret"];
+        let cli = Cli::parse_from(base.iter().chain(args));
+        Config::parse(&cli, |name| (name == "WORKER_API_KEY").then(|| "model-secret".to_owned())).unwrap()
+    }
+
+    pub(crate) fn job() -> Job {
+        serde_json::from_value(serde_json::json!({
+            "job_id": JobId::new(), "ticket_id": TicketId::new(), "project_id": ProjectId::new(), "kind": "ticket",
+            "repo_url": "http://localhost:9/o/r", "attempt": 3,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn secrets_are_on_standard_input_alone() {
+        let job = Job { job_token: Some("job-secret".into()), ..job() };
+        let spec = container_spec(&job, &config(&[]), Uuid::nil());
+        assert!(!format!("{:?} {:?}", spec.env, spec.labels).contains("-secret"));
+        let line = spec.stdin.as_ref().unwrap().expose_secret();
+        assert!(line.contains("job-secret") && line.contains("model-secret") && line.ends_with('\n'));
+        assert!(!line.contains("worker-secret"), "the job's own token is enough");
+        let spec = container_spec(&job, &config(&["--secrets", "env"]), Uuid::nil());
+        assert!(spec.stdin.is_none() && format!("{:?}", spec.env).contains("job-secret"));
+    }
+
+    #[test]
+    fn an_attempt_is_found_again_in_its_labels() {
+        let job = job();
+        let spec = container_spec(&job, &config(&[]), Uuid::nil());
+        assert_eq!(Attempt::from_labels(&spec.labels), Some(Attempt::of(&job)));
+        assert_eq!(spec.name, format!("terarchitect-{}-3", job.job_id));
+        let repo = spec.env.iter().find(|(name, _)| name == "REPO_URL").unwrap();
+        assert_eq!(repo.1, "http://host.docker.internal:9/o/r");
+    }
+}

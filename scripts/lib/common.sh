@@ -1,0 +1,135 @@
+# What the scripts share: messages, and getting what a fresh machine lacks. Sourced, never run.
+# shellcheck shell=bash
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+if [ -t 1 ]; then BOLD=$(printf '\033[1m') DIM=$(printf '\033[2m') PLAIN=$(printf '\033[0m'); else BOLD='' DIM='' PLAIN=''; fi
+
+step() { printf '%s==> %s%s\n' "$BOLD" "$*" "$PLAIN"; }
+info() { printf '    %s\n' "$*"; }
+warn() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() {
+    warn "$*"
+    exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command as root, through sudo where needed and possible without a question.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; elif have sudo && sudo -n true 2>/dev/null; then sudo "$@"; else return 126; fi
+}
+
+# Installs Debian packages, or says exactly what to type.
+install_packages() {
+    local reason=$1
+    shift
+    if have apt-get; then
+        info "installing $* ($reason)"
+        local log
+        log=$(mktemp)
+        if as_root env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' apt "$@" >"$log" 2>&1 </dev/null; then
+            rm -f "$log"
+            return 0
+        fi
+        tail -n 15 "$log" >&2
+        rm -f "$log"
+    fi
+    die "$* is needed ($reason) and could not be installed; type: sudo apt-get install $*"
+}
+
+# Each line: a command that tells whether it is there, the package that has it, what it is for.
+require_tools() {
+    local missing=() reasons='' command package reason
+    while read -r command package reason; do
+        [ -n "$command" ] || continue
+        case " ${missing[*]} " in *" $package "*) continue ;; esac
+        have "$command" || { missing+=("$package") && reasons="$reasons${reasons:+, }$reason"; }
+    done
+    [ ${#missing[@]} = 0 ] || install_packages "$reasons" "${missing[@]}"
+}
+
+require_rust() {
+    have cargo || [ ! -f "$HOME/.cargo/env" ] || . "$HOME/.cargo/env"
+    have cargo || die "Rust is needed; install it as https://rustup.rs describes, then run this again"
+    require_tools <<'TOOLS'
+cc build-essential the C parts of some crates
+make build-essential the C parts of some crates
+perl perl the build of OpenSSL
+git git repositories
+TOOLS
+    # The build of OpenSSL needs modules that a minimal perl lacks.
+    perl -MIPC::Cmd -MFindBin -e 1 2>/dev/null || install_packages "the build of OpenSSL" perl
+}
+
+# Postgres's own programs need not run as a service: the API runs its private one from them.
+require_postgres() {
+    have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install_postgres
+}
+
+install_postgres() {
+    # Debian's package would make and start a cluster of its own, which nobody asked for.
+    if have apt-get && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+        as_root sh -c 'mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf' || true
+    fi
+    install_packages "the API's private database" postgresql
+}
+
+docker_answers() { timeout 20 docker info >/dev/null 2>&1; }
+
+# Makes sure that a Docker engine answers. Sets STARTED_DOCKERD to the process that had to be started, if any.
+STARTED_DOCKERD=''
+require_docker() {
+    have docker && have dockerd || docker_answers || install_packages "agents run in containers" docker.io
+    docker_answers && return 0
+    if [ -d /run/systemd/system ]; then
+        info "starting the Docker engine"
+        as_root systemctl start docker || true
+    elif [ "$(id -u)" = 0 ] && have dockerd; then
+        info "starting the Docker engine (there is no systemd here, so dockerd itself)"
+        setsid dockerd >"${DOCKERD_LOG:-/var/log/dockerd.log}" 2>&1 </dev/null &
+        STARTED_DOCKERD=$!
+    fi
+    local waited=0
+    until docker_answers; do
+        if [ -n "$STARTED_DOCKERD" ] && ! kill -0 "$STARTED_DOCKERD" 2>/dev/null; then
+            tail -n 5 "${DOCKERD_LOG:-/var/log/dockerd.log}" >&2
+            die "the Docker engine does not start; the lines above are the end of its log"
+        fi
+        [ $waited -lt 60 ] || break
+        waited=$((waited + 1))
+        sleep 1
+    done
+    docker_answers && return 0
+    id -nG | grep -qw docker || [ "$(id -u)" = 0 ] ||
+        die "you may not use Docker; type: sudo usermod -aG docker $(id -un), log in again, then run this again"
+    die "the Docker engine does not answer; start it (sudo systemctl start docker), then run this again"
+}
+
+# Ends the engine that require_docker had to start.
+stop_started_docker() {
+    [ -n "$STARTED_DOCKERD" ] || return 0
+    kill "$STARTED_DOCKERD" 2>/dev/null && wait "$STARTED_DOCKERD" 2>/dev/null
+    STARTED_DOCKERD=''
+}
+
+# The OpenCode version that the agent image pins.
+opencode_version() { sed -n 's/^ARG OPENCODE_VERSION=//p' "$ROOT/Dockerfile.agent" | head -n 1; }
+
+# Puts OpenCode under target/ for tests that run it on the host, and sets OPENCODE_BIN.
+require_opencode() {
+    [ -z "${OPENCODE_BIN:-}" ] || return 0
+    local version prefix
+    version=$(opencode_version)
+    prefix=$ROOT/target/tools/opencode-$version
+    OPENCODE_BIN=$prefix/node_modules/.bin/opencode
+    export OPENCODE_BIN
+    [ -x "$OPENCODE_BIN" ] && return 0
+    require_tools <<'TOOLS'
+npm npm installing OpenCode
+TOOLS
+    info "installing OpenCode $version for the tests"
+    mkdir -p "$prefix"
+    npm install --prefix "$prefix" --no-audit --no-fund --silent "opencode-ai@$version" >/dev/null </dev/null ||
+        die "OpenCode $version could not be installed with npm"
+    [ -x "$OPENCODE_BIN" ] || die "npm installed OpenCode $version, but there is no $OPENCODE_BIN"
+}
