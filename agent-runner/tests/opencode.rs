@@ -5,7 +5,9 @@
 
 mod opencode_support;
 
-use opencode_support::{KEY, Place, eventually, fails, opencode, provider, says, script, stalls, to, to_by_tool};
+use opencode_support::{
+    KEY, Place, Proxy, eventually, fails, opencode, provider, says, script, stalls, to, to_by_tool,
+};
 use secrecy::SecretString;
 use serde_json::json;
 use std::path::PathBuf;
@@ -13,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use terarchitect_agent_runner::worker::opencode::{OpenCode, RunAs, ServerAddress};
 use terarchitect_agent_runner::worker::{AgentEvent, ModelFailure, Worker, WorkerError};
-use terarchitect_testbed::chat::{ChatRequest, ChatServer, Rule};
+use terarchitect_testbed::chat::{ChatRequest, ChatServer, Reply, Rule};
 use tokio_util::sync::CancellationToken;
 
 type Boxed = Box<dyn Worker>;
@@ -248,7 +250,7 @@ async fn a_question_to_a_person_is_answered_by_the_runner() {
     let asking = to_by_tool("ask it", "question", question);
     let reading = to_by_tool("read it", "read", json!({ "filePath": "/etc/hostname" }));
     let model = model(asking.into_iter().chain(reading)).await;
-    let (mut server, address) = foreign_server(&place, &model, binary.clone());
+    let (_server, address) = foreign_server(&place, &model, binary.clone());
     let mut options = place.options(binary, provider(&model.base_url()));
     options.server = Some(address);
     let mut worker: Boxed = Box::new(OpenCode::launch(options).await.unwrap());
@@ -261,8 +263,28 @@ async fn a_question_to_a_person_is_answered_by_the_runner() {
     assert!(output.tools[0].to_string().contains("failed"), "{:?}", output.tools);
     place.events.wait_for("the refusal", |event| matches!(event, AgentEvent::PermissionRejected { .. })).await;
     worker.shutdown().await;
-    server.kill().unwrap();
-    server.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_connection_to_the_server_costs_no_turn() {
+    let Some(binary) = opencode() else { return };
+    let place = Place::new();
+    let slow = Reply { delay_ms: 4_000, ..says("Took my time.") };
+    let model = model([to("slowly", slow)]).await;
+    let (_server, mut address) = foreign_server(&place, &model, binary.clone());
+    let proxy = Proxy::start(address.url.socket_addrs(|| None).unwrap()[0]).await;
+    address.url = format!("http://{}", proxy.address).parse().unwrap();
+    let mut options = place.options(binary, provider(&model.base_url()));
+    options.server = Some(address);
+    let mut worker: Boxed = Box::new(OpenCode::launch(options).await.unwrap());
+    let cut = async {
+        model.wait_for_request(any).await;
+        proxy.cut();
+    };
+    let cancel = never();
+    let (output, ()) = tokio::join!(worker.prompt("slowly", &cancel), cut);
+    assert_eq!(output.unwrap().text, "Took my time.");
+    worker.shutdown().await;
 }
 
 #[tokio::test]
@@ -270,14 +292,12 @@ async fn a_wrong_password_for_a_running_server_is_said_before_any_turn() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
     let model = model([to("", says("Hello."))]).await;
-    let (mut server, mut address) = foreign_server(&place, &model, binary.clone());
+    let (_server, mut address) = foreign_server(&place, &model, binary.clone());
     address.password = Some(SecretString::from("wrong"));
     let mut options = place.options(binary, provider(&model.base_url()));
     options.server = Some(address);
     let error = OpenCode::launch(options).await.err().unwrap();
     assert!(error.is_misconfiguration() && error.to_string().contains("OPENCODE_SERVER_PASSWORD"), "{error}");
-    server.kill().unwrap();
-    server.wait().unwrap();
 }
 
 #[tokio::test]
@@ -308,8 +328,18 @@ async fn as_another_user_the_agent_has_no_privilege_and_no_group_of_ours() {
     assert_eq!(place.processes(), []);
 }
 
+/// Ended with the test, however that ends.
+struct Foreign(Child);
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 /// A server that is not ours, with OpenCode's own default permissions, on a port that was free a moment ago.
-fn foreign_server(place: &Place, model: &ChatServer, binary: PathBuf) -> (Child, ServerAddress) {
+fn foreign_server(place: &Place, model: &ChatServer, binary: PathBuf) -> (Foreign, ServerAddress) {
     let config = json!({ "model": "p/scripted/model", "small_model": "p/scripted/model", "enabled_providers": ["p"],
         "provider": { "p": { "npm": "@ai-sdk/openai-compatible", "models": { "scripted/model": {} },
             "options": { "baseURL": model.base_url() } } } });
@@ -325,7 +355,7 @@ fn foreign_server(place: &Place, model: &ChatServer, binary: PathBuf) -> (Child,
         .spawn()
         .unwrap();
     let url = format!("http://127.0.0.1:{port}").parse().unwrap();
-    (server, ServerAddress { url, username: None, password: Some(SecretString::from("open sesame")) })
+    (Foreign(server), ServerAddress { url, username: None, password: Some(SecretString::from("open sesame")) })
 }
 
 #[tokio::test]

@@ -6,12 +6,16 @@
 
 use secrecy::SecretString;
 use serde_json::Value;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use terarchitect_agent_runner::worker::opencode::{OpenCodeOptions, Provider};
 use terarchitect_agent_runner::worker::{AgentEvent, ProgressSink, api_base};
 use terarchitect_testbed::chat::{Reply, Rule, Script, ToolCall, When};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// OpenCode's program, or `None` with a word about it: the tests that need it are then skipped.
 pub fn opencode() -> Option<PathBuf> {
@@ -155,5 +159,44 @@ pub async fn eventually(what: &str, is_so: impl Fn() -> bool) {
     while !is_so() {
         assert!(Instant::now() < deadline, "waited too long for: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A wire that can be cut: all connections at once. New ones work again.
+pub struct Proxy {
+    pub address: SocketAddr,
+    cuts: watch::Sender<u32>,
+    accepting: JoinHandle<()>,
+}
+
+impl Proxy {
+    pub async fn start(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (cuts, cut) = watch::channel(0);
+        let accepting = tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut cut = cut.clone();
+                cut.mark_unchanged();
+                tokio::spawn(async move {
+                    let Ok(mut server) = TcpStream::connect(target).await else { return };
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+                        _ = cut.changed() => {}
+                    }
+                });
+            }
+        });
+        Self { address, cuts, accepting }
+    }
+
+    pub fn cut(&self) {
+        self.cuts.send_modify(|count| *count += 1);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
     }
 }

@@ -4,7 +4,7 @@ use super::wire::{Health, Message, PermissionRequest, Providers, QuestionRequest
 use crate::prompts::OPENCODE_SYSTEM;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
@@ -148,6 +148,16 @@ impl Api {
     pub(super) async fn delete_message(&self, session: &str, message: &str) -> Result<(), ApiError> {
         let request = self.request(Method::DELETE, &format!("session/{session}/message/{message}"));
         read::<Value>(request).await.map(drop)
+    }
+
+    /// Lets the server load what every workspace needs.
+    pub(super) async fn warm_up(&self) -> Result<(), ApiError> {
+        read::<IgnoredAny>(self.request(Method::GET, "config/providers")).await.map(drop)
+    }
+
+    /// The same server, for another workspace.
+    pub(super) fn for_directory(&self, directory: &Path) -> Self {
+        Self { directory: directory.display().to_string(), ..self.clone() }
     }
 
     /// The provider that has `model`, which may also be written as `provider/model`.

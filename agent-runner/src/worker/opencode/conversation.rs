@@ -265,7 +265,7 @@ impl OpenCode {
 
     async fn server_death(&self) -> (String, String) {
         match &self.server {
-            Some(server) => server.died().await,
+            Some(server) => server.signs().died().await,
             None => std::future::pending().await,
         }
     }

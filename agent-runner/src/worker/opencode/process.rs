@@ -34,10 +34,16 @@ const LINE_BYTES: u64 = 4096;
 /// A server that we started. Dropping it kills all that it started.
 pub(super) struct Server {
     family: Family,
+    signs: Signs,
+    is_cleared: bool,
+}
+
+/// What can be seen of a server from anywhere.
+#[derive(Clone)]
+pub(super) struct Signs {
     exited: watch::Receiver<Option<ExitStatus>>,
     listening: watch::Receiver<Option<Url>>,
     tail: Arc<Tail>,
-    is_cleared: bool,
 }
 
 impl Server {
@@ -84,19 +90,47 @@ impl Server {
                 report.send_replace(Some(status));
             }
         });
-        Self { family, exited, listening, tail, is_cleared: false }
+        Self { family, signs: Signs { exited, listening, tail }, is_cleared: false }
     }
 
+    /// What can be seen of it.
+    pub(super) fn signs(&self) -> &Signs {
+        &self.signs
+    }
+
+    /// Ends the server and all that it started, and waits until it is gone.
+    pub(super) async fn stop(mut self) {
+        self.family.ask_to_end();
+        let _ = tokio::time::timeout(STOP_GRACE, self.signs.died()).await;
+        self.kill().await;
+    }
+
+    /// Ends all of it at once.
+    pub(super) async fn kill(&mut self) {
+        let (family, is_dead) = (self.family.clone(), self.signs.is_dead());
+        // Reads /proc, which can take a while on a busy host.
+        let _ = tokio::task::spawn_blocking(move || family.kill(is_dead)).await;
+        self.is_cleared = true;
+        if tokio::time::timeout(KILL_GRACE, self.signs.died()).await.is_err() {
+            tracing::error!(process.id = self.family.root, "the agent's process can't be killed");
+        }
+    }
+}
+
+impl Signs {
     /// Waits until the server says where it listens. Ends with an error if it ends first; has no time limit itself.
-    pub(super) async fn listening(&mut self) -> Result<Url, WorkerError> {
+    pub(super) async fn listening(&self) -> Result<Url, WorkerError> {
         let mut listening = self.listening.clone();
         tokio::select! {
-            died = self.died() => Err(WorkerError::Startup {
-                message: format!("`opencode serve` ended with {} before it was ready", died.0),
-                stderr_tail: died.1,
-            }),
+            error = self.died_early() => Err(error),
             Ok(url) = wait_for_some(&mut listening) => Ok(url),
         }
+    }
+
+    /// Waits for the process to end, which is too early.
+    pub(super) async fn died_early(&self) -> WorkerError {
+        let (exit, stderr_tail) = self.died().await;
+        WorkerError::Startup { message: format!("`opencode serve` ended with {exit} before it was ready"), stderr_tail }
     }
 
     /// Waits for the process to end: its exit status and its last words.
@@ -117,31 +151,13 @@ impl Server {
     pub(super) fn tail(&self) -> String {
         self.tail.text()
     }
-
-    /// Ends the server and all that it started, and waits until it is gone.
-    pub(super) async fn stop(mut self) {
-        self.family.ask_to_end();
-        let _ = tokio::time::timeout(STOP_GRACE, self.died()).await;
-        self.kill().await;
-    }
-
-    /// Ends all of it at once.
-    pub(super) async fn kill(&mut self) {
-        let (family, is_dead) = (self.family.clone(), self.is_dead());
-        // Reads /proc, which can take a while on a busy host.
-        let _ = tokio::task::spawn_blocking(move || family.kill(is_dead)).await;
-        self.is_cleared = true;
-        if tokio::time::timeout(KILL_GRACE, self.died()).await.is_err() {
-            tracing::error!(process.id = self.family.root, "the agent's process can't be killed");
-        }
-    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         // A run that panics or is dropped leaves nothing behind either.
         if !self.is_cleared {
-            self.family.kill(self.is_dead());
+            self.family.kill(self.signs.is_dead());
         }
     }
 }
