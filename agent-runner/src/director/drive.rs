@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 /// What the caller does around the turns.
 #[async_trait]
 pub trait DriveHooks: Send {
-    /// Called after each worker turn: commits and pushes what the turn changed, and says what that was. `turn` counts
-    /// all turns of the worker from 1. An error ends the run as [`DriveError::Hook`].
+    /// Called after each worker turn: logs it, commits and pushes what it changed, and says what that was. `turn`
+    /// counts all turns of the worker from 1. An error ends the run as [`DriveError::Hook`].
     async fn after_worker_turn(
         &mut self,
         phase: Phase,
@@ -19,7 +19,8 @@ pub trait DriveHooks: Send {
         output: &TurnOutput,
     ) -> Result<TurnChanges, anyhow::Error>;
 
-    /// One entry of the ticket's log. Never fails the run.
+    /// One entry of the ticket's log: the start of a turn, or what the Director decided, with its answer as it came.
+    /// Never fails the run.
     async fn log(&mut self, step: &str, summary: &str, raw_output: Option<&str>);
 }
 
@@ -62,10 +63,11 @@ pub async fn run(
 ) -> Result<Outcome, DriveError> {
     let mut drive = Drive { worker, director, hooks, cancel, worker_turns: 0, cost_usd: None };
     let mut step = start(brief.clone(), limits, director.is_some());
+    let mut answer = None;
     loop {
         if let Some(note) = &step.note {
             tracing::info!(phase = %note.phase, "{}", note.text);
-            drive.hooks.log(note.phase.as_str(), &note.text, None).await;
+            drive.hooks.log(note.phase.as_str(), &note.text, answer.as_deref()).await;
         }
         let event = match step.action {
             Action::PromptWorker { phase, prompt } => drive.prompt(phase, &prompt).await?,
@@ -73,6 +75,10 @@ pub async fn run(
             Action::Summarize => drive.summarize().await?,
             Action::Finish { summary, reason } => return Ok(drive.outcome(summary, reason)),
             Action::Fail(failure) => return Err(failed(failure)),
+        };
+        answer = match &event {
+            Event::DirectorSaid(answer) => Some(answer.clone()),
+            _ => None,
         };
         step = next(step.state, event);
     }
@@ -100,13 +106,13 @@ impl Drive<'_> {
             turn,
             duration_ms = output.duration.as_millis(),
             tools = output.tools.len(),
+            cost_usd = output.cost_usd,
             "worker turn {turn} ended"
         );
         if let Some(cost) = output.cost_usd {
             self.cost_usd = Some(self.cost_usd.unwrap_or_default() + cost);
         }
         let tools: Vec<String> = output.tools.iter().map(ToString::to_string).collect();
-        self.hooks.log(phase.as_str(), &described(turn, &output), Some(&transcript(&output.text, &tools))).await;
         let changes = self.hooks.after_worker_turn(phase, turn, &output).await.map_err(DriveError::Hook)?;
         Ok(Event::WorkerDone(Report { text: output.text, tools, changes }))
     }
@@ -119,7 +125,7 @@ impl Drive<'_> {
             () = self.cancel.cancelled() => return Err(DriveError::Cancelled),
             answer = director.ask(messages) => answer.map_err(DriveError::Director)?,
         };
-        self.hooks.log(phase.as_str(), "The Director answered", Some(&answer.text)).await;
+        tracing::debug!(phase = %phase, tokens.input = answer.tokens_in, tokens.output = answer.tokens_out, "the Director answered");
         Ok(Event::DirectorSaid(answer.text))
     }
 
@@ -154,29 +160,4 @@ fn failed(failure: Failure) -> DriveError {
         Failure::Blocked { reason } => DriveError::Blocked { reason },
         Failure::OutOfOrder => DriveError::OutOfOrder,
     }
-}
-
-/// A turn in a line of the log.
-fn described(turn: u32, output: &TurnOutput) -> String {
-    let mut text = format!("Worker turn {turn} ended after {} s", output.duration.as_secs());
-    match output.tools.len() {
-        0 => {}
-        1 => text.push_str(", 1 tool call"),
-        count => text.push_str(&format!(", {count} tool calls")),
-    }
-    if let Some(tokens) = output.tokens {
-        text.push_str(&format!(", {} tokens in, {} out", tokens.input + tokens.cache_read, tokens.output));
-    }
-    if let Some(cost) = output.cost_usd {
-        text.push_str(&format!(", ${cost:.4}"));
-    }
-    text
-}
-
-/// A turn's words, and what it called.
-fn transcript(text: &str, tools: &[String]) -> String {
-    if tools.is_empty() {
-        return text.to_owned();
-    }
-    format!("{text}\n\nTools:\n{}", tools.iter().map(|tool| format!("- {tool}")).collect::<Vec<_>>().join("\n"))
 }

@@ -137,10 +137,7 @@ pub(super) fn start(brief: Brief, limits: Limits, has_director: bool) -> Step {
         state.prompt(Phase::Research, prompt, At::Research)
     } else {
         let prompt = words::alone(&state.ticket);
-        let mut step = state.work(Phase::Execution, prompt);
-        let text = "No Director is configured (AGENT_LLM_URL, AGENT_MODEL): the worker does the ticket alone";
-        step.note = Some(Note { phase: Phase::Execution, text: text.to_owned() });
-        step
+        state.work(Phase::Execution, prompt)
     }
 }
 

@@ -101,11 +101,13 @@ impl Place {
         self.root.path()
     }
 
-    /// Lets another user come in, and gives it the workspace.
+    /// Lets another user come in, and gives it the workspace and the place for its state.
     pub fn give_to(&self, uid: u32, gid: u32) {
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(self.root(), open).unwrap();
-        let mut directories = vec![self.work("")];
+        let state = self.root().join("state");
+        std::fs::create_dir(&state).unwrap();
+        let mut directories = vec![self.work(""), state];
         while let Some(path) = directories.pop() {
             std::os::unix::fs::chown(&path, Some(uid), Some(gid)).unwrap();
             if path.is_dir() {

@@ -228,7 +228,7 @@ fn make_directories(state: &Path, directories: &Directories, user: Option<&RunAs
     let make = |path: &Path| std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     make(state).map_err(|error| failed(state, error))?;
     if let Some(user) = user {
-        let ours = chown(state, None, Some(user.gid))
+        let ours = chown(state, Some(rustix::process::geteuid().as_raw()), Some(user.gid))
             .and_then(|()| std::fs::set_permissions(state, std::fs::Permissions::from_mode(0o750)));
         ours.map_err(|error| failed(state, error))?;
     }
