@@ -5,6 +5,7 @@ use crate::db;
 use crate::domain::settings;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::{auth, layers};
+use crate::queue::{self, Wakeups};
 use crate::routes;
 use crate::sealing::{Sealer, SealingError};
 use axum::Router;
@@ -13,6 +14,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use secrecy::SecretString;
 use sqlx::{PgConnection, PgPool};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -30,6 +33,8 @@ pub struct App {
     pub sealer: Arc<Sealer>,
     /// What the process was started with.
     pub config: Arc<AppConfig>,
+    /// Wakes claims that wait for work.
+    pub wakeups: Arc<Wakeups>,
 }
 
 /// What the process was started with, as far as routes care.
@@ -44,6 +49,25 @@ pub struct AppConfig {
 }
 
 impl App {
+    /// Puts an app together.
+    #[must_use]
+    pub fn new(pool: PgPool, sealer: Sealer, config: AppConfig) -> Self {
+        let wakeups = Arc::new(Wakeups::new(config.limits.lease));
+        Self { pool, sealer: Arc::new(sealer), config: Arc::new(config), wakeups }
+    }
+
+    /// Starts what keeps the queue moving, until `stop`.
+    pub fn start_queue(&self, stop: &CancellationToken) -> TaskTracker {
+        let tasks = TaskTracker::new();
+        let (pool, wakeups, token) = (self.pool.clone(), self.wakeups.clone(), stop.clone());
+        tasks.spawn(async move { queue::listen(pool, &wakeups, token).await });
+        let (pool, wakeups, token) = (self.pool.clone(), self.wakeups.clone(), stop.clone());
+        let limits = self.config.limits;
+        tasks.spawn(async move { queue::upkeep(pool, &wakeups, limits, token).await });
+        tasks.close();
+        tasks
+    }
+
     /// The key that guards the worker endpoints: from the settings, else from the environment.
     ///
     /// # Errors

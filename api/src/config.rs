@@ -68,6 +68,10 @@ pub struct ServeOptions {
     #[arg(long, env = "TERARCHITECT_JOB_TIMEOUT_SEC", default_value_t = 14_400, global = true, value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(60..=2_592_000))]
     pub job_timeout_sec: u64,
+    /// How long a job stays with a coordinator that is not heard of, in seconds.
+    #[arg(long, env = "TERARCHITECT_LEASE_SEC", default_value_t = 90, global = true, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(5..=86_400))]
+    pub lease_sec: u64,
     /// Write a JSON file with the addresses once requests are answered, for scripts that start the API.
     #[arg(long, env = "TERARCHITECT_READY_FILE", global = true, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
@@ -90,11 +94,13 @@ pub enum LogFormat {
 pub struct Limits {
     /// How long a job may take.
     pub job_timeout: Duration,
+    /// How long the lease of a worker holds that sends heartbeats.
+    pub lease: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { job_timeout: Duration::from_secs(14_400) }
+        Self { job_timeout: Duration::from_secs(14_400), lease: Duration::from_secs(90) }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod db;
 pub mod domain;
 pub mod embedded_postgres;
 pub mod http;
+pub mod queue;
 pub mod routes;
 pub mod sealing;
 pub mod server;

@@ -13,7 +13,6 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,7 +33,10 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let config = AppConfig {
         api_key: non_empty(options.api_key.as_ref()),
         worker_key: non_empty(options.worker_api_key.as_ref()),
-        limits: Limits { job_timeout: Duration::from_secs(options.job_timeout_sec) },
+        limits: Limits {
+            job_timeout: Duration::from_secs(options.job_timeout_sec),
+            lease: Duration::from_secs(options.lease_sec),
+        },
     };
     prepare_data_dir(&data_dir)?;
     let sealer = Sealer::from_config(non_empty(options.secret_key.as_ref()).as_ref(), &data_dir)?;
@@ -85,7 +87,7 @@ async fn serve(
         pool = open_database(connect, options.database_connections) => pool?,
         () = stop.cancelled() => return Ok(()),
     };
-    let app = App { pool: pool.clone(), sealer: Arc::new(sealer), config: Arc::new(config) };
+    let app = App::new(pool.clone(), sealer, config);
     check_stored_secrets(&app).await?;
     if app.config.api_key.is_none() && app.worker_key().await.is_ok_and(|key| key.is_none()) {
         require_loopback(addresses)?;
@@ -97,7 +99,11 @@ async fn serve(
     if let Some(path) = &options.ready_file {
         write_ready_file(path, &listeners)?;
     }
-    serve_on(listeners, router(app), stop).await?;
+    let queue = app.start_queue(&stop);
+    let served = serve_on(listeners, router(app), stop.clone()).await;
+    stop.cancel();
+    queue.wait().await;
+    served?;
     pool.close().await;
     tracing::info!("stopped");
     Ok(())

@@ -2,21 +2,24 @@
 
 use crate::app::App;
 use crate::db;
-use crate::db::attempts::EndedAttempt;
 use crate::db::jobs::{Claim, ReportedJob};
-use crate::domain::board;
+use crate::domain::outcome::Ending;
 use crate::domain::text;
 use crate::http::error::{ApiError, ApiResult};
-use crate::http::extract::{OptionalJson, Path};
+use crate::http::extract::{Json, OptionalJson, Path};
+use crate::queue;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 use sqlx::PgConnection;
+use std::time::Duration;
 use terarchitect_worker_api::{
-    ErrorBody, Job, JobId, JobReport, JobReportResponse, JobStatus, ProjectId, Reason, StartJobRequest,
+    ErrorBody, Job, JobId, JobReport, JobReportResponse, JobStatus, MAX_WAIT_MS, ProjectId, Reason, ReleaseRequest,
+    StartJobRequest,
 };
+use tokio::time::Instant;
 
 /// The longest log tail that is kept, in bytes.
 const MAX_LOG_TAIL_BYTES: usize = 64 * 1024;
@@ -46,14 +49,39 @@ pub async fn start_job(
         return Err(text::invalid("'worker_id' is too long."));
     }
     let projects: Vec<ProjectId> = request.project_id.into_iter().chain(request.project_ids.iter().copied()).collect();
-    let timeout = app.config.limits.job_timeout;
-    let claim = Claim { projects: &projects, worker_id, request_id: request.request_id, lease: timeout };
-    let mut conn = app.pool.acquire().await?;
-    let Some(job) = db::jobs::claim_next(&mut conn, &claim).await? else {
+    let limits = app.config.limits;
+    // Who names itself sends heartbeats; a client of the plain contract sends none, so its lease is the job's time.
+    let lease = if worker_id.is_some() { limits.lease } else { limits.job_timeout };
+    let claim = Claim { projects: &projects, worker_id, request_id: request.request_id, lease };
+    let wait = Duration::from_millis(request.wait_ms.unwrap_or(0).min(MAX_WAIT_MS).into());
+    let Some(job) = claim_within(&app, &claim, wait).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     tracing::info!(job.id = %job.job_id, ticket.id = %job.ticket_id, attempt = job.attempt, worker.id = worker_id, "a job was claimed");
-    Ok(Answer(Job { job_timeout_sec: Some(timeout.as_secs()), ..job }).into_response())
+    Ok(Answer(Job { job_timeout_sec: Some(limits.job_timeout.as_secs()), ..job }).into_response())
+}
+
+/// Claims now, or as soon as there is work, until the time is over.
+async fn claim_within(app: &App, claim: &Claim<'_>, wait: Duration) -> ApiResult<Option<Job>> {
+    let until = Instant::now() + wait;
+    // Subscribed before the look at the table, so that nothing that is enqueued in between is missed.
+    let mut wakeups = app.wakeups.subscribe();
+    let mut conn = app.pool.acquire().await?;
+    if let Some(job) = db::jobs::claimed_before(&mut conn, claim).await? {
+        return Ok(Some(job));
+    }
+    loop {
+        wakeups.mark_unchanged();
+        if let Some(job) = db::jobs::claim_next(&mut conn, claim).await? {
+            return Ok(Some(job));
+        }
+        // No connection is held while waiting: a thousand claims can wait on a few connections.
+        drop(conn);
+        match tokio::time::timeout_at(until, app.wakeups.changed(&mut wakeups)).await {
+            Ok(true) => conn = app.pool.acquire().await?,
+            Ok(false) | Err(_) => return Ok(None),
+        }
+    }
 }
 
 /// Reports that a job's container exited successfully.
@@ -109,23 +137,43 @@ async fn end_attempt(
     if let Some(repeated) = already_ended(&mut tx, id, &job, reported, &report).await? {
         return Ok(Answer(repeated));
     }
-    let cancelled = reported == JobStatus::Failed && (job.cancel_requested || report.reason == Some(Reason::Cancelled));
-    let status = if cancelled { JobStatus::Cancelled } else { reported };
-    let reason = if cancelled { Reason::Cancelled } else { report.reason.clone().unwrap_or(Reason::AgentFailed) };
-    db::jobs::finish(&mut tx, id, status, reason.as_str()).await?;
-    let ended = EndedAttempt {
-        job_id: id,
-        attempt: job.attempt,
-        worker_id: job.worker_id.as_deref(),
-        claimed_at: job.claimed_at,
-        outcome: status.as_str(),
-        reason: reason.as_str(),
+    let ending = match reported {
+        JobStatus::Completed => Ending::Completed,
+        _ => Ending::Failed(report.reason.clone().unwrap_or(Reason::AgentFailed)),
     };
-    db::attempts::insert(&mut tx, &ended, &report).await?;
-    settle_ticket(&mut tx, &job, status).await?;
+    let status = queue::end_attempt(&mut tx, id, &job, ending, &report).await?;
     tx.commit().await?;
-    tracing::info!(job.id = %id, attempt = job.attempt, status = status.as_str(), reason = reason.as_str(), "a job ended");
     Ok(Answer(JobReportResponse { job_id: id, status }))
+}
+
+/// Hands back a job that was claimed and never started; it costs the job nothing.
+#[utoipa::path(post, path = "/api/worker/jobs/{job_id}/release", tag = "worker", security(("bearer" = [])),
+    params(JobPath), request_body = ReleaseRequest,
+    responses((status = 200, body = JobReportResponse), (status = 404, body = ErrorBody),
+        (status = 409, body = ErrorBody)))]
+pub async fn release_job(
+    State(app): State<App>,
+    Path(path): Path<JobPath>,
+    Json(request): Json<ReleaseRequest>,
+) -> ApiResult<Answer<JobReportResponse>> {
+    let id = path.job_id;
+    let mut tx = app.pool.begin().await?;
+    let job = db::jobs::find_for_report(&mut tx, id).await?.ok_or_else(|| ApiError::not_found("job", id))?;
+    let ours = job.worker_id.as_deref() == Some(request.worker_id.as_str());
+    if job.status != JobStatus::Running || job.attempt != request.attempt || !ours {
+        if db::attempts::outcome(&mut tx, id, request.attempt).await?.as_deref() == Some("released") {
+            return Ok(Answer(JobReportResponse { job_id: id, status: job.status }));
+        }
+        return Err(stale(request.attempt, job.status));
+    }
+    let status = queue::end_attempt(&mut tx, id, &job, Ending::Released, &JobReport::default()).await?;
+    tx.commit().await?;
+    Ok(Answer(JobReportResponse { job_id: id, status }))
+}
+
+fn stale(attempt: i32, status: JobStatus) -> ApiError {
+    let sentence = format!("Attempt {attempt} of this job is over; the report changes nothing.");
+    ApiError::conflict("stale_attempt", sentence).with_job_status(status)
 }
 
 /// Refuses a report that is not about the running attempt; recognises one that was made before.
@@ -150,27 +198,8 @@ async fn already_ended(
         if same {
             return Ok(Some(JobReportResponse { job_id: id, status: job.status }));
         }
-        let sentence = format!("Attempt {attempt} of this job is over; the report changes nothing.");
-        return Err(ApiError::conflict("stale_attempt", sentence).with_job_status(job.status));
+        return Err(stale(attempt, job.status));
     }
     let sentence = format!("This job is {}, not running; the report changes nothing.", job.status.as_str());
     Err(ApiError::conflict("not_running", sentence).with_job_status(job.status))
-}
-
-/// What the end of a job means for its ticket. A completed one says so by itself, through its runner.
-async fn settle_ticket(conn: &mut PgConnection, job: &ReportedJob, status: JobStatus) -> ApiResult<()> {
-    if job.requeue_requested {
-        db::tickets::set_cancel_requested(conn, job.ticket_id, false).await?;
-        db::jobs::enqueue(conn, job.project_id, job.ticket_id, job.kind).await?;
-        return Ok(());
-    }
-    match status {
-        JobStatus::Cancelled => {
-            db::tickets::settle(conn, job.ticket_id, board::STATUS_CANCELLED).await?;
-            db::tickets::set_cancel_requested(conn, job.ticket_id, false).await?;
-        }
-        JobStatus::Failed => db::tickets::settle(conn, job.ticket_id, board::STATUS_FAILED).await?,
-        JobStatus::Pending | JobStatus::Running | JobStatus::Completed => {}
-    }
-    Ok(())
 }

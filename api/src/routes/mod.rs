@@ -3,6 +3,7 @@
 pub mod context;
 pub mod graph;
 pub mod health;
+pub mod heartbeat;
 pub mod job_list;
 pub mod jobs;
 pub mod kanban;
@@ -56,6 +57,9 @@ pub fn for_workers() -> OpenApiRouter<App> {
         .routes(routes!(jobs::start_job))
         .routes(routes!(jobs::complete_job))
         .routes(routes!(jobs::fail_job))
+        .routes(routes!(jobs::release_job))
+        .routes(routes!(heartbeat::heartbeat))
+        .routes(routes!(heartbeat::held_jobs))
 }
 
 /// What either key opens.

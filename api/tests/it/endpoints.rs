@@ -57,13 +57,16 @@ fn table() -> Vec<(Method, String, Guard)> {
         (put, "/api/settings".into(), Application),
         (get.clone(), "/api/settings/check".into(), Application),
         (get.clone(), "/api/jobs".into(), Application),
-        (get, "/api/jobs/{job_id}".into(), Application),
+        (get.clone(), "/api/jobs/{job_id}".into(), Application),
         (post.clone(), format!("{P}/memory/index"), Both),
         (post.clone(), format!("{P}/memory/retrieve"), Both),
         (post.clone(), format!("{P}/memory/delete"), Application),
         (post.clone(), "/api/worker/jobs/start".into(), Worker),
         (post.clone(), format!("{J}/complete"), Worker),
-        (post, format!("{J}/fail"), Worker),
+        (post.clone(), format!("{J}/fail"), Worker),
+        (post.clone(), format!("{J}/release"), Worker),
+        (post, "/api/worker/heartbeat".into(), Worker),
+        (get, "/api/worker/jobs".into(), Worker),
     ]
 }
 

@@ -25,6 +25,8 @@ fn endpoints(project: &str, ticket: &str, note: &str, job: &str) -> Vec<(Method,
         (Method::POST, "/api/worker/jobs/start".into()),
         (Method::POST, format!("{job}/complete")),
         (Method::POST, format!("{job}/fail")),
+        (Method::POST, format!("{job}/release")),
+        (Method::POST, "/api/worker/heartbeat".into()),
     ]
 }
 

@@ -7,6 +7,7 @@ mod contract;
 mod embedded;
 mod endpoints;
 mod input;
+mod leases;
 mod memory;
 mod projects;
 mod settings;

@@ -5,8 +5,9 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::time::Duration;
 use terarchitect_api::app::{App, AppConfig, router};
+use terarchitect_api::config::Limits;
 use terarchitect_api::db;
 use terarchitect_api::sealing::Sealer;
 use terarchitect_testbed::postgres::TestPostgres;
@@ -78,6 +79,20 @@ impl TestApp {
     pub(crate) async fn start_with_keys(api_key: &str, worker_key: &str) -> Self {
         let key = |text: &str| Some(SecretString::from(text.to_owned()));
         Self::start_with(AppConfig { api_key: key(api_key), worker_key: key(worker_key), ..AppConfig::default() }).await
+    }
+
+    /// Without keys, with leases that run out soon.
+    pub(crate) async fn start_with_lease(lease: Duration) -> Self {
+        let limits = Limits { lease, ..Limits::default() };
+        Self::start_with(AppConfig { limits, ..AppConfig::default() }).await
+    }
+
+    /// A claim by a worker that sends heartbeats.
+    pub(crate) async fn claim_as(&self, worker: &str, more: Value) -> Option<Value> {
+        let mut body = json!({"worker_id": worker});
+        body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        let answer = self.post("/api/worker/jobs/start", body).await;
+        if answer.status == StatusCode::NO_CONTENT { None } else { Some(answer.expect(200)) }
     }
 
     async fn start_with(config: AppConfig) -> Self {
@@ -182,11 +197,12 @@ impl TestApp {
 }
 
 async fn serve(pool: PgPool, config: AppConfig) -> (String, DropGuard) {
-    let app = App { pool, sealer: Arc::new(Sealer::new([1; 32])), config: Arc::new(config) };
+    let app = App::new(pool, Sealer::new([1; 32]), config);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let stop = CancellationToken::new();
     let stopped = stop.clone().cancelled_owned();
+    app.start_queue(&stop);
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
     (base, stop.drop_guard())
