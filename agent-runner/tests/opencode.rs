@@ -195,6 +195,19 @@ async fn an_unknown_model_is_a_misconfiguration() {
 }
 
 #[tokio::test]
+#[ignore = "takes minutes: OpenCode itself is patient with a failing server, twice"]
+async fn a_model_that_stays_down_is_the_surroundings_fault() {
+    let Some(binary) = opencode() else { return };
+    let place = Place::new();
+    let model = model([to("", fails(503))]).await;
+    let mut worker = launch(&place, &model, binary).await;
+    let error = worker.prompt("hello", &never()).await.unwrap_err();
+    assert!(error.is_infrastructure() && !error.is_misconfiguration(), "{error:?}");
+    place.events.wait_for("a retry", |event| matches!(event, AgentEvent::Retrying { .. })).await;
+    worker.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_prompt_that_opencode_loses_over_a_full_conversation_is_given_again() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
@@ -311,7 +324,8 @@ async fn as_another_user_the_agent_has_no_privilege_and_no_group_of_ours() {
     let (uid, gid) = (64_217, 64_218);
     place.give_to(uid, gid);
     let command = "id -u; id -G; grep -E '^(CapPrm|CapEff|CapAmb)' /proc/self/status; \
-        setsid sleep 4714 >/dev/null 2>&1 & touch $HOME/mine && echo own home; cat /proc/$PPID/environ | tr '\\0' '\\n' | grep -c GITHUB";
+        setsid sleep 4714 >/dev/null 2>&1 & touch $HOME/mine && echo own home; \
+        cat /proc/$PPID/environ | tr '\\0' '\\n' | grep -c GITHUB";
     let model = model(to_by_tool("who am I", "bash", json!({ "description": "x", "command": command }))).await;
     let mut options = place.options(binary, provider(&model.base_url()));
     options.run_as = Some(RunAs { uid, gid, home: place.root().join("home") });
@@ -356,6 +370,18 @@ fn foreign_server(place: &Place, model: &ChatServer, binary: PathBuf) -> (Foreig
         .unwrap();
     let url = format!("http://127.0.0.1:{port}").parse().unwrap();
     (Foreign(server), ServerAddress { url, username: None, password: Some(SecretString::from("open sesame")) })
+}
+
+#[tokio::test]
+async fn a_broken_configuration_in_the_repository_is_named() {
+    let Some(binary) = opencode() else { return };
+    let place = Place::new();
+    std::fs::write(place.work("opencode.json"), "{ broken").unwrap();
+    let model = model([to("hello", says("Hello."))]).await;
+    let mut worker = launch(&place, &model, binary).await;
+    let error = worker.prompt("hello", &never()).await.unwrap_err();
+    assert!(error.is_misconfiguration() && error.to_string().contains("opencode.json"), "{error}");
+    worker.shutdown().await;
 }
 
 #[tokio::test]

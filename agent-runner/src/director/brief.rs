@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn the_part_of_the_graph_that_the_ticket_names_is_described() {
         let graph = json!({ "graph_relevant_to_current_ticket": {
-            "nodes": [{ "id": "n1", "position": { "x": 1 }, "data": { "label": "Cart", "description": "Keeps items" } }],
+            "nodes": [{ "id": "n1", "position": {}, "data": { "label": "Cart", "description": "Keeps items" } }],
             "edges": [{ "id": "e1", "source_label": "Web", "target_label": "Cart" }] } });
         let brief = Brief::new(&context(graph), &[]);
         assert_eq!(brief.graph, "- Cart\n  description: Keeps items\n- Web → Cart");

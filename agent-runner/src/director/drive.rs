@@ -125,7 +125,12 @@ impl Drive<'_> {
             () = self.cancel.cancelled() => return Err(DriveError::Cancelled),
             answer = director.ask(messages) => answer.map_err(DriveError::Director)?,
         };
-        tracing::debug!(phase = %phase, tokens.input = answer.tokens_in, tokens.output = answer.tokens_out, "the Director answered");
+        tracing::debug!(
+            phase = %phase,
+            tokens.input = answer.tokens_in,
+            tokens.output = answer.tokens_out,
+            "the Director answered"
+        );
         Ok(Event::DirectorSaid(answer.text))
     }
 

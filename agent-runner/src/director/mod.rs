@@ -1,7 +1,7 @@
 //! The Director: decides what the worker is told next, and when the ticket is done.
 //!
-//! What happens when (`flow`) is pure: a state and an event give the next state and one action. [`run`] carries the actions out
-//! with a worker, a chat model and the caller's hooks. Git, the forge and the API are the hooks' business.
+//! What happens when (`flow`) is pure: a state and an event give the next state and one action. [`run`] carries the
+//! actions out with a worker, a chat model and the caller's hooks. Git, the forge and the API are the hooks' business.
 
 mod answer;
 mod brief;

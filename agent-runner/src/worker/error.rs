@@ -50,6 +50,12 @@ pub enum WorkerError {
         /// What to set right.
         message: String,
     },
+    /// The agent can't work in this repository as it is.
+    #[error("the agent can't work in this repository, check its opencode.json and .opencode/: {message}")]
+    Workspace {
+        /// What the agent said.
+        message: String,
+    },
     /// The agent's process ended during the run.
     #[error("the agent's process ended during the run ({exit}): try the ticket again{}", tail(stderr_tail))]
     Died {
@@ -121,7 +127,11 @@ impl WorkerError {
         match self {
             Self::Died { .. } | Self::Startup { .. } | Self::Protocol { .. } => true,
             Self::Model { kind, .. } => kind.may_pass(),
-            Self::Cancelled | Self::Timeout { .. } | Self::Missing { .. } | Self::Server { .. } => false,
+            Self::Cancelled
+            | Self::Timeout { .. }
+            | Self::Missing { .. }
+            | Self::Server { .. }
+            | Self::Workspace { .. } => false,
         }
     }
 
@@ -129,7 +139,7 @@ impl WorkerError {
     #[must_use]
     pub fn is_misconfiguration(&self) -> bool {
         match self {
-            Self::Missing { .. } | Self::Server { .. } => true,
+            Self::Missing { .. } | Self::Server { .. } | Self::Workspace { .. } => true,
             Self::Model { kind, .. } => matches!(kind, ModelFailure::Unauthorized | ModelFailure::NotFound),
             _ => false,
         }

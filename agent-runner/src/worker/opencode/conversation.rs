@@ -123,9 +123,8 @@ impl OpenCode {
         if self.conversation.is_some() {
             return Ok(());
         }
-        let attempted = format!("opening a session in {}", self.options.directory.display());
         let session = self.within(bounds, self.api.create_session("Ticket")).await?;
-        let session = session.map_err(|error| protocol(&attempted, &error))?.id;
+        let session = session.map_err(|error| self.not_opened(error))?.id;
         let model = self.within(bounds, self.model()).await?;
         let follower = events::follow(self.api.clone(), session.clone(), self.options.progress.clone());
         self.conversation = Some(Conversation {
@@ -137,6 +136,13 @@ impl OpenCode {
             follower: tokio::spawn(follower),
         });
         Ok(())
+    }
+
+    fn not_opened(&self, error: ApiError) -> WorkerError {
+        match error {
+            ApiError::Status { status, message } if status.is_client_error() => WorkerError::Workspace { message },
+            error => protocol(&format!("opening a session in {}", self.options.directory.display()), &error),
+        }
     }
 
     /// Our own server has exactly the model that it was configured with; another may know it or not.
