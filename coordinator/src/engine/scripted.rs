@@ -11,7 +11,7 @@ use uuid::Uuid;
 /// Containers by name, and what tests look at.
 #[derive(Debug)]
 pub(crate) struct Scripted {
-    containers: watch::Sender<BTreeMap<String, Container>>,
+    pub(crate) containers: watch::Sender<BTreeMap<String, Container>>,
     /// What a signal of this kind makes a container exit with.
     pub(crate) on_term: Option<i32>,
     /// Whether the image is there.
@@ -20,7 +20,7 @@ pub(crate) struct Scripted {
 }
 
 #[derive(Clone, Debug)]
-struct Container {
+pub(crate) struct Container {
     labels: BTreeMap<String, String>,
     state: State,
 }
