@@ -1,5 +1,7 @@
 //! Command line and environment. Every option is an argument with an environment variable, so `--help` is the reference.
 
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::bare_urls, reason = "the options' texts are written for --help")]
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -196,6 +198,16 @@ pub struct Options {
         value_name = "URL"
     )]
     pub opencode_server_url: String,
+    /// The user of that server [default: opencode].
+    #[arg(
+        long,
+        env = "OPENCODE_SERVER_USERNAME",
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "NAME"
+    )]
+    pub opencode_server_username: String,
     /// The password of that server.
     #[arg(
         long,

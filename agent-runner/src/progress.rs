@@ -65,7 +65,7 @@ impl ProgressSink for Progress {
                 tracing::warn!(permission, ?patterns, "the agent was refused a permission");
             }
             AgentEvent::QuestionRejected => {
-                tracing::warn!("the agent asked a question; it was told to decide by itself")
+                tracing::warn!("the agent asked a question; it was told to decide by itself");
             }
             AgentEvent::Compacted => tracing::info!("the agent compacted its conversation"),
             AgentEvent::Text { .. }

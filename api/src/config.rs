@@ -1,5 +1,7 @@
 //! Command line and environment. Every option is an argument with an environment variable, so `--help` is the reference.
 
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::bare_urls, reason = "the options' texts are written for --help")]
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 use std::net::{SocketAddr, ToSocketAddrs};

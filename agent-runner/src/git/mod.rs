@@ -23,6 +23,11 @@ use tokio_util::sync::CancellationToken;
 /// How much history is fetched of a branch that an earlier run has begun.
 const CONTINUED_DEPTH: i32 = 50;
 
+/// Files that say how to work on a repository, the most telling first.
+const CONVENTIONS: &[&str] = &["AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md"];
+/// The most of them that is read.
+const MAX_CONVENTIONS_BYTES: usize = 16 * 1024;
+
 /// What to clone, and to where.
 #[derive(Clone, Debug)]
 pub struct CloneRequest {
@@ -128,6 +133,20 @@ impl Workspace {
             ids.into_iter().map(|id| Ok(title(&self.repo.find_commit(id)?))).collect()
         };
         read().map_err(|source| GitError::new("could not read the branch's history", source))
+    }
+
+    /// What the default branch says about working on the repository: its `AGENTS.md`, `CLAUDE.md` or `CONTRIBUTING.md`,
+    /// the first of them, cut where it is long. Empty where it says nothing.
+    #[must_use]
+    pub fn conventions(&self) -> String {
+        let read = |name: &str| -> Result<String, git2::Error> {
+            let base = self.repo.refname_to_id(&format!("refs/remotes/origin/{}", self.default_branch))?;
+            let tree = self.repo.find_commit(base)?.tree()?;
+            let blob = self.repo.find_blob(tree.get_path(Path::new(name))?.id())?;
+            let text = String::from_utf8_lossy(blob.content()).into_owned();
+            Ok(text[..text.floor_char_boundary(MAX_CONVENTIONS_BYTES)].to_owned())
+        };
+        CONVENTIONS.iter().find_map(|name| read(name).ok()).unwrap_or_default()
     }
 
     /// Pushes the branch, unless the remote has all of it. Never over somebody else's commits.

@@ -186,6 +186,16 @@ async fn the_token_is_written_nowhere() {
     }
 }
 
+#[tokio::test]
+async fn conventions_come_from_the_default_branch_alone() {
+    let (forge, place) = (forge().await, Place::new());
+    forge.create_repo("demo", "ruled", &[("CONTRIBUTING.md", "be kind"), ("AGENTS.md", "use tabs")]).unwrap();
+    let workspace = cloned(&forge, &place, "ruled").await.unwrap();
+    fs::write(place.work().join("AGENTS.md"), "do as I say").unwrap();
+    assert_eq!(workspace.conventions(), "use tabs");
+    assert_eq!(cloned(&forge, &Place::new(), "hello").await.unwrap().conventions(), "");
+}
+
 #[test]
 fn addresses_are_read_in_all_their_forms() {
     let parse = |text: &str| RemoteUrl::parse(text).map(|url| url.as_str().to_owned());

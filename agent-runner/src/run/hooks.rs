@@ -33,6 +33,11 @@ impl<'a> Hooks<'a> {
         Ok(commits.unwrap_or_default().join("\n"))
     }
 
+    /// What the repository says about working on it.
+    pub(super) fn conventions(&self) -> String {
+        self.workspace.as_ref().map(Workspace::conventions).unwrap_or_default()
+    }
+
     /// Commits what the turn changed and pushes it, so that a kill at any moment loses no finished turn.
     async fn keep(&mut self, message: String) -> Result<Option<Committed>, RunError> {
         let Some(mut workspace) = self.workspace.take() else {

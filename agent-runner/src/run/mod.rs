@@ -17,7 +17,7 @@ use crate::mask::Mask;
 use crate::progress::Progress;
 use crate::report::Reporter;
 use crate::worker::Worker;
-use crate::worker::opencode::{OpenCode, OpenCodeOptions, RunAs, ServerAddress};
+use crate::worker::opencode::{OpenCode, OpenCodeOptions, ProjectConfig, RunAs, ServerAddress};
 use hooks::Hooks;
 use phases::Phases;
 use secrecy::SecretString;
@@ -35,6 +35,9 @@ const API_PATIENCE: Duration = Duration::from_secs(120);
 const LOG_PATIENCE: Duration = Duration::from_secs(15);
 /// How many passages of the project's memory the agent gets.
 const MEMORY_PASSAGES: u32 = 5;
+
+/// The project's cache volume, where the container has one.
+const CACHE_DIR: &str = "/cache";
 
 /// What a finished run says for itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -154,6 +157,7 @@ impl Run {
     async fn drive(&self, worker: &mut dyn Worker, hooks: &mut Hooks<'_>) -> Result<director::Outcome, RunError> {
         let mut brief = Brief::new(&self.context, &self.memory().await);
         brief.earlier_work = hooks.earlier_work()?;
+        brief.conventions = hooks.conventions();
         let director = match &self.agent.director {
             Some(director) => Some(
                 ChatModel::new(&director.url, &director.model, director.key.clone())
@@ -211,11 +215,15 @@ impl Run {
             binary: self.options.opencode_bin.clone(),
             server: self.agent.opencode_server.clone().map(|url| ServerAddress {
                 url,
-                username: None,
+                username: Some(self.options.opencode_server_username.trim().to_owned()).filter(|name| !name.is_empty()),
                 password: (!password.is_empty()).then(|| SecretString::from(password.to_owned())),
             }),
             turn_timeout: self.agent.turn_timeout,
             run_as,
+            // What the repository says about working on it comes with the prompts, from the base branch alone; files
+            // on the ticket's branch, which an agent may have written, configure nothing.
+            project_config: ProjectConfig::Ignored,
+            extra_directories: [PathBuf::from(CACHE_DIR)].into_iter().filter(|dir| dir.is_dir()).collect(),
             progress: Arc::new(self.progress.clone()),
             ..OpenCodeOptions::new(places.workdir.clone(), places.state_dir.clone(), self.agent.worker.clone())
         }
