@@ -119,7 +119,7 @@ impl StateDir {
             match fs::read(&path).map(|text| serde_json::from_slice(&text)) {
                 Ok(Ok(pending)) => all.push(pending),
                 Ok(Err(error)) => {
-                    tracing::error!(path = %path.display(), %error, "a kept report can't be read; leaving it")
+                    tracing::error!(path = %path.display(), %error, "a kept report can't be read; leaving it");
                 }
                 Err(source) => return Err(StateError::Io { path, source }),
             }
