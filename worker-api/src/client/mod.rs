@@ -367,8 +367,7 @@ impl WorkerClient {
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(call.query);
         }
-        let what = format!("{} {}", call.method, url.path());
-        retry::retry(retry, &what, || self.try_once(call, &url, body)).await
+        retry::retry(retry, || self.try_once(call, &url, body)).await
     }
 
     async fn try_once<B: Serialize>(

@@ -45,7 +45,7 @@ impl Waits {
 }
 
 /// Runs `call` until it succeeds, fails for good, or `retry` is over. Says each new try in the log.
-pub(super) async fn retry<T, F, Fut>(retry: Retry, what: &str, mut call: F) -> Result<T, ClientError>
+pub(super) async fn retry<T, F, Fut>(retry: Retry, mut call: F) -> Result<T, ClientError>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, ClientError>>,
@@ -56,7 +56,7 @@ where
             Err(error) if error.may_pass() && retry != Retry::Never => match waits.next_wait() {
                 Some(wait) => {
                     let wait = error.retry_after().unwrap_or(wait);
-                    tracing::warn!(error = %error.chain(), wait_ms = wait.as_millis(), "{what} did not work, trying again");
+                    tracing::warn!(error = %error.chain(), wait_ms = wait.as_millis(), "a call did not work, trying again");
                     tokio::time::sleep(wait).await;
                 }
                 None => return Err(error),

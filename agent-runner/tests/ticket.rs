@@ -1,0 +1,191 @@
+//! Whole tickets with the real OpenCode, the local forge and a scripted model, against a stand-in for the API: what is
+//! pushed, opened and reported, and what the exit code says.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
+
+mod opencode_support;
+
+use clap::Parser;
+use opencode_support::opencode;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use terarchitect_agent_runner::cli::Cli;
+use terarchitect_agent_runner::config::Config;
+use terarchitect_agent_runner::exit::RunError;
+use terarchitect_agent_runner::run::{self, Finished};
+use terarchitect_testbed::chat::{ChatServer, Rule, Script};
+use terarchitect_testbed::forge::Forge;
+use terarchitect_worker_api::{ProjectId, TicketId};
+use tokio_util::sync::CancellationToken;
+use wiremock::matchers::{method, path_regex};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+const WORKER_KEY: &str = "worker-api-key-0123456789";
+
+struct World {
+    api: MockServer,
+    forge: Forge,
+    chat: ChatServer,
+    project: ProjectId,
+    ticket: TicketId,
+    opencode: std::path::PathBuf,
+}
+
+impl World {
+    /// None where OpenCode is not installed; `scripts/test` installs it.
+    async fn start(script: Script) -> Option<Self> {
+        let opencode = opencode()?;
+        let forge = Forge::start().await.unwrap();
+        forge.create_repo("demo", "hello", &[("README.md", "# Hello\n"), ("hello.sh", "echo hello\n")]).unwrap();
+        let chat = ChatServer::start(script).await.unwrap();
+        let (project, ticket) = (ProjectId::new(), TicketId::new());
+        let world = Self { api: MockServer::start().await, forge, chat, project, ticket, opencode };
+        world.answer("GET", "/worker-context$", world.context()).await;
+        world.answer("POST", "/logs$", json!({"id": uuid::Uuid::nil(), "message": "Log added"})).await;
+        world.answer("POST", "/complete$", json!({"message": "Ticket completed"})).await;
+        world.answer("POST", "/memory/retrieve$", json!({"results": []})).await;
+        world.answer("POST", "/memory/index$", json!({"message": "Indexed", "count": 1})).await;
+        Some(world)
+    }
+
+    async fn answer(&self, verb: &str, path: &str, body: Value) {
+        let template = ResponseTemplate::new(200).set_body_json(body);
+        Mock::given(method(verb)).and(path_regex(path)).respond_with(template).with_priority(5).mount(&self.api).await;
+    }
+
+    /// Answers the cancellation poll from now on.
+    async fn cancel_requested(&self, requested: bool) {
+        let template = ResponseTemplate::new(200).set_body_json(json!({"cancel_requested": requested}));
+        let priority = if requested { 1 } else { 5 };
+        Mock::given(path_regex("/cancel-requested$")).respond_with(template).with_priority(priority).mount(&self.api).await;
+    }
+
+    fn context(&self) -> Value {
+        json!({
+            "project_name": "Hello", "project_id": self.project, "repo_url": self.forge.git_url("demo", "hello"),
+            "current_ticket": {
+                "id": self.ticket, "title": "Greet people by name", "description": "Also in the README.",
+                "priority": "medium", "column_id": "in_progress", "status": "in_progress",
+            },
+            "agent_settings": {
+                "WORKER_LLM_URL": self.chat.base_url(), "WORKER_MODEL": "scripted-coder",
+                "WORKER_API_KEY": "scripted-worker-key", "AGENT_MODEL": "scripted-director",
+                "GITHUB_TOKEN": self.forge.token(), "GIT_USER_NAME": "Ada", "GIT_USER_EMAIL": "ada@example.com",
+            },
+        })
+    }
+
+    async fn run(&self, more: &[&str]) -> Result<Finished, RunError> {
+        let (api, project, ticket) = (self.api.uri(), self.project.to_string(), self.ticket.to_string());
+        let opencode = self.opencode.to_str().unwrap();
+        let args = [
+            "agent-runner", "ticket", "--api-url", &api, "--project-id", &project, "--ticket-id", &ticket,
+            "--worker-api-key", WORKER_KEY, "--opencode-bin", opencode,
+        ];
+        let cli = Cli::parse_from(args.iter().chain(more));
+        let config = Config::parse(cli.command, &cli.options).unwrap();
+        Box::pin(run::ticket(config, cli.options, CancellationToken::new())).await
+    }
+
+    /// The bodies of all calls whose path ends so.
+    async fn calls(&self, end: &str) -> Vec<Value> {
+        let requests = self.api.received_requests().await.unwrap();
+        requests.iter().filter(|r| r.url.path().ends_with(end)).map(|r| r.body_json().unwrap_or_default()).collect()
+    }
+
+    async fn steps(&self) -> Vec<String> {
+        self.calls("/logs").await.iter().map(|entry| entry["step"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_becomes_a_pull_request_and_no_secret_leaves() {
+    let Some(world) = World::start(Script::demo()).await else { return };
+    world.cancel_requested(false).await;
+    let api = world.forge.api_url();
+    let finished = world.run(&["--github-api-url", &api]).await.unwrap();
+    let pulls = world.forge.pulls("demo", "hello");
+    assert_eq!((pulls.len(), pulls[0].title.as_str()), (1, "Greet people by name"));
+    assert_eq!(finished.pull_url.as_deref().map(|url| url.ends_with("/pull/1")), Some(true));
+    let complete = world.calls("/complete").await;
+    assert_eq!((complete.len(), &complete[0]["pr_number"]), (1, &json!(1)));
+    let log = world.forge.git("demo", "hello", &["log", "--format=%an <%ae>", &finished.branch]).unwrap();
+    assert_eq!(log.lines().filter(|line| *line == "Ada <ada@example.com>").count(), 2, "a commit for each turn: {log}");
+    let steps = world.steps().await;
+    for step in ["start", "clone", "agent_ready", "research", "plan", "turn", "commit", "push", "pull_request", "complete"] {
+        assert!(steps.iter().any(|logged| logged == step), "{step}: {steps:?}");
+    }
+    let said = format!("{:?} {:?} {}", world.calls("/logs").await, world.calls("/complete").await, pulls[0].body);
+    for secret in [world.forge.token(), WORKER_KEY, "scripted-worker-key"] {
+        assert!(!said.contains(secret), "{secret}");
+    }
+    // A second run of the same ticket goes on with the branch, and reuses the pull request.
+    world.run(&["--github-api-url", &api]).await.unwrap();
+    assert_eq!(world.forge.pulls("demo", "hello").len(), 1);
+}
+
+#[tokio::test]
+async fn without_a_known_forge_the_branch_is_pushed_and_that_is_said() {
+    let Some(world) = World::start(Script::demo()).await else { return };
+    world.cancel_requested(false).await;
+    let finished = world.run(&[]).await.unwrap();
+    assert_eq!(finished.pull_url, None);
+    assert!(world.forge.git("demo", "hello", &["rev-parse", &finished.branch]).is_ok());
+    let complete = world.calls("/complete").await;
+    assert_eq!(complete[0]["pr_number"], json!(null));
+    let said = world.calls("/logs").await;
+    assert!(said.iter().any(|entry| entry["summary"].as_str().unwrap().contains("no forge that is known")), "{said:?}");
+}
+
+fn idle(verdict: &str) -> Script {
+    Script {
+        rules: vec![
+            Rule::text("scripted-director", "Phase: plan-review", r#"{"approved": true, "feedback": ""}"#),
+            Rule::text("scripted-director", "Phase: turn-review", verdict),
+            Rule::text("scripted-coder", "Phase: ", "There is nothing to do."),
+        ],
+    }
+}
+
+#[tokio::test]
+async fn nothing_changed_is_a_failure_unless_the_director_says_why() {
+    let verdict = r#"{"complete": true, "summary": "Nothing done.", "instructions": ""}"#;
+    let Some(world) = World::start(idle(verdict)).await else { return };
+    world.cancel_requested(false).await;
+    let error = world.run(&[]).await.unwrap_err();
+    assert!(matches!(error, RunError::NothingChanged) && error.exit_code() == 1, "{error:?}");
+    assert!(world.calls("/complete").await.is_empty());
+
+    let verdict = r#"{"complete": true, "summary": "Done before.", "instructions": "", "reason": "It greets already."}"#;
+    let Some(world) = World::start(idle(verdict)).await else { return };
+    world.cancel_requested(false).await;
+    let finished = world.run(&[]).await.unwrap();
+    assert_eq!((finished.pull_url, world.calls("/complete").await.len()), (None, 1));
+    assert!(world.steps().await.contains(&"nothing_changed".to_owned()));
+}
+
+#[tokio::test]
+async fn a_cancellation_in_a_long_turn_ends_the_run_within_seconds() {
+    let stall = Script::parse(include_str!("../../testbed/scripts/stall.json")).unwrap();
+    let Some(world) = World::start(stall).await else { return };
+    world.cancel_requested(false).await;
+    let cancel = async {
+        world.chat.wait_for_request(|request| request.last("user").contains("Phase: execution")).await;
+        world.cancel_requested(true).await;
+        Instant::now()
+    };
+    let (ended, cancelled_at) = tokio::join!(world.run(&[]), cancel);
+    assert!(cancelled_at.elapsed() < Duration::from_secs(10));
+    assert_eq!(ended.unwrap_err().exit_code(), 130);
+    assert!(world.calls("/complete").await.is_empty());
+    assert!(world.steps().await.contains(&"cancelled".to_owned()));
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_exit_code_2() {
+    let Some(world) = World::start(Script::demo()).await else { return };
+    world.cancel_requested(false).await;
+    let error = world.run(&["--github-token", "wrong-token-wrong"]).await.unwrap_err();
+    assert_eq!(error.exit_code(), 2, "{error:?}");
+    assert!(error.chain().contains("check GITHUB_TOKEN"), "{}", error.chain());
+}
