@@ -57,7 +57,11 @@ impl World {
     async fn cancel_requested(&self, requested: bool) {
         let template = ResponseTemplate::new(200).set_body_json(json!({"cancel_requested": requested}));
         let priority = if requested { 1 } else { 5 };
-        Mock::given(path_regex("/cancel-requested$")).respond_with(template).with_priority(priority).mount(&self.api).await;
+        Mock::given(path_regex("/cancel-requested$"))
+            .respond_with(template)
+            .with_priority(priority)
+            .mount(&self.api)
+            .await;
     }
 
     fn context(&self) -> Value {
@@ -79,8 +83,18 @@ impl World {
         let (api, project, ticket) = (self.api.uri(), self.project.to_string(), self.ticket.to_string());
         let opencode = self.opencode.to_str().unwrap();
         let args = [
-            "agent-runner", "ticket", "--api-url", &api, "--project-id", &project, "--ticket-id", &ticket,
-            "--worker-api-key", WORKER_KEY, "--opencode-bin", opencode,
+            "agent-runner",
+            "ticket",
+            "--api-url",
+            &api,
+            "--project-id",
+            &project,
+            "--ticket-id",
+            &ticket,
+            "--worker-api-key",
+            WORKER_KEY,
+            "--opencode-bin",
+            opencode,
         ];
         let cli = Cli::parse_from(args.iter().chain(more));
         let config = Config::parse(cli.command, &cli.options).unwrap();
@@ -112,7 +126,9 @@ async fn a_ticket_becomes_a_pull_request_and_no_secret_leaves() {
     let log = world.forge.git("demo", "hello", &["log", "--format=%an <%ae>", &finished.branch]).unwrap();
     assert_eq!(log.lines().filter(|line| *line == "Ada <ada@example.com>").count(), 2, "a commit for each turn: {log}");
     let steps = world.steps().await;
-    for step in ["start", "clone", "agent_ready", "research", "plan", "turn", "commit", "push", "pull_request", "complete"] {
+    for step in
+        ["start", "clone", "agent_ready", "research", "plan", "turn", "commit", "push", "pull_request", "complete"]
+    {
         assert!(steps.iter().any(|logged| logged == step), "{step}: {steps:?}");
     }
     let said = format!("{:?} {:?} {}", world.calls("/logs").await, world.calls("/complete").await, pulls[0].body);
@@ -156,7 +172,8 @@ async fn nothing_changed_is_a_failure_unless_the_director_says_why() {
     assert!(matches!(error, RunError::NothingChanged) && error.exit_code() == 1, "{error:?}");
     assert!(world.calls("/complete").await.is_empty());
 
-    let verdict = r#"{"complete": true, "summary": "Done before.", "instructions": "", "reason": "It greets already."}"#;
+    let verdict =
+        r#"{"complete": true, "summary": "Done before.", "instructions": "", "reason": "It greets already."}"#;
     let Some(world) = World::start(idle(verdict)).await else { return };
     world.cancel_requested(false).await;
     let finished = world.run(&[]).await.unwrap();

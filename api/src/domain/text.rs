@@ -98,6 +98,21 @@ pub fn project_path(text: &str) -> ApiResult<Option<String>> {
     Ok(Some(text.to_owned()))
 }
 
+/// The name of a container image, such as `registry/name:tag`. Answers it trimmed.
+///
+/// # Errors
+/// 400 with a sentence that names the field.
+pub fn image(field: &str, text: &str) -> ApiResult<String> {
+    let text = text.trim();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+    if text.is_empty() || text.len() > 255 || text.starts_with('-') || !text.bytes().all(plain) {
+        return Err(invalid(format!(
+            "'{field}' must be the name of a container image, such as terarchitect-agent:latest."
+        )));
+    }
+    Ok(text.to_owned())
+}
+
 /// 400 with the code `invalid_field`.
 pub fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::bad_request("invalid_field", message)

@@ -3,7 +3,7 @@
 use super::{ProjectPath, present};
 use crate::app::App;
 use crate::db;
-use crate::db::projects::{Project, ProjectFields};
+use crate::db::projects::{Project, ProjectFields, RunningFields};
 use crate::db::tickets::TicketFields;
 use crate::domain::{board, text};
 use crate::http::error::{ApiError, ApiResult};
@@ -38,6 +38,8 @@ pub struct NewProject {
     /// An existing repository gets no "Project setup" ticket.
     #[serde(default)]
     is_existing_repo: bool,
+    #[serde(flatten)]
+    running: RunningChanges,
 }
 
 /// Changes of a project; what is absent stays.
@@ -59,6 +61,51 @@ pub struct ProjectChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     project_path: Option<Option<String>>,
+    #[serde(flatten)]
+    running: RunningChanges,
+}
+
+/// How a project's jobs are run; what is absent stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct RunningChanges {
+    /// An image that its jobs want instead of the coordinator's.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    agent_image: Option<Option<String>>,
+    /// How many of its jobs may run at once; null means any number.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i32>)]
+    max_running: Option<Option<i32>>,
+    /// Its share of the running slots, from 1 to 1000.
+    weight: Option<i32>,
+    /// Whether nothing of it is claimed.
+    paused: Option<bool>,
+    /// How often a failure of the agent itself is tried again, up to 100.
+    retry_agent_failures: Option<i32>,
+}
+
+impl RunningChanges {
+    fn over(self, now: RunningFields) -> ApiResult<RunningFields> {
+        let fields = RunningFields {
+            agent_image: match self.agent_image {
+                Some(image) => {
+                    image.filter(|i| !i.trim().is_empty()).map(|i| text::image("agent_image", &i)).transpose()?
+                }
+                None => now.agent_image,
+            },
+            max_running: self.max_running.unwrap_or(now.max_running),
+            weight: self.weight.unwrap_or(now.weight),
+            paused: self.paused.unwrap_or(now.paused),
+            retry_agent_failures: self.retry_agent_failures.unwrap_or(now.retry_agent_failures),
+        };
+        if fields.max_running.is_some_and(|limit| limit < 1) {
+            return Err(text::invalid("'max_running' must be at least 1; to claim nothing set 'paused' to true."));
+        }
+        if !(1..=1000).contains(&fields.weight) || !(0..=100).contains(&fields.retry_agent_failures) {
+            return Err(text::invalid("'weight' goes from 1 to 1000, 'retry_agent_failures' from 0 to 100."));
+        }
+        Ok(fields)
+    }
 }
 
 /// The confirmation of a deletion.
@@ -89,6 +136,7 @@ pub async fn create_project(
         github_url: text::repository_url("github_url", new.github_url.as_deref().unwrap_or_default())?,
         execution_mode: new.execution_mode.unwrap_or_default(),
         project_path: text::project_path(new.project_path.as_deref().unwrap_or_default())?,
+        running: new.running.over(RunningFields::default())?,
     };
     let mut tx = app.pool.begin().await?;
     let project = db::projects::insert(&mut tx, &fields).await?;
@@ -154,9 +202,18 @@ pub async fn update_project(
             Some(path) => text::project_path(&path.unwrap_or_default())?,
             None => now.project_path,
         },
+        running: changes.running.over(RunningFields {
+            agent_image: now.agent_image,
+            max_running: now.max_running,
+            weight: now.weight,
+            paused: now.paused,
+            retry_agent_failures: now.retry_agent_failures,
+        })?,
     };
     let project = db::projects::update(&mut tx, path.project_id, &fields).await?.ok_or_else(missing)?;
     tx.commit().await?;
+    // A raised limit or an end of a pause may let a claim that waits have a job.
+    app.wakeups.wake();
     Ok(Answer(project))
 }
 

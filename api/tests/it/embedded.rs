@@ -24,7 +24,11 @@ fn command(data_dir: &Path) -> Command {
 impl Api {
     /// Starts it and waits for the line that says where it listens.
     async fn start(data_dir: &Path) -> Self {
-        let mut child = command(data_dir).env("LOG_FORMAT", "json").spawn().unwrap();
+        Self::from(command(data_dir)).await
+    }
+
+    async fn from(mut command: Command) -> Self {
+        let mut child = command.env("LOG_FORMAT", "json").spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut seen = Vec::new();
         while let Some(line) = lines.next_line().await.unwrap() {
@@ -99,4 +103,27 @@ async fn a_wrong_configuration_is_one_sentence() {
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(!output.status.success());
     }
+}
+
+#[tokio::test]
+async fn two_replicas_that_start_at_once_on_a_new_database_both_serve() {
+    let postgres = terarchitect_testbed::postgres::TestPostgres::shared();
+    let database = postgres.create_database(None).unwrap();
+    let (one, two) = (data_dir(), data_dir());
+    let url = postgres.url(&database);
+    let key = "00".repeat(32);
+    let start = async |dir: &Path| {
+        let mut command = command(dir);
+        command.env("DATABASE_URL", &url).env("TERARCHITECT_SECRET_KEY", &key);
+        Api::from(command).await
+    };
+    let (mut one, mut two) = tokio::join!(start(one.path()), start(two.path()));
+    for api in [&mut one, &mut two] {
+        let ready = reqwest::get(format!("{}/ready", api.base)).await.unwrap();
+        assert_eq!(ready.status(), 200);
+        api.signal(Signal::TERM);
+        let ended = tokio::time::timeout(Duration::from_secs(60), api.child.wait()).await.unwrap().unwrap();
+        assert_eq!(ended.code(), Some(0));
+    }
+    postgres.drop_database(&database).unwrap();
 }

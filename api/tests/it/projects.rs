@@ -100,3 +100,33 @@ async fn a_ticket_needs_a_title_and_a_column_of_the_board() {
     app.delete(&path).await.expect(200);
     assert_eq!(app.get(&path).await.error(404), "not_found");
 }
+
+#[tokio::test]
+async fn how_a_projects_jobs_run_can_be_set() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let before = app.get(&project).await.expect(200);
+    assert_eq!(
+        (&before["max_running"], &before["weight"], &before["paused"]),
+        (&json!(null), &json!(1), &json!(false))
+    );
+    let wanted =
+        json!({"max_running": 2, "weight": 3, "paused": true, "retry_agent_failures": 1, "agent_image": "a/b:c"});
+    let changed = app.put(&project, wanted.clone()).await.expect(200);
+    for (name, value) in wanted.as_object().unwrap() {
+        assert_eq!(&changed[name], value);
+    }
+    let cleared = app.put(&project, json!({"max_running": null, "agent_image": null})).await.expect(200);
+    assert_eq!(
+        (&cleared["max_running"], &cleared["agent_image"], &cleared["weight"]),
+        (&json!(null), &json!(null), &json!(3))
+    );
+    for bad in [
+        json!({"max_running": 0}),
+        json!({"weight": 0}),
+        json!({"retry_agent_failures": -1}),
+        json!({"agent_image": "a b"}),
+    ] {
+        assert_eq!(app.put(&project, bad.clone()).await.error(400), "invalid_field", "{bad}");
+    }
+}
