@@ -6,6 +6,7 @@ use crate::worker::opencode::Provider;
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::time::Duration;
+use terarchitect_worker_api::client::reachable_as;
 use terarchitect_worker_api::{ProjectId, TicketId, WorkerContext};
 use url::Url;
 
@@ -239,20 +240,7 @@ fn is_http(text: &str) -> bool {
 
 /// A setting's value as it must be in here: what the API's machine calls localhost has another name in a container.
 fn aliased(value: &str, host_alias: Option<&str>) -> String {
-    let Some(alias) = host_alias else { return value.to_owned() };
-    let Ok(mut url) = value.parse::<Url>() else { return value.to_owned() };
-    let is_loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unspecified(),
-        None => false,
-    };
-    if !is_loopback || !matches!(url.scheme(), "http" | "https") || url.set_host(Some(alias)).is_err() {
-        return value.to_owned();
-    }
-    // `http://host` comes back as `http://host/`; some APIs mind.
-    let text = url.to_string();
-    if value.ends_with('/') { text } else { text.trim_end_matches('/').to_owned() }
+    host_alias.map_or_else(|| value.to_owned(), |host| reachable_as(value, host))
 }
 
 #[cfg(test)]
@@ -260,16 +248,6 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
     use clap::Parser;
-
-    #[test]
-    fn localhost_gets_its_name_inside_a_container() {
-        let alias = Some("host.docker.internal");
-        assert_eq!(aliased("http://localhost:1234/v1", alias), "http://host.docker.internal:1234/v1");
-        assert_eq!(aliased("http://127.0.0.1:80", alias), "http://host.docker.internal");
-        assert_eq!(aliased("https://api.example/v1", alias), "https://api.example/v1");
-        assert_eq!(aliased("gpt-localhost", alias), "gpt-localhost");
-        assert_eq!(aliased("http://localhost:1/v1", None), "http://localhost:1/v1");
-    }
 
     #[test]
     fn every_mistake_is_told_at_once() {

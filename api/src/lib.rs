@@ -13,3 +13,4 @@ pub mod queue;
 pub mod routes;
 pub mod sealing;
 pub mod server;
+pub mod state;

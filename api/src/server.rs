@@ -1,11 +1,12 @@
 //! From options to a running service, and back: database, migrations, listeners, an orderly end.
 
-use crate::app::{App, AppConfig, router};
+use crate::app::router;
 use crate::config::{Limits, ServeOptions, non_empty, require_loopback};
 use crate::db;
 use crate::domain::settings;
 use crate::embedded_postgres::{Cluster, DataDirLock};
 use crate::sealing::Sealer;
+use crate::state::{App, AppConfig};
 use anyhow::Context;
 use axum::Router;
 use secrecy::ExposeSecret;

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use std::path::PathBuf;
 use std::time::Duration;
 use terarchitect_worker_api::ProjectId;
+use terarchitect_worker_api::client::reachable_as;
 use url::Url;
 
 /// Claims jobs from Terarchitect's API and runs one agent container each.
@@ -98,6 +99,9 @@ const AFTER_HELP: &str = "These variables are passed on to containers when they 
 AGENT_API_KEY, AGENT_MAX_TURNS, WORKER_LLM_URL, WORKER_MODEL, WORKER_API_KEY, WORKER_TIMEOUT_SEC, WORKER_MODE, \
 GITHUB_API_URL, GIT_USER_NAME, GIT_USER_EMAIL. In URLs among them localhost becomes host.docker.internal.\n\
 DOCKER_HOST names the engine's socket. The first TERM or INT drains, the second detaches, the third cancels.";
+
+/// What a container calls the machine that it runs on.
+pub const HOST_NAME: &str = "host.docker.internal";
 
 /// Variables that are passed on to containers when they are set.
 pub const PASSED_ON: &[&str] = &[
@@ -255,7 +259,7 @@ impl Config {
         projects.dedup();
         Ok(Self {
             container_api_url: if container_api_url.is_empty() {
-                crate::spec::for_container(&api_url)
+                reachable_as(&api_url, HOST_NAME)
             } else {
                 container_api_url
             },
@@ -279,7 +283,7 @@ fn container_config(cli: &Cli, variable: impl Fn(&str) -> Option<String>) -> Con
     let extra = words(&cli.env_passthrough);
     for name in PASSED_ON.iter().copied().chain(extra.iter().map(String::as_str)) {
         if let Some(value) = variable(name).filter(|value| !value.is_empty()) {
-            env.push((name.to_owned(), crate::spec::for_container(&value)));
+            env.push((name.to_owned(), reachable_as(&value, HOST_NAME)));
         }
     }
     if let Some(token) = given(&cli.github_token) {

@@ -12,8 +12,8 @@ use chrono::Utc;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::Duration;
-use terarchitect_worker_api::Reason;
 use terarchitect_worker_api::client::{ClientError, Retry, Waits, WorkerClient};
+use terarchitect_worker_api::{Reason, chain};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -283,18 +283,6 @@ async fn remove(shared: &Shared, id: &str) {
         };
         tokio::time::sleep(wait).await;
     }
-}
-
-/// An error and all its causes in one line.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

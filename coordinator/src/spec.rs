@@ -1,14 +1,12 @@
 //! What container a job gets: a pure function of the job and the configuration.
 
-use crate::config::{Config, SecretsBy};
+use crate::config::{Config, HOST_NAME, SecretsBy};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
+use terarchitect_worker_api::client::reachable_as;
 use terarchitect_worker_api::{Job, JobId, JobKind};
-use url::Url;
 use uuid::Uuid;
 
-/// What a container calls the machine that it runs on.
-pub const HOST_NAME: &str = "host.docker.internal";
 /// The beginning of every label.
 pub const LABEL_PREFIX: &str = "io.terarchitect.";
 /// Variables that are secret, besides those whose name says so.
@@ -61,35 +59,19 @@ impl Attempt {
     }
 }
 
-/// A value as a container needs it: in a URL, this machine's localhost has another name there.
-#[must_use]
-pub fn for_container(value: &str) -> String {
-    let Ok(mut url) = value.parse::<Url>() else { return value.to_owned() };
-    let is_loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unspecified(),
-        None => false,
-    };
-    if !is_loopback || !matches!(url.scheme(), "http" | "https") || url.set_host(Some(HOST_NAME)).is_err() {
-        return value.to_owned();
-    }
-    let text = url.to_string();
-    if value.ends_with('/') { text } else { text.trim_end_matches('/').to_owned() }
-}
-
 /// The container of a job.
 #[must_use]
 pub fn container_spec(job: &Job, config: &Config, coordinator: Uuid) -> ContainerSpec {
     let attempt = Attempt::of(job);
     let key = job.job_token.clone().or_else(|| config.worker_key.as_ref().map(|key| key.expose_secret().to_owned()));
-    let mut env: BTreeMap<String, String> = job.agent_env.iter().map(|(n, v)| (n.clone(), for_container(v))).collect();
+    let mut env: BTreeMap<String, String> =
+        job.agent_env.iter().map(|(n, v)| (n.clone(), reachable_as(v, HOST_NAME))).collect();
     env.extend(config.container.env.iter().cloned());
     env.insert("TICKET_ID".into(), job.ticket_id.to_string());
     env.insert("PROJECT_ID".into(), job.project_id.to_string());
     env.insert("TERARCHITECT_API_URL".into(), config.container_api_url.clone());
     env.insert("TERARCHITECT_HOST_ALIAS".into(), HOST_NAME.to_owned());
-    env.insert("REPO_URL".into(), for_container(&job.repo_url));
+    env.insert("REPO_URL".into(), reachable_as(&job.repo_url, HOST_NAME));
     env.insert("JOB_KIND".into(), job.kind.as_str().to_owned());
     if let Some(key) = key {
         env.insert("TERARCHITECT_WORKER_API_KEY".into(), key);

@@ -19,7 +19,8 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; elif have sudo && sudo -n true 2>/dev/null; then sudo "$@"; else return 126; fi
 }
 
-# Installs Debian packages, or says exactly what to type.
+# Installs Debian packages, or says exactly what to type. A source that can't be reached does not keep the others from
+# being used.
 install_packages() {
     local reason=$1
     shift
@@ -27,7 +28,7 @@ install_packages() {
         info "installing $* ($reason)"
         local log
         log=$(mktemp)
-        if as_root env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' apt "$@" >"$log" 2>&1 </dev/null; then
+        if as_root env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get update -qq || true; apt-get install -y -qq --no-install-recommends "$@"' apt "$@" >"$log" 2>&1 </dev/null; then
             rm -f "$log"
             return 0
         fi
@@ -69,7 +70,8 @@ require_postgres() {
 install_postgres() {
     # Debian's package would make and start a cluster of its own, which nobody asked for.
     if have apt-get && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
-        as_root sh -c 'mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf' || true
+        install_packages "the API's private database" postgresql-common
+        as_root sed -i 's/^#* *create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf || true
     fi
     install_packages "the API's private database" postgresql
 }
@@ -86,6 +88,9 @@ require_docker() {
         as_root systemctl start docker || true
     elif [ "$(id -u)" = 0 ] && have dockerd; then
         info "starting the Docker engine (there is no systemd here, so dockerd itself)"
+        # One that was killed leaves its number behind; the number may belong to another program by now.
+        local pid_file=/var/run/docker.pid
+        if [ -f $pid_file ] && [ "$(cat "/proc/$(cat $pid_file)/comm" 2>/dev/null)" != dockerd ]; then rm -f $pid_file; fi
         setsid dockerd >"${DOCKERD_LOG:-/var/log/dockerd.log}" 2>&1 </dev/null &
         STARTED_DOCKERD=$!
     fi

@@ -16,7 +16,7 @@ mod ticket;
 pub mod client;
 
 pub use context::{AgentSettings, ContextTicket, CurrentTicket, RelevantGraph, WorkerContext};
-pub use error::ErrorBody;
+pub use error::{ErrorBody, chain};
 pub use heartbeat::{
     Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldJobStatus, HeldState, WorkerJob, WorkerJobs,
 };

@@ -4,7 +4,7 @@
 //! key is not set, its endpoints are open, as the contract says, but then to callers on this machine alone.
 
 use super::error::{ApiError, ApiResult};
-use crate::app::App;
+use crate::state::App;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use terarchitect_worker_api::{ErrorBody, JobStatus};
+use terarchitect_worker_api::{ErrorBody, JobStatus, chain};
 
 tokio::task_local! {
     /// The id of the request that this task serves, set by [`super::layers::with_request_id`].
@@ -80,7 +80,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let request_id = REQUEST_ID.try_with(Clone::clone).ok();
         if self.status.is_server_error() {
-            let cause = self.cause.as_deref().map(chain).unwrap_or_default();
+            let cause = self.cause.as_deref().map(|cause| chain(cause)).unwrap_or_default();
             tracing::error!(request.id = request_id, error.code = self.code, cause, "answering {}", self.status);
         }
         let body = ErrorBody {
@@ -91,19 +91,6 @@ impl IntoResponse for ApiError {
         };
         (self.status, Json(body)).into_response()
     }
-}
-
-/// An error and all its causes in one line.
-#[must_use]
-pub fn chain(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// What a database error means to a client.

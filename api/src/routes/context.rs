@@ -1,13 +1,13 @@
 //! `worker-context`: everything that a runner needs to know about its ticket, and its settings.
 
 use super::TicketPath;
-use crate::app::App;
 use crate::db;
 use crate::db::tickets::Ticket;
 use crate::domain::context::graph_view;
 use crate::domain::{board, settings};
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::Path;
+use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use secrecy::ExposeSecret;

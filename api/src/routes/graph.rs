@@ -1,12 +1,12 @@
 //! A project's architecture graph.
 
 use super::ProjectPath;
-use crate::app::App;
 use crate::db;
 use crate::db::graphs::Graph;
 use crate::domain::text;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::{Json, Path};
+use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};

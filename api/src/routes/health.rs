@@ -1,7 +1,7 @@
 //! Whether the process lives, and whether it can serve.
 
-use crate::app::App;
 use crate::http::error::{ApiError, ApiResult};
+use crate::state::App;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;

@@ -1,10 +1,10 @@
 //! Heartbeats of coordinators, and what one of them is believed to hold.
 
-use crate::app::App;
 use crate::db;
 use crate::domain::{settings, text};
 use crate::http::error::ApiResult;
 use crate::http::extract::{Json, Query};
+use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use secrecy::ExposeSecret;

@@ -1,11 +1,11 @@
 //! Jobs as applications see them.
 
 use super::jobs::JobPath;
-use crate::app::App;
 use crate::db;
 use crate::db::job_list::{AttemptEntry, JobEntry, JobFilter};
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::{Path, Query};
+use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};

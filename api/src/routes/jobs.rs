@@ -1,6 +1,5 @@
 //! The queue as workers see it: claim a job, report how it ended.
 
-use crate::app::App;
 use crate::db;
 use crate::db::jobs::{Claim, ReportedJob};
 use crate::domain::outcome::Ending;
@@ -8,6 +7,7 @@ use crate::domain::text;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::{Json, OptionalJson, Path};
 use crate::queue;
+use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};

@@ -1,13 +1,13 @@
 //! A project's board.
 
 use super::ProjectPath;
-use crate::app::App;
 use crate::db;
 use crate::db::boards::Board;
 use crate::domain::board::{Column, IN_PROGRESS, IN_REVIEW};
 use crate::domain::text;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::{Json, Path};
+use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use serde::Deserialize;

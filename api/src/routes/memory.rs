@@ -1,11 +1,11 @@
 //! A project's memory: index, retrieve, delete.
 
 use super::{ProjectPath, require_project};
-use crate::app::App;
 use crate::db;
 use crate::domain::text;
 use crate::http::error::ApiResult;
 use crate::http::extract::{Json, Path};
+use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use terarchitect_worker_api::{

@@ -16,9 +16,9 @@ pub mod ticket_moves;
 pub mod ticket_runs;
 pub mod tickets;
 
-use crate::app::App;
 use crate::db;
 use crate::http::error::{ApiError, ApiResult};
+use crate::state::App;
 use serde::{Deserialize, Deserializer};
 use sqlx::PgConnection;
 use terarchitect_worker_api::{NoteId, ProjectId, TicketId};

@@ -1,12 +1,12 @@
 //! Notes of a project.
 
 use super::{NotePath, ProjectPath, present, require_project};
-use crate::app::App;
 use crate::db;
 use crate::db::notes::{Note, NoteFields};
 use crate::domain::text;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::{Json, Path};
+use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;

@@ -1,6 +1,6 @@
 //! The OpenAPI document at `/openapi.json`, and a page to read and try it at `/docs`.
 
-use crate::app::App;
+use crate::state::App;
 use axum::Router;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;

@@ -1,13 +1,13 @@
 //! Projects.
 
 use super::{ProjectPath, present};
-use crate::app::App;
 use crate::db;
 use crate::db::projects::{Project, ProjectFields, RunningFields};
 use crate::db::tickets::TicketFields;
 use crate::domain::{board, text};
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::{Json, Path};
+use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;

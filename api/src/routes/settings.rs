@@ -1,11 +1,11 @@
 //! Settings of the application. Secrets go in and never come out.
 
-use crate::app::App;
 use crate::db;
 use crate::db::settings::StoredSetting;
 use crate::domain::settings::{self, Change, Readiness};
 use crate::http::error::ApiResult;
 use crate::http::extract::Json;
+use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use serde_json::{Map, Value};

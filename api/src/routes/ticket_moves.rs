@@ -1,13 +1,13 @@
 //! Moves of a ticket and what they do to its job: enqueue, cancel, ask to stop. One transaction with the move itself.
 
 use super::TicketPath;
-use crate::app::App;
 use crate::db;
 use crate::db::tickets::{Ticket, TicketFields};
 use crate::domain::board::{self, JobEffect, LiveJob};
 use crate::domain::text;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::Path;
+use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use sqlx::PgConnection;

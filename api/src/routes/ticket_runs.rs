@@ -1,12 +1,12 @@
 //! What a runner says about its ticket, and what it asks: log entries, completion, the cancellation poll.
 
 use super::TicketPath;
-use crate::app::App;
 use crate::db;
 use crate::db::logs::{LogEntry, NewLogEntry};
 use crate::domain::text;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::{Json, OptionalJson, Path};
+use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use serde::Deserialize;

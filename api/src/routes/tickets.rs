@@ -1,12 +1,12 @@
 //! Tickets: list, make, change, delete. What a move does to the job is in [`super::ticket_moves`].
 
 use super::{ProjectPath, TicketPath, present, require_project, ticket_moves};
-use crate::app::App;
 use crate::db;
 use crate::db::tickets::{Ticket, TicketFields};
 use crate::domain::{board, text};
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::{Json, Path};
+use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;

@@ -1,8 +1,8 @@
 //! Docker, through bollard. Every call but `wait` has a time limit of its own.
 
 use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State};
-use crate::config::ContainerConfig;
-use crate::spec::{ContainerSpec, HOST_NAME, LABEL_PREFIX};
+use crate::config::{ContainerConfig, HOST_NAME};
+use crate::spec::{ContainerSpec, LABEL_PREFIX};
 use async_trait::async_trait;
 use bollard::errors::Error;
 use bollard::models::{

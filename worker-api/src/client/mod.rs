@@ -3,8 +3,10 @@
 //! Every call says how stubborn it is ([`Retry`]); each try has its own time limit. Repeating a call is safe: reports
 //! are fenced by their attempt, log entries carry a key, and a claim carries a request id.
 
+mod address;
 mod retry;
 
+pub use address::reachable_as;
 pub use retry::{Retry, Waits};
 
 use crate::{
@@ -111,14 +113,7 @@ impl ClientError {
     /// The error and all its causes in one line.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        text
+        crate::chain(self)
     }
 
     fn retry_after(&self) -> Option<Duration> {
