@@ -5,7 +5,7 @@ use crate::routes;
 use crate::state::App;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -29,6 +29,7 @@ fn documented_routes(app: &App) -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Documentation::openapi())
         .merge(routes::for_application().route_layer(guard_app()))
         .merge(routes::for_workers().route_layer(guard_worker()))
+        .merge(routes::for_runners().route_layer(from_fn_with_state(app.clone(), auth::require_worker_or_job)))
         .merge(routes::for_both().route_layer(guard_either()))
         .merge(routes::public())
 }
@@ -42,7 +43,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(layers::method_not_allowed)
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn(layers::with_request_id))
+        .layer(from_fn_with_state(app.clone(), layers::with_request_id))
         .with_state(app)
 }
 
@@ -52,6 +53,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let document = OpenApiRouter::with_openapi(Documentation::openapi())
         .merge(routes::for_application())
         .merge(routes::for_workers())
+        .merge(routes::for_runners())
         .merge(routes::for_both())
         .merge(routes::public())
         .into_openapi();

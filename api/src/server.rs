@@ -37,6 +37,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
         limits: Limits {
             job_timeout: Duration::from_secs(options.job_timeout_sec),
             lease: Duration::from_secs(options.lease_sec),
+            retention: options.retention_days.map(|days| Duration::from_secs(days * 86_400)),
         },
     };
     prepare_data_dir(&data_dir)?;
@@ -103,7 +104,7 @@ async fn serve(
     let queue = app.start_queue(&stop);
     let served = serve_on(listeners, router(app), stop.clone()).await;
     stop.cancel();
-    queue.wait().await;
+    queue.finish().await;
     served?;
     pool.close().await;
     tracing::info!("stopped");

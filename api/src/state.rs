@@ -1,28 +1,37 @@
-//! What every route shares: the database, the secret key, the configuration, and what wakes waiting claims.
+//! What every route shares: the database, the secret key, the configuration, the queue.
 
 use crate::config::Limits;
 use crate::db;
-use crate::domain::settings;
-use crate::http::error::{ApiError, ApiResult};
-use crate::queue::{self, Wakeups};
+use crate::http::error::ApiResult;
+use crate::job_tokens::JobTokens;
+use crate::metrics::Metrics;
+use crate::presence::Presence;
+use crate::queue::{Queue, QueueTasks};
 use crate::sealing::{Sealer, SealingError};
+use crate::shared_settings::{self, HotSettings, SharedSettings};
 use secrecy::SecretString;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// What every route shares.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct App {
     /// The database.
     pub pool: PgPool,
     /// Seals and opens secret settings.
     pub sealer: Arc<Sealer>,
+    /// Makes and reads job tokens.
+    pub job_tokens: Arc<JobTokens>,
     /// What the process was started with.
     pub config: Arc<AppConfig>,
-    /// Wakes claims that wait for work.
-    pub wakeups: Arc<Wakeups>,
+    /// Claims and completes jobs.
+    pub queue: Arc<Queue>,
+    /// Which coordinators were heard of.
+    pub presence: Arc<Presence>,
+    /// What the process counts.
+    pub metrics: Arc<Metrics>,
+    settings: Arc<SharedSettings>,
 }
 
 /// What the process was started with, as far as routes care.
@@ -40,20 +49,33 @@ impl App {
     /// Puts an app together.
     #[must_use]
     pub fn new(pool: PgPool, sealer: Sealer, config: AppConfig) -> Self {
-        let wakeups = Arc::new(Wakeups::new(config.limits.lease));
-        Self { pool, sealer: Arc::new(sealer), config: Arc::new(config), wakeups }
+        let metrics = Arc::new(Metrics::default());
+        Self {
+            queue: Arc::new(Queue::new(pool.clone(), &config.limits, metrics.clone())),
+            job_tokens: Arc::new(JobTokens::new(&sealer)),
+            sealer: Arc::new(sealer),
+            config: Arc::new(config),
+            presence: Arc::default(),
+            settings: Arc::default(),
+            metrics,
+            pool,
+        }
     }
 
-    /// Starts what keeps the queue moving, until `stop`.
-    pub fn start_queue(&self, stop: &CancellationToken) -> TaskTracker {
-        let tasks = TaskTracker::new();
-        let (pool, wakeups, token) = (self.pool.clone(), self.wakeups.clone(), stop.clone());
-        tasks.spawn(async move { queue::listen(pool, &wakeups, token).await });
-        let (pool, wakeups, token) = (self.pool.clone(), self.wakeups.clone(), stop.clone());
-        let limits = self.config.limits;
-        tasks.spawn(async move { queue::upkeep(pool, &wakeups, limits, token).await });
-        tasks.close();
+    /// Starts what runs beside the requests, until `stop`.
+    pub fn start_queue(&self, stop: &CancellationToken) -> QueueTasks {
+        let (presence, pool, until) = (self.presence.clone(), self.pool.clone(), stop.clone());
+        let tasks = self.queue.start(self.config.limits, stop);
+        tasks.also(async move { presence.keep(&pool, until).await });
         tasks
+    }
+
+    /// The settings that nearly every request needs.
+    ///
+    /// # Errors
+    /// When the database does not answer, or a stored secret can't be opened.
+    pub async fn hot_settings(&self) -> ApiResult<Arc<HotSettings>> {
+        self.settings.get(&self.pool, &self.sealer, &self.queue.signals).await
     }
 
     /// The key that guards the worker endpoints: from the settings, else from the environment.
@@ -61,18 +83,8 @@ impl App {
     /// # Errors
     /// When the database does not answer, or the stored key can't be opened.
     pub async fn worker_key(&self) -> ApiResult<Option<SecretString>> {
-        let mut conn = self.pool.acquire().await?;
-        let stored = self.setting(&mut conn, settings::WORKER_API_KEY).await?;
-        Ok(stored.or_else(|| self.config.worker_key.clone()))
-    }
-
-    /// A setting's value, opened.
-    ///
-    /// # Errors
-    /// When the database does not answer, or the value can't be opened.
-    pub async fn setting(&self, conn: &mut PgConnection, name: &str) -> ApiResult<Option<SecretString>> {
-        let Some(stored) = db::settings::find(conn, name).await? else { return Ok(None) };
-        self.open(&stored).map(Some).map_err(ApiError::internal)
+        let hot = self.hot_settings().await?;
+        Ok(hot.worker_key.clone().or_else(|| self.config.worker_key.clone()))
     }
 
     /// The value of a stored setting.
@@ -80,10 +92,6 @@ impl App {
     /// # Errors
     /// When it was sealed with another key, or is damaged.
     pub fn open(&self, stored: &db::settings::StoredSetting) -> Result<SecretString, SealingError> {
-        match (&stored.value, &stored.sealed, &stored.key_id) {
-            (Some(value), _, _) => Ok(value.clone().into()),
-            (None, Some(sealed), Some(key_id)) => self.sealer.open(&stored.key, key_id, sealed),
-            _ => Err(SealingError::Damaged { setting: stored.key.clone() }),
-        }
+        shared_settings::open(&self.sealer, stored)
     }
 }

@@ -1,23 +1,116 @@
 //! Coordinators that have been heard of.
 
+use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::PgConnection;
+use std::collections::HashMap;
 use terarchitect_worker_api::{Directive, HeartbeatRequest};
+use utoipa::ToSchema;
 
-/// Notes that a coordinator was heard of, and answers what it should do.
-pub async fn seen(conn: &mut PgConnection, beat: &HeartbeatRequest) -> sqlx::Result<Directive> {
-    let directive = sqlx::query_scalar!(
-        "insert into coordinators (worker_id, name, version, slots, held) values ($1, $2, $3, $4, $5)
+/// What a heartbeat says about the coordinator itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// The coordinator.
+    pub worker_id: String,
+    /// A name for people.
+    pub name: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// How many jobs it can run at once.
+    pub slots: Option<i32>,
+    /// How many it holds.
+    pub held: i32,
+}
+
+impl From<&HeartbeatRequest> for Beat {
+    fn from(request: &HeartbeatRequest) -> Self {
+        Self {
+            worker_id: request.worker_id.clone(),
+            name: request.name.clone(),
+            version: request.version.clone(),
+            slots: request.slots.and_then(|slots| i32::try_from(slots).ok()),
+            held: i32::try_from(request.jobs.len()).unwrap_or(i32::MAX),
+        }
+    }
+}
+
+/// A coordinator as applications see it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Coordinator {
+    /// Its name for itself.
+    pub worker_id: String,
+    /// A name for people, such as its host's.
+    pub name: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// How many jobs it can run at once.
+    pub slots: Option<i32>,
+    /// How many jobs it held when it was last heard of.
+    pub held: i32,
+    /// What it should do: `run` or `drain`.
+    pub directive: String,
+    /// When it was first heard of.
+    pub first_seen_at: DateTime<Utc>,
+    /// When it was last heard of; up to ten seconds old.
+    pub last_heartbeat_at: DateTime<Utc>,
+    /// How long ago that was, in seconds.
+    pub last_heartbeat_sec: f64,
+}
+
+/// Notes that coordinators were heard of, and answers what each should do.
+pub async fn seen(conn: &mut PgConnection, beats: &[&Beat]) -> sqlx::Result<HashMap<String, Directive>> {
+    let ids: Vec<_> = beats.iter().map(|beat| beat.worker_id.clone()).collect();
+    let names: Vec<_> = beats.iter().map(|beat| beat.name.clone()).collect();
+    let versions: Vec<_> = beats.iter().map(|beat| beat.version.clone()).collect();
+    let slots: Vec<_> = beats.iter().map(|beat| beat.slots).collect();
+    let held: Vec<_> = beats.iter().map(|beat| beat.held).collect();
+    let rows = sqlx::query!(
+        // In one order everywhere, so that two processes don't wait for each other's rows.
+        "insert into coordinators (worker_id, name, version, slots, held)
+         select * from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::integer[])
+             as beat (worker_id, name, version, slots, held) order by beat.worker_id
          on conflict on constraint coordinators_pkey do update
          set name = excluded.name, version = excluded.version, slots = excluded.slots, held = excluded.held,
              last_heartbeat_at = now()
-         returning directive",
-        beat.worker_id,
-        beat.name,
-        beat.version,
-        beat.slots.and_then(|slots| i32::try_from(slots).ok()),
-        i32::try_from(beat.jobs.len()).unwrap_or(i32::MAX)
+         returning worker_id, directive",
+        &ids,
+        &names as &[Option<String>],
+        &versions as &[Option<String>],
+        &slots as &[Option<i32>],
+        &held
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(if directive == "drain" { Directive::Drain } else { Directive::Run })
+    Ok(rows.into_iter().map(|row| (row.worker_id, parse_directive(&row.directive))).collect())
+}
+
+/// All coordinators, the latest heard of first.
+pub async fn list(conn: &mut PgConnection) -> sqlx::Result<Vec<Coordinator>> {
+    sqlx::query_as!(
+        Coordinator,
+        r#"select worker_id, name, version, slots, held, directive, first_seen_at, last_heartbeat_at,
+               extract(epoch from now() - last_heartbeat_at)::float8 as "last_heartbeat_sec!"
+           from coordinators order by last_heartbeat_at desc, worker_id"#
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Says what a coordinator should do; false when there is no such coordinator.
+pub async fn direct(conn: &mut PgConnection, worker_id: &str, directive: Directive) -> sqlx::Result<bool> {
+    let word = if directive == Directive::Drain { "drain" } else { "run" };
+    let done = sqlx::query!("update coordinators set directive = $2 where worker_id = $1", worker_id, word)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Forgets a coordinator; false when there is no such coordinator.
+pub async fn delete(conn: &mut PgConnection, worker_id: &str) -> sqlx::Result<bool> {
+    let done = sqlx::query!("delete from coordinators where worker_id = $1", worker_id).execute(conn).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+fn parse_directive(word: &str) -> Directive {
+    if word == "drain" { Directive::Drain } else { Directive::Run }
 }

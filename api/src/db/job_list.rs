@@ -5,6 +5,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use terarchitect_worker_api::{JobId, JobKind, JobStatus, ProjectId, TicketId};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// A job of the queue.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -39,6 +40,9 @@ pub struct JobEntry {
     pub finished_at: Option<DateTime<Utc>>,
     /// Why it ended.
     pub outcome_reason: Option<String>,
+    /// The job that this one tries again.
+    #[schema(value_type = Option<JobId>)]
+    pub retry_of: Option<Uuid>,
     /// When it was enqueued.
     pub created_at: DateTime<Utc>,
     /// Its place in the order of all jobs; what a page begins after.
@@ -91,7 +95,8 @@ pub async fn list(conn: &mut PgConnection, filter: &JobFilter, limit: i64) -> sq
     sqlx::query_as!(
         JobEntry,
         r#"select id, ticket_id, project_id, kind, status, priority, run_at, attempt, failures, worker_id, claimed_at,
-               lease_expires_at, cancel_requested_at, finished_at, outcome_reason, created_at, seq as "seq!"
+               lease_expires_at, cancel_requested_at, finished_at, outcome_reason, retry_of, created_at,
+               seq as "seq!"
            from agent_jobs
            where ($1::uuid is null or project_id = $1) and ($2::uuid is null or ticket_id = $2)
              and ($3::text is null or status = $3) and ($4::text is null or kind = $4)
@@ -113,9 +118,25 @@ pub async fn find(conn: &mut PgConnection, id: JobId) -> sqlx::Result<Option<Job
     sqlx::query_as!(
         JobEntry,
         r#"select id, ticket_id, project_id, kind, status, priority, run_at, attempt, failures, worker_id, claimed_at,
-               lease_expires_at, cancel_requested_at, finished_at, outcome_reason, created_at, seq as "seq!"
+               lease_expires_at, cancel_requested_at, finished_at, outcome_reason, retry_of, created_at,
+               seq as "seq!"
            from agent_jobs where id = $1"#,
         id.0
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// The job that was enqueued with this idempotency key.
+pub async fn find_by_key(conn: &mut PgConnection, project: ProjectId, key: &str) -> sqlx::Result<Option<JobEntry>> {
+    sqlx::query_as!(
+        JobEntry,
+        r#"select id, ticket_id, project_id, kind, status, priority, run_at, attempt, failures, worker_id, claimed_at,
+               lease_expires_at, cancel_requested_at, finished_at, outcome_reason, retry_of, created_at,
+               seq as "seq!"
+           from agent_jobs where project_id = $1 and idempotency_key = $2"#,
+        project.0,
+        key
     )
     .fetch_optional(conn)
     .await

@@ -4,30 +4,105 @@
 //! held while a job runs. The attempt number rises with every claim and fences every later write.
 
 use crate::domain::board::LiveJob;
+use crate::job_tokens::JobToken;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use std::collections::HashSet;
 use std::time::Duration;
 use terarchitect_worker_api::{ExecutionMode, HeldJob, Job, JobId, JobKind, JobStatus, ProjectId, TicketId, WorkerJob};
 use uuid::Uuid;
 
-/// Puts a job into the queue unless the ticket has a live one of this kind. Answers whether it did.
-pub async fn enqueue(
-    conn: &mut PgConnection,
-    project: ProjectId,
-    ticket: TicketId,
-    kind: JobKind,
-) -> sqlx::Result<bool> {
-    let done = sqlx::query!(
-        "insert into agent_jobs (id, project_id, ticket_id, kind) values ($1, $2, $3, $4)
-         on conflict (ticket_id, kind) where status in ('pending', 'running') do nothing",
+/// A job to put into the queue.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// Its project.
+    pub project_id: ProjectId,
+    /// Its ticket.
+    pub ticket_id: TicketId,
+    /// What it asks for.
+    pub kind: JobKind,
+    /// Higher is claimed first.
+    pub priority: i32,
+    /// It is not claimed before this; absent: now.
+    pub run_at: Option<DateTime<Utc>>,
+    /// Or: how long from now it is not claimed.
+    pub delay: Option<Duration>,
+    /// The same key again enqueues nothing.
+    pub idempotency_key: Option<String>,
+    /// For reviews: the pull request.
+    pub pr_number: Option<i64>,
+    /// For reviews: the comment's text.
+    pub comment_body: Option<String>,
+    /// For reviews: the comment.
+    pub github_comment_id: Option<i64>,
+    /// The job that this one tries again.
+    pub retry_of: Option<JobId>,
+}
+
+impl NewJob {
+    /// A job that a ticket's move asks for.
+    #[must_use]
+    pub fn of_ticket(project_id: ProjectId, ticket_id: TicketId, kind: JobKind) -> Self {
+        Self {
+            project_id,
+            ticket_id,
+            kind,
+            priority: 0,
+            run_at: None,
+            delay: None,
+            idempotency_key: None,
+            pr_number: None,
+            comment_body: None,
+            github_comment_id: None,
+            retry_of: None,
+        }
+    }
+}
+
+/// Puts a job into the queue unless the ticket has a live one of this kind, or the idempotency key is taken. Answers
+/// the new job.
+pub async fn enqueue(conn: &mut PgConnection, new: &NewJob) -> sqlx::Result<Option<JobId>> {
+    let id = sqlx::query_scalar!(
+        "insert into agent_jobs (id, project_id, ticket_id, kind, priority, run_at, idempotency_key, pr_number,
+             comment_body, github_comment_id, retry_of)
+         values ($1, $2, $3, $4, $5, coalesce($6, now() + coalesce($7::float8, 0) * interval '1 millisecond'), $8, $9, $10, $11,
+             $12)
+         on conflict do nothing returning id",
         Uuid::now_v7(),
-        project.0,
-        ticket.0,
-        kind.as_str()
+        new.project_id.0,
+        new.ticket_id.0,
+        new.kind.as_str(),
+        new.priority,
+        new.run_at,
+        new.delay.map(|delay| delay.as_millis() as f64),
+        new.idempotency_key,
+        new.pr_number,
+        new.comment_body,
+        new.github_comment_id,
+        new.retry_of.map(|job| job.0)
     )
-    .execute(conn)
+    .fetch_optional(conn)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(id.map(JobId))
+}
+
+/// The terms of a job, for another one that tries it again.
+pub async fn terms(conn: &mut PgConnection, id: JobId) -> sqlx::Result<Option<NewJob>> {
+    let row = sqlx::query!(
+        "select project_id, ticket_id, kind, priority, pr_number, comment_body, github_comment_id
+         from agent_jobs where id = $1",
+        id.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| NewJob {
+        priority: row.priority,
+        pr_number: row.pr_number,
+        comment_body: row.comment_body,
+        github_comment_id: row.github_comment_id,
+        retry_of: Some(id),
+        ..NewJob::of_ticket(row.project_id.into(), row.ticket_id.into(), parse_kind(&row.kind))
+    }))
 }
 
 /// The ticket's live jobs, locked until the transaction ends.
@@ -53,23 +128,65 @@ pub async fn live_for_update(conn: &mut PgConnection, ticket: TicketId) -> sqlx:
         .collect())
 }
 
-/// Who claims, for which projects, and how long the lease holds.
+/// Who asks for a job, and how long the lease holds.
 #[derive(Clone, Debug)]
-pub struct Claim<'a> {
-    /// Only these projects; empty means any.
-    pub projects: &'a [ProjectId],
+pub struct Asking {
     /// The worker's name for itself.
-    pub worker_id: Option<&'a str>,
-    /// The worker's id of this request.
-    pub request_id: Option<Uuid>,
+    pub worker_id: Option<String>,
+    /// The id of the request.
+    pub request_id: Uuid,
     /// How long the lease holds.
     pub lease: Duration,
 }
 
-/// A claimed job from a row of either claim; the two rows are of types that sqlx makes.
-macro_rules! claimed_job {
-    ($row:expr, $lease_ms:expr) => {
-        $row.map(|row| Job {
+/// What a claim's statement takes: one list per column.
+struct AskingColumns {
+    workers: Vec<Option<String>>,
+    requests: Vec<Uuid>,
+    leases_ms: Vec<f64>,
+}
+
+impl AskingColumns {
+    fn new(asking: &[&Asking]) -> Self {
+        Self {
+            workers: asking.iter().map(|asking| asking.worker_id.clone()).collect(),
+            requests: asking.iter().map(|asking| asking.request_id).collect(),
+            leases_ms: asking.iter().map(|asking| asking.lease.as_millis() as f64).collect(),
+        }
+    }
+}
+
+/// Claims a job for each that asks, as far as there are any: of the projects with the fewest running jobs for their
+/// weight, the highest priority, then the oldest. Limits of projects hold exactly, however many claim at once. A
+/// request that got a job before and still holds it gets that one. No projects mean any. Answers the jobs with the
+/// places of those who get them.
+pub async fn claim_many(
+    conn: &mut PgConnection,
+    projects: &[ProjectId],
+    asking: &[&Asking],
+) -> sqlx::Result<Vec<(usize, Job)>> {
+    let projects: Vec<Uuid> = projects.iter().map(|project| project.0).collect();
+    let columns = AskingColumns::new(asking);
+    let rows = sqlx::query!(
+        // The function takes the claims' lock, and locks the rows with skip locked; both end with this statement.
+        r#"select claimed.waiter as "waiter!", claimed.id as "id!", claimed.ticket_id as "ticket_id!",
+               claimed.project_id as "project_id!", claimed.kind as "kind!", claimed.pr_number as "pr_number?",
+               claimed.comment_body as "comment_body?", claimed.github_comment_id as "github_comment_id?",
+               claimed.attempt as "attempt!", project.github_url, project.execution_mode, project.project_path,
+               project.agent_image
+           from claim_jobs($1, $2, $3, $4) as claimed
+           join projects as project on project.id = claimed.project_id"#,
+        &projects,
+        &columns.workers as &[Option<String>],
+        &columns.requests,
+        &columns.leases_ms
+    )
+    .fetch_all(conn)
+    .await?;
+    let jobs = rows.into_iter().filter_map(|row| {
+        let place = usize::try_from(row.waiter).ok()?.checked_sub(1)?;
+        let lease = asking.get(place)?.lease;
+        let job = Job {
             job_id: row.id.into(),
             ticket_id: row.ticket_id.into(),
             project_id: row.project_id.into(),
@@ -79,59 +196,77 @@ macro_rules! claimed_job {
             comment_body: row.comment_body,
             github_comment_id: row.github_comment_id,
             attempt: Some(row.attempt),
-            lease_ms: Some($lease_ms),
+            lease_ms: Some(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX)),
             job_token: None,
             agent_env: std::collections::BTreeMap::new(),
             execution_mode: Some(parse_mode(&row.execution_mode)),
             project_path: row.project_path,
             agent_image: row.agent_image,
             job_timeout_sec: None,
-        })
-    };
+        };
+        Some((place, job))
+    });
+    Ok(jobs.collect())
 }
 
-/// Claims the next job that is due: of the project with the fewest running jobs for its weight, the highest priority,
-/// then the oldest. Limits of projects hold exactly, however many claim at once.
-pub async fn claim_next(conn: &mut PgConnection, claim: &Claim<'_>) -> sqlx::Result<Option<Job>> {
-    let projects: Vec<Uuid> = claim.projects.iter().map(|project| project.0).collect();
-    let lease_ms = u64::try_from(claim.lease.as_millis()).unwrap_or(u64::MAX);
-    let row = sqlx::query!(
-        // The function takes the claims' lock, and locks the row with skip locked; both end with this statement.
-        r#"select claimed.id as "id!", claimed.ticket_id as "ticket_id!", claimed.project_id as "project_id!",
-               claimed.kind as "kind!", claimed.pr_number as "pr_number?", claimed.comment_body as "comment_body?",
-               claimed.github_comment_id as "github_comment_id?", claimed.attempt as "attempt!",
-               project.github_url, project.execution_mode, project.project_path, project.agent_image
-           from claim_jobs($1, array[$2::text], array[$3::uuid], array[$4::double precision]) as claimed
-           join projects as project on project.id = claimed.project_id"#,
-        &projects,
-        claim.worker_id,
-        claim.request_id,
-        lease_ms as f64
+/// Which of these requests got a job before and still hold it: claims that are repeated after a lost answer.
+pub async fn held_by_requests(conn: &mut PgConnection, asking: &[&Asking]) -> sqlx::Result<HashSet<Uuid>> {
+    let columns = AskingColumns::new(asking);
+    let found = sqlx::query_scalar!(
+        r#"select asks.request as "request!" from unnest($1::text[], $2::uuid[]) as asks (worker, request)
+           join agent_jobs as job on job.request_id = asks.request and job.status = 'running'
+               and job.worker_id is not distinct from asks.worker"#,
+        &columns.workers as &[Option<String>],
+        &columns.requests
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(claimed_job!(row, lease_ms))
+    Ok(found.into_iter().collect())
 }
 
-/// The job that an earlier claim with the same worker and request got and still holds, with its lease renewed: what a
-/// claim gets that is repeated after its answer was lost.
-pub async fn claimed_before(conn: &mut PgConnection, claim: &Claim<'_>) -> sqlx::Result<Option<Job>> {
-    let (Some(worker_id), Some(request_id)) = (claim.worker_id, claim.request_id) else { return Ok(None) };
-    let lease_ms = u64::try_from(claim.lease.as_millis()).unwrap_or(u64::MAX);
-    let row = sqlx::query!(
-        "update agent_jobs as job set lease_expires_at = now() + $3 * interval '1 millisecond'
-         from projects as project
-         where job.worker_id = $1 and job.request_id = $2 and job.status = 'running' and project.id = job.project_id
-         returning job.id, job.ticket_id, job.project_id, job.kind, job.pr_number, job.comment_body,
-             job.github_comment_id, job.attempt, project.github_url, project.execution_mode, project.project_path,
-             project.agent_image",
-        worker_id,
-        request_id,
-        lease_ms as f64
+/// Hands back what these requests may have claimed when the connection broke: nobody learnt of it.
+pub async fn hand_back_requests(conn: &mut PgConnection, requests: &[Uuid]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with back as (
+             update agent_jobs
+             set status = 'pending', worker_id = null, request_id = null, claimed_at = null, lease_expires_at = null
+             where request_id = any ($1) and status = 'running'
+             returning id, attempt, project_id
+         ), kept as (
+             insert into agent_job_attempts (job_id, attempt, outcome, reason, detail)
+             select id, attempt, 'released', 'released', 'the claim was never answered' from back
+         )
+         select notify_due(array(select distinct project_id from back))",
+        requests
     )
-    .fetch_optional(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(claimed_job!(row, lease_ms))
+    Ok(())
+}
+
+/// The projects that have jobs which could be claimed now, limits and pauses aside.
+pub async fn projects_with_work(conn: impl sqlx::PgExecutor<'_>) -> sqlx::Result<Vec<ProjectId>> {
+    let projects = sqlx::query_scalar!(
+        // One step of the index per project, however many jobs each has.
+        r#"with recursive walk as (
+               (select project_id from agent_jobs where status = 'pending' and due order by project_id limit 1)
+               union all
+               select (select job.project_id from agent_jobs as job
+                       where job.status = 'pending' and job.due and job.project_id > walk.project_id
+                       order by job.project_id limit 1)
+               from walk where walk.project_id is not null
+           )
+           select project_id as "project_id!" from walk where project_id is not null"#
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(projects.into_iter().map(ProjectId).collect())
+}
+
+/// Tells waiting claims that a job of a limited project has ended, if others of it wait.
+pub async fn notify_freed(conn: &mut PgConnection, project: ProjectId) -> sqlx::Result<()> {
+    sqlx::query!("select notify_freed(array[$1::uuid])", project.0).fetch_one(conn).await?;
+    Ok(())
 }
 
 /// A job as a report finds it, locked until the transaction ends.
@@ -209,10 +344,14 @@ pub async fn finish(conn: &mut PgConnection, id: JobId, status: JobStatus, reaso
 pub async fn retry(conn: &mut PgConnection, id: JobId, after: Duration) -> sqlx::Result<()> {
     let wait_ms = after.as_millis() as f64;
     sqlx::query!(
-        "update agent_jobs
-         set status = 'pending', due = false, run_at = now() + $2 * interval '1 millisecond', failures = failures + 1,
-             worker_id = null, request_id = null, claimed_at = null, lease_expires_at = null
-         where id = $1",
+        "with again as (
+             update agent_jobs
+             set status = 'pending', due = false, run_at = now() + $2 * interval '1 millisecond',
+                 failures = failures + 1, worker_id = null, request_id = null, claimed_at = null,
+                 lease_expires_at = null
+             where id = $1 returning id
+         )
+         select pg_notify('terarchitect_jobs', 'delayed') from again",
         id.0,
         wait_ms
     )
@@ -222,30 +361,73 @@ pub async fn retry(conn: &mut PgConnection, id: JobId, after: Duration) -> sqlx:
 }
 
 /// Puts a job back into the queue as if it had not been claimed, and tells waiting claims.
-pub async fn hand_back(conn: &mut PgConnection, id: JobId) -> sqlx::Result<()> {
+pub async fn hand_back(conn: &mut PgConnection, id: JobId, project: ProjectId) -> sqlx::Result<()> {
     sqlx::query!(
-        "update agent_jobs
-         set status = 'pending', worker_id = null, request_id = null, claimed_at = null, lease_expires_at = null
-         where id = $1",
-        id.0
+        "with back as (
+             update agent_jobs
+             set status = 'pending', worker_id = null, request_id = null, claimed_at = null, lease_expires_at = null
+             where id = $1 returning id
+         )
+         select notify_due(array[$2::uuid]) from back",
+        id.0,
+        project.0
     )
-    .execute(&mut *conn)
+    .fetch_optional(conn)
     .await?;
-    sqlx::query!("select pg_notify('terarchitect_jobs', '')").execute(conn).await?;
     Ok(())
 }
 
-/// Makes delayed jobs due whose time has come, and tells waiting claims of all processes. Answers how many.
-pub async fn make_due(conn: &mut PgConnection) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
+/// What a look at delayed jobs found.
+#[derive(Clone, Copy, Debug)]
+pub struct MadeDue {
+    /// There may be more that are ripe.
+    pub more: bool,
+    /// How long until the next one is.
+    pub next: Option<Duration>,
+}
+
+/// Makes delayed jobs due whose time has come, and tells waiting claims of all processes.
+pub async fn make_due(conn: &mut PgConnection) -> sqlx::Result<MadeDue> {
+    const BATCH: i64 = 500;
+    let row = sqlx::query!(
         // Locks the rows and skips those that another process is making due.
-        "with ripe as materialized (
-             select id from agent_jobs where status = 'pending' and not due and run_at <= now()
-             order by run_at limit 500 for update skip locked
-         ), made as (
-             update agent_jobs as job set due = true from ripe where job.id = ripe.id returning job.id
-         )
-         select pg_notify('terarchitect_jobs', '') from made limit 1"
+        r#"with ripe as materialized (
+               select id from agent_jobs where status = 'pending' and not due and run_at <= now()
+               order by run_at limit $1 for update skip locked
+           ), made as (
+               update agent_jobs as job set due = true from ripe where job.id = ripe.id returning job.project_id
+           )
+           select (select count(*) from made) as "made!",
+               notify_due(array(select distinct project_id from made)) as told,
+               (select greatest(0, extract(epoch from min(run_at) - clock_timestamp()))::float8 from agent_jobs
+                where status = 'pending' and not due and run_at > now()) as next_sec"#,
+        BATCH
+    )
+    .fetch_one(conn)
+    .await?;
+    let next = row.next_sec.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Ok(MadeDue { more: row.made == BATCH, next })
+}
+
+/// Whether a lease has run out.
+pub async fn any_lease_lost(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from agent_jobs where status = 'running' and lease_expires_at < now()) as "any!""#
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Deletes finished jobs that are older than `keep`, the oldest first, with their attempts. Answers how many.
+pub async fn delete_finished(conn: &mut PgConnection, keep: Duration, limit: i64) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        // Skips rows that are locked: they are looked at again next time.
+        "delete from agent_jobs where id in (
+             select id from agent_jobs where finished_at < now() - $1 * interval '1 second'
+             order by finished_at limit $2 for update skip locked
+         )",
+        keep.as_secs_f64(),
+        limit
     )
     .execute(conn)
     .await?;
@@ -284,6 +466,27 @@ pub async fn lost_leases(conn: &mut PgConnection) -> sqlx::Result<Vec<(JobId, Re
     Ok(lost.collect())
 }
 
+/// Whether the token's attempt is running, for this ticket of this project.
+pub async fn is_running_attempt(
+    conn: &mut PgConnection,
+    token: JobToken,
+    project: ProjectId,
+    ticket: TicketId,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (
+               select from agent_jobs
+               where id = $1 and attempt = $2 and lease_expires_at is not null and project_id = $3 and ticket_id = $4
+           ) as "running!""#,
+        token.job_id.0,
+        token.attempt,
+        project.0,
+        ticket.0
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// Renews the leases of these attempts, as far as they are still this worker's, in one statement. Answers those that
 /// were renewed, and whether each should be stopped.
 pub async fn renew_leases(
@@ -297,7 +500,7 @@ pub async fn renew_leases(
         // Not fenced by the status, which would lead the planner to the index of running jobs with its dead entries:
         // a job that is not running has no lease.
         r#"update agent_jobs as job set lease_expires_at = now() + $4 * interval '1 millisecond'
-           from unnest($1::uuid[], $2::integer[]) as held (id, attempt)
+           from (select * from unnest($1::uuid[], $2::integer[]) as held (id, attempt) order by held.id) as held
            where job.id = held.id and job.attempt = held.attempt and job.worker_id = $3
              and job.lease_expires_at is not null
            returning job.id, job.attempt, job.cancel_requested_at is not null as "cancel_requested!""#,
@@ -337,12 +540,17 @@ pub async fn held_by(conn: &mut PgConnection, worker_id: &str) -> sqlx::Result<V
         .collect())
 }
 
-/// Cancels a job that waits.
+/// Cancels a job that waits. What is over has an attempt to show, also where it was never claimed: then number 0.
 pub async fn cancel_pending(conn: &mut PgConnection, id: JobId) -> sqlx::Result<()> {
     sqlx::query!(
-        "update agent_jobs
-         set status = 'cancelled', outcome_reason = 'cancelled', cancel_requested_at = now(), finished_at = now()
-         where id = $1 and status = 'pending'",
+        "with cancelled as (
+             update agent_jobs
+             set status = 'cancelled', outcome_reason = 'cancelled', cancel_requested_at = now(), finished_at = now()
+             where id = $1 and status = 'pending'
+             returning id, attempt
+         )
+         insert into agent_job_attempts (job_id, attempt, outcome, reason)
+         select id, attempt, 'cancelled', 'cancelled' from cancelled where attempt = 0",
         id.0
     )
     .execute(conn)

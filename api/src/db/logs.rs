@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
+use std::time::Duration;
 use terarchitect_worker_api::{LogId, ProjectId, TicketId};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -77,4 +78,48 @@ pub async fn insert(conn: &mut PgConnection, entry: &NewLogEntry) -> sqlx::Resul
     .fetch_one(conn)
     .await?;
     Ok(LogId(id))
+}
+
+/// Deletes entries that are older than `keep`, of tickets without a live job. Answers how many.
+pub async fn delete_old(conn: &mut PgConnection, keep: Duration, limit: i64) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "delete from execution_logs where id in (
+             select log.id from execution_logs as log
+             where log.created_at < now() - $1 * interval '1 second' and not exists (
+                 select from agent_jobs as job
+                 where job.ticket_id = log.ticket_id and job.status in ('pending', 'running')
+             )
+             limit $2
+         )",
+        keep.as_secs_f64(),
+        limit
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// A ticket's latest entries from a span of time, the oldest first.
+pub async fn list_between(
+    conn: &mut PgConnection,
+    ticket: TicketId,
+    from: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+    limit: i64,
+) -> sqlx::Result<Vec<LogEntry>> {
+    let mut entries = sqlx::query_as!(
+        LogEntry,
+        "select id, step, summary, raw_output, success, created_at
+         from execution_logs
+         where ticket_id = $1 and created_at >= $2 and ($3::timestamptz is null or created_at <= $3)
+         order by seq desc limit $4",
+        ticket.0,
+        from,
+        until,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    entries.reverse();
+    Ok(entries)
 }

@@ -12,6 +12,7 @@ pub mod logs;
 pub mod memory;
 pub mod notes;
 pub mod projects;
+pub mod queue_depth;
 pub mod settings;
 pub mod tickets;
 
@@ -28,7 +29,8 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 /// # Errors
 /// When the database does not answer or refuses.
 pub async fn connect(options: PgConnectOptions, max_connections: u32) -> sqlx::Result<PgPool> {
-    let options = options.application_name("terarchitect-api");
+    // The statements here are short; compiling one of them costs more than it ever saves.
+    let options = options.application_name("terarchitect-api").options([("jit", "off")]);
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(Duration::from_secs(5))

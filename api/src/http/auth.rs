@@ -4,8 +4,11 @@
 //! key is not set, its endpoints are open, as the contract says, but then to callers on this machine alone.
 
 use super::error::{ApiError, ApiResult};
+use super::extract::Path;
+use crate::routes::TicketPath;
 use crate::state::App;
-use axum::extract::{ConnectInfo, Request, State};
+use crate::{db, job_tokens};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{AUTHORIZATION, HOST};
@@ -35,6 +38,37 @@ pub async fn require_worker(State(app): State<App>, request: Request, next: Next
     Ok(next.run(request).await)
 }
 
+/// Lets coordinators and runners in, and the container of a running job of the ticket in the path, by its job token.
+///
+/// # Errors
+/// 401 without a right key or token, 403 for a caller from elsewhere while no key is set.
+pub async fn require_worker_or_job(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
+    let (mut parts, body) = request.into_parts();
+    let token = bearer(&parts.headers).filter(|given| job_tokens::is_job_token(given)).map(str::to_owned);
+    if let Some(token) = token {
+        let Path(path) = Path::<TicketPath>::from_request_parts(&mut parts, &app).await?;
+        let good = match app.job_tokens.read(&token) {
+            Some(token) => {
+                let mut conn = app.pool.acquire().await?;
+                db::jobs::is_running_attempt(&mut conn, token, path.project_id, path.ticket_id).await?
+            }
+            None => false,
+        };
+        if !good {
+            return Err(ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "job_token_refused",
+                "This job token does not open this ticket: it is another ticket's, or its attempt is over.",
+            ));
+        }
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    }
+    let request = Request::from_parts(parts, body);
+    let key = app.worker_key().await?;
+    check(&request, &[key.as_ref()], "TERARCHITECT_WORKER_API_KEY")?;
+    Ok(next.run(request).await)
+}
+
 /// Lets the application, coordinators and runners in.
 ///
 /// # Errors
@@ -53,7 +87,8 @@ fn check(request: &Request, keys: &[Option<&SecretString>], name: &str) -> ApiRe
     {
         return Ok(());
     }
-    if keys.iter().all(Option::is_some) {
+    // A job token opens its own ticket and nothing else, also where everything else is open.
+    if keys.iter().all(Option::is_some) || given.is_some_and(job_tokens::is_job_token) {
         return Err(unauthorized(given.is_some(), name));
     }
     // With one of two keys set, a wrong key is a mistake that should be seen, not let in as a caller without a key.

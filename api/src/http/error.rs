@@ -96,22 +96,35 @@ impl IntoResponse for ApiError {
 /// What a database error means to a client.
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => {
-                Self::unavailable(error)
-            }
-            sqlx::Error::Database(database) => match database.code().as_deref() {
-                // Admin shutdown, crash shutdown, cannot connect now, connection failures, too many connections.
-                Some("57P01" | "57P02" | "57P03" | "53300") => Self::unavailable(error),
-                Some(code) if code.starts_with("08") => Self::unavailable(error),
-                _ => Self::from_constraint(database.constraint()).unwrap_or_else(|| Self::internal(error)),
-            },
-            _ => Self::internal(error),
+        if is_unavailable(&error) {
+            return Self::unavailable(error);
         }
+        let constraint = error.as_database_error().and_then(|database| database.constraint());
+        Self::from_constraint(constraint).unwrap_or_else(|| Self::internal(error))
+    }
+}
+
+fn is_unavailable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
+        // A connection that broke in the middle of an answer.
+        sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        // Admin shutdown, crash shutdown, cannot connect now, connection failures, too many connections; and a deadlock
+        // that was not won in several tries.
+        sqlx::Error::Database(database) => database.code().is_some_and(|code| {
+            matches!(code.as_ref(), "57P01" | "57P02" | "57P03" | "53300" | "40P01") || code.starts_with("08")
+        }),
+        _ => false,
     }
 }
 
 impl ApiError {
+    /// What an error means to a client that shared its statement with others.
+    #[must_use]
+    pub fn from_shared(error: &std::sync::Arc<sqlx::Error>) -> Self {
+        if is_unavailable(error) { Self::unavailable(error.clone()) } else { Self::internal(error.clone()) }
+    }
+
     /// The constraints that a request can run into, as sentences. A row that vanished between the check and the write
     /// shows up here as well.
     fn from_constraint(name: Option<&str>) -> Option<Self> {

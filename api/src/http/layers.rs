@@ -1,7 +1,8 @@
 //! What wraps every request: its id, one log line, the answer to a panic, and answers for unknown addresses.
 
 use super::error::{ApiError, REQUEST_ID};
-use axum::extract::{MatchedPath, Request};
+use crate::state::App;
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, Uri};
@@ -12,7 +13,7 @@ const REQUEST_ID_HEADER: &str = "x-request-id";
 
 /// Gives the request an id (the client's own where it is a short plain word), puts it into the answer's header and
 /// into error bodies, and logs one line when the answer is there.
-pub async fn with_request_id(request: Request, next: Next) -> Response {
+pub async fn with_request_id(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = request
         .headers()
         .get(REQUEST_ID_HEADER)
@@ -23,7 +24,9 @@ pub async fn with_request_id(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let started = Instant::now();
     let mut response = REQUEST_ID.scope(id.clone(), next.run(request)).await;
-    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = started.elapsed();
+    app.metrics.request(&method, route.as_deref().unwrap_or("(no route)"), response.status(), took);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     log_request(&id, &method, route.as_deref(), response.status(), duration_ms);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID_HEADER, value);

@@ -1,16 +1,18 @@
 //! Heartbeats of coordinators, and what one of them is believed to hold.
 
 use crate::db;
-use crate::domain::{settings, text};
+use crate::domain::text;
 use crate::http::error::ApiResult;
 use crate::http::extract::{Json, Query};
+use crate::queue;
 use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
-use secrecy::ExposeSecret;
 use serde::Deserialize;
 use std::collections::HashMap;
-use terarchitect_worker_api::{ErrorBody, HeartbeatRequest, HeartbeatResponse, HeldJobStatus, HeldState, WorkerJobs};
+use terarchitect_worker_api::{
+    ErrorBody, HeartbeatRequest, HeartbeatResponse, HeldJobStatus, HeldState, JobId, WorkerJobs,
+};
 use utoipa::IntoParams;
 
 /// The longest name, id or version, in bytes.
@@ -34,14 +36,9 @@ pub async fn heartbeat(
         return Err(text::invalid("'worker_id' must not be empty."));
     }
     let lease = app.config.limits.lease;
-    let mut conn = app.pool.acquire().await?;
-    let renewed: HashMap<_, _> = db::jobs::renew_leases(&mut conn, &beat.worker_id, &beat.jobs, lease)
-        .await?
-        .into_iter()
-        .map(|(job, cancel)| (job.job_id, (job.attempt, cancel)))
-        .collect();
-    let directive = db::coordinators::seen(&mut conn, &beat).await?;
-    let slots = app.setting(&mut conn, settings::MAX_CONCURRENT_AGENTS).await?;
+    let renewed = renew(&app, &beat).await?;
+    let directive = app.presence.heard(&app.pool, &app.queue.signals, &beat).await?;
+    let max_concurrent_agents = app.hot_settings().await?.max_concurrent_agents;
     let state = |job: &terarchitect_worker_api::HeldJob| match renewed.get(&job.job_id) {
         Some((attempt, cancel)) if *attempt == job.attempt => {
             if *cancel {
@@ -59,9 +56,28 @@ pub async fn heartbeat(
             .map(|job| HeldJobStatus { job_id: job.job_id, attempt: job.attempt, state: state(job) })
             .collect(),
         directive,
-        max_concurrent_agents: slots.and_then(|slots| slots.expose_secret().parse().ok()),
+        max_concurrent_agents,
         lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
     }))
+}
+
+/// What is still held, with its attempt and whether it should be stopped.
+async fn renew(app: &App, beat: &HeartbeatRequest) -> ApiResult<HashMap<JobId, (i32, bool)>> {
+    if beat.jobs.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let lease = app.config.limits.lease;
+    let mut conn = app.pool.acquire().await?;
+    let mut tries = 0;
+    let renewed = loop {
+        tries += 1;
+        match db::jobs::renew_leases(&mut conn, &beat.worker_id, &beat.jobs, lease).await {
+            // Another statement that locks several jobs was faster.
+            Err(error) if queue::is_deadlock(&error) && tries < 4 => {}
+            renewed => break renewed?,
+        }
+    };
+    Ok(renewed.into_iter().map(|(job, cancel)| (job.job_id, (job.attempt, cancel))).collect())
 }
 
 /// Which worker.

@@ -3,6 +3,7 @@
 use super::jobs::JobPath;
 use crate::db;
 use crate::db::job_list::{AttemptEntry, JobEntry, JobFilter};
+use crate::db::logs::LogEntry;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::{Path, Query};
 use crate::state::App;
@@ -14,6 +15,8 @@ use utoipa::{IntoParams, ToSchema};
 
 const DEFAULT_LIMIT: i64 = 50;
 const MAX_LIMIT: i64 = 500;
+/// The most log entries that come with one job.
+const LOGS: i64 = 500;
 
 /// Which jobs to list; all where nothing is said.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -52,6 +55,8 @@ pub struct JobDetail {
     job: JobEntry,
     /// Its ended attempts, the first first.
     attempts: Vec<AttemptEntry>,
+    /// The latest entries of its ticket's log from the time of this job, at most 500, the oldest first.
+    logs: Vec<LogEntry>,
 }
 
 /// Jobs, the newest first, in pages.
@@ -76,7 +81,7 @@ pub async fn list_jobs(State(app): State<App>, Query(query): Query<JobQuery>) ->
     Ok(Answer(JobPage { jobs, next_cursor }))
 }
 
-/// One job with its ended attempts.
+/// One job with its ended attempts and its log.
 #[utoipa::path(get, path = "/api/jobs/{job_id}", tag = "jobs", security(("bearer" = [])), params(JobPath),
     responses((status = 200, body = JobDetail), (status = 404, body = ErrorBody)))]
 pub async fn get_job(State(app): State<App>, Path(path): Path<JobPath>) -> ApiResult<Answer<JobDetail>> {
@@ -84,5 +89,8 @@ pub async fn get_job(State(app): State<App>, Path(path): Path<JobPath>) -> ApiRe
     let job = db::job_list::find(&mut conn, path.job_id).await?;
     let job = job.ok_or_else(|| ApiError::not_found("job", path.job_id))?;
     let attempts = db::job_list::attempts(&mut conn, path.job_id).await?;
-    Ok(Answer(JobDetail { job, attempts }))
+    // A runner's last entries may come a moment after its end was reported.
+    let until = job.finished_at.map(|at| at + chrono::TimeDelta::seconds(10));
+    let logs = db::logs::list_between(&mut conn, job.ticket_id, job.created_at, until, LOGS).await?;
+    Ok(Answer(JobDetail { job, attempts, logs }))
 }

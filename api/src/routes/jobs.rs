@@ -1,22 +1,28 @@
 //! The queue as workers see it: claim a job, report how it ended.
 
 use crate::db;
-use crate::db::jobs::{Claim, ReportedJob};
+use crate::db::jobs::ReportedJob;
 use crate::domain::outcome::Ending;
 use crate::domain::text;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::{Json, OptionalJson, Path};
-use crate::queue;
+use crate::queue::{self, Claim, Completion, Grant};
 use crate::state::App;
 use axum::Json as Answer;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use sqlx::PgConnection;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use terarchitect_worker_api::{
-    ErrorBody, Job, JobId, JobReport, JobReportResponse, JobStatus, MAX_WAIT_MS, ProjectId, Reason, ReleaseRequest,
+    ErrorBody, Job, JobId, JobReport, JobReportResponse, JobStatus, MAX_WAIT_MS, Reason, ReleaseRequest,
     StartJobRequest,
 };
 use tokio::time::Instant;
@@ -25,6 +31,9 @@ use tokio::time::Instant;
 const MAX_LOG_TAIL_BYTES: usize = 64 * 1024;
 /// The longest word or sentence of a report, in bytes.
 const MAX_WORD_BYTES: usize = 4 * 1024;
+
+/// How much longer than the job's time a token may live: the attempt's end is what ends it.
+const TOKEN_SLACK: Duration = Duration::from_secs(3600);
 
 /// The id in the path of a job.
 #[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
@@ -44,43 +53,67 @@ pub async fn start_job(
     State(app): State<App>,
     OptionalJson(request): OptionalJson<StartJobRequest>,
 ) -> ApiResult<Response> {
-    let worker_id = request.worker_id.as_deref().filter(|id| !id.is_empty());
-    if worker_id.is_some_and(|id| id.len() > MAX_WORD_BYTES) {
+    let worker_id = request.worker_id.filter(|id| !id.is_empty());
+    if worker_id.as_ref().is_some_and(|id| id.len() > MAX_WORD_BYTES) {
         return Err(text::invalid("'worker_id' is too long."));
     }
-    let projects: Vec<ProjectId> = request.project_id.into_iter().chain(request.project_ids.iter().copied()).collect();
     let limits = app.config.limits;
-    // Who names itself sends heartbeats; a client of the plain contract sends none, so its lease is the job's time.
-    let lease = if worker_id.is_some() { limits.lease } else { limits.job_timeout };
-    let claim = Claim { projects: &projects, worker_id, request_id: request.request_id, lease };
-    let wait = Duration::from_millis(request.wait_ms.unwrap_or(0).min(MAX_WAIT_MS).into());
-    let Some(job) = claim_within(&app, &claim, wait).await? else {
+    let claim = Claim {
+        projects: request.project_id.into_iter().chain(request.project_ids).collect(),
+        // Who names itself sends heartbeats; a client of the plain contract sends none, so its lease is the job's time.
+        lease: if worker_id.is_some() { limits.lease } else { limits.job_timeout },
+        worker_id,
+        request_id: request.request_id,
+    };
+    let wait = request.wait_ms.filter(|&wait| wait > 0).map(|wait| Duration::from_millis(wait.min(MAX_WAIT_MS).into()));
+    let Some(grant) = app.queue.claim(claim, wait.map(|wait| Instant::now() + wait)).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    tracing::info!(job.id = %job.job_id, ticket.id = %job.ticket_id, attempt = job.attempt, worker.id = worker_id, "a job was claimed");
-    Ok(Answer(Job { job_timeout_sec: Some(limits.job_timeout.as_secs()), ..job }).into_response())
+    answer_grant(&app, grant)
 }
 
-/// Claims now, or as soon as there is work, until the time is over.
-async fn claim_within(app: &App, claim: &Claim<'_>, wait: Duration) -> ApiResult<Option<Job>> {
-    let until = Instant::now() + wait;
-    // Subscribed before the look at the table, so that nothing that is enqueued in between is missed.
-    let mut wakeups = app.wakeups.subscribe();
-    let mut conn = app.pool.acquire().await?;
-    if let Some(job) = db::jobs::claimed_before(&mut conn, claim).await? {
-        return Ok(Some(job));
+/// The answer gives the job back if the client goes away before it was sent.
+fn answer_grant(app: &App, grant: Grant) -> ApiResult<Response> {
+    let job = grant.job();
+    let timeout = app.config.limits.job_timeout;
+    let attempt = job.attempt.unwrap_or_default();
+    tracing::info!(job.id = %job.job_id, ticket.id = %job.ticket_id, attempt, "a job was claimed");
+    let answer = Job {
+        job_timeout_sec: Some(timeout.as_secs()),
+        job_token: Some(app.job_tokens.issue(job.job_id, attempt, timeout + TOKEN_SLACK)),
+        ..job.clone()
+    };
+    let bytes = serde_json::to_vec(&answer).map_err(ApiError::internal)?;
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    Ok((headers, Body::new(GrantBody { bytes: Some(bytes.into()), grant: Some(grant) })).into_response())
+}
+
+/// A body that passes a grant on when the connection takes it.
+struct GrantBody {
+    bytes: Option<Bytes>,
+    grant: Option<Grant>,
+}
+
+impl http_body::Body for GrantBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        if let Some(grant) = self.grant.take() {
+            grant.passed_on();
+        }
+        Poll::Ready(self.bytes.take().map(|bytes| Ok(http_body::Frame::data(bytes))))
     }
-    loop {
-        wakeups.mark_unchanged();
-        if let Some(job) = db::jobs::claim_next(&mut conn, claim).await? {
-            return Ok(Some(job));
-        }
-        // No connection is held while waiting: a thousand claims can wait on a few connections.
-        drop(conn);
-        match tokio::time::timeout_at(until, app.wakeups.changed(&mut wakeups)).await {
-            Ok(true) => conn = app.pool.acquire().await?,
-            Ok(false) | Err(_) => return Ok(None),
-        }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
     }
 }
 
@@ -95,6 +128,12 @@ pub async fn complete_job(
     OptionalJson(report): OptionalJson<JobReport>,
 ) -> ApiResult<Answer<JobReportResponse>> {
     let report = JobReport { reason: Some(Reason::Completed), ..bounded(report) };
+    let completion = Completion { job_id: path.job_id, report };
+    if app.queue.complete(completion.clone()).await? {
+        return Ok(Answer(JobReportResponse { job_id: path.job_id, status: JobStatus::Completed }));
+    }
+    let report = completion.report;
+    // Anything but the plain end of a running attempt: repeated, too late, unknown, or with more to do for the ticket.
     end_attempt(&app, path.job_id, JobStatus::Completed, report).await
 }
 
@@ -134,15 +173,22 @@ async fn end_attempt(
 ) -> ApiResult<Answer<JobReportResponse>> {
     let mut tx = app.pool.begin().await?;
     let job = db::jobs::find_for_report(&mut tx, id).await?.ok_or_else(|| ApiError::not_found("job", id))?;
-    if let Some(repeated) = already_ended(&mut tx, id, &job, reported, &report).await? {
-        return Ok(Answer(repeated));
+    match already_ended(&mut tx, id, &job, reported, &report).await {
+        Ok(Some(repeated)) => return Ok(Answer(repeated)),
+        Ok(None) => {}
+        Err(refused) => {
+            app.metrics.report_fenced();
+            return Err(refused);
+        }
     }
     let ending = match reported {
         JobStatus::Completed => Ending::Completed,
         _ => Ending::Failed(report.reason.clone().unwrap_or(Reason::AgentFailed)),
     };
+    let reason = report.reason.clone().unwrap_or(Reason::AgentFailed);
     let status = queue::end_attempt(&mut tx, id, &job, ending, &report).await?;
     tx.commit().await?;
+    app.metrics.ended(status, &reason, job.claimed_at);
     Ok(Answer(JobReportResponse { job_id: id, status }))
 }
 
@@ -164,10 +210,12 @@ pub async fn release_job(
         if db::attempts::outcome(&mut tx, id, request.attempt).await?.as_deref() == Some("released") {
             return Ok(Answer(JobReportResponse { job_id: id, status: job.status }));
         }
+        app.metrics.report_fenced();
         return Err(stale(request.attempt, job.status));
     }
     let status = queue::end_attempt(&mut tx, id, &job, Ending::Released, &JobReport::default()).await?;
     tx.commit().await?;
+    app.metrics.ended(status, &Reason::Other("released".to_owned()), job.claimed_at);
     Ok(Answer(JobReportResponse { job_id: id, status }))
 }
 
@@ -184,7 +232,8 @@ async fn already_ended(
     reported: JobStatus,
     report: &JobReport,
 ) -> ApiResult<Option<JobReportResponse>> {
-    let current = report.attempt.is_none_or(|attempt| attempt == job.attempt);
+    let holds = report.worker_id.as_deref().is_none_or(|worker| job.worker_id.as_deref() == Some(worker));
+    let current = report.attempt.is_none_or(|attempt| attempt == job.attempt) && holds;
     if job.status == JobStatus::Running && current {
         return Ok(None);
     }

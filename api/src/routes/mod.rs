@@ -1,13 +1,16 @@
 //! The routes, one file per resource. Handlers extract, authorise, open a transaction, call `domain` and `db`, answer.
 
 pub mod context;
+pub mod coordinators;
 pub mod graph;
 pub mod health;
 pub mod heartbeat;
+pub mod job_actions;
 pub mod job_list;
 pub mod jobs;
 pub mod kanban;
 pub mod memory;
+pub mod metrics;
 pub mod notes;
 pub mod openapi;
 pub mod projects;
@@ -44,16 +47,17 @@ pub fn for_application() -> OpenApiRouter<App> {
         .routes(routes!(memory::delete_memory))
         .routes(routes!(job_list::list_jobs))
         .routes(routes!(job_list::get_job))
+        .routes(routes!(job_actions::enqueue_job))
+        .routes(routes!(job_actions::retry_job))
+        .routes(routes!(job_actions::cancel_job))
+        .routes(routes!(coordinators::list_coordinators))
+        .routes(routes!(coordinators::direct_coordinator, coordinators::forget_coordinator))
 }
 
 /// What the worker key guards.
 #[must_use]
 pub fn for_workers() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(context::worker_context))
-        .routes(routes!(ticket_runs::append_log))
-        .routes(routes!(ticket_runs::complete_ticket))
-        .routes(routes!(ticket_runs::cancel_requested))
         .routes(routes!(jobs::start_job))
         .routes(routes!(jobs::complete_job))
         .routes(routes!(jobs::fail_job))
@@ -62,10 +66,23 @@ pub fn for_workers() -> OpenApiRouter<App> {
         .routes(routes!(heartbeat::held_jobs))
 }
 
+/// What the worker key opens, and for its own ticket a job token.
+#[must_use]
+pub fn for_runners() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(context::worker_context))
+        .routes(routes!(ticket_runs::append_log))
+        .routes(routes!(ticket_runs::complete_ticket))
+        .routes(routes!(ticket_runs::cancel_requested))
+}
+
 /// What either key opens.
 #[must_use]
 pub fn for_both() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(memory::index_memory)).routes(routes!(memory::retrieve_memory))
+    OpenApiRouter::new()
+        .routes(routes!(memory::index_memory))
+        .routes(routes!(memory::retrieve_memory))
+        .routes(routes!(metrics::metrics))
 }
 
 /// What needs no key.

@@ -212,8 +212,6 @@ pub async fn update_project(
     };
     let project = db::projects::update(&mut tx, path.project_id, &fields).await?.ok_or_else(missing)?;
     tx.commit().await?;
-    // A raised limit or an end of a pause may let a claim that waits have a job.
-    app.wakeups.wake();
     Ok(Answer(project))
 }
 

@@ -53,6 +53,8 @@ pub async fn update_settings(
     }
     let all = db::settings::list(&mut tx).await?;
     tx.commit().await?;
+    // Other processes hear of it; this one must not answer by old settings until it does.
+    app.queue.signals.settings_changed();
     tracing::info!(settings = ?changes.keys().collect::<Vec<_>>(), "changed settings");
     Ok(Answer(shown(all)))
 }

@@ -2,6 +2,7 @@
 
 use super::TicketPath;
 use crate::db;
+use crate::db::jobs::NewJob;
 use crate::db::tickets::{Ticket, TicketFields};
 use crate::domain::board::{self, JobEffect, LiveJob};
 use crate::domain::text;
@@ -24,7 +25,8 @@ pub(super) async fn apply(conn: &mut PgConnection, from: &str, ticket: Ticket) -
         JobEffect::None => return Ok(ticket),
         JobEffect::Enqueue => {
             require_something_to_work_on(conn, ticket.project_id).await?;
-            db::jobs::enqueue(conn, ticket.project_id, ticket.id, JobKind::Ticket).await?;
+            let job = NewJob::of_ticket(ticket.project_id, ticket.id, JobKind::Ticket);
+            db::jobs::enqueue(conn, &job).await?;
             db::tickets::set_cancel_requested(conn, ticket.id, false).await?;
             tracing::info!(ticket.id = %ticket.id, "enqueued a job");
             board::STATUS_IN_PROGRESS
@@ -47,7 +49,7 @@ pub(super) async fn apply(conn: &mut PgConnection, from: &str, ticket: Ticket) -
     ticket.ok_or_else(|| ApiError::not_found("ticket", id))
 }
 
-async fn require_something_to_work_on(conn: &mut PgConnection, id: ProjectId) -> ApiResult<()> {
+pub(super) async fn require_something_to_work_on(conn: &mut PgConnection, id: ProjectId) -> ApiResult<()> {
     let project = db::projects::find(conn, id).await?.ok_or_else(|| ApiError::not_found("project", id))?;
     if project.execution_mode == ExecutionMode::Local.as_str() {
         if project.project_path.is_some() {
@@ -64,7 +66,7 @@ async fn require_something_to_work_on(conn: &mut PgConnection, id: ProjectId) ->
 }
 
 /// Cancels what waits, and asks what runs to stop.
-async fn stop(conn: &mut PgConnection, ticket: TicketId, live: &[(JobId, LiveJob)]) -> ApiResult<()> {
+pub(super) async fn stop(conn: &mut PgConnection, ticket: TicketId, live: &[(JobId, LiveJob)]) -> ApiResult<()> {
     for (job, state) in live {
         match state {
             LiveJob::Pending => db::jobs::cancel_pending(conn, *job).await?,

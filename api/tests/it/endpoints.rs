@@ -14,7 +14,9 @@ enum Guard {
     Application,
     /// `TERARCHITECT_WORKER_API_KEY`.
     Worker,
-    /// Either.
+    /// `TERARCHITECT_WORKER_API_KEY`, or the job token of a running job of the ticket.
+    Runner,
+    /// Either key.
     Both,
 }
 
@@ -23,7 +25,7 @@ const T: &str = "/api/projects/{project_id}/tickets/{ticket_id}";
 const J: &str = "/api/worker/jobs/{job_id}";
 
 fn table() -> Vec<(Method, String, Guard)> {
-    use Guard::{Application, Both, Public, Worker};
+    use Guard::{Application, Both, Public, Runner, Worker};
     let (get, post, put, patch, delete) = (Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
     vec![
         (get.clone(), "/health".into(), Public),
@@ -44,20 +46,27 @@ fn table() -> Vec<(Method, String, Guard)> {
         (delete.clone(), T.into(), Application),
         (post.clone(), format!("{T}/cancel"), Application),
         (get.clone(), format!("{T}/logs"), Application),
-        (post.clone(), format!("{T}/logs"), Worker),
-        (get.clone(), format!("{T}/worker-context"), Worker),
-        (post.clone(), format!("{T}/complete"), Worker),
-        (get.clone(), format!("{T}/cancel-requested"), Worker),
+        (post.clone(), format!("{T}/logs"), Runner),
+        (get.clone(), format!("{T}/worker-context"), Runner),
+        (post.clone(), format!("{T}/complete"), Runner),
+        (get.clone(), format!("{T}/cancel-requested"), Runner),
         (get.clone(), format!("{P}/notes"), Application),
         (post.clone(), format!("{P}/notes"), Application),
         (get.clone(), format!("{P}/notes/{{note_id}}"), Application),
         (patch, format!("{P}/notes/{{note_id}}"), Application),
-        (delete, format!("{P}/notes/{{note_id}}"), Application),
+        (delete.clone(), format!("{P}/notes/{{note_id}}"), Application),
         (get.clone(), "/api/settings".into(), Application),
-        (put, "/api/settings".into(), Application),
+        (put.clone(), "/api/settings".into(), Application),
         (get.clone(), "/api/settings/check".into(), Application),
         (get.clone(), "/api/jobs".into(), Application),
         (get.clone(), "/api/jobs/{job_id}".into(), Application),
+        (post.clone(), "/api/jobs/{job_id}/retry".into(), Application),
+        (post.clone(), "/api/jobs/{job_id}/cancel".into(), Application),
+        (post.clone(), format!("{T}/jobs"), Application),
+        (get.clone(), "/api/coordinators".into(), Application),
+        (put.clone(), "/api/coordinators/{worker_id}".into(), Application),
+        (delete.clone(), "/api/coordinators/{worker_id}".into(), Application),
+        (get.clone(), "/metrics".into(), Both),
         (post.clone(), format!("{P}/memory/index"), Both),
         (post.clone(), format!("{P}/memory/retrieve"), Both),
         (post.clone(), format!("{P}/memory/delete"), Application),
@@ -94,13 +103,14 @@ async fn missing_and_wrong_keys_are_refused_everywhere() {
             .replace("{project_id}", id)
             .replace("{ticket_id}", id)
             .replace("{note_id}", id)
-            .replace("{job_id}", id);
+            .replace("{job_id}", id)
+            .replace("{worker_id}", id);
         let what = format!("{method} {path}");
         let status =
             async |key: Option<&str>| app.request(method.clone(), &path, key, Some(&json!({}))).await.status.as_u16();
         let opens: BTreeMap<&str, bool> = BTreeMap::from([
             ("app-key", matches!(guard, Guard::Application | Guard::Both)),
-            ("worker-key", matches!(guard, Guard::Worker | Guard::Both)),
+            ("worker-key", matches!(guard, Guard::Worker | Guard::Runner | Guard::Both)),
             ("wrong", false),
             ("", false),
         ]);
@@ -110,6 +120,66 @@ async fn missing_and_wrong_keys_are_refused_everywhere() {
             assert_eq!(status(Some(key)).await != 401, opens || public, "{what} with the key '{key}'");
         }
     }
+}
+
+/// A job token opens the four endpoints of its own ticket, for as long as its attempt runs, and nothing else.
+#[tokio::test]
+async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
+    let app = TestApp::start_with_keys("app-key", "worker-key").await;
+    let send = async |method: Method, path: &str, key: &str, body: Value| {
+        app.request(method, path, Some(key), Some(&body)).await
+    };
+    let body = json!({"name": "Demo", "github_url": "https://github.com/demo/hello", "is_existing_repo": true});
+    let project = send(Method::POST, "/api/projects", "app-key", body).await.expect(201);
+    let project = project["id"].as_str().unwrap();
+    let mut tickets = Vec::new();
+    for _ in 0..2 {
+        let path = format!("/api/projects/{project}/tickets");
+        let ticket = send(Method::POST, &path, "app-key", json!({"title": "Say hello", "column_id": "in_progress"})).await;
+        tickets.push(ticket.expect(201)["id"].as_str().unwrap().to_owned());
+    }
+    let start = "/api/worker/jobs/start";
+    let job = send(Method::POST, start, "worker-key", json!({"worker_id": "one"})).await.expect(200);
+    let token = job["job_token"].as_str().unwrap();
+    let (own, job_id) = (job["ticket_id"].as_str().unwrap(), job["job_id"].as_str().unwrap());
+    let other = tickets.iter().find(|ticket| *ticket != own).unwrap();
+    let path = |path: &str, ticket: &str| {
+        let path = path.replace("{project_id}", project).replace("{ticket_id}", ticket).replace("{job_id}", job_id);
+        path.replace("{note_id}", own).replace("{worker_id}", "one")
+    };
+    let body = json!({"session_id": "s"});
+    for (method, template, guard) in table() {
+        let opens = async |ticket: &str, token: &str| {
+            send(method.clone(), &path(&template, ticket), token, body.clone()).await.status != 401
+        };
+        // The ticket is completed below: that would not change what opens, but what is asked here.
+        let expected = guard == Guard::Public || guard == Guard::Runner;
+        assert_eq!(opens(own, token).await, expected, "{method} {template}");
+        assert_eq!(opens(other, token).await, guard == Guard::Public, "{method} {template} of another ticket");
+        let mut forged = token.to_owned();
+        let last = if forged.pop() == Some('A') { 'E' } else { 'A' };
+        forged.push(last);
+        assert_eq!(opens(own, &forged).await, guard == Guard::Public, "{method} {template} with a changed token");
+    }
+    let report = json!({"attempt": 1, "worker_id": "one"});
+    send(Method::POST, &format!("/api/worker/jobs/{job_id}/complete"), "worker-key", report).await.expect(200);
+    let context = path("/api/projects/{project_id}/tickets/{ticket_id}/worker-context", own);
+    assert_eq!(send(Method::GET, &context, token, json!({})).await.error(401), "job_token_refused");
+}
+
+/// Where no key is set everything is open to this machine, but a job token still opens its own ticket alone.
+#[tokio::test]
+async fn a_job_token_opens_nothing_else_where_no_key_is_set() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = app.ticket(&project).await;
+    app.move_to(&ticket, "in_progress").await;
+    let job = app.claim_as("one", json!({})).await.unwrap();
+    let token = job["job_token"].as_str();
+    let get = async |path: String| app.request(Method::GET, &path, token, None).await.status.as_u16();
+    assert_eq!(get(format!("{ticket}/worker-context")).await, 200);
+    assert_eq!(get("/api/projects".into()).await, 401);
+    assert_eq!(get(format!("{}/worker-context", app.ticket(&project).await)).await, 401);
 }
 
 #[tokio::test]

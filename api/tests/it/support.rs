@@ -191,6 +191,15 @@ impl TestApp {
             .unwrap()
     }
 
+    /// Waits, with an end, until this is so.
+    pub(crate) async fn eventually(&self, so: impl AsyncFn() -> bool) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while !so().await {
+            assert!(tokio::time::Instant::now() < deadline, "not in time");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// The path of a claimed job.
     pub(crate) fn job_path(job: &Value) -> String {
         format!("/api/worker/jobs/{}", job["job_id"].as_str().unwrap())

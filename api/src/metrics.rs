@@ -1,0 +1,257 @@
+//! What the process counts, in Prometheus' text format at `GET /metrics`.
+//!
+//! Counters and histograms are this process's. What is read from the database (the queue's depth) is the same on every
+//! replica, and made anew for every scrape: a project that is gone has no series any more.
+
+use crate::db::queue_depth::ProjectDepth;
+use crate::queue::Grant;
+use chrono::{DateTime, Utc};
+use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use sqlx::PgPool;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use terarchitect_worker_api::{JobStatus, Reason};
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct EndLabels {
+    outcome: &'static str,
+    reason: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct HttpLabels {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DepthLabels {
+    project_id: String,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ProjectLabel {
+    project_id: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StateLabel {
+    state: &'static str,
+}
+
+/// What the process counts.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    claims: Family<ResultLabel, Counter>,
+    claim_wait: Histogram,
+    waiting_claims: Gauge,
+    claim_batches: Counter,
+    completion_batches: Counter,
+    ended: Family<EndLabels, Counter>,
+    retries: Family<ReasonLabel, Counter>,
+    lease_expiries: Counter,
+    fenced: Counter,
+    duration: Family<OutcomeLabel, Histogram>,
+    http: Family<HttpLabels, Histogram>,
+}
+
+/// Counts a claim as waiting for as long as it lives.
+#[derive(Debug)]
+pub struct WaitingClaim(Gauge);
+
+impl Drop for WaitingClaim {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("terarchitect");
+        let claims = Family::default();
+        registry.register("claims", "Claims answered, by result", claims.clone());
+        // From 1 ms to 33 s: a long poll takes up to 25 s.
+        let claim_wait = Histogram::new(exponential_buckets(0.001, 2.0, 16));
+        let help = "How long claims took that got a job";
+        registry.register_with_unit("claim_wait", help, Unit::Seconds, claim_wait.clone());
+        let waiting_claims = Gauge::default();
+        registry.register("waiting_claims", "Claims that wait for work", waiting_claims.clone());
+        let claim_batches = Counter::default();
+        registry.register("claim_statements", "Statements that claimed, each for many requests", claim_batches.clone());
+        let completion_batches = Counter::default();
+        let help = "Statements that recorded completions, each for many requests";
+        registry.register("completion_statements", help, completion_batches.clone());
+        let ended = Family::default();
+        registry.register("attempts_ended", "Attempts ended, by what became of the job and why", ended.clone());
+        let retries = Family::default();
+        registry.register("retries", "Attempts after which the job is tried again, by reason", retries.clone());
+        let lease_expiries = Counter::default();
+        registry.register("lease_expiries", "Attempts ended because their lease ran out", lease_expiries.clone());
+        let fenced = Counter::default();
+        registry.register("fenced_reports", "Reports refused because their attempt was over", fenced.clone());
+        // From 1 s to 9 h.
+        let duration = Family::new_with_constructor(
+            (|| Histogram::new(exponential_buckets(1.0, 2.0, 16))) as fn() -> Histogram,
+        );
+        let help = "How long attempts were held, from their claim to their end";
+        registry.register_with_unit("attempt_duration", help, Unit::Seconds, duration.clone());
+        let http = Family::new_with_constructor(
+            (|| Histogram::new(exponential_buckets(0.000_5, 2.5, 13))) as fn() -> Histogram,
+        );
+        registry.register_with_unit("http_request_duration", "How long requests took", Unit::Seconds, http.clone());
+        Self {
+            registry,
+            claims,
+            claim_wait,
+            waiting_claims,
+            claim_batches,
+            completion_batches,
+            ended,
+            retries,
+            lease_expiries,
+            fenced,
+            duration,
+            http,
+        }
+    }
+}
+
+impl Metrics {
+    pub(crate) fn claim_waits(&self) -> WaitingClaim {
+        self.waiting_claims.inc();
+        WaitingClaim(self.waiting_claims.clone())
+    }
+
+    pub(crate) fn claimed(&self, answer: &Result<Option<Grant>, Arc<sqlx::Error>>, took: Duration) {
+        let result = match answer {
+            Ok(Some(_)) => {
+                self.claim_wait.observe(took.as_secs_f64());
+                "job"
+            }
+            Ok(None) => "none",
+            Err(_) => "error",
+        };
+        self.claims.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    pub(crate) fn claim_statement(&self) {
+        self.claim_batches.inc();
+    }
+
+    pub(crate) fn completion_statement(&self) {
+        self.completion_batches.inc();
+    }
+
+    pub(crate) fn completed(&self, ran: Duration) {
+        self.count_end("completed", &Reason::Completed, Some(ran));
+    }
+
+    /// Counts an attempt that ended with this status of its job.
+    pub(crate) fn ended(&self, status: JobStatus, reason: &Reason, claimed_at: Option<DateTime<Utc>>) {
+        let ran = claimed_at.and_then(|at| (Utc::now() - at).to_std().ok());
+        let outcome = if status == JobStatus::Pending { "pending" } else { status.as_str() };
+        if status == JobStatus::Pending && *reason != Reason::Other("released".to_owned()) {
+            self.retries.get_or_create(&ReasonLabel { reason: label(reason) }).inc();
+        }
+        self.count_end(outcome, reason, ran);
+    }
+
+    fn count_end(&self, outcome: &'static str, reason: &Reason, ran: Option<Duration>) {
+        self.ended.get_or_create(&EndLabels { outcome, reason: label(reason) }).inc();
+        if let Some(ran) = ran {
+            self.duration.get_or_create(&OutcomeLabel { outcome }).observe(ran.as_secs_f64());
+        }
+    }
+
+    pub(crate) fn lease_expired(&self) {
+        self.lease_expiries.inc();
+    }
+
+    pub(crate) fn report_fenced(&self) {
+        self.fenced.inc();
+    }
+
+    pub(crate) fn request(&self, method: &http::Method, route: &str, status: http::StatusCode, took: Duration) {
+        // Methods that nobody knows would otherwise make a series each.
+        let method = if is_common(method) { method.as_str() } else { "other" };
+        let labels = HttpLabels { method: method.to_owned(), route: route.to_owned(), status: status.as_u16() };
+        self.http.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// Everything in Prometheus' text format.
+    ///
+    /// # Errors
+    /// Never in practice: text is written into memory.
+    pub fn render(&self, depths: &[ProjectDepth], pool: &PgPool) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode_registry(&mut text, &self.registry)?;
+        encode(&mut text, &momentary(depths, pool))?;
+        Ok(text)
+    }
+}
+
+/// What is measured for this scrape alone.
+fn momentary(depths: &[ProjectDepth], pool: &PgPool) -> Registry {
+    let mut registry = Registry::with_prefix("terarchitect");
+    let jobs = Family::<DepthLabels, Gauge>::default();
+    let oldest = Family::<ProjectLabel, Gauge<f64, AtomicU64>>::default();
+    for depth in depths {
+        let project_id = depth.project_id.to_string();
+        for (state, count) in [("pending", depth.pending), ("delayed", depth.delayed), ("running", depth.running)] {
+            jobs.get_or_create(&DepthLabels { project_id: project_id.clone(), state }).set(count);
+        }
+        if let Some(age) = depth.oldest_pending_sec {
+            oldest.get_or_create(&ProjectLabel { project_id }).set(age);
+        }
+    }
+    registry.register("queue_jobs", "Jobs in the queue, by project", jobs);
+    let help = "How long the oldest job that could be claimed has waited, by project";
+    registry.register_with_unit("queue_oldest_pending", help, Unit::Seconds, oldest);
+    let connections = Family::<StateLabel, Gauge>::default();
+    let idle = i64::try_from(pool.num_idle()).unwrap_or(i64::MAX);
+    connections.get_or_create(&StateLabel { state: "idle" }).set(idle);
+    connections.get_or_create(&StateLabel { state: "used" }).set(i64::from(pool.size()) - idle);
+    registry.register("database_connections", "Connections of the pool", connections);
+    let most = Gauge::<i64>::default();
+    most.set(pool.options().get_max_connections().into());
+    registry.register("database_connections_max", "The most connections of the pool", most);
+    registry
+}
+
+fn is_common(method: &http::Method) -> bool {
+    use http::Method;
+    [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD, Method::OPTIONS]
+        .contains(method)
+}
+
+/// Reasons of other versions share one label: a label is not a place for text from outside.
+fn label(reason: &Reason) -> String {
+    match reason {
+        Reason::Other(word) if word != "released" => "other".to_owned(),
+        reason => reason.as_str().to_owned(),
+    }
+}

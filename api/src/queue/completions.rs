@@ -1,0 +1,101 @@
+//! One recorder per process writes completions: those that arrive while a statement runs share the next one and its
+//! commit, and every request is answered only after that commit.
+
+use super::{is_deadlock, log_error};
+use crate::db;
+use crate::metrics::Metrics;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres};
+use std::collections::HashSet;
+use std::sync::Arc;
+use terarchitect_worker_api::{JobId, JobReport};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// The most completions in one statement.
+const BATCH: usize = 256;
+
+/// The report that an attempt completed.
+#[derive(Clone, Debug)]
+pub struct Completion {
+    /// The job.
+    pub job_id: JobId,
+    /// What was reported.
+    pub report: JobReport,
+}
+
+/// A completion, and who waits for it to be recorded.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) completion: Completion,
+    pub(super) answer: oneshot::Sender<Result<bool, Arc<sqlx::Error>>>,
+}
+
+/// Records completions until the last request was answered.
+pub(super) async fn record(
+    pool: PgPool,
+    metrics: Arc<Metrics>,
+    mut requests: mpsc::UnboundedReceiver<Request>,
+    last_request: CancellationToken,
+) {
+    let mut connection: Option<PoolConnection<Postgres>> = None;
+    let mut batch = Vec::new();
+    loop {
+        tokio::select! {
+            received = requests.recv_many(&mut batch, BATCH) => if received == 0 { return },
+            () = last_request.cancelled() => return,
+        }
+        // Rows are locked in one order everywhere, so that statements of two processes don't wait for each other; and
+        // of two reports about one job, the second is told that the first was there.
+        batch.sort_by_key(|request| request.completion.job_id);
+        let mut seen = HashSet::new();
+        let (first, repeated): (Vec<_>, Vec<_>) =
+            batch.drain(..).partition(|request| seen.insert(request.completion.job_id));
+        let completions: Vec<&Completion> = first.iter().map(|request| &request.completion).collect();
+        match record_batch(&pool, &mut connection, &completions).await {
+            Ok(recorded) => {
+                metrics.completion_statement();
+                for request in first {
+                    let done = recorded.get(&request.completion.job_id);
+                    if let Some(ended) = done {
+                        metrics.completed(ended.ran);
+                        tracing::info!(job.id = %request.completion.job_id, attempt = ended.attempt, "an attempt completed");
+                    }
+                    let _ = request.answer.send(Ok(done.is_some()));
+                }
+                repeated.into_iter().for_each(|request| drop(request.answer.send(Ok(false))));
+            }
+            Err(error) => {
+                log_error(&error, "could not record completions");
+                let error = Arc::new(error);
+                first.into_iter().chain(repeated).for_each(|request| drop(request.answer.send(Err(error.clone()))));
+            }
+        }
+    }
+}
+
+async fn record_batch(
+    pool: &PgPool,
+    connection: &mut Option<PoolConnection<Postgres>>,
+    completions: &[&Completion],
+) -> sqlx::Result<db::attempts::Recorded> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let conn = match connection {
+            Some(conn) => conn,
+            None => connection.insert(pool.acquire().await?),
+        };
+        match db::attempts::complete_many(conn, completions).await {
+            Ok(recorded) => return Ok(recorded),
+            Err(error) => {
+                *connection = None;
+                // A broken connection is not tried again: what was recorded before it broke would then look refused.
+                // The client repeats its report and is told that it was there.
+                if tries > 3 || !is_deadlock(&error) {
+                    return Err(error);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A claimed job on its way to the worker that asked for it.
+
+use super::log_error;
+use crate::db;
+use sqlx::PgPool;
+use std::time::Duration;
+use terarchitect_worker_api::Job;
+use tokio_util::task::TaskTracker;
+
+/// How long a job whose worker went away is tried to be given back; after that its lease has to run out.
+const GIVE_BACK_TRIES: u32 = 5;
+const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
+
+/// A claimed job on its way to the worker that asked for it. Dropped before it was passed on, it gives the job back:
+/// the worker has gone away and would never learn that it holds it.
+#[derive(Debug)]
+pub struct Grant {
+    job: Option<Job>,
+    pool: PgPool,
+    tasks: TaskTracker,
+}
+
+impl Grant {
+    pub(super) fn new(job: Job, pool: PgPool, tasks: TaskTracker) -> Self {
+        Self { job: Some(job), pool, tasks }
+    }
+
+    /// The job.
+    ///
+    /// # Panics
+    /// Never: only [`Grant::passed_on`] takes it, and that consumes the grant.
+    #[must_use]
+    pub fn job(&self) -> &Job {
+        self.job.as_ref().expect("a grant holds its job until it is passed on")
+    }
+
+    /// The worker has it now.
+    pub fn passed_on(mut self) {
+        self.job = None;
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        let Some(job) = self.job.take() else { return };
+        let pool = self.pool.clone();
+        self.tasks.spawn(async move {
+            tracing::info!(job.id = %job.job_id, attempt = job.attempt, "the worker went away before it had its job; giving it back");
+            for _ in 0..GIVE_BACK_TRIES {
+                match give_back(&pool, &job).await {
+                    Ok(()) => return,
+                    Err(error) => log_error(&error, "could not give a job back; trying again"),
+                }
+                tokio::time::sleep(GIVE_BACK_PAUSE).await;
+            }
+        });
+    }
+}
+
+async fn give_back(pool: &PgPool, job: &Job) -> sqlx::Result<()> {
+    use crate::domain::outcome::Ending;
+    use terarchitect_worker_api::{JobReport, JobStatus};
+    let mut tx = pool.begin().await?;
+    let found = db::jobs::find_for_report(&mut tx, job.job_id).await?;
+    if let Some(found) = found.filter(|now| now.status == JobStatus::Running && Some(now.attempt) == job.attempt) {
+        super::end_attempt(&mut tx, job.job_id, &found, Ending::Released, &JobReport::default()).await?;
+    }
+    tx.commit().await
+}

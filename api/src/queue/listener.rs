@@ -1,0 +1,75 @@
+//! The connection on which the database tells of changes.
+
+use super::signals::Signals;
+use super::log_error;
+use crate::db;
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use std::sync::Arc;
+use std::time::Duration;
+use terarchitect_worker_api::ProjectId;
+use tokio_util::sync::CancellationToken;
+
+/// Tells of new jobs: `due:<projects>`, or `delayed`.
+const JOBS_CHANNEL: &str = "terarchitect_jobs";
+/// Tells of changed settings and directives.
+const SETTINGS_CHANNEL: &str = "terarchitect_settings";
+/// A look at the table even if nobody says that there is something new; it also shows whether the connection lives.
+const SAFETY_INTERVAL: Duration = Duration::from_secs(15);
+/// How long that look may take before the connection counts as lost.
+const SAFETY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two tries to listen, when the database does not answer.
+const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Listens until `stop`. A lost connection is made again, and then everybody looks again, since what was told
+/// meanwhile is lost.
+pub(super) async fn listen(pool: PgPool, signals: Arc<Signals>, stop: CancellationToken) {
+    loop {
+        let ended = tokio::select! {
+            () = stop.cancelled() => return,
+            ended = listen_once(&pool, &signals) => ended,
+        };
+        signals.deaf();
+        if let Err(error) = ended {
+            log_error(&error, "lost the connection that tells of new jobs; connecting again");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RECONNECT_PAUSE) => {}
+        }
+    }
+}
+
+async fn listen_once(pool: &PgPool, signals: &Signals) -> sqlx::Result<()> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen_all([JOBS_CHANNEL, SETTINGS_CHANNEL]).await?;
+    // After the registration, so that nothing that is told from now on is missed.
+    signals.heard();
+    loop {
+        match tokio::time::timeout(SAFETY_INTERVAL, listener.try_recv()).await {
+            Ok(Ok(Some(told))) if told.channel() == SETTINGS_CHANNEL => signals.settings_changed(),
+            Ok(Ok(Some(told))) => heard(signals, told.payload()),
+            Ok(Ok(None)) => return Ok(()),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => {
+                let look = db::jobs::projects_with_work(&mut listener);
+                let projects = tokio::time::timeout(SAFETY_TIMEOUT, look).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
+                let projects = projects?;
+                if !projects.is_empty() {
+                    signals.wake(Some(projects));
+                }
+            }
+        }
+    }
+}
+
+fn heard(signals: &Signals, payload: &str) {
+    if payload == "delayed" {
+        signals.delayed.notify_one();
+        return;
+    }
+    let named = payload.strip_prefix("due:").filter(|ids| !ids.is_empty());
+    // Anything that is not understood, such as a person's NOTIFY by hand, means: look everywhere.
+    let projects = named.and_then(|ids| ids.split(',').map(|id| id.parse().ok()).collect::<Option<Vec<ProjectId>>>());
+    signals.wake(projects);
+}

@@ -1,0 +1,165 @@
+//! What applications do with jobs, and what operators see: enqueue with terms, retry, cancel, metrics, coordinators.
+
+use crate::support::TestApp;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_job_is_enqueued_once_per_idempotency_key() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = app.ticket(&project).await;
+    let body = json!({"idempotency_key": "moved-1", "priority": 3});
+    let first = app.post(&format!("{ticket}/jobs"), body.clone()).await.expect(201);
+    let again = app.post(&format!("{ticket}/jobs"), body).await.expect(200);
+    assert_eq!((&first["id"], &first["priority"]), (&again["id"], &json!(3)));
+    assert_eq!(app.get(&ticket).await.expect(200)["column_id"], "in_progress");
+    assert_eq!(app.post(&format!("{ticket}/jobs"), json!({})).await.error(409), "job_exists");
+    assert_eq!(app.jobs().await.len(), 1);
+}
+
+#[tokio::test]
+async fn priority_goes_first_and_a_delayed_job_waits_for_its_time() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let mut ids = Vec::new();
+    for terms in [json!({"delay_sec": 1.5}), json!({}), json!({"priority": 5})] {
+        let ticket = app.ticket(&project).await;
+        ids.push(app.post(&format!("{ticket}/jobs"), terms).await.expect(201)["id"].clone());
+    }
+    let mut claimed = Vec::new();
+    for _ in 0..2 {
+        claimed.push(app.claim_as("one", json!({})).await.unwrap()["job_id"].clone());
+    }
+    assert_eq!(claimed, [ids[2].clone(), ids[1].clone()]);
+    assert!(app.claim_as("one", json!({})).await.is_none());
+    assert_eq!(app.claim_as("one", json!({"wait_ms": 20_000})).await.unwrap()["job_id"], ids[0]);
+}
+
+#[tokio::test]
+async fn terms_that_make_no_sense_are_refused() {
+    let app = TestApp::start().await;
+    let ticket = app.ticket(&app.project().await).await;
+    for terms in [
+        json!({"delay_sec": -1}),
+        json!({"delay_sec": 1e300}),
+        json!({"delay_sec": 1, "run_at": "2030-01-01T00:00:00Z"}),
+        json!({"run_at": "2999-01-01T00:00:00Z"}),
+        json!({"kind": "review"}),
+        json!({"kind": "review", "pr_number": 0}),
+        json!({"idempotency_key": "k".repeat(300)}),
+    ] {
+        assert_eq!(app.post(&format!("{ticket}/jobs"), terms.clone()).await.error(400), "invalid_field", "{terms}");
+    }
+    assert!(app.jobs().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_failed_job_is_tried_again_as_a_new_one() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = app.ticket(&project).await;
+    let job = app.post(&format!("{ticket}/jobs"), json!({"priority": 2})).await.expect(201);
+    let retry = format!("/api/jobs/{}/retry", job["id"].as_str().unwrap());
+    assert_eq!(app.post(&retry, json!({})).await.error(409), "not_ended");
+    let claimed = app.claim(&project).await.unwrap();
+    app.post(&format!("{}/fail", TestApp::job_path(&claimed)), json!({})).await.expect(200);
+    assert_eq!(app.get(&ticket).await.expect(200)["status"], "failed");
+    let again = app.post(&retry, json!({})).await.expect(201);
+    assert_eq!((&again["retry_of"], &again["priority"], &again["status"]), (&job["id"], &json!(2), &json!("pending")));
+    assert_eq!(app.get(&ticket).await.expect(200)["status"], "in_progress");
+    assert_eq!(app.post(&retry, json!({})).await.error(409), "job_exists");
+}
+
+#[tokio::test]
+async fn a_job_is_cancelled_wherever_it_stands() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let (waiting, running) = (app.ticket(&project).await, app.ticket(&project).await);
+    let job = app.post(&format!("{running}/jobs"), json!({})).await.expect(201);
+    let cancel = |job: &Value| format!("/api/jobs/{}/cancel", job["id"].as_str().unwrap());
+    app.claim_as("one", json!({})).await.unwrap();
+    assert_eq!(app.post(&cancel(&job), json!({})).await.expect(200)["message"], "Cancellation requested");
+    assert_eq!(app.get(&format!("{running}/cancel-requested")).await.expect(200)["cancel_requested"], true);
+    let job = app.post(&format!("{waiting}/jobs"), json!({})).await.expect(201);
+    for _ in 0..2 {
+        assert_eq!(app.post(&cancel(&job), json!({})).await.expect(200)["message"], "The job is cancelled");
+    }
+    assert_eq!(app.get(&waiting).await.expect(200)["status"], "cancelled");
+    // What is over has an attempt to show, also where it was never claimed.
+    let detail = app.get(&format!("/api/jobs/{}", job["id"].as_str().unwrap())).await.expect(200);
+    assert_eq!((&detail["attempts"][0]["outcome"], &detail["attempts"][0]["attempt"]), (&json!("cancelled"), &json!(0)));
+}
+
+#[tokio::test]
+async fn one_job_comes_with_its_attempts_and_its_log() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = app.ticket(&project).await;
+    app.post(&format!("{ticket}/logs"), json!({"session_id": "s", "step": "before"})).await.expect(200);
+    app.move_to(&ticket, "in_progress").await;
+    let job = app.claim_as("one", json!({})).await.unwrap();
+    app.post(&format!("{ticket}/logs"), json!({"session_id": "s", "step": "turn"})).await.expect(200);
+    let report = json!({"attempt": 1, "worker_id": "one", "exit_code": 0, "log_tail": "done"});
+    app.post(&format!("{}/complete", TestApp::job_path(&job)), report).await.expect(200);
+    let detail = app.get(&format!("/api/jobs/{}", job["job_id"].as_str().unwrap())).await.expect(200);
+    let steps: Vec<_> = detail["logs"].as_array().unwrap().iter().map(|entry| entry["step"].clone()).collect();
+    assert_eq!(steps, ["turn"]);
+    assert_eq!((&detail["attempts"][0]["log_tail"], &detail["attempts"][0]["exit_code"]), (&json!("done"), &json!(0)));
+}
+
+#[tokio::test]
+async fn coordinators_are_listed_and_told_to_drain() {
+    let app = TestApp::start().await;
+    let beat = json!({"worker_id": "one", "name": "host", "version": "1", "slots": 4});
+    let directive = async || app.post("/api/worker/heartbeat", beat.clone()).await.expect(200)["directive"].clone();
+    assert_eq!(directive().await, "run");
+    let listed = app.get("/api/coordinators").await.expect(200);
+    assert_eq!((&listed[0]["worker_id"], &listed[0]["slots"], &listed[0]["name"]), (&json!("one"), &json!(4), &json!("host")));
+    app.put("/api/coordinators/one", json!({"directive": "drain"})).await.expect(200);
+    assert_eq!(directive().await, "drain");
+    assert_eq!(app.put("/api/coordinators/two", json!({"directive": "run"})).await.error(404), "not_found");
+    // Another process on the same database hears of a change as well.
+    let (other, _replica) = app.replica().await;
+    let ask = async || {
+        let request = app.http().post(format!("{other}/api/worker/heartbeat")).json(&beat);
+        TestApp::answer(request).await.expect(200)["directive"].clone()
+    };
+    assert_eq!(ask().await, "drain");
+    app.put("/api/coordinators/one", json!({"directive": "run"})).await.expect(200);
+    app.eventually(async || ask().await == "run").await;
+    app.delete("/api/coordinators/one").await.expect(200);
+    assert_eq!(app.delete("/api/coordinators/one").await.error(404), "not_found");
+}
+
+#[tokio::test]
+async fn metrics_name_what_is_there_and_forget_what_is_gone() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let id = project.rsplit('/').next().unwrap();
+    for _ in 0..3 {
+        let ticket = app.ticket(&project).await;
+        app.move_to(&ticket, "in_progress").await;
+    }
+    let job = app.claim_as("one", json!({})).await.unwrap();
+    app.post(&format!("{}/complete", TestApp::job_path(&job)), json!({"attempt": 1})).await.expect(200);
+    app.post(&format!("{}/complete", TestApp::job_path(&job)), json!({"attempt": 7})).await.error(409);
+    let scrape = async || app.http().get(format!("{}/metrics", app.base)).send().await.unwrap().text().await.unwrap();
+    let text = scrape().await;
+    for line in [
+        format!("terarchitect_queue_jobs{{project_id=\"{id}\",state=\"pending\"}} 2"),
+        "terarchitect_claims_total{result=\"job\"} 1".to_owned(),
+        "terarchitect_attempts_ended_total{outcome=\"completed\",reason=\"completed\"} 1".to_owned(),
+        "terarchitect_fenced_reports_total 1".to_owned(),
+        "terarchitect_claim_wait_seconds_count 1".to_owned(),
+        "terarchitect_attempt_duration_seconds_count{outcome=\"completed\"} 1".to_owned(),
+        "route=\"/api/worker/jobs/start\"".to_owned(),
+        "terarchitect_database_connections{state=\"used\"}".to_owned(),
+        format!("terarchitect_queue_oldest_pending_seconds{{project_id=\"{id}\"}}"),
+    ] {
+        assert!(text.contains(&line), "{line} is not in\n{text}");
+    }
+    assert_eq!(text.matches("# EOF").count(), 1, "one document");
+    app.request(Method::DELETE, &project, None, Some(&json!({"confirm_name": "Demo"}))).await.expect(200);
+    assert!(!scrape().await.contains(id), "a project that is gone has no series");
+}

@@ -1,0 +1,182 @@
+-- One dispatcher per process claims for many waiting requests: notifications say which projects have something new, a
+-- claim repeated after a lost answer is answered by the claim itself, and heads of projects are found in one step each.
+
+-- A repeated claim is found by its request alone, also one of a client that does not name itself.
+drop index agent_jobs_worker_idx;
+create index agent_jobs_request_idx on agent_jobs (request_id) where status = 'running';
+
+alter table agent_jobs
+    -- The job that this one tries again, on a person's request.
+    add column retry_of  uuid;
+
+-- Tells waiting claims of all replicas that these projects may have something for them; too many to name mean any.
+create function notify_due(projects uuid[]) returns bigint language sql volatile as $$
+    select count(told.*) from (
+        select pg_notify(
+            'terarchitect_jobs',
+            'due:' || case when cardinality(projects) > 100 then '' else array_to_string(projects, ',') end
+        )
+        where cardinality(projects) > 0
+    ) as told
+$$;
+
+-- Once per statement, never per row. `delayed` tells whoever makes jobs due to look at the next time again.
+create or replace function agent_jobs_notify() returns trigger language plpgsql as $$
+begin
+    perform notify_due(array(select distinct project_id from inserted where due and status = 'pending'));
+    if exists (select from inserted where not due and status = 'pending') then
+        perform pg_notify('terarchitect_jobs', 'delayed');
+    end if;
+    return null;
+end $$;
+
+-- A raised limit or the end of a pause may let a waiting claim have a job, on whichever replica it waits.
+create function projects_notify() returns trigger language plpgsql as $$
+begin
+    perform notify_due(array[new.id]);
+    return null;
+end $$;
+
+create trigger projects_notify after update of max_running, paused on projects
+    for each row when (old.max_running is distinct from new.max_running or old.paused is distinct from new.paused)
+    execute function projects_notify();
+
+-- A directive reaches the coordinator through whichever replica it talks to.
+create trigger coordinators_notify after update of directive on coordinators
+    for each row when (old.directive is distinct from new.directive) execute function settings_notify();
+
+-- Tells waiting claims about limited projects of which a job has just ended and others wait.
+create function notify_freed(freed uuid[]) returns bigint language sql volatile as $$
+    select notify_due(array(
+        select project.id from projects as project
+        where project.id = any (freed) and project.max_running is not null and exists (
+            select from agent_jobs as job where job.status = 'pending' and job.due and job.project_id = project.id
+        )
+    ))
+$$;
+
+drop function claim_jobs(uuid[], text[], uuid[], double precision[]);
+
+-- Claims one due job for each of the waiting workers, as far as there are any: the projects with the fewest running
+-- jobs for their weight first, within a project the highest priority, then the oldest. `wanted_projects` may be empty:
+-- any project. The n-th worker gets the row whose `waiter` is n. A worker whose request got a job before, and still
+-- holds it, gets that one.
+--
+-- The plan is made once per connection, and never one that reads the whole table or gathers dead index entries.
+create function claim_jobs(
+    wanted_projects uuid[], workers text[], requests uuid[], leases_ms double precision[]
+) returns table (
+    waiter bigint, id uuid, ticket_id uuid, project_id uuid, kind text, pr_number bigint, comment_body text,
+    github_comment_id bigint, attempt integer
+) language plpgsql volatile
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
+as $$
+#variable_conflict use_column
+declare
+    served bigint[];
+    served_jobs uuid[];
+    places bigint[];
+    wanted integer;
+begin
+    -- Lock: claims of all replicas follow one another, so that limits hold exactly. It ends with this statement.
+    perform pg_advisory_xact_lock(7311001);
+
+    select array_agg(before.place), array_agg(before.id) into served, served_jobs
+    from (
+        select distinct on (asks.place) asks.place, job.id
+        from unnest(workers, requests) with ordinality as asks (worker, request, place)
+        join agent_jobs as job
+            on job.request_id = asks.request and job.status = 'running' and job.worker_id is not distinct from asks.worker
+        order by asks.place, job.id
+    ) as before;
+    if served is not null then
+        return query
+        update agent_jobs as job
+        set lease_expires_at = clock_timestamp() + leases_ms[before.place] * interval '1 millisecond'
+        from unnest(served, served_jobs) as before (place, id)
+        where job.id = before.id and job.status = 'running'
+        returning before.place, job.id, job.ticket_id, job.project_id, job.kind, job.pr_number, job.comment_body,
+            job.github_comment_id, job.attempt;
+    end if;
+    select array_agg(place order by place) into places
+    from generate_series(1, cardinality(workers)) as place where place <> all (coalesce(served, '{}'));
+    wanted := coalesce(cardinality(places), 0);
+    if wanted = 0 then
+        return;
+    end if;
+
+    return query
+    with recursive walk as (
+        -- One step of the index per project, however many jobs each has.
+        (select job.project_id, job.priority, job.run_at from agent_jobs as job
+         where job.status = 'pending' and job.due and cardinality(wanted_projects) = 0
+         order by job.project_id, job.priority desc, job.run_at, job.seq limit 1)
+        union all
+        select next.project_id, next.priority, next.run_at from walk
+        cross join lateral (
+            select job.project_id, job.priority, job.run_at from agent_jobs as job
+            where job.status = 'pending' and job.due and job.project_id > walk.project_id
+            order by job.project_id, job.priority desc, job.run_at, job.seq limit 1
+        ) as next
+    ),
+    head as (
+        select walk.project_id, walk.priority, walk.run_at from walk
+        union all
+        select named.project_id, first.priority, first.run_at from unnest(wanted_projects) as named (project_id)
+        cross join lateral (
+            select job.priority, job.run_at from agent_jobs as job
+            where job.status = 'pending' and job.due and job.project_id = named.project_id
+            order by job.priority desc, job.run_at, job.seq limit 1
+        ) as first
+    ),
+    load as materialized (
+        select job.project_id, count(*)::integer as running
+        from agent_jobs as job where job.status = 'running' group by job.project_id
+    ),
+    share as materialized (
+        -- A claim of n jobs touches at most n projects: keep the n with the least load that have work.
+        select project.id as project_id, coalesce(load.running, 0) as running, project.weight,
+            least(wanted, coalesce(project.max_running - coalesce(load.running, 0), wanted)) as room,
+            head.priority, head.run_at
+        from head
+        join projects as project on project.id = head.project_id and not project.paused
+        left join load on load.project_id = project.id
+        where coalesce(load.running, 0) < coalesce(project.max_running, 2147483647)
+        order by (coalesce(load.running, 0) + 1)::float8 / project.weight, head.priority desc, head.run_at
+        limit wanted
+    ),
+    picked as materialized (
+        select next.id, row_number() over (
+            order by (share.running + next.place)::float8 / share.weight, next.priority desc, next.run_at, next.seq
+        ) as place
+        from share
+        cross join lateral (
+            select front.*, row_number() over (order by front.priority desc, front.run_at, front.seq) as place
+            from (
+                select job.id, job.priority, job.run_at, job.seq from agent_jobs as job
+                where job.status = 'pending' and job.due and job.project_id = share.project_id
+                order by job.priority desc, job.run_at, job.seq
+                limit share.room
+            ) as front
+        ) as next
+        order by place
+        limit wanted
+    ),
+    -- Lock: the picked rows; one that a move of its ticket holds at this moment is left for the next claim.
+    locked as materialized (
+        select job.id, picked.place from picked join agent_jobs as job on job.id = picked.id
+        where job.status = 'pending'
+        for update of job skip locked
+    ),
+    dealt as materialized (
+        select locked.id, places[row_number() over (order by locked.place)] as waiter from locked
+    )
+    update agent_jobs as job
+    set status = 'running', attempt = job.attempt + 1, worker_id = workers[dealt.waiter],
+        request_id = requests[dealt.waiter], claimed_at = clock_timestamp(),
+        lease_expires_at = clock_timestamp() + leases_ms[dealt.waiter] * interval '1 millisecond'
+    from dealt
+    where job.id = dealt.id
+    returning dealt.waiter, job.id, job.ticket_id, job.project_id, job.kind, job.pr_number, job.comment_body,
+        job.github_comment_id, job.attempt;
+end $$;
