@@ -107,6 +107,15 @@ impl TestPostgres {
         &self.dir
     }
 
+    /// The process that the others of the cluster are children of.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn postmaster_pid(&self) -> anyhow::Result<u32> {
+        let text = fs::read_to_string(self.dir.join("data/postmaster.pid")).context("Postgres does not run")?;
+        text.lines().next().and_then(|line| line.trim().parse().ok()).context("postmaster.pid holds no process id")
+    }
+
     /// The folder with `psql`, `pgbench` and the other programs of the same version.
     #[must_use]
     pub fn binaries(&self) -> &Path {

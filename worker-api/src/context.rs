@@ -68,6 +68,10 @@ pub struct WorkerContext {
     /// Settings for the agent.
     #[serde(default)]
     pub agent_settings: AgentSettings,
+    /// What the project's memory knows of this ticket, the best first; absent where the API does not say. A job token
+    /// opens no memory, so this is how a container learns of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Vec<String>>,
 }
 
 /// Nodes and edges of an architecture graph, as the application stores them.

@@ -274,6 +274,9 @@ impl Run {
 
     /// What the project's memory knows of this ticket; without it the run is poorer, not wrong.
     async fn memory(&self) -> Vec<String> {
+        if let Some(memory) = &self.context.memory {
+            return memory.clone();
+        }
         let ticket = &self.context.current_ticket.ticket;
         let question = format!("{}. {}", ticket.title, ticket.description.as_deref().unwrap_or_default());
         let question = question.chars().take(2_000).collect();

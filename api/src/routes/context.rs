@@ -18,6 +18,8 @@ use terarchitect_worker_api::{AgentSettings, ContextTicket, CurrentTicket, Error
 const MAX_BACKLOG: i64 = 10;
 const MAX_IN_PROGRESS: i64 = 5;
 const MAX_DONE: i64 = 5;
+const MAX_MEMORY: i64 = 5;
+const MAX_QUESTION_CHARS: usize = 2_000;
 
 /// The project, its graph, the ticket, notes, other tickets, the repository and the agent's settings.
 #[utoipa::path(get, path = "/api/projects/{project_id}/tickets/{ticket_id}/worker-context", tag = "worker",
@@ -31,10 +33,14 @@ pub async fn worker_context(State(app): State<App>, Path(path): Path<TicketPath>
     let graph = db::graphs::find(&mut tx, path.project_id).await?.ok_or_else(missing)?;
     let view = graph_view(graph.nodes, graph.edges, &ticket.associated_node_ids, &ticket.associated_edge_ids);
     let notes = notes(&mut tx, path).await?;
+    let question = format!("{}. {}", ticket.title, ticket.description.as_deref().unwrap_or_default());
+    let question: String = question.chars().take(MAX_QUESTION_CHARS).collect();
+    let memory = db::memory::search(&mut tx, path.project_id, &question, MAX_MEMORY).await?;
     let mut column = async |column, limit| {
         db::tickets::list_for_context(&mut tx, path.project_id, column, path.ticket_id, limit).await
     };
     let context = WorkerContext {
+        memory: Some(memory.into_iter().map(|found| found.content).collect()),
         project_name: project.name,
         project_description: project.description,
         repo_url: project.github_url.clone(),

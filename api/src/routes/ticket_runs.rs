@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 /// Where a step's name is cut, in characters.
 const MAX_STEP_CHARS: usize = 100;
+/// The longest summary that becomes part of the memory, in bytes.
+const MAX_MEMORY_BYTES: usize = 64 * 1024;
 /// The longest session id, in bytes.
 const MAX_SESSION_BYTES: usize = 200;
 
@@ -99,6 +101,7 @@ pub async fn complete_ticket(
     if !db::tickets::complete(&mut tx, path.project_id, path.ticket_id, &request).await? {
         return Err(ApiError::not_found("ticket", path.ticket_id));
     }
+    remember(&mut tx, path, request.summary.as_deref()).await?;
     for (step, text) in [("completed", request.summary), ("review_comment", request.review_comment_body)] {
         if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
             db::logs::insert(&mut tx, &outcome_entry(path, step, text)).await?;
@@ -107,6 +110,17 @@ pub async fn complete_ticket(
     tx.commit().await?;
     tracing::info!(ticket.id = %path.ticket_id, pr.url = request.pr_url, "completed a ticket");
     Ok(Answer(Message { message: "Ticket completed".to_owned() }))
+}
+
+/// What was done becomes part of the project's memory.
+async fn remember(conn: &mut PgConnection, path: TicketPath, summary: Option<&str>) -> ApiResult<()> {
+    let summary = summary.map(str::trim).filter(|summary| !summary.is_empty() && summary.len() <= MAX_MEMORY_BYTES);
+    let (Some(summary), Some(ticket)) = (summary, db::tickets::find(conn, path.project_id, path.ticket_id).await?) else {
+        return Ok(());
+    };
+    let doc = format!("{}: {summary}", ticket.title);
+    db::memory::insert(conn, path.project_id, &[doc]).await?;
+    Ok(())
 }
 
 fn outcome_entry(path: TicketPath, step: &str, summary: String) -> NewLogEntry {

@@ -54,3 +54,14 @@ async fn large_documents_are_indexed_or_refused_but_never_break() {
     let refused = app.post(&format!("{memory}/index"), json!({"docs": ["y".repeat(300_000)]})).await;
     assert_eq!(refused.error(400), "invalid_field");
 }
+
+#[tokio::test]
+async fn what_was_done_is_remembered_for_the_next_ticket() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = app.ticket(&project).await;
+    app.post(&format!("{ticket}/complete"), json!({"summary": "The greeting is in the README now."})).await.expect(200);
+    let next = app.ticket(&project).await;
+    let context = app.get(&format!("{next}/worker-context")).await.expect(200);
+    assert_eq!(context["memory"], json!(["Say hello: The greeting is in the README now."]));
+}

@@ -1,0 +1,3 @@
+//! Breaking things on purpose, with an account at the end.
+
+pub(crate) mod queue;

@@ -1,0 +1,394 @@
+//! The queue under kills, restarts and cut connections: many workers, two replicas, one Postgres.
+//!
+//! The account at the end is taken from the database and from what the workers were told. A double is a job with two
+//! accepted outcomes; a loss is a job that was enqueued and has none; a limit is exceeded where more jobs of a project
+//! were held at one moment than the project allows.
+
+use crate::api::Api;
+use crate::http::{Answer, Connection};
+use crate::proxy::Proxy;
+use crate::seed::{self, Rows};
+use anyhow::Context;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use terarchitect_testbed::postgres::{Options, TestPostgres};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+const WORKERS: usize = 24;
+const PROJECTS: u32 = 4;
+const LIMIT: u32 = 3;
+/// The shortest that the API takes.
+const LEASE_SEC: &str = "5";
+/// How long everything may take to come to an end after the last fault.
+const DRAIN: Duration = Duration::from_secs(180);
+
+/// What the workers were told, and what was done to the system.
+#[derive(Default)]
+struct Ledger {
+    /// Enqueues that were answered: the ticket, and the job that was named.
+    enqueued: Mutex<HashMap<Uuid, String>>,
+    /// Reports that were accepted: job, attempt, and as what.
+    accepted: Mutex<Vec<(String, i64, String)>>,
+    counts: Mutex<BTreeMap<&'static str, u64>>,
+    ending: AtomicBool,
+}
+
+impl Ledger {
+    fn count(&self, what: &'static str) {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += 1;
+    }
+
+    fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::SeqCst)
+    }
+}
+
+/// The replicas' addresses, which stay the same over their restarts.
+#[derive(Clone, Copy)]
+struct Replicas([SocketAddr; 2]);
+
+impl Replicas {
+    fn any(self, rng: &mut StdRng) -> SocketAddr {
+        self.0[rng.random_range(0..2)]
+    }
+}
+
+/// Breaks things for so long, then takes account. True when nothing was lost, doubled or exceeded.
+pub(crate) async fn run(programs: &Path, seconds: u64, seed: Option<u64>) -> anyhow::Result<bool> {
+    let seed = seed.unwrap_or_else(rand::random);
+    println!("{WORKERS} workers, 2 replicas, {PROJECTS} projects of at most {LIMIT} running jobs; seed {seed}");
+    let postgres = Arc::new(TestPostgres::start(&Options { durable: true, settings: String::new() })?);
+    let template = seed::empty(&postgres).await?;
+    let rows = Rows { finished: 0, pending: 1, projects: PROJECTS, limit: Some(LIMIT), tickets: u32::try_from(seconds)? * 20 };
+    let database = seed::filled(&postgres, &template, rows).await?;
+    let mut conn = seed::connect(&postgres, &database).await?;
+    sqlx::raw_sql("delete from agent_jobs").execute(&mut conn).await?;
+    let tickets: Vec<(Uuid, Uuid)> =
+        sqlx::query_as("select project_id, id from tickets where column_id = 'backlog'").fetch_all(&mut conn).await?;
+    drop(conn);
+
+    let proxy = Proxy::start(postgres.socket_dir().join(".s.PGSQL.5432")).await?;
+    let url = format!("postgres://postgres@{}/{database}", proxy.address);
+    let lease = [("TERARCHITECT_LEASE_SEC", LEASE_SEC)];
+    let mut apis = [Api::start(programs, &url, 0, &lease).await?, Api::start(programs, &url, 0, &lease).await?];
+    let replicas = Replicas([apis[0].address, apis[1].address]);
+
+    let ledger = Arc::new(Ledger::default());
+    let mut tasks = JoinSet::new();
+    for number in 0..WORKERS {
+        let rng = StdRng::seed_from_u64(seed.wrapping_add(number as u64 + 1));
+        tasks.spawn(work(replicas, number, ledger.clone(), rng));
+    }
+    let enqueue = tokio::spawn(enqueue(replicas, tickets, ledger.clone(), StdRng::seed_from_u64(seed ^ 0xe)));
+
+    let mut rng = StdRng::seed_from_u64(seed);
+    let until = Instant::now() + Duration::from_secs(seconds);
+    while Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(rng.random_range(300..1_500))).await;
+        break_something(programs, &url, &postgres, &database, &proxy, &mut apis, &ledger, &mut rng).await?;
+    }
+    ledger.ending.store(true, Ordering::SeqCst);
+    enqueue.await.context("the enqueuer failed")?;
+    drain(&postgres, &database).await?;
+    tasks.abort_all();
+    while tasks.join_next().await.is_some() {}
+    let mut conn = seed::connect(&postgres, &database).await?;
+    account(&mut conn, &ledger).await
+}
+
+#[expect(clippy::too_many_arguments, reason = "everything that can be broken")]
+async fn break_something(
+    programs: &Path,
+    url: &str,
+    postgres: &Arc<TestPostgres>,
+    database: &str,
+    proxy: &Proxy,
+    apis: &mut [Api; 2],
+    ledger: &Ledger,
+    rng: &mut StdRng,
+) -> anyhow::Result<()> {
+    match rng.random_range(0..10) {
+        0..3 => {
+            ledger.count("replicas killed");
+            let which = rng.random_range(0..2);
+            let port = apis[which].address.port();
+            apis[which].kill();
+            tokio::time::sleep(Duration::from_millis(rng.random_range(0..800))).await;
+            apis[which] = Api::start(programs, url, port, &[("TERARCHITECT_LEASE_SEC", LEASE_SEC)]).await?;
+        }
+        3..6 => {
+            ledger.count("database connections cut before the answer");
+            proxy.cut();
+        }
+        6..8 => {
+            ledger.count("database sessions terminated");
+            let sql = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+                where application_name = 'terarchitect-api' and random() < 0.5";
+            postgres.execute(database, sql)?;
+        }
+        8 => {
+            ledger.count("Postgres restarts, immediate");
+            let postgres = postgres.clone();
+            tokio::task::spawn_blocking(move || postgres.restart_immediate()).await.context("the restart failed")??;
+        }
+        _ => {
+            ledger.count("settings and limits changed back and forth");
+            let sql = "update projects set paused = true; update projects set paused = false";
+            postgres.execute(database, sql)?;
+        }
+    }
+    Ok(())
+}
+
+/// Enqueues every ticket once, as stubbornly as an application would: with a key, until it is answered.
+async fn enqueue(replicas: Replicas, tickets: Vec<(Uuid, Uuid)>, ledger: Arc<Ledger>, mut rng: StdRng) {
+    for (project, ticket) in tickets {
+        if ledger.is_ending() {
+            return;
+        }
+        let path = format!("/api/projects/{project}/tickets/{ticket}/jobs");
+        let body = json!({"idempotency_key": ticket, "priority": rng.random_range(0..3)});
+        loop {
+            let answer = call(replicas.any(&mut rng), &path, &body, None).await;
+            match answer {
+                Ok(answer) if matches!(answer.status, 200 | 201) => {
+                    let job: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+                    let id = job["id"].as_str().unwrap_or_default().to_owned();
+                    ledger.enqueued.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket, id);
+                    ledger.count("jobs in");
+                    break;
+                }
+                _ => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(rng.random_range(5..60))).await;
+    }
+}
+
+/// Claims, holds and reports, in every way that a worker may.
+async fn work(replicas: Replicas, number: usize, ledger: Arc<Ledger>, mut rng: StdRng) {
+    let worker = format!("worker-{number}");
+    let mut request = Uuid::new_v4();
+    loop {
+        let claim = json!({"worker_id": worker, "request_id": request, "wait_ms": rng.random_range(0..3_000)});
+        // Some go away in the middle of a claim, and ask again or never.
+        let patience = rng.random_bool(0.1).then(|| Duration::from_millis(rng.random_range(1..400)));
+        let answer = match call(replicas.any(&mut rng), "/api/worker/jobs/start", &claim, patience).await {
+            Ok(answer) if answer.status == 200 => answer,
+            Ok(answer) => {
+                if answer.status == 204 {
+                    request = Uuid::new_v4();
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+            Err(_) => {
+                ledger.count("claims without an answer");
+                if rng.random_bool(0.2) {
+                    request = Uuid::new_v4();
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        request = Uuid::new_v4();
+        let Ok(job) = answer.json(200) else { continue };
+        ledger.count("claims");
+        hold_and_report(replicas, &worker, &job, &ledger, &mut rng).await;
+    }
+}
+
+async fn hold_and_report(replicas: Replicas, worker: &str, job: &Value, ledger: &Ledger, rng: &mut StdRng) {
+    let (id, attempt) = (job["job_id"].as_str().unwrap_or_default(), job["attempt"].as_i64().unwrap_or_default());
+    let beat = json!({"worker_id": worker, "jobs": [{"job_id": id, "attempt": attempt}]});
+    let stopped = rng.random_bool(0.02);
+    if stopped {
+        ledger.count("workers stopped past their lease");
+        tokio::time::sleep(Duration::from_secs(11)).await;
+    } else if rng.random_bool(0.01) {
+        ledger.count("workers that vanished");
+        return;
+    } else {
+        tokio::time::sleep(Duration::from_millis(rng.random_range(0..400))).await;
+        if let Ok(answer) = call(replicas.any(rng), "/api/worker/heartbeat", &beat, None).await
+            && answer.json(200).is_ok_and(|said| said["jobs"][0]["state"] == "lost")
+        {
+            ledger.count("heartbeats told that the attempt is over");
+            return;
+        }
+    }
+    let (action, body) = match rng.random_range(0..20) {
+        0 => ("release", json!({"attempt": attempt, "worker_id": worker})),
+        1 | 2 => ("fail", json!({"attempt": attempt, "worker_id": worker, "reason": "agent_failed"})),
+        3 => ("fail", json!({"attempt": attempt, "worker_id": worker, "reason": "engine_error"})),
+        _ => ("complete", json!({"attempt": attempt, "worker_id": worker, "exit_code": 0})),
+    };
+    let path = format!("/api/worker/jobs/{id}/{action}");
+    // Reported until it is answered, as a coordinator does; sometimes twice although it was.
+    let mut repeat = rng.random_bool(0.1);
+    for _ in 0..600 {
+        match call(replicas.any(rng), &path, &body, None).await {
+            Ok(answer) if answer.status == 200 => {
+                let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+                let outcome = said["status"].as_str().unwrap_or_default().to_owned();
+                ledger.count("reports accepted");
+                if !repeat {
+                    let accepted = (id.to_owned(), attempt, if action == "release" { action.to_owned() } else { outcome });
+                    ledger.accepted.lock().unwrap_or_else(PoisonError::into_inner).push(accepted);
+                    return;
+                }
+                repeat = false;
+            }
+            Ok(answer) if answer.status == 409 => {
+                ledger.count(if stopped { "late reports refused" } else { "reports refused" });
+                return;
+            }
+            Ok(answer) if answer.status == 404 => {
+                ledger.count("jobs not found");
+                return;
+            }
+            _ => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+    ledger.count("reports never answered");
+}
+
+/// One call on a connection of its own; `patience` cuts the connection before the answer.
+async fn call(address: SocketAddr, path: &str, body: &Value, patience: Option<Duration>) -> anyhow::Result<Answer> {
+    let calling = async {
+        let mut connection = Connection::open(address).await?;
+        connection.post(path, body).await
+    };
+    match tokio::time::timeout(patience.unwrap_or(Duration::from_secs(15)), calling).await {
+        Ok(answer) => answer,
+        Err(_) => anyhow::bail!("gave up"),
+    }
+}
+
+/// Waits until every job has an end. Waits for another try are cut short: they are not what is tried here.
+async fn drain(postgres: &TestPostgres, database: &str) -> anyhow::Result<()> {
+    let mut conn = seed::connect(postgres, database).await?;
+    let deadline = Instant::now() + DRAIN;
+    loop {
+        sqlx::raw_sql("update agent_jobs set run_at = now() where status = 'pending' and not due").execute(&mut conn).await?;
+        sqlx::raw_sql("notify terarchitect_jobs, 'delayed'").execute(&mut conn).await?;
+        let live: i64 = sqlx::query_scalar("select count(*) from agent_jobs where status in ('pending', 'running')")
+            .fetch_one(&mut conn)
+            .await?;
+        if live == 0 || Instant::now() > deadline {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+async fn account(conn: &mut PgConnection, ledger: &Ledger) -> anyhow::Result<bool> {
+    let count = async |conn: &mut PgConnection, sql: &'static str| -> anyhow::Result<i64> {
+        sqlx::query_scalar(sql).fetch_one(conn).await.with_context(|| format!("could not count: {sql}"))
+    };
+    for (what, number) in ledger.counts.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        println!("{number:>8}  {what}");
+    }
+    println!("Outcomes:");
+    let outcomes: Vec<(String, String, i64)> = sqlx::query_as(
+        "select status, coalesce(outcome_reason, '-'), count(*) from agent_jobs group by 1, 2 order by 1, 2",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    for (status, reason, number) in &outcomes {
+        println!("{number:>8}  {status} ({reason})");
+    }
+    let enqueued = ledger.enqueued.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let known: Vec<String> = sqlx::query_scalar("select id::text from agent_jobs").fetch_all(&mut *conn).await?;
+    let known: std::collections::HashSet<_> = known.into_iter().collect();
+    let vanished = enqueued.values().filter(|id| !known.contains(*id)).count();
+    let unended = count(conn, "select count(*) from agent_jobs where status in ('pending', 'running')").await?;
+
+    let accepted = ledger.accepted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut finals: HashMap<&str, u32> = HashMap::new();
+    for (job, _, outcome) in &accepted {
+        if !matches!(outcome.as_str(), "pending" | "release") {
+            *finals.entry(job).or_default() += 1;
+        }
+    }
+    let told_twice = finals.values().filter(|count| **count > 1).count();
+    let ended_twice = count(
+        conn,
+        "select count(*) from (select job_id from agent_job_attempts where outcome in ('completed', 'failed', 'cancelled')
+         group by job_id having count(*) > 1) as twice",
+    )
+    .await?;
+    let twice_enqueued =
+        count(conn, "select count(*) from (select ticket_id from agent_jobs group by ticket_id having count(*) > 1) as t")
+            .await?;
+    let mut contradicted = 0;
+    for (job, attempt, outcome) in &accepted {
+        let kept: Option<String> =
+            sqlx::query_scalar("select outcome from agent_job_attempts where job_id = $1::uuid and attempt = $2")
+                .bind(job)
+                .bind(i32::try_from(*attempt)?)
+                .fetch_optional(&mut *conn)
+                .await?;
+        let said = match outcome.as_str() {
+            "pending" => "retried",
+            "release" => "released",
+            outcome => outcome,
+        };
+        if kept.as_deref() != Some(said) && !(said == "retried" && kept.as_deref() == Some("released")) {
+            contradicted += 1;
+        }
+    }
+    let without_attempt = count(
+        conn,
+        "select count(*) from agent_jobs as job where finished_at is not null
+         and not exists (select from agent_job_attempts where job_id = job.id and attempt = job.attempt)",
+    )
+    .await?;
+    let gaps = count(
+        conn,
+        "select count(*) from agent_jobs as job where attempt <> (select count(*) from agent_job_attempts where job_id = job.id)",
+    )
+    .await?;
+    // How many attempts of a project overlap at the moment that each begins. An end is noted when its statement began,
+    // so nothing is counted that was over.
+    let exceeded: i64 = sqlx::query_scalar(
+        "with held as (
+             select job.project_id, attempt.claimed_at, attempt.ended_at from agent_job_attempts as attempt
+             join agent_jobs as job on job.id = attempt.job_id where attempt.claimed_at is not null
+         )
+         select count(*) from held as one where (
+             select count(*) from held as other where other.project_id = one.project_id
+             and other.claimed_at <= one.claimed_at and other.ended_at > one.claimed_at
+         ) > $1",
+    )
+    .bind(i64::from(LIMIT))
+    .fetch_one(&mut *conn)
+    .await?;
+    println!("Account:");
+    let lines: [(&str, i64); 9] = [
+        ("lost: enqueued and not there", i64::try_from(vanished)?),
+        ("lost: without an end", unended),
+        ("doubles: accepted ends told twice", i64::try_from(told_twice)?),
+        ("doubles: ended twice", ended_twice),
+        ("doubles: enqueued twice", twice_enqueued),
+        ("accepted reports that the database contradicts", contradicted),
+        ("ended without the attempt's record", without_attempt),
+        ("attempts missing from the record", gaps),
+        ("limits exceeded", exceeded),
+    ];
+    for (what, number) in lines {
+        println!("{number:>8}  {what}");
+    }
+    let good = lines.iter().all(|(_, number)| *number == 0) && !enqueued.is_empty();
+    println!("{}", if good { "Nothing was lost, doubled or exceeded." } else { "The account does not add up." });
+    Ok(good)
+}

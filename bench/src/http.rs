@@ -1,0 +1,68 @@
+//! A thin HTTP client: one connection, one request at a time. The load must cost less than what is measured.
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST};
+use http::{Method, Request};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::SendRequest;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::net::SocketAddr;
+use tokio::net::TcpStream;
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+}
+
+/// A status and a body.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// The body, if the status is this one.
+    pub(crate) fn json(&self, status: u16) -> anyhow::Result<Value> {
+        let text = || String::from_utf8_lossy(&self.body).chars().take(300).collect::<String>();
+        anyhow::ensure!(self.status == status, "answered {} instead of {status}: {}", self.status, text());
+        serde_json::from_slice(&self.body).with_context(|| format!("not JSON: {}", text()))
+    }
+}
+
+impl Connection {
+    pub(crate) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await.context("could not connect")?;
+        stream.set_nodelay(true).context("could not set up the connection")?;
+        let (sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.context("could not connect")?;
+        tokio::spawn(async move {
+            // Its end is seen by the next request.
+            let _ = connection.await;
+        });
+        Ok(Self { sender, host: address.to_string() })
+    }
+
+    pub(crate) async fn send(&mut self, method: Method, path: &str, body: String) -> anyhow::Result<Answer> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, &self.host)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .context("could not make the request")?;
+        self.sender.ready().await.context("the connection is closed")?;
+        let response = self.sender.send_request(request).await.context("no answer")?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.context("the answer broke off")?.to_bytes();
+        Ok(Answer { status, body })
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, body: &Value) -> anyhow::Result<Answer> {
+        self.send(Method::POST, path, body.to_string()).await
+    }
+}
