@@ -70,6 +70,10 @@ impl Api {
 impl Drop for Api {
     fn drop(&mut self) {
         self.kill();
+        let log = std::fs::read_to_string(self._dir.path().join("log")).unwrap_or_default();
+        for line in log.lines().filter(|line| line.contains("ERROR")).take(5) {
+            eprintln!("the API logged: {line}");
+        }
     }
 }
 

@@ -46,8 +46,8 @@ pub(crate) async fn filled(postgres: &TestPostgres, template: &str, rows: Rows) 
          create temp table t as
              with made as (
                  insert into tickets (project_id, column_id, title)
-                 select p.id, 'in_progress', 'Bench' from generate_series(1, {pending}) as n
-                 join p on p.n = n % {projects} returning id, project_id
+                 select p.id, 'in_progress', 'Bench' from generate_series(1, {pending}) as made (g)
+                 join p on p.n = made.g % {projects} returning id, project_id
              ) select id, project_id, row_number() over () - 1 as n from made;
          create index on t (n);
          insert into agent_jobs (ticket_id, project_id, status, attempt, worker_id, claimed_at, finished_at,
@@ -60,7 +60,8 @@ pub(crate) async fn filled(postgres: &TestPostgres, template: &str, rows: Rows) 
              where status = 'completed';
          insert into agent_jobs (ticket_id, project_id) select id, project_id from t order by n;
          insert into tickets (project_id, column_id, title)
-             select p.id, 'backlog', 'Bench' from generate_series(1, {tickets}) as n join p on p.n = n % {projects};"
+             select p.id, 'backlog', 'Bench' from generate_series(1, {tickets}) as made (g)
+             join p on p.n = made.g % {projects};"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.context("could not fill the database")?;
     sqlx::raw_sql("vacuum (analyze, freeze)").execute(&mut conn).await.context("could not vacuum")?;

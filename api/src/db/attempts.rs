@@ -23,14 +23,16 @@ pub struct EndedAttempt<'a> {
     pub outcome: &'a str,
     /// Why.
     pub reason: &'a str,
+    /// What its worker reported: `completed`, `failed` or `released`; none where nobody did.
+    pub reported: Option<&'a str>,
 }
 
 /// Stores an ended attempt with what its report said.
 pub async fn insert(conn: &mut PgConnection, ended: &EndedAttempt<'_>, report: &JobReport) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into agent_job_attempts (job_id, attempt, worker_id, claimed_at, outcome, reason, detail, exit_code,
-             oom_killed, log_tail)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             oom_killed, log_tail, reported)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         ended.job_id.0,
         ended.attempt,
         ended.worker_id,
@@ -40,18 +42,33 @@ pub async fn insert(conn: &mut PgConnection, ended: &EndedAttempt<'_>, report: &
         report.detail,
         report.exit_code,
         report.oom_killed,
-        report.log_tail
+        report.log_tail,
+        ended.reported
     )
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// The outcome of an ended attempt.
-pub async fn outcome(conn: &mut PgConnection, job: JobId, attempt: i32) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar!("select outcome from agent_job_attempts where job_id = $1 and attempt = $2", job.0, attempt)
-        .fetch_optional(conn)
-        .await
+/// How an attempt ended, for a report about it that comes again.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// What became of the job: `completed`, `failed`, `cancelled`, `retried` or `released`.
+    pub outcome: String,
+    /// What its worker reported.
+    pub reported: Option<String>,
+}
+
+/// How an attempt ended; none while it runs, or where there was none.
+pub async fn find(conn: &mut PgConnection, job: JobId, attempt: i32) -> sqlx::Result<Option<Ended>> {
+    sqlx::query_as!(
+        Ended,
+        "select outcome, reported from agent_job_attempts where job_id = $1 and attempt = $2",
+        job.0,
+        attempt
+    )
+    .fetch_optional(conn)
+    .await
 }
 
 /// A completed attempt.
@@ -82,23 +99,32 @@ pub async fn complete_many(conn: &mut PgConnection, completions: &[&Completion])
         // a job that is not running has no lease.
         r#"with ended as materialized (
                update agent_jobs as job
-               set status = 'completed', outcome_reason = 'completed', finished_at = now(), lease_expires_at = null
-               from unnest($1::uuid[], $2::integer[], $3::text[]) as report (id, attempt, worker)
+               set status = 'completed', outcome_reason = 'completed', finished_at = now(), lease_expires_at = null,
+                   request_id = null
+               from unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::integer[], $6::boolean[], $7::text[])
+                   as report (id, attempt, worker, detail, exit_code, oom_killed, log_tail)
                where job.id = report.id and job.attempt = coalesce(report.attempt, job.attempt)
                  and (report.worker is null or report.worker = job.worker_id)
                  and job.lease_expires_at is not null and not job.requeue_requested
-               returning job.id, job.attempt, job.worker_id, job.claimed_at, job.project_id
+               returning job.id, job.attempt, job.worker_id, job.claimed_at, job.project_id, report.detail,
+                   report.exit_code, report.oom_killed, report.log_tail
            ), kept as (
                insert into agent_job_attempts (job_id, attempt, worker_id, claimed_at, outcome, reason, detail,
-                   exit_code, oom_killed, log_tail)
-               select ended.id, ended.attempt, ended.worker_id, ended.claimed_at, 'completed', 'completed',
-                   report.detail, report.exit_code, report.oom_killed, report.log_tail
-               from ended join unnest($1::uuid[], $4::text[], $5::integer[], $6::boolean[], $7::text[])
-                   as report (id, detail, exit_code, oom_killed, log_tail) on report.id = ended.id
-           ), told as materialized (select notify_freed(array(select distinct project_id from ended)) as projects)
-           select ended.id as "id!", ended.attempt as "attempt!", told.projects,
+                   exit_code, oom_killed, log_tail, reported)
+               select id, attempt, worker_id, claimed_at, 'completed', 'completed', detail, exit_code, oom_killed,
+                   log_tail, 'completed'
+               from ended
+           ), freed as materialized (
+               select project.id from (select distinct project_id from ended) as of_project
+               join projects as project on project.id = of_project.project_id
+               where project.max_running is not null and exists (
+                   select from agent_jobs as job
+                   where job.status = 'pending' and job.due and job.project_id = project.id
+               )
+           ), told as materialized (select notify_due(array_agg(freed.id)) from freed having count(*) > 0)
+           select ended.id as "id!", ended.attempt as "attempt!", (select count(*) from told) as told,
                coalesce(extract(epoch from clock_timestamp() - ended.claimed_at), 0)::float8 as "ran_sec!"
-           from ended cross join told"#,
+           from ended"#,
         &ids,
         &attempts as &[Option<i32>],
         &column(|report| report.worker_id.as_ref()) as &[Option<String>],

@@ -214,7 +214,7 @@ pub async fn held_by_requests(conn: &mut PgConnection, asking: &[&Asking]) -> sq
     let columns = AskingColumns::new(asking);
     let found = sqlx::query_scalar!(
         r#"select asks.request as "request!" from unnest($1::text[], $2::uuid[]) as asks (worker, request)
-           join agent_jobs as job on job.request_id = asks.request and job.status = 'running'
+           join agent_jobs as job on job.request_id = asks.request and job.lease_expires_at is not null
                and job.worker_id is not distinct from asks.worker"#,
         &columns.workers as &[Option<String>],
         &columns.requests
@@ -230,13 +230,13 @@ pub async fn hand_back_requests(conn: &mut PgConnection, requests: &[Uuid]) -> s
         "with back as (
              update agent_jobs
              set status = 'pending', worker_id = null, request_id = null, claimed_at = null, lease_expires_at = null
-             where request_id = any ($1) and status = 'running'
+             where request_id = any ($1) and lease_expires_at is not null
              returning id, attempt, project_id
          ), kept as (
              insert into agent_job_attempts (job_id, attempt, outcome, reason, detail)
              select id, attempt, 'released', 'released', 'the claim was never answered' from back
          )
-         select notify_due(array(select distinct project_id from back))",
+         select notify_due(array(select distinct project_id from back))::text",
         requests
     )
     .fetch_one(conn)
@@ -265,7 +265,15 @@ pub async fn projects_with_work(conn: impl sqlx::PgExecutor<'_>) -> sqlx::Result
 
 /// Tells waiting claims that a job of a limited project has ended, if others of it wait.
 pub async fn notify_freed(conn: &mut PgConnection, project: ProjectId) -> sqlx::Result<()> {
-    sqlx::query!("select notify_freed(array[$1::uuid])", project.0).fetch_one(conn).await?;
+    sqlx::query!(
+        "select notify_due(array[project.id])::text from projects as project
+         where project.id = $1 and project.max_running is not null and exists (
+             select from agent_jobs as job where job.status = 'pending' and job.due and job.project_id = project.id
+         )",
+        project.0
+    )
+    .fetch_optional(conn)
+    .await?;
     Ok(())
 }
 
@@ -329,7 +337,7 @@ pub async fn finish(conn: &mut PgConnection, id: JobId, status: JobStatus, reaso
     sqlx::query!(
         "update agent_jobs
          set status = $2, outcome_reason = $3, finished_at = now(), lease_expires_at = null,
-             failures = failures + case when $2 = 'failed' then 1 else 0 end
+             request_id = null, failures = failures + case when $2 = 'failed' then 1 else 0 end
          where id = $1",
         id.0,
         status.as_str(),
@@ -368,7 +376,7 @@ pub async fn hand_back(conn: &mut PgConnection, id: JobId, project: ProjectId) -
              set status = 'pending', worker_id = null, request_id = null, claimed_at = null, lease_expires_at = null
              where id = $1 returning id
          )
-         select notify_due(array[$2::uuid]) from back",
+         select notify_due(array[$2::uuid])::text from back",
         id.0,
         project.0
     )
@@ -398,7 +406,7 @@ pub async fn make_due(conn: &mut PgConnection) -> sqlx::Result<MadeDue> {
                update agent_jobs as job set due = true from ripe where job.id = ripe.id returning job.project_id
            )
            select (select count(*) from made) as "made!",
-               notify_due(array(select distinct project_id from made)) as told,
+               notify_due(array(select distinct project_id from made))::text as told,
                (select greatest(0, extract(epoch from min(run_at) - clock_timestamp()))::float8 from agent_jobs
                 where status = 'pending' and not due and run_at > now()) as next_sec"#,
         BATCH

@@ -1,11 +1,11 @@
 //! One recorder per process writes completions: those that arrive while a statement runs share the next one and its
 //! commit, and every request is answered only after that commit.
 
+use super::own_connection::OwnConnection;
 use super::{is_deadlock, log_error};
 use crate::db;
 use crate::metrics::Metrics;
-use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, Postgres};
+use sqlx::PgPool;
 use std::collections::HashSet;
 use std::sync::Arc;
 use terarchitect_worker_api::{JobId, JobReport};
@@ -38,12 +38,12 @@ pub(super) async fn record(
     mut requests: mpsc::UnboundedReceiver<Request>,
     last_request: CancellationToken,
 ) {
-    let mut connection: Option<PoolConnection<Postgres>> = None;
+    let mut connection = OwnConnection::new(pool);
     let mut batch = Vec::new();
     loop {
         tokio::select! {
-            received = requests.recv_many(&mut batch, BATCH) => if received == 0 { return },
-            () = last_request.cancelled() => return,
+            received = requests.recv_many(&mut batch, BATCH) => if received == 0 { break },
+            () = last_request.cancelled() => break,
         }
         // Rows are locked in one order everywhere, so that statements of two processes don't wait for each other; and
         // of two reports about one job, the second is told that the first was there.
@@ -52,7 +52,7 @@ pub(super) async fn record(
         let (first, repeated): (Vec<_>, Vec<_>) =
             batch.drain(..).partition(|request| seen.insert(request.completion.job_id));
         let completions: Vec<&Completion> = first.iter().map(|request| &request.completion).collect();
-        match record_batch(&pool, &mut connection, &completions).await {
+        match record_batch(&mut connection, &completions).await {
             Ok(recorded) => {
                 metrics.completion_statement();
                 for request in first {
@@ -72,24 +72,20 @@ pub(super) async fn record(
             }
         }
     }
+    connection.close().await;
 }
 
 async fn record_batch(
-    pool: &PgPool,
-    connection: &mut Option<PoolConnection<Postgres>>,
+    connection: &mut OwnConnection,
     completions: &[&Completion],
 ) -> sqlx::Result<db::attempts::Recorded> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let conn = match connection {
-            Some(conn) => conn,
-            None => connection.insert(pool.acquire().await?),
-        };
-        match db::attempts::complete_many(conn, completions).await {
+        match db::attempts::complete_many(connection.get().await?, completions).await {
             Ok(recorded) => return Ok(recorded),
             Err(error) => {
-                *connection = None;
+                connection.forget();
                 // A broken connection is not tried again: what was recorded before it broke would then look refused.
                 // The client repeats its report and is told that it was there.
                 if tries > 3 || !is_deadlock(&error) {

@@ -2,13 +2,13 @@
 //! next one, and a request that waits costs nothing until something may have changed.
 
 use super::grant::Grant;
+use super::own_connection::OwnConnection;
 use super::signals::Signals;
 use super::{is_connection_error, is_deadlock, log_error};
 use crate::db;
 use crate::db::jobs::Asking;
 use crate::metrics::Metrics;
-use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, Postgres};
+use sqlx::{PgConnection, PgPool};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,8 +116,7 @@ pub(super) struct Dispatcher {
     signals: Arc<Signals>,
     metrics: Arc<Metrics>,
     tasks: TaskTracker,
-    /// Kept, since taking one from the pool costs a round trip.
-    connection: Option<PoolConnection<Postgres>>,
+    connection: OwnConnection,
     groups: HashMap<Vec<ProjectId>, Group>,
     ready: VecDeque<Vec<ProjectId>>,
     look_up_at: Option<Instant>,
@@ -128,11 +127,11 @@ pub(super) struct Dispatcher {
 impl Dispatcher {
     pub(super) fn new(pool: PgPool, signals: Arc<Signals>, metrics: Arc<Metrics>, tasks: TaskTracker) -> Self {
         Self {
+            connection: OwnConnection::new(pool.clone()),
             pool,
             signals,
             metrics,
             tasks,
-            connection: None,
             groups: HashMap::new(),
             ready: VecDeque::new(),
             look_up_at: None,
@@ -149,7 +148,7 @@ impl Dispatcher {
                 self.take(event);
             }
             if stop.is_cancelled() {
-                return;
+                break;
             }
             if let Some(projects) = self.ready.pop_front() {
                 self.claim_for(projects).await;
@@ -159,15 +158,16 @@ impl Dispatcher {
             tokio::select! {
                 event = events.recv() => match event {
                     Some(event) => self.take(event),
-                    None => return,
+                    None => break,
                 },
                 () = tokio::time::sleep_until(look_up_at.unwrap_or_else(Instant::now)), if look_up_at.is_some() => {
                     self.look_up().await;
                 }
                 _ = sweep.tick() => self.sweep(),
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
             }
         }
+        self.connection.close().await;
     }
 
     fn take(&mut self, event: Event) {
@@ -293,7 +293,7 @@ impl Dispatcher {
             match db::jobs::claim_many(connection, projects, &asking).await {
                 Ok(jobs) => return Ok(jobs.into_iter().collect()),
                 Err(error) => {
-                    self.connection = None;
+                    self.connection.forget();
                     if tries > 2 || !(is_connection_error(&error) || is_deadlock(&error)) {
                         return Err(error);
                     }
@@ -302,16 +302,12 @@ impl Dispatcher {
         }
     }
 
-    async fn connection(&mut self) -> sqlx::Result<&mut PoolConnection<Postgres>> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.pool.acquire().await?,
-        };
+    async fn connection(&mut self) -> sqlx::Result<&mut PgConnection> {
         if !self.unknown.is_empty() {
-            db::jobs::hand_back_requests(&mut connection, &self.unknown).await?;
+            db::jobs::hand_back_requests(self.connection.get().await?, &self.unknown).await?;
             self.unknown.clear();
         }
-        Ok(self.connection.insert(connection))
+        self.connection.get().await
     }
 
     /// Looks for jobs that waiting requests got before, for all of them at once.

@@ -19,6 +19,12 @@ pub async fn end_attempt(
     ending: Ending,
     report: &JobReport,
 ) -> sqlx::Result<JobStatus> {
+    let reported = match &ending {
+        Ending::Completed => Some("completed"),
+        Ending::Failed(Reason::LeaseLost) => None,
+        Ending::Failed(_) => Some("failed"),
+        Ending::Released => Some("released"),
+    };
     let history = History {
         cancel_requested: job.cancel_requested,
         failures: job.failures,
@@ -47,6 +53,7 @@ pub async fn end_attempt(
         claimed_at: job.claimed_at,
         outcome,
         reason: reason.as_str(),
+        reported,
     };
     db::attempts::insert(conn, &ended, report).await?;
     db::jobs::notify_freed(conn, job.project_id).await?;

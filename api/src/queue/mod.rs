@@ -9,6 +9,7 @@ mod dispatcher;
 mod ending;
 mod grant;
 mod listener;
+mod own_connection;
 mod signals;
 mod upkeep;
 

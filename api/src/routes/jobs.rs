@@ -207,8 +207,8 @@ pub async fn release_job(
     let job = db::jobs::find_for_report(&mut tx, id).await?.ok_or_else(|| ApiError::not_found("job", id))?;
     let ours = job.worker_id.as_deref() == Some(request.worker_id.as_str());
     if job.status != JobStatus::Running || job.attempt != request.attempt || !ours {
-        if db::attempts::outcome(&mut tx, id, request.attempt).await?.as_deref() == Some("released") {
-            return Ok(Answer(JobReportResponse { job_id: id, status: job.status }));
+        if let Some(status) = reported_before(&mut tx, id, request.attempt, "released").await? {
+            return Ok(Answer(JobReportResponse { job_id: id, status }));
         }
         app.metrics.report_fenced();
         return Err(stale(request.attempt, job.status));
@@ -222,6 +222,22 @@ pub async fn release_job(
 fn stale(attempt: i32, status: JobStatus) -> ApiError {
     let sentence = format!("Attempt {attempt} of this job is over; the report changes nothing.");
     ApiError::conflict("stale_attempt", sentence).with_job_status(status)
+}
+
+/// What the same report about this attempt was answered, if it was made before.
+async fn reported_before(
+    conn: &mut PgConnection,
+    id: JobId,
+    attempt: i32,
+    reported: &str,
+) -> sqlx::Result<Option<JobStatus>> {
+    let ended = db::attempts::find(conn, id, attempt).await?;
+    Ok(ended.filter(|ended| ended.reported.as_deref() == Some(reported)).map(|ended| match ended.outcome.as_str() {
+        "completed" => JobStatus::Completed,
+        "cancelled" => JobStatus::Cancelled,
+        "failed" => JobStatus::Failed,
+        _ => JobStatus::Pending,
+    }))
 }
 
 /// Refuses a report that is not about the running attempt; recognises one that was made before.
@@ -238,14 +254,8 @@ async fn already_ended(
         return Ok(None);
     }
     if let Some(attempt) = report.attempt {
-        let outcome = db::attempts::outcome(conn, id, attempt).await?;
-        let same = match outcome.as_deref() {
-            Some("completed") => reported == JobStatus::Completed,
-            Some(_) => reported == JobStatus::Failed,
-            None => false,
-        };
-        if same {
-            return Ok(Some(JobReportResponse { job_id: id, status: job.status }));
+        if let Some(status) = reported_before(conn, id, attempt, reported.as_str()).await? {
+            return Ok(Some(JobReportResponse { job_id: id, status }));
         }
         return Err(stale(attempt, job.status));
     }
