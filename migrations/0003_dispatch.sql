@@ -52,6 +52,94 @@ create trigger coordinators_notify after update of directive on coordinators
 
 drop function claim_jobs(uuid[], text[], uuid[], double precision[]);
 
+-- The part of `claim_jobs` that compares projects; `places` are the workers that still want a job. Only called by it,
+-- with the claims' lock held. Here a hash join is right: projects and their loads are read as a whole.
+create function claim_fairly(
+    wanted_projects uuid[], workers text[], requests uuid[], leases_ms double precision[], places bigint[]
+) returns table (
+    waiter bigint, id uuid, ticket_id uuid, project_id uuid, kind text, pr_number bigint, comment_body text,
+    github_comment_id bigint, attempt integer
+) language plpgsql volatile rows 8 set enable_hashjoin = on as $$
+#variable_conflict use_column
+declare
+    wanted integer := cardinality(places);
+begin
+    return query
+    with recursive walk as (
+        -- One step of the index per project, however many jobs each has.
+        (select job.project_id, job.priority, job.run_at from agent_jobs as job
+         where job.status = 'pending' and job.due and cardinality(wanted_projects) = 0
+         order by job.project_id, job.priority desc, job.run_at, job.seq limit 1)
+        union all
+        select next.project_id, next.priority, next.run_at from walk
+        cross join lateral (
+            select job.project_id, job.priority, job.run_at from agent_jobs as job
+            where job.status = 'pending' and job.due and job.project_id > walk.project_id
+            order by job.project_id, job.priority desc, job.run_at, job.seq limit 1
+        ) as next
+    ),
+    head as (
+        select walk.project_id, walk.priority, walk.run_at from walk
+        union all
+        select named.project_id, first.priority, first.run_at from unnest(wanted_projects) as named (project_id)
+        cross join lateral (
+            select job.priority, job.run_at from agent_jobs as job
+            where job.status = 'pending' and job.due and job.project_id = named.project_id
+            order by job.priority desc, job.run_at, job.seq limit 1
+        ) as first
+    ),
+    load as materialized (
+        select job.project_id, count(*)::integer as running
+        from agent_jobs as job where job.status = 'running' group by job.project_id
+    ),
+    share as materialized (
+        -- A claim of n jobs touches at most n projects: keep the n with the least load that have work.
+        select project.id as project_id, coalesce(load.running, 0) as running, project.weight,
+            least(wanted, coalesce(project.max_running - coalesce(load.running, 0), wanted)) as room,
+            head.priority, head.run_at
+        from head
+        join projects as project on project.id = head.project_id and not project.paused
+        left join load on load.project_id = project.id
+        where coalesce(load.running, 0) < coalesce(project.max_running, 2147483647)
+        order by (coalesce(load.running, 0) + 1)::float8 / project.weight, head.priority desc, head.run_at
+        limit wanted
+    ),
+    picked as materialized (
+        select next.id, row_number() over (
+            order by (share.running + next.place)::float8 / share.weight, next.priority desc, next.run_at, next.seq
+        ) as place
+        from share
+        cross join lateral (
+            select front.*, row_number() over (order by front.priority desc, front.run_at, front.seq) as place
+            from (
+                select job.id, job.priority, job.run_at, job.seq from agent_jobs as job
+                where job.status = 'pending' and job.due and job.project_id = share.project_id
+                order by job.priority desc, job.run_at, job.seq
+                limit share.room
+            ) as front
+        ) as next
+        order by place
+        limit wanted
+    ),
+    -- Lock: the picked rows; one that a move of its ticket holds at this moment is left for the next claim.
+    locked as materialized (
+        select job.id, picked.place from picked join agent_jobs as job on job.id = picked.id
+        where job.status = 'pending'
+        for update of job skip locked
+    ),
+    dealt as materialized (
+        select locked.id, places[row_number() over (order by locked.place)] as waiter from locked
+    )
+    update agent_jobs as job
+    set status = 'running', attempt = job.attempt + 1, worker_id = workers[dealt.waiter],
+        request_id = requests[dealt.waiter], claimed_at = clock_timestamp(),
+        lease_expires_at = clock_timestamp() + leases_ms[dealt.waiter] * interval '1 millisecond'
+    from dealt
+    where job.id = dealt.id
+    returning dealt.waiter, job.id, job.ticket_id, job.project_id, job.kind, job.pr_number, job.comment_body,
+        job.github_comment_id, job.attempt;
+end $$;
+
 -- Claims one due job for each of the waiting workers, as far as there are any: the projects with the fewest running
 -- jobs for their weight first, within a project the highest priority, then the oldest. `wanted_projects` may be empty:
 -- any project. The n-th worker gets the row whose `waiter` is n. A worker whose request got a job before, and still
@@ -155,76 +243,5 @@ begin
         return;
     end if;
 
-    return query
-    with recursive walk as (
-        -- One step of the index per project, however many jobs each has.
-        (select job.project_id, job.priority, job.run_at from agent_jobs as job
-         where job.status = 'pending' and job.due and cardinality(wanted_projects) = 0
-         order by job.project_id, job.priority desc, job.run_at, job.seq limit 1)
-        union all
-        select next.project_id, next.priority, next.run_at from walk
-        cross join lateral (
-            select job.project_id, job.priority, job.run_at from agent_jobs as job
-            where job.status = 'pending' and job.due and job.project_id > walk.project_id
-            order by job.project_id, job.priority desc, job.run_at, job.seq limit 1
-        ) as next
-    ),
-    head as (
-        select walk.project_id, walk.priority, walk.run_at from walk
-        union all
-        select named.project_id, first.priority, first.run_at from unnest(wanted_projects) as named (project_id)
-        cross join lateral (
-            select job.priority, job.run_at from agent_jobs as job
-            where job.status = 'pending' and job.due and job.project_id = named.project_id
-            order by job.priority desc, job.run_at, job.seq limit 1
-        ) as first
-    ),
-    share as materialized (
-        -- A claim of n jobs touches at most n projects: keep the n with the least load that have work.
-        select project.id as project_id, load.running, project.weight,
-            least(wanted, coalesce(project.max_running - load.running, wanted)) as room, head.priority, head.run_at
-        from head
-        join projects as project on project.id = head.project_id and not project.paused
-        cross join lateral (
-            select count(*)::integer as running from agent_jobs as job
-            where job.status = 'running' and job.project_id = head.project_id
-        ) as load
-        where load.running < coalesce(project.max_running, 2147483647)
-        order by (load.running + 1)::float8 / project.weight, head.priority desc, head.run_at
-        limit wanted
-    ),
-    picked as materialized (
-        select next.id, row_number() over (
-            order by (share.running + next.place)::float8 / share.weight, next.priority desc, next.run_at, next.seq
-        ) as place
-        from share
-        cross join lateral (
-            select front.*, row_number() over (order by front.priority desc, front.run_at, front.seq) as place
-            from (
-                select job.id, job.priority, job.run_at, job.seq from agent_jobs as job
-                where job.status = 'pending' and job.due and job.project_id = share.project_id
-                order by job.priority desc, job.run_at, job.seq
-                limit share.room
-            ) as front
-        ) as next
-        order by place
-        limit wanted
-    ),
-    -- Lock: the picked rows; one that a move of its ticket holds at this moment is left for the next claim.
-    locked as materialized (
-        select job.id, picked.place from picked join agent_jobs as job on job.id = picked.id
-        where job.status = 'pending'
-        for update of job skip locked
-    ),
-    dealt as materialized (
-        select locked.id, places[row_number() over (order by locked.place)] as waiter from locked
-    )
-    update agent_jobs as job
-    set status = 'running', attempt = job.attempt + 1, worker_id = workers[dealt.waiter],
-        request_id = requests[dealt.waiter], claimed_at = clock_timestamp(),
-        lease_expires_at = clock_timestamp() + leases_ms[dealt.waiter] * interval '1 millisecond'
-    from dealt
-    where job.id = dealt.id
-    returning dealt.waiter, job.id, job.ticket_id, job.project_id, job.kind, job.pr_number, job.comment_body,
-        job.github_comment_id, job.attempt;
+    return query select * from claim_fairly(wanted_projects, workers, requests, leases_ms, places);
 end $$;

@@ -114,9 +114,8 @@ impl Default for Metrics {
         let fenced = Counter::default();
         registry.register("fenced_reports", "Reports refused because their attempt was over", fenced.clone());
         // From 1 s to 9 h.
-        let duration = Family::new_with_constructor(
-            (|| Histogram::new(exponential_buckets(1.0, 2.0, 16))) as fn() -> Histogram,
-        );
+        let duration =
+            Family::new_with_constructor((|| Histogram::new(exponential_buckets(1.0, 2.0, 16))) as fn() -> Histogram);
         let help = "How long attempts were held, from their claim to their end";
         registry.register_with_unit("attempt_duration", help, Unit::Seconds, duration.clone());
         let http = Family::new_with_constructor(

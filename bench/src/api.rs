@@ -16,7 +16,12 @@ pub(crate) struct Api {
 
 impl Api {
     /// Starts one and waits until it serves. `port` 0 picks a free one.
-    pub(crate) async fn start(programs: &Path, database_url: &str, port: u16, more: &[(&str, &str)]) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        programs: &Path,
+        database_url: &str,
+        port: u16,
+        more: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir().context("no temporary directory")?;
         let ready = dir.path().join("ready.json");
         let log = std::fs::File::create(dir.path().join("log")).context("could not make the log")?;
@@ -91,7 +96,9 @@ pub(crate) fn cpu_seconds(pid: u32, family: bool) -> anyhow::Result<f64> {
     if family {
         for entry in std::fs::read_dir("/proc").context("no /proc")?.flatten() {
             let child: Option<u32> = entry.file_name().to_str().and_then(|name| name.parse().ok());
-            if let Some(child) = child.filter(|child| stat(*child).is_some_and(|stat| stat.get(1) == Some(&u64::from(pid)))) {
+            if let Some(child) =
+                child.filter(|child| stat(*child).is_some_and(|stat| stat.get(1) == Some(&u64::from(pid))))
+            {
                 ticks += own_ticks(child, false).unwrap_or(0);
             }
         }

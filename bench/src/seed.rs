@@ -41,8 +41,10 @@ pub(crate) async fn filled(postgres: &TestPostgres, template: &str, rows: Rows) 
          create temp table p as select id, row_number() over () - 1 as n from projects;
          insert into graphs (project_id) select id from p;
          insert into kanban_boards (project_id, columns)
-             select id, '[{{\"id\": \"backlog\", \"title\": \"Backlog\"}}, {{\"id\": \"in_progress\", \"title\": \"In Progress\"}},
-                 {{\"id\": \"in_review\", \"title\": \"In Review\"}}, {{\"id\": \"done\", \"title\": \"Done\"}}]' from p;
+             select id, '[{{\"id\": \"backlog\", \"title\": \"backlog\", \"order\": 0}},
+                 {{\"id\": \"in_progress\", \"title\": \"in_progress\", \"order\": 1}},
+                 {{\"id\": \"in_review\", \"title\": \"in_review\", \"order\": 2}},
+                 {{\"id\": \"done\", \"title\": \"done\", \"order\": 3}}]' from p;
          create temp table t as
              with made as (
                  insert into tickets (project_id, column_id, title)

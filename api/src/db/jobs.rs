@@ -397,6 +397,8 @@ pub struct MadeDue {
 /// Makes delayed jobs due whose time has come, and tells waiting claims of all processes.
 pub async fn make_due(conn: &mut PgConnection) -> sqlx::Result<MadeDue> {
     const BATCH: i64 = 500;
+    /// Jobs that become due within so short a time are made due together.
+    const MIN_WAIT_SEC: f64 = 0.005;
     let row = sqlx::query!(
         // Locks the rows and skips those that another process is making due.
         r#"with ripe as materialized (
@@ -407,13 +409,13 @@ pub async fn make_due(conn: &mut PgConnection) -> sqlx::Result<MadeDue> {
            )
            select (select count(*) from made) as "made!",
                notify_due(array(select distinct project_id from made))::text as told,
-               (select greatest(0, extract(epoch from min(run_at) - clock_timestamp()))::float8 from agent_jobs
+               (select extract(epoch from min(run_at) - clock_timestamp())::float8 from agent_jobs
                 where status = 'pending' and not due and run_at > now()) as next_sec"#,
         BATCH
     )
     .fetch_one(conn)
     .await?;
-    let next = row.next_sec.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let next = row.next_sec.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(MIN_WAIT_SEC)).ok());
     Ok(MadeDue { more: row.made == BATCH, next })
 }
 

@@ -1,7 +1,7 @@
 //! The connection on which the database tells of changes.
 
-use super::signals::Signals;
 use super::log_error;
+use super::signals::Signals;
 use crate::db;
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
@@ -53,7 +53,8 @@ async fn listen_once(pool: &PgPool, signals: &Signals) -> sqlx::Result<()> {
             Ok(Err(error)) => return Err(error),
             Err(_) => {
                 let look = db::jobs::projects_with_work(&mut listener);
-                let projects = tokio::time::timeout(SAFETY_TIMEOUT, look).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
+                let projects =
+                    tokio::time::timeout(SAFETY_TIMEOUT, look).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
                 let projects = projects?;
                 if !projects.is_empty() {
                     signals.wake(Some(projects));

@@ -96,12 +96,8 @@ impl Queue {
             let (pool, metrics, signals) = (&self.pool, &self.metrics, &self.signals);
             let dispatcher = Dispatcher::new(pool.clone(), signals.clone(), metrics.clone(), tasks.clone());
             tasks.spawn(dispatcher.run(unstarted.claims, stop.clone()));
-            tasks.spawn(completions::record(
-                pool.clone(),
-                metrics.clone(),
-                unstarted.completions,
-                last_request.clone(),
-            ));
+            let (requests, last_request) = (unstarted.completions, last_request.clone());
+            tasks.spawn(completions::record(pool.clone(), metrics.clone(), requests, last_request));
             tasks.spawn(listener::listen(pool.clone(), signals.clone(), stop.clone()));
             tasks.spawn(upkeep::upkeep(pool.clone(), signals.clone(), metrics.clone(), limits, stop.clone()));
         }

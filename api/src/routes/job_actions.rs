@@ -137,10 +137,7 @@ async fn locked_job(conn: &mut PgConnection, id: JobId) -> ApiResult<JobEntry> {
 /// Tries a failed or cancelled job again: enqueues a new one with its terms.
 #[utoipa::path(post, path = "/api/jobs/{job_id}/retry", tag = "jobs", security(("bearer" = [])), params(JobPath),
     responses((status = 201, body = JobEntry), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn retry_job(
-    State(app): State<App>,
-    Path(path): Path<JobPath>,
-) -> ApiResult<(StatusCode, Answer<JobEntry>)> {
+pub async fn retry_job(State(app): State<App>, Path(path): Path<JobPath>) -> ApiResult<(StatusCode, Answer<JobEntry>)> {
     let mut tx = app.pool.begin().await?;
     let job = locked_job(&mut tx, path.job_id).await?;
     if !matches!(job.status.as_str(), "failed" | "cancelled") {

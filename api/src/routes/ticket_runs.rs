@@ -115,7 +115,8 @@ pub async fn complete_ticket(
 /// What was done becomes part of the project's memory.
 async fn remember(conn: &mut PgConnection, path: TicketPath, summary: Option<&str>) -> ApiResult<()> {
     let summary = summary.map(str::trim).filter(|summary| !summary.is_empty() && summary.len() <= MAX_MEMORY_BYTES);
-    let (Some(summary), Some(ticket)) = (summary, db::tickets::find(conn, path.project_id, path.ticket_id).await?) else {
+    let (Some(summary), Some(ticket)) = (summary, db::tickets::find(conn, path.project_id, path.ticket_id).await?)
+    else {
         return Ok(());
     };
     let doc = format!("{}: {summary}", ticket.title);

@@ -135,7 +135,8 @@ async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
     let mut tickets = Vec::new();
     for _ in 0..2 {
         let path = format!("/api/projects/{project}/tickets");
-        let ticket = send(Method::POST, &path, "app-key", json!({"title": "Say hello", "column_id": "in_progress"})).await;
+        let ticket =
+            send(Method::POST, &path, "app-key", json!({"title": "Say hello", "column_id": "in_progress"})).await;
         tickets.push(ticket.expect(201)["id"].as_str().unwrap().to_owned());
     }
     let start = "/api/worker/jobs/start";

@@ -88,7 +88,10 @@ async fn a_job_is_cancelled_wherever_it_stands() {
     assert_eq!(app.get(&waiting).await.expect(200)["status"], "cancelled");
     // What is over has an attempt to show, also where it was never claimed.
     let detail = app.get(&format!("/api/jobs/{}", job["id"].as_str().unwrap())).await.expect(200);
-    assert_eq!((&detail["attempts"][0]["outcome"], &detail["attempts"][0]["attempt"]), (&json!("cancelled"), &json!(0)));
+    assert_eq!(
+        (&detail["attempts"][0]["outcome"], &detail["attempts"][0]["attempt"]),
+        (&json!("cancelled"), &json!(0))
+    );
 }
 
 #[tokio::test]
@@ -115,7 +118,10 @@ async fn coordinators_are_listed_and_told_to_drain() {
     let directive = async || app.post("/api/worker/heartbeat", beat.clone()).await.expect(200)["directive"].clone();
     assert_eq!(directive().await, "run");
     let listed = app.get("/api/coordinators").await.expect(200);
-    assert_eq!((&listed[0]["worker_id"], &listed[0]["slots"], &listed[0]["name"]), (&json!("one"), &json!(4), &json!("host")));
+    assert_eq!(
+        (&listed[0]["worker_id"], &listed[0]["slots"], &listed[0]["name"]),
+        (&json!("one"), &json!(4), &json!("host"))
+    );
     app.put("/api/coordinators/one", json!({"directive": "drain"})).await.expect(200);
     assert_eq!(directive().await, "drain");
     assert_eq!(app.put("/api/coordinators/two", json!({"directive": "run"})).await.error(404), "not_found");

@@ -68,7 +68,8 @@ pub(crate) async fn run(programs: &Path, seconds: u64, seed: Option<u64>) -> any
     println!("{WORKERS} workers, 2 replicas, {PROJECTS} projects of at most {LIMIT} running jobs; seed {seed}");
     let postgres = Arc::new(TestPostgres::start(&Options { durable: true, settings: String::new() })?);
     let template = seed::empty(&postgres).await?;
-    let rows = Rows { finished: 0, pending: 1, projects: PROJECTS, limit: Some(LIMIT), tickets: u32::try_from(seconds)? * 20 };
+    let rows =
+        Rows { finished: 0, pending: 1, projects: PROJECTS, limit: Some(LIMIT), tickets: u32::try_from(seconds)? * 20 };
     let database = seed::filled(&postgres, &template, rows).await?;
     let mut conn = seed::connect(&postgres, &database).await?;
     sqlx::raw_sql("delete from agent_jobs").execute(&mut conn).await?;
@@ -242,7 +243,8 @@ async fn hold_and_report(replicas: Replicas, worker: &str, job: &Value, ledger: 
                 let outcome = said["status"].as_str().unwrap_or_default().to_owned();
                 ledger.count("reports accepted");
                 if !repeat {
-                    let accepted = (id.to_owned(), attempt, if action == "release" { action.to_owned() } else { outcome });
+                    let accepted =
+                        (id.to_owned(), attempt, if action == "release" { action.to_owned() } else { outcome });
                     ledger.accepted.lock().unwrap_or_else(PoisonError::into_inner).push(accepted);
                     return;
                 }
@@ -279,7 +281,9 @@ async fn drain(postgres: &TestPostgres, database: &str) -> anyhow::Result<()> {
     let mut conn = seed::connect(postgres, database).await?;
     let deadline = Instant::now() + DRAIN;
     loop {
-        sqlx::raw_sql("update agent_jobs set run_at = now() where status = 'pending' and not due").execute(&mut conn).await?;
+        sqlx::raw_sql("update agent_jobs set run_at = now() where status = 'pending' and not due")
+            .execute(&mut conn)
+            .await?;
         sqlx::raw_sql("notify terarchitect_jobs, 'delayed'").execute(&mut conn).await?;
         let live: i64 = sqlx::query_scalar("select count(*) from agent_jobs where status in ('pending', 'running')")
             .fetch_one(&mut conn)
@@ -327,9 +331,11 @@ async fn account(conn: &mut PgConnection, ledger: &Ledger) -> anyhow::Result<boo
          group by job_id having count(*) > 1) as twice",
     )
     .await?;
-    let twice_enqueued =
-        count(conn, "select count(*) from (select ticket_id from agent_jobs group by ticket_id having count(*) > 1) as t")
-            .await?;
+    let twice_enqueued = count(
+        conn,
+        "select count(*) from (select ticket_id from agent_jobs group by ticket_id having count(*) > 1) as t",
+    )
+    .await?;
     let mut contradicted = 0;
     for (job, attempt, outcome) in &accepted {
         let kept: Option<String> =
