@@ -6,6 +6,12 @@
 drop index agent_jobs_worker_idx;
 create index agent_jobs_request_idx on agent_jobs (request_id) where request_id is not null;
 
+-- Only retention asks for it, which is off by default: an index that costs next to nothing to keep.
+drop index agent_jobs_finished_at_idx;
+create index agent_jobs_finished_at_idx on agent_jobs using brin (finished_at) where finished_at is not null;
+-- Failures are few among many: listing them must not read all that went well.
+create index agent_jobs_ended_badly_idx on agent_jobs (status, seq desc) where status in ('failed', 'cancelled');
+
 alter table agent_jobs
     -- The job that this one tries again, on a person's request.
     add column retry_of  uuid;

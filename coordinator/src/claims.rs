@@ -8,15 +8,15 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 /// How long the API is asked to hold a claim.
-const WAIT_MS: u32 = 20_000;
+pub const WAIT_MS: u32 = 20_000;
 /// An answer without work that came sooner than this was not held: the API is one of the plain contract.
 const HELD_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// What a claim gave.
 #[derive(Debug)]
 pub enum Claimed {
-    /// Work.
-    Job(Box<Job>),
+    /// Work, and when it was asked for.
+    Job(Box<Job>, Instant),
     /// None, and the API held the claim: ask again at once.
     NoneHeld,
     /// None: wait for the poll interval.
@@ -33,6 +33,7 @@ pub async fn claim(
     coordinator: Uuid,
     heartbeats: bool,
     request_id: Uuid,
+    wait_ms: u32,
 ) -> Result<Claimed, ClientError> {
     let one = (config.projects.len() == 1).then(|| config.projects[0]);
     let request = StartJobRequest {
@@ -40,11 +41,11 @@ pub async fn claim(
         project_ids: if one.is_some() { Vec::new() } else { config.projects.clone() },
         worker_id: heartbeats.then(|| coordinator.to_string()),
         request_id: heartbeats.then_some(request_id),
-        wait_ms: Some(WAIT_MS),
+        wait_ms: Some(wait_ms).filter(|&wait| wait > 0),
     };
     let asked = Instant::now();
     Ok(match client.start_job(&request, Retry::Never).await? {
-        Some(job) => Claimed::Job(Box::new(job)),
+        Some(job) => Claimed::Job(Box::new(job), asked),
         None if asked.elapsed() >= HELD_AT_LEAST => Claimed::NoneHeld,
         None => Claimed::None,
     })

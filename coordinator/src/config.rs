@@ -2,9 +2,10 @@
 
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::bare_urls, reason = "the options' texts are written for --help")]
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use terarchitect_worker_api::ProjectId;
 use terarchitect_worker_api::client::reachable_as;
@@ -14,15 +15,56 @@ use url::Url;
 #[derive(Debug, Parser)]
 #[command(name = "terarchitect-coordinator", version, max_term_width = 110, after_help = AFTER_HELP)]
 pub struct Cli {
+    /// What to do; claims and runs jobs when absent.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Claim and run jobs until a signal (the default).
+    Run,
+    /// Claim one job, run it, report it, and end; for autoscalers. Without work it ends after a while.
+    RunOnce {
+        /// How long to wait for a job, in seconds.
+        #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+        wait_sec: u64,
+    },
+    /// Check everything that jobs need, and say for each what to do.
+    Doctor,
+}
+
+/// How to do it.
+#[derive(Debug, Args)]
+pub struct Options {
     /// The API's address, such as http://localhost:5010; localhost is rewritten for containers.
-    #[arg(long, env = "TERARCHITECT_API_URL", default_value = "", hide_default_value = true, value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "TERARCHITECT_API_URL",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "URL"
+    )]
     pub api_url: String,
     /// The API's address as containers reach it, where rewriting localhost is not enough.
-    #[arg(long, env = "CONTAINER_API_URL", default_value = "", hide_default_value = true, value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "CONTAINER_API_URL",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "URL"
+    )]
     pub container_api_url: String,
     /// The API's worker key.
     #[arg(
         long,
+        global = true,
         env = "TERARCHITECT_WORKER_API_KEY",
         hide_env_values = true,
         default_value = "",
@@ -31,14 +73,22 @@ pub struct Cli {
     )]
     pub worker_api_key: String,
     /// Claim for this project alone.
-    #[arg(long, env = "PROJECT_ID", default_value = "", hide_default_value = true, value_name = "UUID")]
+    #[arg(long, global = true, env = "PROJECT_ID", default_value = "", hide_default_value = true, value_name = "UUID")]
     pub project_id: String,
     /// Claim for these projects, separated by commas. With neither this nor PROJECT_ID: for any project.
-    #[arg(long, env = "PROJECT_IDS", default_value = "", hide_default_value = true, value_name = "UUID,…")]
+    #[arg(
+        long,
+        global = true,
+        env = "PROJECT_IDS",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "UUID,…"
+    )]
     pub project_ids: String,
     /// Passed to the container, to clone, push and open pull requests; the API's settings have one too.
     #[arg(
         long,
+        global = true,
         env = "GITHUB_TOKEN",
         hide_env_values = true,
         default_value = "",
@@ -47,51 +97,168 @@ pub struct Cli {
     )]
     pub github_token: String,
     /// The image to run.
-    #[arg(long, env = "AGENT_IMAGE", default_value = "terarchitect-agent", value_name = "IMAGE")]
+    #[arg(long, global = true, env = "AGENT_IMAGE", default_value = "terarchitect-agent", value_name = "IMAGE")]
     pub agent_image: String,
     /// How many containers run at once [default: what the API's settings say, else 1].
-    #[arg(long, env = "MAX_CONCURRENT_AGENTS", default_value = "", hide_default_value = true, value_name = "N")]
+    #[arg(
+        long,
+        global = true,
+        env = "MAX_CONCURRENT_AGENTS",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "N"
+    )]
     pub max_concurrent_agents: String,
     /// Seconds between two claims when there is no work and the API does not hold claims, or does not answer.
-    #[arg(long, env = "POLL_INTERVAL_SEC", default_value = "10", value_name = "SECONDS")]
+    #[arg(long, global = true, env = "POLL_INTERVAL_SEC", default_value = "10", value_name = "SECONDS")]
     pub poll_interval_sec: String,
     /// Seconds between asking a container to stop and killing it.
-    #[arg(long, env = "AGENT_STOP_GRACE_SEC", default_value = "30", value_name = "SECONDS")]
+    #[arg(long, global = true, env = "AGENT_STOP_GRACE_SEC", default_value = "30", value_name = "SECONDS")]
     pub stop_grace_sec: String,
     /// Where the coordinator's identity and its unsent reports are kept [default: /var/lib/terarchitect-coordinator as
     /// root, else $XDG_STATE_HOME/terarchitect-coordinator or ~/.local/state/terarchitect-coordinator].
-    #[arg(long, env = "COORDINATOR_STATE_DIR", default_value = "", hide_default_value = true, value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "COORDINATOR_STATE_DIR",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "DIR"
+    )]
     pub state_dir: String,
     /// What TERM and INT do: wait for running jobs, detach from them for the next coordinator, or cancel them.
-    #[arg(long, env = "DRAIN_MODE", default_value = "wait")]
+    #[arg(long, global = true, env = "DRAIN_MODE", default_value = "wait")]
     pub drain_mode: DrainMode,
     /// Memory, and memory with swap, of a container, in MiB; 0: no limit.
-    #[arg(long, env = "AGENT_MEMORY_MB", default_value_t = 4096, value_name = "MIB")]
+    #[arg(long, global = true, env = "AGENT_MEMORY_MB", default_value_t = 4096, value_name = "MIB")]
     pub memory_mb: i64,
     /// Processors of a container; 0: no limit.
-    #[arg(long, env = "AGENT_CPUS", default_value_t = 2.0, value_name = "N")]
+    #[arg(long, global = true, env = "AGENT_CPUS", default_value_t = 2.0, value_name = "N")]
     pub cpus: f64,
     /// Processes of a container; 0: no limit.
-    #[arg(long, env = "AGENT_PIDS", default_value_t = 1024, value_name = "N")]
+    #[arg(long, global = true, env = "AGENT_PIDS", default_value_t = 1024, value_name = "N")]
     pub pids: i64,
     /// The network of containers [default: the engine's bridge].
-    #[arg(long, env = "AGENT_NETWORK", default_value = "", hide_default_value = true, value_name = "NAME")]
+    #[arg(
+        long,
+        global = true,
+        env = "AGENT_NETWORK",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "NAME"
+    )]
     pub network: String,
     /// Capabilities to give containers beyond the few that they need, separated by commas.
-    #[arg(long, env = "AGENT_CAP_ADD", default_value = "", hide_default_value = true, value_name = "NAME,…")]
+    #[arg(
+        long,
+        global = true,
+        env = "AGENT_CAP_ADD",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "NAME,…"
+    )]
     pub cap_add: String,
     /// More variables of this environment to pass to containers, separated by commas.
-    #[arg(long, env = "AGENT_ENV_PASSTHROUGH", default_value = "", hide_default_value = true, value_name = "NAME,…")]
+    #[arg(
+        long,
+        global = true,
+        env = "AGENT_ENV_PASSTHROUGH",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "NAME,…"
+    )]
     pub env_passthrough: String,
     /// How secrets reach the runner: over standard input, where neither `docker inspect` nor the process list shows
     /// them, or as variables.
-    #[arg(long, env = "AGENT_SECRETS", default_value = "stdin")]
+    #[arg(long, global = true, env = "AGENT_SECRETS", default_value = "stdin")]
     pub secrets: SecretsBy,
+    /// Whether containers may use a Docker engine: none, one of their own inside (dind, needs --privileged), or the
+    /// host's through its socket (dood, which gives an agent the whole host).
+    #[arg(long, global = true, env = "AGENT_DOCKER_MODE", default_value = "none")]
+    pub docker_mode: DockerMode,
+    /// The engine's runtime for containers, such as runsc [default: the engine's own].
+    #[arg(
+        long,
+        global = true,
+        env = "AGENT_RUNTIME",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "NAME"
+    )]
+    pub runtime: String,
+    /// A file with all CA certificates that agents should trust, such as /etc/ssl/certs/ca-certificates.crt of this
+    /// machine; mounted read-only.
+    #[arg(
+        long,
+        global = true,
+        env = "AGENT_EXTRA_CA_CERTS",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "FILE"
+    )]
+    pub extra_ca_certs: String,
+    /// When to pull images: if they are missing, always (once per start), or never.
+    #[arg(long, global = true, env = "AGENT_PULL_POLICY", default_value = "missing")]
+    pub pull_policy: PullPolicy,
+    /// The user of the registry; without it, what `docker login` left in ~/.docker/config.json is used.
+    #[arg(
+        long,
+        global = true,
+        env = "AGENT_REGISTRY_USERNAME",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "NAME"
+    )]
+    pub registry_username: String,
+    /// The password of the registry.
+    #[arg(
+        long,
+        global = true,
+        env = "AGENT_REGISTRY_PASSWORD",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "PASSWORD"
+    )]
+    pub registry_password: String,
+    /// Claim nothing while the engine's disk has less free space than this, in MiB; 0: never look.
+    #[arg(long, global = true, env = "COORDINATOR_MIN_FREE_MB", default_value_t = 2048, value_name = "MIB")]
+    pub min_free_mb: u64,
+    /// Run jobs of local projects on this machine itself, in the project's path: 1 to allow it.
+    #[arg(
+        long,
+        global = true,
+        env = "ALLOW_LOCAL_EXECUTION",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "1"
+    )]
+    pub allow_local_execution: String,
+    /// The runner's program, for local projects.
+    #[arg(long, global = true, env = "AGENT_RUNNER_BIN", default_value = "agent-runner", value_name = "FILE")]
+    pub runner_bin: PathBuf,
+    /// Serve /metrics and /health at this address, such as 127.0.0.1:9464.
+    #[arg(
+        long,
+        global = true,
+        env = "METRICS_ADDR",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "HOST:PORT"
+    )]
+    pub metrics_addr: String,
     /// Write this file once jobs are claimed, for scripts that start the coordinator.
-    #[arg(long, env = "COORDINATOR_READY_FILE", default_value = "", hide_default_value = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "COORDINATOR_READY_FILE",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "FILE"
+    )]
     pub ready_file: String,
     /// How to log.
-    #[arg(long, env = "LOG_FORMAT", default_value = "pretty")]
+    #[arg(long, global = true, env = "LOG_FORMAT", default_value = "pretty")]
     pub log_format: LogFormat,
 }
 
@@ -139,6 +306,28 @@ pub enum SecretsBy {
     Env,
 }
 
+/// Whether containers may use a Docker engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DockerMode {
+    /// No.
+    None,
+    /// One of their own, inside; the container is privileged.
+    Dind,
+    /// The host's, through its socket.
+    Dood,
+}
+
+/// When to pull images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PullPolicy {
+    /// If they are not on this machine.
+    Missing,
+    /// Once per start, even if they are.
+    Always,
+    /// Never.
+    Never,
+}
+
 /// How to log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -181,6 +370,14 @@ pub struct Config {
     pub drain_mode: DrainMode,
     /// Where state is kept.
     pub state_dir: PathBuf,
+    /// When to pull images.
+    pub pull_policy: PullPolicy,
+    /// Claim nothing below this much free space, in MiB.
+    pub min_free_mb: u64,
+    /// The runner's program where local projects are allowed.
+    pub local_runner: Option<PathBuf>,
+    /// Where to serve metrics.
+    pub metrics_addr: Option<SocketAddr>,
 }
 
 /// What containers may use and get.
@@ -200,6 +397,48 @@ pub struct ContainerConfig {
     pub env: Vec<(String, String)>,
     /// How secrets reach it.
     pub secrets: SecretsBy,
+    /// Whether it may use a Docker engine.
+    pub docker_mode: DockerMode,
+    /// The engine's runtime.
+    pub runtime: Option<String>,
+    /// More CA certificates.
+    pub extra_ca_certs: Option<PathBuf>,
+    /// Who pulls images.
+    pub registry: Option<(String, SecretString)>,
+}
+
+impl ContainerConfig {
+    /// Every default that was relaxed, a sentence each, for the log at start.
+    #[must_use]
+    pub fn relaxed(&self) -> Vec<String> {
+        let mut relaxed = Vec::new();
+        let mut say = |is: bool, sentence: &str| {
+            if is {
+                relaxed.push(sentence.to_owned());
+            }
+        };
+        say(
+            self.secrets == SecretsBy::Env,
+            "AGENT_SECRETS=env: secrets stand in the containers' environment, where docker inspect shows them",
+        );
+        say(
+            self.docker_mode == DockerMode::Dind,
+            "AGENT_DOCKER_MODE=dind: containers are privileged; an agent can take over this machine",
+        );
+        say(
+            self.docker_mode == DockerMode::Dood,
+            "AGENT_DOCKER_MODE=dood: containers have the engine's socket; an agent can take over this machine",
+        );
+        say(!self.cap_add.is_empty(), "AGENT_CAP_ADD: containers have more capabilities than the runner needs");
+        say(self.memory_bytes.is_none(), "AGENT_MEMORY_MB=0: a container may use all memory of this machine");
+        say(self.nano_cpus.is_none(), "AGENT_CPUS=0: a container may use all processors of this machine");
+        say(self.pids.is_none(), "AGENT_PIDS=0: a container may start any number of processes");
+        say(
+            self.network.is_some(),
+            "AGENT_NETWORK: containers can reach each other and everything else on that network",
+        );
+        relaxed
+    }
 }
 
 fn given(text: &str) -> Option<&str> {
@@ -215,7 +454,7 @@ impl Config {
     ///
     /// # Errors
     /// Everything that is missing or malformed.
-    pub fn parse(cli: &Cli, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+    pub fn parse(cli: &Options, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let mut address = |name: &str, text: &str, required: bool| {
             let good =
@@ -250,6 +489,27 @@ impl Config {
         let slots = number("MAX_CONCURRENT_AGENTS", &cli.max_concurrent_agents, 1);
         let poll = number("POLL_INTERVAL_SEC", &cli.poll_interval_sec, 1).unwrap_or(10);
         let grace = number("AGENT_STOP_GRACE_SEC", &cli.stop_grace_sec, 0).unwrap_or(30);
+        let metrics_addr = given(&cli.metrics_addr).and_then(|text| match text.parse() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                problems.push(format!("METRICS_ADDR is '{text}', which is no address such as 127.0.0.1:9464"));
+                None
+            }
+        });
+        let local = match cli.allow_local_execution.trim() {
+            "" | "0" => false,
+            "1" => true,
+            other => {
+                problems.push(format!("ALLOW_LOCAL_EXECUTION is '{other}'; set it to 1 to allow local execution"));
+                false
+            }
+        };
+        if let Some(file) = given(&cli.extra_ca_certs).filter(|file| !Path::new(file).is_file()) {
+            problems.push(format!("AGENT_EXTRA_CA_CERTS is '{file}', which is no file on this machine"));
+        }
+        if given(&cli.registry_username).is_some() != given(&cli.registry_password).is_some() {
+            problems.push("set both AGENT_REGISTRY_USERNAME and AGENT_REGISTRY_PASSWORD, or neither".to_owned());
+        }
         let state_dir = given(&cli.state_dir).map(PathBuf::from).or_else(|| default_state_dir(&variable));
         if state_dir.is_none() {
             problems.push("there is no home directory to keep state in; set COORDINATOR_STATE_DIR".to_owned());
@@ -273,17 +533,21 @@ impl Config {
             container: container_config(cli, variable),
             drain_mode: cli.drain_mode,
             state_dir,
+            pull_policy: cli.pull_policy,
+            min_free_mb: cli.min_free_mb,
+            local_runner: local.then(|| cli.runner_bin.clone()),
+            metrics_addr,
         })
     }
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "a number of processors is small")]
-fn container_config(cli: &Cli, variable: impl Fn(&str) -> Option<String>) -> ContainerConfig {
+fn container_config(cli: &Options, variable: impl Fn(&str) -> Option<String>) -> ContainerConfig {
     let mut env: Vec<(String, String)> = Vec::new();
     let extra = words(&cli.env_passthrough);
     for name in PASSED_ON.iter().copied().chain(extra.iter().map(String::as_str)) {
         if let Some(value) = variable(name).filter(|value| !value.is_empty()) {
-            env.push((name.to_owned(), reachable_as(&value, HOST_NAME)));
+            env.push((name.to_owned(), value));
         }
     }
     if let Some(token) = given(&cli.github_token) {
@@ -297,6 +561,11 @@ fn container_config(cli: &Cli, variable: impl Fn(&str) -> Option<String>) -> Con
         cap_add: words(&cli.cap_add),
         env,
         secrets: cli.secrets,
+        docker_mode: cli.docker_mode,
+        runtime: given(&cli.runtime).map(str::to_owned),
+        extra_ca_certs: given(&cli.extra_ca_certs).map(PathBuf::from),
+        registry: given(&cli.registry_username)
+            .map(|name| (name.to_owned(), SecretString::from(cli.registry_password.trim().to_owned()))),
     }
 }
 
@@ -328,18 +597,41 @@ mod tests {
             "--state-dir",
             "/s",
         ]);
-        let error = Config::parse(&cli, |_| None).unwrap_err();
+        let error = Config::parse(&cli.options, |_| None).unwrap_err();
         assert_eq!(error.problems.len(), 5, "{error}");
     }
 
     #[test]
-    fn documented_variables_reach_the_container_with_localhost_rewritten() {
+    fn every_relaxed_default_is_named() {
+        let relaxed = |args: &[&str]| {
+            let base = ["c", "--api-url", "http://localhost:5010", "--state-dir", "/s"];
+            let cli = Cli::parse_from(base.iter().chain(args));
+            Config::parse(&cli.options, |_| None).unwrap().container.relaxed()
+        };
+        assert!(relaxed(&[]).is_empty());
+        for (arguments, name) in [
+            (["--secrets", "env"], "AGENT_SECRETS"),
+            (["--docker-mode", "dind"], "AGENT_DOCKER_MODE=dind"),
+            (["--docker-mode", "dood"], "AGENT_DOCKER_MODE=dood"),
+            (["--cap-add", "SYS_PTRACE"], "AGENT_CAP_ADD"),
+            (["--memory-mb", "0"], "AGENT_MEMORY_MB"),
+            (["--cpus", "0"], "AGENT_CPUS"),
+            (["--pids", "0"], "AGENT_PIDS"),
+            (["--network", "host"], "AGENT_NETWORK"),
+        ] {
+            let said = relaxed(&arguments);
+            assert!(said.len() == 1 && said[0].starts_with(name), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn documented_variables_are_taken_over() {
         let cli =
             Cli::parse_from(["c", "--api-url", "http://localhost:5010", "--state-dir", "/s", "--github-token", "t"]);
         let env = |name: &str| (name == "WORKER_LLM_URL").then(|| "http://127.0.0.1:1/v1".to_owned());
-        let config = Config::parse(&cli, env).unwrap();
+        let config = Config::parse(&cli.options, env).unwrap();
         assert_eq!(config.container_api_url, "http://host.docker.internal:5010");
-        let expected = [("WORKER_LLM_URL", "http://host.docker.internal:1/v1"), ("GITHUB_TOKEN", "t")];
+        let expected = [("WORKER_LLM_URL", "http://127.0.0.1:1/v1"), ("GITHUB_TOKEN", "t")];
         let expected: Vec<_> = expected.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         assert_eq!(config.container.env, expected);
     }

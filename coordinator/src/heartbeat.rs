@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 use terarchitect_worker_api::client::{ClientError, Retry, WorkerClient};
 use terarchitect_worker_api::{Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldState};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Between two heartbeats where the API does not say how long leases hold.
@@ -18,6 +19,8 @@ pub struct Wishes {
     pub slots: Option<u32>,
     /// Whether to claim at all.
     pub claims: bool,
+    /// How long leases hold.
+    pub lease: Duration,
     /// When to send the next heartbeat: a third of the lease, so that two may be lost.
     pub interval: Duration,
 }
@@ -39,9 +42,10 @@ pub async fn beat(
         slots: Some(slots),
         jobs: held.keys().map(|attempt| HeldJob { job_id: attempt.job_id, attempt: attempt.attempt }).collect(),
     };
+    let asked = Instant::now();
     match client.heartbeat(&request, Retry::Never).await {
         Ok(answer) => {
-            pass_on(&answer, held);
+            pass_on(&answer, held, asked);
             Ok(Some(wishes(&answer)))
         }
         Err(error) if error.status().is_some_and(|status| matches!(status.as_u16(), 404 | 405)) => Ok(None),
@@ -49,12 +53,17 @@ pub async fn beat(
     }
 }
 
-fn pass_on(answer: &HeartbeatResponse, held: &HashMap<Attempt, Controls>) {
+fn pass_on(answer: &HeartbeatResponse, held: &HashMap<Attempt, Controls>, asked: Instant) {
+    // Counted from before the heartbeat was sent: the API's own count began later.
+    let until = asked + Duration::from_millis(answer.lease_ms);
     for job in &answer.jobs {
         let Some(controls) = held.get(&Attempt { job_id: job.job_id, attempt: job.attempt }) else { continue };
         match job.state {
-            HeldState::Held => {}
-            HeldState::Cancel => controls.cancel.cancel(),
+            HeldState::Held => controls.renew(until),
+            HeldState::Cancel => {
+                controls.renew(until);
+                controls.cancel.cancel();
+            }
             HeldState::Lost => controls.lost.cancel(),
         }
     }
@@ -65,6 +74,7 @@ fn wishes(answer: &HeartbeatResponse) -> Wishes {
     Wishes {
         slots: answer.max_concurrent_agents,
         claims: answer.directive == Directive::Run,
+        lease: Duration::from_millis(answer.lease_ms),
         interval: third.clamp(Duration::from_secs(1), DEFAULT_INTERVAL),
     }
 }

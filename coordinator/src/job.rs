@@ -5,8 +5,11 @@
 
 use crate::config::Config;
 use crate::engine::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State};
+use crate::images::Images;
+use crate::mask;
+use crate::metrics::Metrics;
 use crate::outcome::{StoppedFor, Verdict, could_not_run, verdict};
-use crate::spec::{Attempt, ContainerSpec, LABEL_PREFIX};
+use crate::spec::{Attempt, ContainerSpec, LABEL_PREFIX, is_secret};
 use crate::state_dir::{Pending, StateDir};
 use chrono::Utc;
 use secrecy::ExposeSecret;
@@ -14,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_worker_api::client::{ClientError, Retry, Waits, WorkerClient};
 use terarchitect_worker_api::{Reason, chain};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -35,17 +38,31 @@ pub struct Shared {
     pub config: Config,
     /// Caps simultaneous starts at the processors: more of them at once only make each slower.
     pub starts: Semaphore,
+    /// Which images are there, and which could not be had a short while ago.
+    pub images: Images,
+    /// What the process counts.
+    pub metrics: Metrics,
 }
 
-/// What can be asked of a job while it runs.
+/// What can be asked of a job while it runs, and until when its lease holds.
 #[derive(Clone, Debug, Default)]
 pub struct Controls {
+    /// Until when the lease holds for certain; none where that is not known, as with a container that was adopted and
+    /// an API that has not been reached since.
+    pub lease: Arc<watch::Sender<Option<Instant>>>,
     /// Stop the container and report that.
     pub cancel: CancellationToken,
     /// The attempt is no longer ours: stop the container and report nothing.
     pub lost: CancellationToken,
     /// Leave the container running and end.
     pub detach: CancellationToken,
+}
+
+impl Controls {
+    /// The lease holds until then.
+    pub fn renew(&self, until: Instant) {
+        self.lease.send_replace(Some(until));
+    }
 }
 
 /// Where a job comes from.
@@ -76,10 +93,7 @@ pub async fn supervise(shared: &Shared, attempt: Attempt, origin: Origin, contro
             Ok(id) => (id, timeout.map(|timeout| Instant::now() + timeout)),
             Err(error) => {
                 tracing::error!(job.id = %attempt.job_id, attempt = number, error = %chain(&error), "the job could not be started");
-                let reason = match &error {
-                    EngineError::NoImage { .. } => Reason::ImageUnavailable,
-                    _ => Reason::EngineError,
-                };
+                let reason = error.reason();
                 let report = could_not_run(number, reason, chain(&error));
                 return settle(shared, attempt, Some(&spec.name), report).await;
             }
@@ -89,7 +103,7 @@ pub async fn supervise(shared: &Shared, attempt: Attempt, origin: Origin, contro
             (found.id, deadline)
         }
     };
-    let stopped_for = match watch(shared, &id, deadline, controls).await {
+    let stopped_for = match see_through(shared, &id, deadline, controls).await {
         Watched::Ended(stopped_for) => stopped_for,
         Watched::Detached => return Ended::Detached,
         Watched::Lost => {
@@ -107,6 +121,10 @@ pub async fn supervise(shared: &Shared, attempt: Attempt, origin: Origin, contro
 }
 
 async fn launch(shared: &Shared, spec: &ContainerSpec, controls: &Controls) -> Result<String, EngineError> {
+    let begun = Instant::now();
+    if spec.local_path.is_none() {
+        shared.images.require(shared.engine.as_ref(), &spec.image).await?;
+    }
     let _permit = shared.starts.acquire().await;
     let id = match shared.engine.create(spec).await? {
         Created::New(id) => id,
@@ -119,6 +137,7 @@ async fn launch(shared: &Shared, spec: &ContainerSpec, controls: &Controls) -> R
         return Ok(id);
     }
     shared.engine.start(&id, spec).await?;
+    shared.metrics.launched(begun.elapsed());
     tracing::info!(container = spec.name, "started a container");
     Ok(id)
 }
@@ -138,7 +157,7 @@ enum Watched {
 }
 
 /// Waits for the container's end, and stops it when it must be stopped.
-async fn watch(shared: &Shared, id: &str, deadline: Option<Instant>, controls: &Controls) -> Watched {
+async fn see_through(shared: &Shared, id: &str, deadline: Option<Instant>, controls: &Controls) -> Watched {
     let timed_out = async {
         match deadline {
             Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -146,6 +165,7 @@ async fn watch(shared: &Shared, id: &str, deadline: Option<Instant>, controls: &
         }
     };
     let stopped_for = tokio::select! {
+        () = lease_over(controls) => StoppedFor::LeaseOver,
         () = wait(shared, id) => return Watched::Ended(None),
         () = controls.detach.cancelled() => return Watched::Detached,
         () = controls.lost.cancelled() => return Watched::Lost,
@@ -164,6 +184,25 @@ async fn watch(shared: &Shared, id: &str, deadline: Option<Instant>, controls: &
         () = controls.detach.cancelled() => return Watched::Detached,
     }
     Watched::Ended(Some(stopped_for))
+}
+
+/// Waits until the lease can't hold any more. By this machine's steady clock, which no change of the time moves.
+async fn lease_over(controls: &Controls) {
+    let mut lease = controls.lease.subscribe();
+    loop {
+        let until = *lease.borrow_and_update();
+        let passed = async {
+            match until {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = passed => return,
+            // The sender lives as long as the controls.
+            _ = lease.changed() => {}
+        }
+    }
 }
 
 /// Waits for the container's end through restarts of the engine.
@@ -216,15 +255,13 @@ async fn examine(shared: &Shared, id: &str, attempt: Option<i32>, stopped_for: O
     }
 }
 
-/// The runner masks its secrets; this is for what was said before it could.
+/// The runner masks its secrets; this is for what was said before it could. The tail is masked as a whole, so that no
+/// secret escapes by lying across two pieces of the output.
 fn masked(shared: &Shared, text: &str) -> String {
-    let secrets = shared.config.container.env.iter().filter(|(name, _)| name.contains("KEY") || name.contains("TOKEN"));
-    let key = shared.config.worker_key.as_ref().map(|key| key.expose_secret().to_owned());
-    secrets
-        .map(|(_, value)| value.clone())
-        .chain(key)
-        .filter(|secret| secret.len() >= 6)
-        .fold(text.to_owned(), |text, secret| text.replace(&secret, "[secret]"))
+    let secrets =
+        shared.config.container.env.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.as_str());
+    let key = shared.config.worker_key.as_ref().map(ExposeSecret::expose_secret);
+    mask::masked(text, secrets.chain(key))
 }
 
 /// Reports until the API has acknowledged, and only then removes the container.
@@ -254,6 +291,7 @@ pub async fn report_until_acknowledged(shared: &Shared, pending: &Pending) {
         match sent {
             Ok(answer) => {
                 let reason = verdict.report.reason.as_ref().map(Reason::as_str);
+                shared.metrics.ended(verdict.report.reason.as_ref());
                 tracing::info!(job.id = %job, attempt = pending.attempt, status = answer.status.as_str(), reason, "a job ended");
                 return;
             }

@@ -6,9 +6,14 @@
 
 pub mod claims;
 pub mod config;
+pub mod disk;
+pub mod doctor;
 pub mod engine;
 pub mod heartbeat;
+pub mod images;
 pub mod job;
+pub mod mask;
+pub mod metrics;
 pub mod outcome;
 pub mod run;
 pub mod spec;

@@ -2,22 +2,27 @@
 
 use anyhow::Context;
 use clap::Parser;
+use sd_notify::NotifyState;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use terarchitect_coordinator::config::{Cli, Config, ConfigError, LogFormat};
-use terarchitect_coordinator::engine::{ContainerEngine, Docker};
-use terarchitect_coordinator::run::{Coordinator, drain_on_signals, require_image};
+use std::time::Duration;
+use terarchitect_coordinator::config::{Cli, Command, Config, ConfigError, LogFormat};
+use terarchitect_coordinator::doctor;
+use terarchitect_coordinator::engine::{ContainerEngine, Docker, WithLocal};
+use terarchitect_coordinator::images::Images;
+use terarchitect_coordinator::run::{Coordinator, How, drain_on_signals};
 use terarchitect_coordinator::state_dir::StateDir;
 use terarchitect_worker_api::client::WorkerClient;
 use tracing_subscriber::EnvFilter;
 
-#[tokio::main]
+// A few threads' worth of small tasks: two workers are enough for any number of jobs, and each costs memory.
+#[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_logging(cli.log_format);
+    start_logging(cli.options.log_format);
     match Box::pin(run(cli)).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             for line in format!("{error:#}").lines() {
                 let _ = writeln!(std::io::stderr(), "terarchitect-coordinator: {line}");
@@ -27,37 +32,81 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<()> {
-    let config = Config::parse(&cli, |name| std::env::var(name).ok())?;
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = Config::parse(&cli.options, |name| std::env::var(name).ok())?;
+    let how = match cli.command.unwrap_or(Command::Run) {
+        Command::Run => How::UntilDrained,
+        Command::RunOnce { wait_sec } => How::Once { wait: Duration::from_secs(wait_sec) },
+        Command::Doctor => {
+            let good = doctor::run(&config, &mut std::io::stdout()).await.context("could not print")?;
+            return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+    };
     let drain = drain_on_signals(config.drain_mode).context("could not listen for signals")?;
     let state = StateDir::open(&config.state_dir)?;
     let client = WorkerClient::new(&config.api_url, config.worker_key.clone())?;
-    let engine = Docker::connect(config.container.clone()).await?;
-    require_image(&engine, &config.image).await?;
+    let docker = Docker::connect(config.container.clone()).await?;
+    let engine_version = docker.version().await?;
+    // Pulled ahead where the policy says so: the first job should not wait for it, nor be the one to find out.
+    Images::new(config.pull_policy).require(&docker, &config.image).await.with_context(|| {
+        format!("the image {0} can't be had; build it with scripts/build-agent-image, pull it with docker pull {0}, or set AGENT_IMAGE", config.image)
+    })?;
+    let engine: Arc<dyn ContainerEngine> = match &config.local_runner {
+        None => Arc::new(docker),
+        Some(runner) => Arc::new(WithLocal::new(docker, runner.clone(), &config.state_dir)),
+    };
     let projects = match config.projects.len() {
         0 => "any project".to_owned(),
         1 => "one project".to_owned(),
         n => format!("{n} projects"),
     };
-    let engine_version = engine.version().await?;
     tracing::info!(
         api.url = config.api_url,
         image = config.image,
         slots = config.slots,
         coordinator.id = %state.coordinator(),
+        limits = doctor::limits(&config.container),
         "claiming jobs of {projects}, running them with {engine_version}"
     );
-    let ready_file = cli.ready_file;
+    for sentence in config.container.relaxed() {
+        tracing::warn!("{sentence}");
+    }
+    if config.local_runner.is_some() {
+        tracing::warn!("ALLOW_LOCAL_EXECUTION=1: agents of local projects run on this machine itself, as this user");
+    }
+    let ready_file = cli.options.ready_file;
     let ready = move || {
         if !ready_file.is_empty()
             && let Err(error) = std::fs::write(&ready_file, std::process::id().to_string())
         {
             tracing::warn!(%error, path = ready_file, "could not write the ready file");
         }
+        tell_systemd();
     };
-    Coordinator::new(Arc::new(engine), client, state, config).run(drain, ready).await?;
+    Coordinator::new(engine, client, state, config).run(drain, how, ready).await?;
     tracing::info!("stopped");
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says to systemd that everything runs, and goes on saying so where it wants to hear it: without that it would restart
+/// a coordinator that hangs.
+fn tell_systemd() {
+    let told = sd_notify::notify(false, &[NotifyState::Ready]);
+    if let Err(error) = told {
+        tracing::warn!(%error, "could not tell systemd that everything runs");
+    }
+    let mut usec = 0;
+    if sd_notify::watchdog_enabled(false, &mut usec) {
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_micros(usec / 3));
+            loop {
+                ticks.tick().await;
+                if let Err(error) = sd_notify::notify(false, &[NotifyState::Watchdog]) {
+                    tracing::warn!(%error, "could not tell systemd that everything still runs");
+                }
+            }
+        });
+    }
 }
 
 fn start_logging(format: LogFormat) {

@@ -10,6 +10,8 @@ pub enum StoppedFor {
     Cancel,
     /// The job took too long.
     Timeout,
+    /// The API was not reached for longer than the lease: somebody else may have the job by now.
+    LeaseOver,
 }
 
 /// What is reported.
@@ -37,6 +39,9 @@ pub fn verdict(attempt: Option<i32>, exited: &Exited, stopped_for: Option<Stoppe
         (_, Some(StoppedFor::Cancel)) => (false, Reason::Cancelled, None),
         (_, Some(StoppedFor::Timeout)) => {
             (false, Reason::Timeout, Some("the job took longer than its timeout".to_owned()))
+        }
+        (_, Some(StoppedFor::LeaseOver)) => {
+            (false, Reason::LeaseLost, Some("the API was not reached for longer than the lease".to_owned()))
         }
         (130, None) => (false, Reason::Cancelled, None),
         (137, None) if exited.oom_killed => {
@@ -84,6 +89,7 @@ mod tests {
         assert_eq!(reason(137, false, None), Reason::EngineRestart);
         assert_eq!(reason(137, false, Some(StoppedFor::Cancel)), Reason::Cancelled);
         assert_eq!(reason(137, false, Some(StoppedFor::Timeout)), Reason::Timeout);
+        assert_eq!(reason(137, false, Some(StoppedFor::LeaseOver)), Reason::LeaseLost);
         assert_eq!(reason(127, false, None), Reason::EngineError);
     }
 }

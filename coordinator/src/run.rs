@@ -1,23 +1,52 @@
 //! The coordinator's loop: adopt what an earlier one left, then claim while there are free slots, until a signal.
 
-use crate::claims::{Claimed, claim};
+use crate::claims::{Claimed, WAIT_MS, claim};
 use crate::config::{Config, DrainMode};
-use crate::engine::{ContainerEngine, State};
+use crate::disk;
+use crate::engine::{ContainerEngine, Found, State};
 use crate::heartbeat::{DEFAULT_INTERVAL, Wishes, beat};
+use crate::images::Images;
 use crate::job::{Controls, Ended, Origin, Shared, report_until_acknowledged, supervise};
+use crate::metrics::{self, Metrics};
+use crate::outcome::could_not_run;
 use crate::spec::{Attempt, container_spec};
-use crate::state_dir::StateDir;
-use anyhow::{Context, bail};
+use crate::state_dir::{Pending, StateDir};
+use anyhow::Context;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_worker_api::client::{Retry, Waits, WorkerClient};
-use terarchitect_worker_api::{Job, chain};
+use terarchitect_worker_api::{Job, Reason, WorkerJob, chain};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+/// Between two looks for containers that nobody looks after.
+const REAP_INTERVAL: Duration = Duration::from_secs(60);
+/// How long one must be alone before it is taken over.
+const REAP_GRACE: Duration = Duration::from_secs(300);
+/// Between two looks at what keeps claims from being made.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// Between two tries of a heartbeat that does not arrive.
+const RETRY_HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long a recovery waits for the API; what it can't recover comes back by its lease.
+const RECOVERY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// For how long to claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Until a signal.
+    UntilDrained,
+    /// One job, or none when there is no work for so long.
+    Once {
+        /// How long to wait for work.
+        wait: Duration,
+    },
+}
 
 /// Everything that is held, with its controls; shared with the heartbeat.
 type Held = Arc<Mutex<HashMap<Attempt, Controls>>>;
@@ -29,6 +58,8 @@ pub struct Coordinator {
     jobs: JoinSet<Attempt>,
     wishes: watch::Receiver<Option<Wishes>>,
     wishes_sender: Option<watch::Sender<Option<Wishes>>>,
+    /// Containers of ours that nobody looks after, and since when.
+    alone: HashMap<Attempt, Instant>,
 }
 
 impl Coordinator {
@@ -36,7 +67,9 @@ impl Coordinator {
     #[must_use]
     pub fn new(engine: Arc<dyn ContainerEngine>, client: WorkerClient, state: StateDir, config: Config) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
-        let shared = Shared { engine, client, state, config, starts: Semaphore::new(processors) };
+        let images = Images::new(config.pull_policy);
+        let metrics = Metrics::default();
+        let shared = Shared { engine, client, state, config, starts: Semaphore::new(processors), images, metrics };
         let (sender, wishes) = watch::channel(None);
         Self {
             shared: Arc::new(shared),
@@ -44,6 +77,7 @@ impl Coordinator {
             jobs: JoinSet::new(),
             wishes,
             wishes_sender: Some(sender),
+            alone: HashMap::new(),
         }
     }
 
@@ -51,9 +85,19 @@ impl Coordinator {
     ///
     /// # Errors
     /// When the engine can't be used at the start.
-    pub async fn run(mut self, drain: watch::Receiver<Option<DrainMode>>, ready: impl FnOnce()) -> anyhow::Result<()> {
-        self.adopt().await?;
+    pub async fn run(
+        mut self,
+        drain: watch::Receiver<Option<DrainMode>>,
+        how: How,
+        ready: impl FnOnce(),
+    ) -> anyhow::Result<()> {
         let stop = CancellationToken::new();
+        let _stop_at_the_end = stop.clone().drop_guard();
+        if let Some(address) = self.shared.config.metrics_addr {
+            let local = metrics::serve(address, self.shared.metrics.clone(), stop.clone()).await?;
+            tracing::info!("serving http://{local}/metrics and http://{local}/health");
+        }
+        self.adopt().await?;
         let heartbeats = self
             .wishes_sender
             .take()
@@ -63,16 +107,114 @@ impl Coordinator {
         let mut draining = drain.clone();
         tokio::select! {
             _ = wishes.changed() => {}
-            _ = draining.wait_for(Option::is_some) => {}
+            () = asked_to_end(&mut draining) => {}
+        }
+        if self.wishes.borrow().is_some() {
+            self.recover().await;
         }
         ready();
-        self.claim_until_drained(drain.clone()).await;
+        match how {
+            How::UntilDrained => self.claim_until_drained(drain.clone()).await,
+            How::Once { wait } => self.claim_once(drain.clone(), wait).await,
+        }
         self.settle(drain).await;
         stop.cancel();
         if let Some(heartbeats) = heartbeats {
             heartbeats.await.context("the heartbeats ended badly")?;
         }
         Ok(())
+    }
+
+    /// What an earlier coordinator was in the middle of, as far as neither a container nor a report shows it: the job of
+    /// a claim whose answer never became a container, and leases of which nothing is left.
+    async fn recover(&mut self) {
+        let shared = self.shared.clone();
+        let coordinator = shared.state.coordinator();
+        let Ok(leases) = shared.client.worker_jobs(&coordinator.to_string(), Retry::For(RECOVERY_PATIENCE)).await
+        else {
+            tracing::warn!(
+                "the API did not tell which jobs are held; what is not looked after comes back by its lease"
+            );
+            return;
+        };
+        let unknown = |this: &Self, job: &WorkerJob| {
+            let attempt = Attempt { job_id: job.job_id, attempt: job.attempt };
+            !this.lock().contains_key(&attempt) && shared.state.kept(attempt).is_none()
+        };
+        if !leases.jobs.iter().any(|job| unknown(self, job)) {
+            return;
+        }
+        if let Some(request) = shared.state.claim_under_way() {
+            // The same request again gets the same job, with everything that its container needs.
+            match claim(&shared.client, &shared.config, coordinator, true, request, 0).await {
+                Ok(Claimed::Job(job, asked)) => self.take(&job, asked),
+                Ok(Claimed::None | Claimed::NoneHeld) => {}
+                Err(error) => tracing::warn!(error = error.chain(), "could not repeat the claim of an earlier run"),
+            }
+        }
+        let lost: Vec<WorkerJob> = leases.jobs.iter().filter(|job| unknown(self, job)).copied().collect();
+        for job in lost {
+            tracing::warn!(job.id = %job.job_id, attempt = job.attempt, "a job is held, but nothing is left of its container");
+            let detail = "the coordinator was restarted and found no container of this job".to_owned();
+            let verdict = could_not_run(Some(job.attempt), Reason::ContainerLost, detail);
+            self.report_only(Pending { job_id: job.job_id, attempt: job.attempt, verdict });
+        }
+    }
+
+    /// Reports what has no container.
+    fn report_only(&mut self, pending: Pending) {
+        let shared = self.shared.clone();
+        let attempt = Attempt { job_id: pending.job_id, attempt: pending.attempt };
+        self.jobs.spawn(async move {
+            if let Err(error) = shared.state.keep(&pending) {
+                tracing::error!(job.id = %attempt.job_id, error = %chain(&error), "could not keep a report; sending it all the same");
+            }
+            report_until_acknowledged(&shared, &pending).await;
+            shared.state.forget(attempt);
+            attempt
+        });
+    }
+
+    /// Looks for containers of ours that nobody looks after, such as of a job whose supervision ended badly. Only what is
+    /// still alone after a while: one that is just being made is known to its job alone.
+    async fn reap(&mut self) {
+        let own = match self.shared.engine.list_own(self.shared.state.coordinator()).await {
+            Ok(own) => own,
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "could not look for containers that nobody looks after");
+                return;
+            }
+        };
+        let alone: Vec<(Attempt, Found)> = {
+            let held = self.lock();
+            own.into_iter()
+                .filter_map(|found| Some((Attempt::from_labels(&found.labels)?, found)))
+                .filter(|(attempt, _)| !held.contains_key(attempt))
+                .collect()
+        };
+        self.alone.retain(|attempt, _| alone.iter().any(|(other, _)| other == attempt));
+        for (attempt, found) in alone {
+            let since = *self.alone.entry(attempt).or_insert_with(Instant::now);
+            if since.elapsed() >= REAP_GRACE {
+                tracing::warn!(job.id = %attempt.job_id, attempt = attempt.attempt, "found a container that nobody looks after");
+                self.alone.remove(&attempt);
+                self.adopt_one(attempt, found).await;
+            }
+        }
+    }
+
+    async fn adopt_one(&mut self, attempt: Attempt, found: Found) {
+        if found.state == State::Created {
+            // It never ran. Its job's lease runs out, or the claim is repeated and makes it anew.
+            tracing::info!(job.id = %attempt.job_id, "removing a container that was never started");
+            if let Err(error) = self.shared.engine.remove(&found.id).await {
+                tracing::warn!(error = %chain(&error), "could not remove a container; the next look tries again");
+            }
+            return;
+        }
+        tracing::info!(job.id = %attempt.job_id, attempt = attempt.attempt, state = ?found.state, "adopting a container");
+        self.shared.metrics.adopted();
+        self.spawn(attempt, Origin::Adopted(Box::new(found)), None);
     }
 
     /// Takes over the containers and reports of an earlier coordinator.
@@ -85,24 +227,12 @@ impl Coordinator {
             .context("could not look for containers of an earlier run")?;
         for found in own {
             let Some(attempt) = Attempt::from_labels(&found.labels) else { continue };
-            if found.state == State::Created {
-                // It never ran; its job's lease runs out, or the next claim makes it anew.
-                tracing::info!(job.id = %attempt.job_id, "removing a container that was never started");
-                self.shared.engine.remove(&found.id).await.context("could not remove a container")?;
-                continue;
-            }
-            tracing::info!(job.id = %attempt.job_id, attempt = attempt.attempt, state = ?found.state, "adopting a container");
-            self.spawn(attempt, Origin::Adopted(Box::new(found)));
+            self.adopt_one(attempt, found).await;
         }
         for pending in self.shared.state.all_kept()? {
             let attempt = Attempt { job_id: pending.job_id, attempt: pending.attempt };
             if !self.lock().contains_key(&attempt) {
-                let shared = self.shared.clone();
-                self.jobs.spawn(async move {
-                    report_until_acknowledged(&shared, &pending).await;
-                    shared.state.forget(attempt);
-                    attempt
-                });
+                self.report_only(pending);
             }
         }
         Ok(())
@@ -112,8 +242,9 @@ impl Coordinator {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn spawn(&mut self, attempt: Attempt, origin: Origin) {
+    fn spawn(&mut self, attempt: Attempt, origin: Origin, lease: Option<Instant>) {
         let controls = Controls::default();
+        controls.lease.send_replace(lease);
         self.lock().insert(attempt, controls.clone());
         let (shared, held) = (self.shared.clone(), self.held.clone());
         self.jobs.spawn(async move {
@@ -134,43 +265,72 @@ impl Coordinator {
 
     async fn claim_until_drained(&mut self, mut drain: watch::Receiver<Option<DrainMode>>) {
         let mut waits = Waits::new(Retry::Forever);
-        let mut request_id = Uuid::now_v7();
+        let mut reap = tokio::time::interval_at(Instant::now() + REAP_INTERVAL, REAP_INTERVAL);
+        reap.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut disk = DiskWatch::default();
+        let mut request = None;
         loop {
             while let Some(ended) = self.jobs.try_join_next() {
                 log_panic(ended);
             }
+            self.shared.metrics.holds(self.lock().len(), self.slots());
             let (heartbeats, claims) = self.wishes.borrow().map_or((false, true), |wishes| (true, wishes.claims));
-            if self.lock().len() >= self.slots() || !claims {
+            let waits_for_room = self.lock().len() >= self.slots() || !claims;
+            if waits_for_room
+                || disk.is_short(&self.shared).await
+                || self.shared.images.rests(&self.shared.config.image)
+            {
                 let mut wishes = self.wishes.clone();
                 wishes.mark_unchanged();
                 tokio::select! {
-                    _ = drain.wait_for(Option::is_some) => return,
+                    () = asked_to_end(&mut drain) => return,
                     Some(ended) = self.jobs.join_next() => log_panic(ended),
                     _ = wishes.changed() => {}
+                    _ = reap.tick() => self.reap().await,
+                    () = tokio::time::sleep(LOOK_AGAIN), if !waits_for_room => {}
                 }
                 continue;
             }
+            let Some(id) = self.next_request(&mut request) else {
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK_AGAIN) => continue,
+                    () = asked_to_end(&mut drain) => return,
+                }
+            };
             let shared = self.shared.clone();
-            let claiming = claim(&shared.client, &shared.config, shared.state.coordinator(), heartbeats, request_id);
-            // A claim that is given up may have been answered: repeated with the same request id it gives the same job,
-            // and one that is never repeated comes back when its lease runs out.
+            let claiming = claim(&shared.client, &shared.config, shared.state.coordinator(), heartbeats, id, WAIT_MS);
+            // A claim that is given up may have been answered: the next start repeats it with the same request id, and
+            // otherwise its job comes back when its lease runs out.
             let claimed = tokio::select! {
                 claimed = claiming => claimed,
-                _ = drain.wait_for(Option::is_some) => return,
-            };
-            let pause = match claimed {
-                Ok(Claimed::Job(job)) => {
-                    self.take(&job);
-                    (waits, request_id) = (Waits::new(Retry::Forever), Uuid::now_v7());
+                () = asked_to_end(&mut drain) => return,
+                _ = reap.tick() => {
+                    self.reap().await;
                     continue;
                 }
-                Ok(Claimed::NoneHeld) => Duration::ZERO,
-                Ok(Claimed::None) => shared.config.poll_interval,
+            };
+            let pause = match claimed {
+                Ok(Claimed::Job(job, asked)) => {
+                    shared.metrics.claimed("job");
+                    self.take(&job, asked);
+                    (waits, request) = (Waits::new(Retry::Forever), None);
+                    continue;
+                }
+                Ok(Claimed::NoneHeld) => {
+                    shared.metrics.claimed("none");
+                    continue;
+                }
+                Ok(Claimed::None) => {
+                    shared.metrics.claimed("none");
+                    shared.config.poll_interval
+                }
                 Err(error) if error.may_pass() => {
+                    shared.metrics.claimed("error");
                     tracing::warn!(error = error.chain(), "could not claim; trying again");
                     waits.next_wait().unwrap_or(shared.config.poll_interval)
                 }
                 Err(error) => {
+                    shared.metrics.claimed("error");
                     tracing::error!(
                         error = error.chain(),
                         "the API refuses claims; check TERARCHITECT_API_URL and TERARCHITECT_WORKER_API_KEY"
@@ -178,22 +338,67 @@ impl Coordinator {
                     shared.config.poll_interval
                 }
             };
-            if pause == Duration::ZERO || pause == shared.config.poll_interval {
-                request_id = Uuid::now_v7();
-            }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                _ = drain.wait_for(Option::is_some) => return,
+                () = asked_to_end(&mut drain) => return,
             }
         }
     }
 
-    fn take(&mut self, job: &Job) {
+    /// Claims one job and sees it to its end, or gives up after a while without work.
+    async fn claim_once(&mut self, mut drain: watch::Receiver<Option<DrainMode>>, wait: Duration) {
+        let until = Instant::now() + wait;
+        let mut request = None;
+        // A job that an earlier run left is this run's job.
+        while self.lock().is_empty() && Instant::now() < until {
+            let heartbeats = self.wishes.borrow().is_some();
+            let Some(id) = self.next_request(&mut request) else { return };
+            let left = until.saturating_duration_since(Instant::now()).as_millis().min(WAIT_MS.into());
+            let left = u32::try_from(left).unwrap_or(WAIT_MS);
+            let shared = self.shared.clone();
+            let claiming = claim(&shared.client, &shared.config, shared.state.coordinator(), heartbeats, id, left);
+            let claimed = tokio::select! {
+                claimed = claiming => claimed,
+                () = asked_to_end(&mut drain) => return,
+            };
+            match claimed {
+                Ok(Claimed::Job(job, asked)) => return self.take(&job, asked),
+                Ok(Claimed::None | Claimed::NoneHeld) => {}
+                Err(error) => tracing::warn!(error = error.chain(), "could not claim; trying again"),
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        if self.lock().is_empty() {
+            tracing::info!(wait_sec = wait.as_secs(), "there was no work");
+        }
+    }
+
+    /// The request id of the next claim, on disk before it is used; the same until it got a job. None when it can't be
+    /// written: a job that is claimed now could not be found again.
+    fn next_request(&self, request: &mut Option<Uuid>) -> Option<Uuid> {
+        if request.is_none() {
+            let id = Uuid::now_v7();
+            if let Err(error) = self.shared.state.begin_claim(id) {
+                tracing::error!(error = %chain(&error), "claiming nothing until this works again");
+                return None;
+            }
+            *request = Some(id);
+        }
+        *request
+    }
+
+    fn take(&mut self, job: &Job, asked: Instant) {
         let attempt = Attempt::of(job);
+        if self.lock().contains_key(&attempt) {
+            return;
+        }
         tracing::info!(job.id = %job.job_id, ticket.id = %job.ticket_id, attempt = job.attempt, "claimed a job");
         let spec = container_spec(job, &self.shared.config, self.shared.state.coordinator());
         let timeout = job.job_timeout_sec.map(Duration::from_secs);
-        self.spawn(attempt, Origin::Claimed(Box::new(spec), timeout));
+        // Counted from before the claim was sent: the API's own count began later.
+        let named = self.wishes.borrow().is_some();
+        let lease = job.lease_ms.filter(|_| named).map(|lease| asked + Duration::from_millis(lease));
+        self.spawn(attempt, Origin::Claimed(Box::new(spec), timeout), lease);
     }
 
     /// Waits for the jobs that run, leaves them, or stops them; a further signal may change the mode meanwhile.
@@ -226,6 +431,12 @@ impl Coordinator {
     }
 }
 
+/// Waits for the first signal.
+async fn asked_to_end(drain: &mut watch::Receiver<Option<DrainMode>>) {
+    // A sender that is gone asks for nothing more, but nobody could ask any more either: an end as well.
+    let _ = drain.wait_for(Option::is_some).await;
+}
+
 fn log_panic(ended: Result<Attempt, tokio::task::JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
@@ -242,13 +453,16 @@ async fn send_heartbeats(
     stop: CancellationToken,
 ) {
     let mut failing = false;
+    let mut lease: Option<Duration> = None;
     loop {
         let now = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let slots = shared.config.slots.or_else(|| wishes.borrow().and_then(|wishes| wishes.slots)).unwrap_or(1);
         let beaten = beat(&shared.client, shared.state.coordinator(), slots, &now).await;
+        shared.metrics.heartbeat(beaten.is_ok());
         let interval = match beaten {
             Ok(answer) => {
                 failing = false;
+                lease = answer.map(|wishes| wishes.lease);
                 wishes.send_replace(answer);
                 let Some(wishes) = answer else {
                     tracing::info!("the API does not know heartbeats: working by the plain contract");
@@ -261,7 +475,13 @@ async fn send_heartbeats(
                     tracing::warn!(error = error.chain(), "a heartbeat did not arrive; going on, nothing is stopped");
                     failing = true;
                 }
-                Duration::from_secs(2)
+                // Where no API runs nobody ends leases, and not in the first lease period after its start either. Where
+                // there is only silence, somebody else may have the job once the lease is over.
+                if let Some(lease) = lease.filter(|_| error.api_is_down()) {
+                    now.values().for_each(|controls| controls.renew(Instant::now() + lease));
+                }
+                // Several tries before the lease is over, also where leases are short.
+                lease.map_or(RETRY_HEARTBEAT, |lease| (lease / 4).min(RETRY_HEARTBEAT))
             }
         };
         tokio::select! {
@@ -271,17 +491,44 @@ async fn send_heartbeats(
     }
 }
 
-/// Checks what must be there before anything is claimed.
-///
-/// # Errors
-/// When the image is not on this machine.
-pub async fn require_image(engine: &dyn ContainerEngine, image: &str) -> anyhow::Result<()> {
-    match engine.has_image(image).await {
-        Ok(true) => Ok(()),
-        Ok(false) => bail!(
-            "the image {image} is not on this machine; build it with scripts/build-agent-image, pull it with docker pull {image}, or set AGENT_IMAGE"
-        ),
-        Err(error) => bail!("{}", chain(&error)),
+/// Looks at the engine's disk now and then.
+#[derive(Default)]
+struct DiskWatch {
+    root: Option<Option<PathBuf>>,
+    looked: Option<Instant>,
+    short: bool,
+}
+
+impl DiskWatch {
+    async fn is_short(&mut self, shared: &Shared) -> bool {
+        let min_mib = shared.config.min_free_mb;
+        if min_mib == 0 || self.looked.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
+            return self.short;
+        }
+        self.looked = Some(Instant::now());
+        let root = match &self.root {
+            Some(root) => root.clone(),
+            None => match shared.engine.root_dir().await {
+                Ok(root) => self.root.insert(root).clone(),
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "could not ask the engine for its folder");
+                    return self.short;
+                }
+            },
+        };
+        let free = root.as_deref().and_then(disk::free_at);
+        let short = disk::is_short(free, min_mib, self.short);
+        if short != self.short {
+            let free_mib = free.map(|free| free.mib);
+            if short {
+                tracing::error!(free_mib, min_mib, folder = ?root, "the engine's disk is short of space: claiming nothing until there is more; remove images and containers that nobody needs (docker system df), or lower COORDINATOR_MIN_FREE_MB");
+            } else {
+                tracing::info!(free_mib, "there is space again; claiming");
+            }
+        }
+        self.short = short;
+        shared.metrics.disk_short(short);
+        short
     }
 }
 
@@ -301,3 +548,6 @@ pub fn drain_on_signals(first: DrainMode) -> std::io::Result<watch::Receiver<Opt
     });
     Ok(receiver)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,13 @@
 use crate::config::{Config, HOST_NAME, SecretsBy};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use terarchitect_worker_api::client::reachable_as;
-use terarchitect_worker_api::{Job, JobId, JobKind};
+use terarchitect_worker_api::{ExecutionMode, Job, JobId, JobKind};
 use uuid::Uuid;
 
+/// Where a container finds more CA certificates: the host's bundle, whole.
+pub const EXTRA_CA_CERTS: &str = "/etc/terarchitect/extra-ca.crt";
 /// The beginning of every label.
 pub const LABEL_PREFIX: &str = "io.terarchitect.";
 /// Variables that are secret, besides those whose name says so.
@@ -27,6 +30,8 @@ pub struct ContainerSpec {
     pub labels: BTreeMap<String, String>,
     /// The volume to mount at `/cache`.
     pub cache_volume: String,
+    /// Where the job runs on this machine itself: the project's path.
+    pub local_path: Option<PathBuf>,
 }
 
 /// Which attempt of which job this is.
@@ -64,15 +69,32 @@ impl Attempt {
 pub fn container_spec(job: &Job, config: &Config, coordinator: Uuid) -> ContainerSpec {
     let attempt = Attempt::of(job);
     let key = job.job_token.clone().or_else(|| config.worker_key.as_ref().map(|key| key.expose_secret().to_owned()));
-    let mut env: BTreeMap<String, String> =
-        job.agent_env.iter().map(|(n, v)| (n.clone(), reachable_as(v, HOST_NAME))).collect();
+    let local = job.execution_mode == Some(ExecutionMode::Local);
+    // What this machine calls localhost, a container calls by another name.
+    let address = |url: &str| if local { url.to_owned() } else { reachable_as(url, HOST_NAME) };
+    let mut env: BTreeMap<String, String> = job.agent_env.clone();
     env.extend(config.container.env.iter().cloned());
+    env.values_mut().for_each(|value| *value = address(value));
     env.insert("TICKET_ID".into(), job.ticket_id.to_string());
     env.insert("PROJECT_ID".into(), job.project_id.to_string());
-    env.insert("TERARCHITECT_API_URL".into(), config.container_api_url.clone());
-    env.insert("TERARCHITECT_HOST_ALIAS".into(), HOST_NAME.to_owned());
-    env.insert("REPO_URL".into(), reachable_as(&job.repo_url, HOST_NAME));
+    let repo = match &job.project_path {
+        // The checkout itself is the repository: the branch appears in it, and its files are left alone.
+        Some(path) if local && job.repo_url.is_empty() => format!("file://{path}"),
+        _ => address(&job.repo_url),
+    };
+    if local {
+        env.insert("TERARCHITECT_API_URL".into(), config.api_url.clone());
+    } else {
+        env.insert("TERARCHITECT_API_URL".into(), config.container_api_url.clone());
+        env.insert("TERARCHITECT_HOST_ALIAS".into(), HOST_NAME.to_owned());
+    }
+    env.insert("REPO_URL".into(), repo);
     env.insert("JOB_KIND".into(), job.kind.as_str().to_owned());
+    if !local && config.container.extra_ca_certs.is_some() {
+        for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
+            env.insert(name.into(), EXTRA_CA_CERTS.to_owned());
+        }
+    }
     if let Some(key) = key {
         env.insert("TERARCHITECT_WORKER_API_KEY".into(), key);
     }
@@ -89,6 +111,7 @@ pub fn container_spec(job: &Job, config: &Config, coordinator: Uuid) -> Containe
         stdin,
         labels: labels(job, coordinator),
         cache_volume: format!("terarchitect-cache-{}", job.project_id),
+        local_path: local.then(|| PathBuf::from(job.project_path.clone().unwrap_or_default())),
     }
 }
 
@@ -110,12 +133,17 @@ fn labels(job: &Job, coordinator: Uuid) -> BTreeMap<String, String> {
     labels.into_iter().map(|(name, value)| (format!("{LABEL_PREFIX}{name}"), value)).collect()
 }
 
+/// Whether a variable's value must not be shown, by its name.
+#[must_use]
+pub fn is_secret(name: &str) -> bool {
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
 /// Secrets go over standard input as one JSON line, the rest as variables.
 fn split_secrets(env: BTreeMap<String, String>, by: SecretsBy) -> (Vec<(String, String)>, Option<SecretString>) {
     if by == SecretsBy::Env {
         return (env.into_iter().collect(), None);
     }
-    let is_secret = |name: &str| SECRET_WORDS.iter().any(|word| name.contains(word));
     let (secrets, mut plain): (BTreeMap<_, _>, BTreeMap<_, _>) = env.into_iter().partition(|(name, _)| is_secret(name));
     plain.insert("TERARCHITECT_SECRETS_STDIN".into(), "1".into());
     let line = format!("{}\n", serde_json::json!({"env": secrets}));
@@ -133,7 +161,7 @@ pub(crate) mod tests {
         let base =
             ["c", "--api-url", "http://localhost:5010", "--state-dir", "/s", "--worker-api-key", "worker-secret"];
         let cli = Cli::parse_from(base.iter().chain(args));
-        Config::parse(&cli, |name| (name == "WORKER_API_KEY").then(|| "model-secret".to_owned())).unwrap()
+        Config::parse(&cli.options, |name| (name == "WORKER_API_KEY").then(|| "model-secret".to_owned())).unwrap()
     }
 
     pub(crate) fn job() -> Job {
@@ -154,6 +182,24 @@ pub(crate) mod tests {
         assert!(!line.contains("worker-secret"), "the job's own token is enough");
         let spec = container_spec(&job, &config(&["--secrets", "env"]), Uuid::nil());
         assert!(spec.stdin.is_none() && format!("{:?}", spec.env).contains("job-secret"));
+    }
+
+    #[test]
+    fn a_local_job_keeps_addresses_and_works_on_the_checkout() {
+        let job = Job {
+            execution_mode: Some(ExecutionMode::Local),
+            project_path: Some("/src/demo".into()),
+            repo_url: String::new(),
+            ..job()
+        };
+        let spec = container_spec(&job, &config(&[]), Uuid::nil());
+        let env: BTreeMap<_, _> = spec.env.into_iter().collect();
+        assert_eq!(
+            (env["REPO_URL"].as_str(), env["TERARCHITECT_API_URL"].as_str()),
+            ("file:///src/demo", "http://localhost:5010")
+        );
+        assert_eq!(spec.local_path, Some(PathBuf::from("/src/demo")));
+        assert!(!env.contains_key("TERARCHITECT_HOST_ALIAS"));
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub enum StateError {
 #[derive(Debug)]
 pub struct StateDir {
     outbox: PathBuf,
+    claim: PathBuf,
     coordinator: Uuid,
     _lock: File,
 }
@@ -77,13 +78,29 @@ impl StateDir {
                 id
             }
         };
-        Ok(Self { outbox, coordinator, _lock: lock })
+        Ok(Self { outbox, claim: dir.join("claim"), coordinator, _lock: lock })
     }
 
     /// Who this coordinator is, for the API and on its containers.
     #[must_use]
     pub fn coordinator(&self) -> Uuid {
         self.coordinator
+    }
+
+    /// The request id of the claim that an earlier coordinator may have been in the middle of: asked again with it, the
+    /// API answers the same job.
+    #[must_use]
+    pub fn claim_under_way(&self) -> Option<Uuid> {
+        fs::read_to_string(&self.claim).ok()?.trim().parse().ok()
+    }
+
+    /// Keeps the request id of the claim that comes next, before it is sent.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn begin_claim(&self, request: Uuid) -> Result<(), StateError> {
+        write_durably(&self.claim, request.to_string().as_bytes())
+            .map_err(|source| StateError::Io { path: self.claim.clone(), source })
     }
 
     /// Keeps a report until the API has acknowledged it.
@@ -168,9 +185,11 @@ mod tests {
         let verdict = could_not_run(Some(2), Reason::EngineError, "x".into());
         first.keep(&Pending { job_id: attempt.job_id, attempt: 2, verdict: verdict.clone() }).unwrap();
         let id = first.coordinator();
+        let request = Uuid::now_v7();
+        first.begin_claim(request).unwrap();
         drop(first);
         let second = StateDir::open(dir.path()).unwrap();
-        assert_eq!(second.coordinator(), id);
+        assert_eq!((second.coordinator(), second.claim_under_way()), (id, Some(request)));
         assert_eq!(second.kept(attempt).unwrap().verdict, verdict);
         assert_eq!(second.all_kept().unwrap().len(), 1);
         second.forget(attempt);

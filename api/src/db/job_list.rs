@@ -90,27 +90,66 @@ pub struct JobFilter {
     pub before: Option<i64>,
 }
 
+/// Jobs with these conditions, the newest first. Each kind of list is a query of its own with an index of its own: one
+/// query for all of them would have one plan for all of them.
+macro_rules! jobs_where {
+    ($conn:expr, $conditions:literal, $($parameter:expr),+) => {
+        sqlx::query_as!(
+            JobEntry,
+            r#"select id, ticket_id, project_id, kind, status, priority, run_at, attempt, failures, worker_id, claimed_at,
+                   lease_expires_at, cancel_requested_at, finished_at, outcome_reason, retry_of, created_at,
+                   seq as "seq!"
+               from agent_jobs where ($1::bigint is null or seq < $1) and "#
+                + $conditions
+                + " order by seq desc limit $2",
+            $($parameter),+
+        )
+        .fetch_all($conn)
+        .await
+    };
+}
+
 /// Jobs, the newest first.
 pub async fn list(conn: &mut PgConnection, filter: &JobFilter, limit: i64) -> sqlx::Result<Vec<JobEntry>> {
-    sqlx::query_as!(
-        JobEntry,
-        r#"select id, ticket_id, project_id, kind, status, priority, run_at, attempt, failures, worker_id, claimed_at,
-               lease_expires_at, cancel_requested_at, finished_at, outcome_reason, retry_of, created_at,
-               seq as "seq!"
-           from agent_jobs
-           where ($1::uuid is null or project_id = $1) and ($2::uuid is null or ticket_id = $2)
-             and ($3::text is null or status = $3) and ($4::text is null or kind = $4)
-             and ($5::bigint is null or seq < $5)
-           order by seq desc limit $6"#,
-        filter.project.map(|id| id.0),
-        filter.ticket.map(|id| id.0),
-        filter.status.map(JobStatus::as_str),
-        filter.kind.map(JobKind::as_str),
-        filter.before,
-        limit
-    )
-    .fetch_all(conn)
-    .await
+    let (before, status, kind) =
+        (filter.before, filter.status.map(JobStatus::as_str), filter.kind.map(JobKind::as_str));
+    let (project, ticket) = (filter.project.map(|id| id.0), filter.ticket.map(|id| id.0));
+    match (ticket, project, filter.status) {
+        (Some(ticket), _, _) => jobs_where!(
+            conn,
+            "ticket_id = $3 and ($4::uuid is null or project_id = $4) and ($5::text is null or status = $5)
+                 and ($6::text is null or kind = $6)",
+            before,
+            limit,
+            ticket,
+            project,
+            status,
+            kind
+        ),
+        (None, Some(project), _) => jobs_where!(
+            conn,
+            "project_id = $3 and ($4::text is null or status = $4) and ($5::text is null or kind = $5)",
+            before,
+            limit,
+            project,
+            status,
+            kind
+        ),
+        (None, None, Some(JobStatus::Failed)) => {
+            jobs_where!(conn, "status = 'failed' and ($3::text is null or kind = $3)", before, limit, kind)
+        }
+        (None, None, Some(JobStatus::Cancelled)) => {
+            jobs_where!(conn, "status = 'cancelled' and ($3::text is null or kind = $3)", before, limit, kind)
+        }
+        (None, None, _) => jobs_where!(
+            conn,
+            "($3::text is null or status = $3) and ($4::text is null or kind = $4)",
+            before,
+            limit,
+            status,
+            kind
+        ),
+    }
 }
 
 /// One job.

@@ -428,13 +428,13 @@ pub async fn any_lease_lost(conn: &mut PgConnection) -> sqlx::Result<bool> {
     .await
 }
 
-/// Deletes finished jobs that are older than `keep`, the oldest first, with their attempts. Answers how many.
+/// Deletes finished jobs that are older than `keep`, with their attempts. Answers how many.
 pub async fn delete_finished(conn: &mut PgConnection, keep: Duration, limit: i64) -> sqlx::Result<u64> {
     let done = sqlx::query!(
         // Skips rows that are locked: they are looked at again next time.
         "delete from agent_jobs where id in (
              select id from agent_jobs where finished_at < now() - $1 * interval '1 second'
-             order by finished_at limit $2 for update skip locked
+             limit $2 for update skip locked
          )",
         keep.as_secs_f64(),
         limit

@@ -17,8 +17,9 @@ pub use completions::Completion;
 pub use dispatcher::Claim;
 pub use ending::end_attempt;
 pub use grant::Grant;
+pub use own_connection::ONE_GOOD_PLAN;
 pub use signals::Signals;
-pub use upkeep::end_lost_leases;
+pub use upkeep::{delete_old, end_lost_leases};
 
 use crate::config::Limits;
 use crate::http::error::{ApiError, ApiResult};

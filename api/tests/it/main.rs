@@ -10,6 +10,8 @@ mod input;
 mod jobs;
 mod leases;
 mod memory;
+mod model;
+mod plans;
 mod projects;
 mod settings;
 mod support;

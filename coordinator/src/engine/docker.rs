@@ -1,23 +1,25 @@
 //! Docker, through bollard. Every call but `wait` has a time limit of its own.
 
+use super::registry;
 use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State};
-use crate::config::{ContainerConfig, HOST_NAME};
-use crate::spec::{ContainerSpec, LABEL_PREFIX};
+use crate::config::{ContainerConfig, DockerMode, HOST_NAME};
+use crate::spec::{ContainerSpec, EXTRA_CA_CERTS, LABEL_PREFIX};
 use async_trait::async_trait;
 use bollard::errors::Error;
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerStateStatusEnum, HostConfig, HostConfigLogConfig,
-    ResourcesUlimits,
+    NetworkCreateRequest, ResourcesUlimits,
 };
 use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
-    ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
-    WaitContainerOptionsBuilder,
+    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, CreateImageOptionsBuilder, InspectContainerOptions,
+    InspectNetworkOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
+    RemoveContainerOptionsBuilder, StartContainerOptions, WaitContainerOptionsBuilder,
 };
 use futures::{StreamExt, TryStreamExt};
 use secrecy::ExposeSecret;
 use std::collections::HashMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
@@ -28,6 +30,11 @@ const CALL_LIMIT: Duration = Duration::from_secs(60);
 const TAIL_LINES: &str = "200";
 /// What the runner needs to start the agent as another user, and to read what that user wrote. The agent has none.
 const CAPABILITIES: &[&str] = &["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"];
+
+/// How long a pull may take.
+const PULL_LIMIT: Duration = Duration::from_secs(1800);
+/// The network of agents where the configuration names none.
+const NETWORK: &str = "terarchitect-agents";
 
 /// A Docker engine.
 pub struct Docker {
@@ -46,7 +53,74 @@ impl Docker {
         let client = negotiated
             .map_err(|_| EngineError::TimedOut { attempted: "answer", limit: CALL_LIMIT })?
             .map_err(EngineError::Unreachable)?;
-        Ok(Self { client, config })
+        let engine = Self { client, config };
+        if engine.config.network.is_none() {
+            engine.make_network().await?;
+        }
+        Ok(engine)
+    }
+
+    /// One network for all agents, on which they can't reach each other. One per job would use up the engine's addresses.
+    async fn make_network(&self) -> Result<(), EngineError> {
+        let inspected =
+            self.call("look for a network", self.client.inspect_network(NETWORK, None::<InspectNetworkOptions>)).await;
+        match inspected {
+            Ok(_) => return Ok(()),
+            Err(error) if is_status(&error, 404) => {}
+            Err(error) => return Err(error),
+        }
+        let request = NetworkCreateRequest {
+            name: NETWORK.to_owned(),
+            driver: Some("bridge".to_owned()),
+            options: Some(HashMap::from([("com.docker.network.bridge.enable_icc".to_owned(), "false".to_owned())])),
+            labels: Some(HashMap::from([(format!("{LABEL_PREFIX}managed"), "true".to_owned())])),
+            ..NetworkCreateRequest::default()
+        };
+        match self.call("make a network", self.client.create_network(request)).await {
+            // Another coordinator of this machine was faster.
+            Err(error) if is_status(&error, 409) => Ok(()),
+            made => made.map(drop),
+        }
+    }
+
+    /// Runs a program in a container of the image, without any of a job's secrets, and answers its exit code and output.
+    ///
+    /// # Errors
+    /// When the engine does not do it.
+    pub async fn probe(
+        &self,
+        image: &str,
+        entrypoint: &[&str],
+        env: &[(String, String)],
+    ) -> Result<(i64, String), EngineError> {
+        let spec = ContainerSpec {
+            name: format!("terarchitect-probe-{}", Uuid::new_v4()),
+            image: image.to_owned(),
+            env: env.to_vec(),
+            stdin: None,
+            labels: std::collections::BTreeMap::new(),
+            cache_volume: "terarchitect-cache-probe".to_owned(),
+            local_path: None,
+        };
+        let mut body = self.body(&spec);
+        body.entrypoint = Some(entrypoint.iter().map(|&word| word.to_owned()).collect());
+        let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
+        let created = self.call("create a container", self.client.create_container(Some(options), body)).await?;
+        let run = async {
+            self.call("start a container", self.client.start_container(&created.id, None::<StartContainerOptions>))
+                .await?;
+            tokio::time::timeout(CALL_LIMIT, self.wait(&created.id))
+                .await
+                .map_err(|_| EngineError::TimedOut { attempted: "end a container", limit: CALL_LIMIT })??;
+            let code = match self.inspect(&created.id).await?.state {
+                State::Exited(exited) => exited.code.into(),
+                _ => -1,
+            };
+            Ok((code, self.log_tail(&created.id, 4096).await?))
+        };
+        let done = run.await;
+        self.remove(&created.id).await?;
+        done
     }
 
     async fn call<T>(
@@ -67,6 +141,17 @@ impl Docker {
         }
     }
 
+    fn binds(&self, spec: &ContainerSpec) -> Vec<String> {
+        let mut binds = vec![format!("{}:/cache", spec.cache_volume)];
+        if self.config.docker_mode == DockerMode::Dood {
+            binds.push("/var/run/docker.sock:/var/run/docker.sock".to_owned());
+        }
+        if let Some(file) = &self.config.extra_ca_certs {
+            binds.push(format!("{}:{EXTRA_CA_CERTS}:ro", file.display()));
+        }
+        binds
+    }
+
     fn body(&self, spec: &ContainerSpec) -> ContainerCreateBody {
         let cap_add = CAPABILITIES.iter().map(|&name| name.to_owned()).chain(self.config.cap_add.iter().cloned());
         let log_options = [("max-size", "10m"), ("max-file", "2")].map(|(k, v)| (k.to_owned(), v.to_owned()));
@@ -79,9 +164,11 @@ impl Docker {
             memory_swap: self.config.memory_bytes,
             nano_cpus: self.config.nano_cpus,
             pids_limit: self.config.pids,
-            network_mode: self.config.network.clone(),
+            network_mode: Some(self.config.network.clone().unwrap_or_else(|| NETWORK.to_owned())),
+            privileged: Some(self.config.docker_mode == DockerMode::Dind),
+            runtime: self.config.runtime.clone(),
             extra_hosts: Some(vec![format!("{HOST_NAME}:host-gateway")]),
-            binds: Some(vec![format!("{}:/cache", spec.cache_volume)]),
+            binds: Some(self.binds(spec)),
             // Only lowered: an engine on a hardened host may not raise a limit above its own.
             ulimits: Some(vec![ResourcesUlimits { name: Some("core".into()), soft: Some(0), hard: Some(0) }]),
             log_config: Some(HostConfigLogConfig {
@@ -103,6 +190,12 @@ impl Docker {
     }
 }
 
+/// Without a tag an engine would pull every tag that there is.
+fn with_tag(image: &str) -> String {
+    let name = image.rsplit('/').next().unwrap_or(image);
+    if name.contains(':') || name.contains('@') { image.to_owned() } else { format!("{image}:latest") }
+}
+
 fn is_status(error: &EngineError, code: u16) -> bool {
     matches!(error, EngineError::Failed { source: Error::DockerResponseServerError { status_code, .. }, .. } if *status_code == code)
 }
@@ -122,7 +215,33 @@ impl ContainerEngine for Docker {
         }
     }
 
+    async fn pull(&self, image: &str) -> Result<(), EngineError> {
+        let options = CreateImageOptionsBuilder::new().from_image(&with_tag(image)).build();
+        let credentials = registry::credentials(image, self.config.registry.as_ref());
+        let failed = |source| EngineError::NotPulled { image: image.to_owned(), source };
+        let pulling = async {
+            let mut progress = self.client.create_image(Some(options), None, credentials);
+            while let Some(step) = progress.next().await {
+                let step = step.map_err(failed)?;
+                tracing::debug!(image, status = step.status, "pulling");
+            }
+            Ok(())
+        };
+        let done = tokio::time::timeout(PULL_LIMIT, pulling).await;
+        done.map_err(|_| EngineError::TimedOut { attempted: "pull the image", limit: PULL_LIMIT })??;
+        // A pull that failed may show only as a stream that ends.
+        if self.has_image(image).await? { Ok(()) } else { Err(EngineError::NoImage { image: image.to_owned() }) }
+    }
+
+    async fn root_dir(&self) -> Result<Option<PathBuf>, EngineError> {
+        let info = self.call("describe itself", self.client.info()).await?;
+        Ok(info.docker_root_dir.map(PathBuf::from).filter(|dir| dir.is_dir()))
+    }
+
     async fn create(&self, spec: &ContainerSpec) -> Result<Created, EngineError> {
+        if spec.local_path.is_some() {
+            return Err(EngineError::LocalNotAllowed);
+        }
         let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
         match self.call("create a container", self.client.create_container(Some(options), self.body(spec))).await {
             Ok(created) => Ok(Created::New(created.id)),

@@ -1,16 +1,21 @@
 //! What the coordinator needs of a container engine.
 
 mod docker;
+mod local;
+mod registry;
 #[cfg(test)]
 pub(crate) mod scripted;
 
 pub use docker::Docker;
+pub use local::WithLocal;
 
 use crate::spec::ContainerSpec;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
+use terarchitect_worker_api::Reason;
 use uuid::Uuid;
 
 /// A container engine.
@@ -21,6 +26,12 @@ pub trait ContainerEngine: Send + Sync {
 
     /// Whether the image is there.
     async fn has_image(&self, image: &str) -> Result<bool, EngineError>;
+
+    /// Pulls an image.
+    async fn pull(&self, image: &str) -> Result<(), EngineError>;
+
+    /// The folder in which it keeps images and containers, if that is on this machine.
+    async fn root_dir(&self) -> Result<Option<PathBuf>, EngineError>;
 
     /// Makes a container. One that has the name already is answered as it is: this host runs that attempt.
     async fn create(&self, spec: &ContainerSpec) -> Result<Created, EngineError>;
@@ -147,7 +158,43 @@ pub enum EngineError {
         #[source]
         source: bollard::errors::Error,
     },
+    /// The image can't be pulled.
+    #[error("the image {image} could not be pulled")]
+    NotPulled {
+        /// The image.
+        image: String,
+        /// What the engine or the registry said.
+        #[source]
+        source: bollard::errors::Error,
+    },
+    /// Jobs of local projects are not run here.
+    #[error(
+        "this job's project runs locally, which this coordinator does not do; set ALLOW_LOCAL_EXECUTION=1 to allow it, or the project's execution_mode to docker"
+    )]
+    LocalNotAllowed,
+    /// A local run could not be started or looked after.
+    #[error("could not {attempted}")]
+    Local {
+        /// What was attempted.
+        attempted: String,
+        /// What went wrong.
+        #[source]
+        source: std::io::Error,
+    },
     /// The secrets could not be handed over.
     #[error("could not write to the container's standard input")]
     Stdin(#[source] std::io::Error),
+}
+
+impl EngineError {
+    /// What a job fails with for this.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::NoImage { .. } | Self::NotPulled { .. } => Reason::ImageUnavailable,
+            Self::LocalNotAllowed => Reason::AgentMisconfigured,
+            Self::Failed { source, .. } if source.to_string().contains("no space left on device") => Reason::DiskFull,
+            _ => Reason::EngineError,
+        }
+    }
 }

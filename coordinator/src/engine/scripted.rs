@@ -4,7 +4,9 @@ use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State}
 use crate::spec::ContainerSpec;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -17,6 +19,10 @@ pub(crate) struct Scripted {
     /// Whether the image is there.
     pub(crate) image: bool,
     pub(crate) signals: Mutex<Vec<Signal>>,
+    /// How often it was asked to pull.
+    pub(crate) pulls: AtomicUsize,
+    /// How often each container was started.
+    pub(crate) starts: Mutex<BTreeMap<String, u32>>,
 }
 
 #[derive(Clone, Debug)]
@@ -27,12 +33,30 @@ pub(crate) struct Container {
 
 impl Scripted {
     pub(crate) fn new() -> Self {
-        Self { containers: watch::Sender::default(), on_term: Some(130), image: true, signals: Mutex::default() }
+        Self {
+            containers: watch::Sender::default(),
+            on_term: Some(130),
+            image: true,
+            signals: Mutex::default(),
+            pulls: AtomicUsize::new(0),
+            starts: Mutex::default(),
+        }
     }
 
     /// Ends a container.
     pub(crate) fn exit(&self, id: &str, code: i32) {
         self.set(id, State::Exited(Exited { code, ..Exited::default() }));
+    }
+
+    /// The containers that run.
+    pub(crate) fn running(&self) -> Vec<String> {
+        let all = self.containers.borrow();
+        all.iter().filter(|(_, c)| matches!(c.state, State::Running { .. })).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Containers that were started more than once: attempts that ran twice.
+    pub(crate) fn doubles(&self) -> Vec<String> {
+        self.starts.lock().unwrap().iter().filter(|(_, count)| **count > 1).map(|(id, _)| id.clone()).collect()
     }
 
     /// Takes a container away, as a person with `docker rm -f` would.
@@ -69,6 +93,15 @@ impl ContainerEngine for Scripted {
         Ok(self.image)
     }
 
+    async fn pull(&self, image: &str) -> Result<(), EngineError> {
+        self.pulls.fetch_add(1, Ordering::SeqCst);
+        Err(EngineError::NoImage { image: image.to_owned() })
+    }
+
+    async fn root_dir(&self) -> Result<Option<PathBuf>, EngineError> {
+        Ok(None)
+    }
+
     async fn create(&self, spec: &ContainerSpec) -> Result<Created, EngineError> {
         if !self.image {
             return Err(EngineError::NoImage { image: spec.image.clone() });
@@ -85,6 +118,7 @@ impl ContainerEngine for Scripted {
     }
 
     async fn start(&self, id: &str, _spec: &ContainerSpec) -> Result<(), EngineError> {
+        *self.starts.lock().unwrap().entry(id.to_owned()).or_default() += 1;
         self.set(id, State::Running { since: None });
         Ok(())
     }

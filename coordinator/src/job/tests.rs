@@ -25,6 +25,8 @@ fn shared(server: &MockServer, engine: Scripted, dir: &Path, args: &[&str]) -> (
         state: StateDir::open(dir).unwrap(),
         config: spec_tests::config(args),
         starts: Semaphore::new(2),
+        images: Images::new(crate::config::PullPolicy::Never),
+        metrics: Metrics::default(),
     };
     (Arc::new(shared), engine)
 }

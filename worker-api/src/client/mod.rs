@@ -97,6 +97,33 @@ impl ClientError {
         }
     }
 
+    /// Whether this shows that no API runs at the address: nothing listens there, or a proxy says so. Unlike silence,
+    /// which may be the fault of the network in between.
+    #[must_use]
+    pub fn api_is_down(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => {
+                matches!(
+                    *status,
+                    StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+                )
+            }
+            Self::Unreachable { source, .. } => {
+                let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source);
+                while let Some(error) = cause {
+                    if let Some(io) = error.downcast_ref::<std::io::Error>()
+                        && io.kind() == std::io::ErrorKind::ConnectionRefused
+                    {
+                        return true;
+                    }
+                    cause = error.source();
+                }
+                false
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn may_pass(&self) -> bool {

@@ -1,0 +1,468 @@
+//! Random events in random order, on two replicas and a real Postgres: after each, the database is what a simple model
+//! says, and the invariants of the queue hold.
+
+use crate::support::TestApp;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use terarchitect_api::metrics::Metrics;
+use terarchitect_api::queue::end_lost_leases;
+use tokio_util::sync::DropGuard;
+use uuid::Uuid;
+
+const PROJECTS: usize = 3;
+const WORKERS: usize = 3;
+/// The second project is limited.
+const LIMITS: [Option<usize>; PROJECTS] = [None, Some(2), None];
+/// Infrastructure failures that are tried again, from `domain::outcome`.
+const TRIES: i64 = 5;
+
+/// Something that happens. Numbers choose among what there is, so that every sequence makes sense.
+#[derive(Clone, Debug)]
+enum Event {
+    Enqueue {
+        project: usize,
+        priority: i32,
+    },
+    Claim {
+        worker: usize,
+        replica: bool,
+    },
+    /// The claim once more with the same request id, as after a lost answer.
+    ClaimAgain {
+        replica: bool,
+    },
+    Heartbeat {
+        worker: usize,
+        replica: bool,
+    },
+    /// A report about the n-th claim that was ever answered: the present one, an old one, or one that ended.
+    Report {
+        claim: usize,
+        how: How,
+        replica: bool,
+    },
+    Cancel {
+        job: usize,
+    },
+    /// The lease of the n-th running job runs out and is noticed.
+    Expire {
+        running: usize,
+    },
+    /// The time of everything that waits for another try has come.
+    MakeDue,
+    RestartReplica,
+    Pause {
+        project: usize,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Complete,
+    AgentFailed,
+    EngineError,
+    Release,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let how = prop_oneof![Just(How::Complete), Just(How::AgentFailed), Just(How::EngineError), Just(How::Release)];
+    prop_oneof![
+        3 => (0..PROJECTS, -1..2).prop_map(|(project, priority)| Event::Enqueue { project, priority }),
+        4 => (0..WORKERS, any::<bool>()).prop_map(|(worker, replica)| Event::Claim { worker, replica }),
+        1 => any::<bool>().prop_map(|replica| Event::ClaimAgain { replica }),
+        1 => (0..WORKERS, any::<bool>()).prop_map(|(worker, replica)| Event::Heartbeat { worker, replica }),
+        4 => (0..50_usize, how, any::<bool>()).prop_map(|(claim, how, replica)| Event::Report { claim, how, replica }),
+        1 => (0..50_usize).prop_map(|job| Event::Cancel { job }),
+        1 => (0..50_usize).prop_map(|running| Event::Expire { running }),
+        1 => Just(Event::MakeDue),
+        1 => Just(Event::RestartReplica),
+        1 => (0..PROJECTS).prop_map(|project| Event::Pause { project }),
+    ]
+}
+
+/// What the model knows of a job.
+#[derive(Clone, Debug)]
+struct Modelled {
+    project: usize,
+    priority: i32,
+    status: &'static str,
+    /// Since when it may be claimed, in microseconds; none while it waits for another try. Read from the database: when
+    /// exactly that time comes is up to the clock.
+    due: Option<i64>,
+    attempt: i64,
+    failures: i64,
+    holder: Option<usize>,
+    cancel: bool,
+}
+
+/// A claim that was answered.
+#[derive(Clone, Debug)]
+struct Claimed {
+    job: String,
+    attempt: i64,
+    worker: usize,
+    request: Uuid,
+    /// How it was ended by a report, and what that was answered.
+    reported: Option<(How, &'static str)>,
+}
+
+struct World {
+    app: TestApp,
+    other: (String, DropGuard),
+    projects: Vec<String>,
+    paused: [bool; PROJECTS],
+    jobs: BTreeMap<String, Modelled>,
+    /// In the order of their enqueuing.
+    order: Vec<String>,
+    claims: Vec<Claimed>,
+}
+
+macro_rules! check {
+    ($so:expr, $($text:tt)*) => {
+        if !$so {
+            return Err(TestCaseError::fail(format!($($text)*)));
+        }
+    };
+}
+
+type Checked = Result<(), TestCaseError>;
+
+impl World {
+    async fn new() -> Self {
+        let app = TestApp::start().await;
+        let mut projects = Vec::new();
+        for limit in LIMITS {
+            let project = app.project().await;
+            app.put(&project, json!({"max_running": limit})).await.expect(200);
+            projects.push(project);
+        }
+        let other = app.replica().await;
+        Self {
+            app,
+            other,
+            projects,
+            paused: [false; PROJECTS],
+            jobs: BTreeMap::new(),
+            order: Vec::new(),
+            claims: Vec::new(),
+        }
+    }
+
+    async fn post(&self, replica: bool, path: &str, body: &Value) -> (StatusCode, Value) {
+        let base = if replica { &self.other.0 } else { &self.app.base };
+        let answer = TestApp::answer(self.app.http().post(format!("{base}{path}")).json(body)).await;
+        (answer.status, answer.body)
+    }
+
+    /// Reads when jobs may be claimed: whether the wait for another try is over is for the clock to say.
+    async fn read_due(&mut self) {
+        let rows: Vec<(String, Option<i64>)> = sqlx::query_as(
+            "select id::text, case when due then (extract(epoch from run_at) * 1e6)::bigint end from agent_jobs",
+        )
+        .fetch_all(&self.app.pool)
+        .await
+        .unwrap();
+        for (id, due) in rows {
+            if let Some(job) = self.jobs.get_mut(&id) {
+                job.due = due;
+            }
+        }
+    }
+
+    fn running(&self, project: usize) -> usize {
+        self.jobs.values().filter(|job| job.project == project && job.status == "running").count()
+    }
+
+    /// The job that a claim must get: of the project with the fewest running jobs that has work and room, the highest
+    /// priority, then the oldest. Several projects may be equal in all of that.
+    fn next(&self) -> Vec<String> {
+        let claimable = |project: usize| {
+            let room = LIMITS[project].is_none_or(|limit| self.running(project) < limit);
+            let mut waiting: Vec<&String> = self
+                .order
+                .iter()
+                .filter(|id| {
+                    let job = &self.jobs[*id];
+                    job.project == project && job.status == "pending" && job.due.is_some()
+                })
+                .collect();
+            waiting.sort_by_key(|id| (-self.jobs[*id].priority, self.jobs[*id].due));
+            if self.paused[project] || !room { None } else { waiting.first().map(|id| (*id).clone()) }
+        };
+        let heads: Vec<(usize, i32, String)> = (0..PROJECTS)
+            .filter_map(|project| claimable(project).map(|id| (self.running(project), -self.jobs[&id].priority, id)))
+            .collect();
+        let Some(best) = heads.iter().map(|(load, priority, _)| (*load, *priority)).min() else { return Vec::new() };
+        heads.into_iter().filter(|(load, priority, _)| (*load, *priority) == best).map(|(_, _, id)| id).collect()
+    }
+
+    async fn happen(&mut self, event: &Event) -> Checked {
+        match *event {
+            Event::Enqueue { project, priority } => self.enqueue(project, priority).await,
+            Event::Claim { worker, replica } => self.claim(worker, Uuid::new_v4(), replica).await,
+            Event::ClaimAgain { replica } => self.claim_again(replica).await,
+            Event::Heartbeat { worker, replica } => self.heartbeat(worker, replica).await,
+            Event::Report { claim, how, replica } => self.report(claim, how, replica).await,
+            Event::Cancel { job } => self.cancel(job).await,
+            Event::Expire { running } => self.expire(running).await,
+            Event::MakeDue => {
+                let sql = "update agent_jobs set due = true, run_at = now() where status = 'pending' and not due";
+                sqlx::query(sql).execute(&self.app.pool).await.unwrap();
+                Ok(())
+            }
+            Event::RestartReplica => {
+                self.other = self.app.replica().await;
+                Ok(())
+            }
+            Event::Pause { project } => {
+                self.paused[project] = !self.paused[project];
+                self.app.put(&self.projects[project], json!({"paused": self.paused[project]})).await.expect(200);
+                Ok(())
+            }
+        }
+    }
+
+    async fn enqueue(&mut self, project: usize, priority: i32) -> Checked {
+        let ticket = self.app.ticket(&self.projects[project]).await;
+        let job = self.app.post(&format!("{ticket}/jobs"), json!({"priority": priority})).await.expect(201);
+        let id = job["id"].as_str().unwrap().to_owned();
+        self.order.push(id.clone());
+        self.jobs.insert(
+            id,
+            Modelled {
+                project,
+                priority,
+                status: "pending",
+                due: None,
+                attempt: 0,
+                failures: 0,
+                holder: None,
+                cancel: false,
+            },
+        );
+        Ok(())
+    }
+
+    async fn claim(&mut self, worker: usize, request: Uuid, replica: bool) -> Checked {
+        let body = json!({"worker_id": format!("w{worker}"), "request_id": request});
+        self.read_due().await;
+        let mut wanted = self.next();
+        let (status, answer) = self.post(replica, "/api/worker/jobs/start", &body).await;
+        if !wanted.iter().any(|id| answer["job_id"] == **id) {
+            // A wait may have ended in between.
+            self.read_due().await;
+            wanted = self.next();
+        }
+        if wanted.is_empty() {
+            check!(status == 204, "nothing can be claimed, but {answer}");
+            return Ok(());
+        }
+        check!(status == 200, "one of {wanted:?} should be claimed, but {status} {answer}");
+        let id = answer["job_id"].as_str().unwrap().to_owned();
+        check!(wanted.contains(&id), "one of {wanted:?} should be claimed, not {answer}");
+        let job = self.jobs.get_mut(&id).unwrap();
+        (job.status, job.holder, job.attempt) = ("running", Some(worker), job.attempt + 1);
+        check!(answer["attempt"] == job.attempt, "attempt {} expected: {answer}", job.attempt);
+        self.claims.push(Claimed { job: id, attempt: job.attempt, worker, request, reported: None });
+        Ok(())
+    }
+
+    async fn claim_again(&mut self, replica: bool) -> Checked {
+        let Some(last) = self.claims.last().cloned() else { return Ok(()) };
+        let job = &self.jobs[&last.job];
+        if job.status != "running" || job.attempt != last.attempt {
+            // What it got is over: a claim like any other.
+            return self.claim(last.worker, last.request, replica).await;
+        }
+        let body = json!({"worker_id": format!("w{}", last.worker), "request_id": last.request});
+        let (status, answer) = self.post(replica, "/api/worker/jobs/start", &body).await;
+        check!(
+            status == 200 && answer["job_id"] == last.job && answer["attempt"] == last.attempt,
+            "the same claim should give {last:?}, not {answer}"
+        );
+        Ok(())
+    }
+
+    async fn heartbeat(&mut self, worker: usize, replica: bool) -> Checked {
+        let named: Vec<&Claimed> = self.claims.iter().filter(|claim| claim.worker == worker).collect();
+        let jobs: Vec<Value> =
+            named.iter().map(|claim| json!({"job_id": claim.job, "attempt": claim.attempt})).collect();
+        let body = json!({"worker_id": format!("w{worker}"), "jobs": jobs});
+        let (status, answer) = self.post(replica, "/api/worker/heartbeat", &body).await;
+        check!(status == 200, "{answer}");
+        for (claim, said) in named.iter().zip(answer["jobs"].as_array().unwrap()) {
+            let job = &self.jobs[&claim.job];
+            let held = job.status == "running" && job.attempt == claim.attempt;
+            let expected = match (held, job.cancel) {
+                (false, _) => "lost",
+                (true, true) => "cancel",
+                (true, false) => "held",
+            };
+            check!(said["state"] == expected, "{claim:?} is {expected}, but {said}");
+        }
+        Ok(())
+    }
+
+    async fn report(&mut self, claim: usize, how: How, replica: bool) -> Checked {
+        if self.claims.is_empty() {
+            return Ok(());
+        }
+        let place = claim % self.claims.len();
+        let claim = self.claims[place].clone();
+        let mut body = json!({"attempt": claim.attempt, "worker_id": format!("w{}", claim.worker)});
+        let action = match how {
+            How::Complete => "complete",
+            How::Release => "release",
+            How::AgentFailed | How::EngineError => {
+                body["reason"] = json!(if how == How::EngineError { "engine_error" } else { "agent_failed" });
+                "fail"
+            }
+        };
+        let (status, answer) = self.post(replica, &format!("/api/worker/jobs/{}/{action}", claim.job), &body).await;
+        let job = self.jobs.get_mut(&claim.job).unwrap();
+        if job.status != "running" || job.attempt != claim.attempt {
+            let same = |before: How| match how {
+                How::AgentFailed | How::EngineError => matches!(before, How::AgentFailed | How::EngineError),
+                how => before == how,
+            };
+            match claim.reported.filter(|(before, _)| same(*before)) {
+                Some((_, said)) => {
+                    check!(
+                        status == 200 && answer["status"] == said,
+                        "the same report is answered {said}, not {answer}"
+                    );
+                }
+                None => check!(
+                    status == 409 && answer["code"] == "stale_attempt",
+                    "{claim:?} is over; {how:?} should be refused, not {status} {answer}"
+                ),
+            }
+            return Ok(());
+        }
+        let end = match how {
+            How::Complete => "completed",
+            _ if job.cancel => "cancelled",
+            How::Release => "pending",
+            How::EngineError if job.failures < TRIES => "pending",
+            How::EngineError | How::AgentFailed => "failed",
+        };
+        check!(status == 200 && answer["status"] == end, "{how:?} of {job:?} should make it {end}, but {answer}");
+        if matches!(how, How::EngineError | How::AgentFailed) && end != "cancelled" {
+            job.failures += 1;
+        }
+        (job.status, job.holder) = (end, None);
+        self.claims[place].reported = Some((how, end));
+        Ok(())
+    }
+
+    async fn cancel(&mut self, job: usize) -> Checked {
+        if self.order.is_empty() {
+            return Ok(());
+        }
+        let id = self.order[job % self.order.len()].clone();
+        let (status, answer) = self.post(false, &format!("/api/jobs/{id}/cancel"), &json!({})).await;
+        let job = self.jobs.get_mut(&id).unwrap();
+        let expected = match job.status {
+            "pending" | "running" | "cancelled" => 200,
+            _ => 409,
+        };
+        check!(status.as_u16() == expected, "cancelling {job:?}: {status} {answer}");
+        match job.status {
+            "pending" => job.status = "cancelled",
+            "running" => job.cancel = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn expire(&mut self, running: usize) -> Checked {
+        let held: Vec<String> = self.order.iter().filter(|id| self.jobs[*id].status == "running").cloned().collect();
+        if held.is_empty() {
+            return Ok(());
+        }
+        let id = &held[running % held.len()];
+        sqlx::query("update agent_jobs set lease_expires_at = now() - interval '1 second' where id = $1::uuid")
+            .bind(id)
+            .execute(&self.app.pool)
+            .await
+            .unwrap();
+        end_lost_leases(&self.app.pool, &Metrics::default()).await.unwrap();
+        let job = self.jobs.get_mut(id).unwrap();
+        job.holder = None;
+        if job.cancel {
+            job.status = "cancelled";
+        } else if job.failures < TRIES {
+            (job.status, job.failures) = ("pending", job.failures + 1);
+        } else {
+            (job.status, job.failures) = ("failed", job.failures + 1);
+        }
+        Ok(())
+    }
+
+    /// The database is what the model says, and the invariants hold.
+    async fn check(&self) -> Checked {
+        type Row = (String, String, i32, i32, Option<String>, bool);
+        let rows: Vec<Row> = sqlx::query_as(
+            "select id::text, status, attempt, failures, worker_id, lease_expires_at is not null from agent_jobs",
+        )
+        .fetch_all(&self.app.pool)
+        .await
+        .unwrap();
+        check!(rows.len() == self.jobs.len(), "{} jobs, {} expected", rows.len(), self.jobs.len());
+        for (id, status, attempt, failures, worker, leased) in rows {
+            let job = &self.jobs[&id];
+            check!(status == job.status, "{id} is {status}, {job:?} expected");
+            check!(
+                (attempt.into(), failures.into()) == (job.attempt, job.failures),
+                "{id}: {attempt}, {failures}; {job:?}"
+            );
+            check!(leased == (job.status == "running"), "{id} has a lease or none: {job:?}");
+            if job.status == "running" {
+                check!(worker == job.holder.map(|holder| format!("w{holder}")), "{id} is held by {worker:?}: {job:?}");
+            }
+        }
+        let broken: Option<String> = sqlx::query_scalar(
+            "select 'ended without its attempt: ' || id from agent_jobs as job where finished_at is not null
+                 and not exists (select from agent_job_attempts where job_id = id and attempt = job.attempt)
+             union all
+             select 'two ends: ' || job_id from agent_job_attempts where outcome in ('completed', 'failed', 'cancelled')
+                 group by job_id having count(*) > 1
+             union all
+             select 'attempts missing: ' || id from agent_jobs as job where
+                 attempt - (status = 'running')::integer
+                 <> (select count(*) from agent_job_attempts where job_id = id and attempt > 0)
+             union all
+             select 'over the limit: ' || project.id from projects as project where project.max_running < (
+                 select count(*) from agent_jobs where project_id = project.id and status = 'running')
+             union all
+             select 'two live jobs: ' || ticket_id from agent_jobs where status in ('pending', 'running')
+                 group by ticket_id, kind having count(*) > 1
+             limit 1",
+        )
+        .fetch_optional(&self.app.pool)
+        .await
+        .unwrap();
+        check!(broken.is_none(), "{}", broken.unwrap_or_default());
+        Ok(())
+    }
+}
+
+#[test]
+fn any_order_of_events_keeps_the_invariants() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let config =
+        ProptestConfig { cases: 20, max_shrink_iters: 150, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(events in prop::collection::vec(event(), 20..60))| {
+        runtime.block_on(async {
+            let mut world = World::new().await;
+            for event in &events {
+                world.happen(event).await?;
+                world.check().await?;
+            }
+            Checked::Ok(())
+        })?;
+    });
+}

@@ -1,0 +1,218 @@
+//! `terarchitect-coordinator doctor`: everything that jobs need, checked one by one, each with what to do about it.
+
+use crate::config::{Config, ContainerConfig, HOST_NAME};
+use crate::disk;
+use crate::engine::{ContainerEngine, Docker};
+use crate::state_dir::StateDir;
+use std::io::Write;
+use std::time::Duration;
+use terarchitect_worker_api::client::{ClientError, Retry, WorkerClient};
+use terarchitect_worker_api::{HeartbeatRequest, chain};
+use url::Url;
+
+/// A difference of clocks from which on dates in logs and tokens mislead, in seconds.
+const CLOCK_SKEW_SEC: i64 = 60;
+
+/// How a check ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It is as it should be; what was found.
+    Good(String),
+    /// It works, but somebody should know.
+    Warn(String),
+    /// Jobs can't run like this; what to do.
+    Bad(String),
+}
+
+/// Checks everything, prints a line for each to `out`, and answers whether jobs can run.
+///
+/// # Errors
+/// When the output can't be written.
+pub async fn run(config: &Config, out: &mut impl Write) -> std::io::Result<bool> {
+    let mut report = Report { out, good: true };
+    report.say("state directory", check_state(config))?;
+    report.say("API", check_api(config).await)?;
+    report.say("API key", check_key(config).await)?;
+    report.say("clock", check_clock(config).await)?;
+    match Docker::connect(config.container.clone()).await {
+        Err(error) => report.say("engine", Finding::Bad(chain(&error)))?,
+        Ok(engine) => check_engine(config, &engine, &mut report).await?,
+    }
+    for sentence in config.container.relaxed() {
+        report.say("limits", Finding::Warn(sentence))?;
+    }
+    if config.local_runner.is_some() {
+        let sentence = "ALLOW_LOCAL_EXECUTION=1: agents of local projects run on this machine itself, as this user";
+        report.say("limits", Finding::Warn(sentence.to_owned()))?;
+    }
+    Ok(report.good)
+}
+
+struct Report<'a, W: Write> {
+    out: &'a mut W,
+    good: bool,
+}
+
+impl<W: Write> Report<'_, W> {
+    fn say(&mut self, what: &str, finding: Finding) -> std::io::Result<()> {
+        let (word, text) = match &finding {
+            Finding::Good(text) => ("ok  ", text),
+            Finding::Warn(text) => ("warn", text),
+            Finding::Bad(text) => {
+                self.good = false;
+                ("FAIL", text)
+            }
+        };
+        writeln!(self.out, "{word}  {what}: {text}")
+    }
+}
+
+fn check_state(config: &Config) -> Finding {
+    match StateDir::open(&config.state_dir) {
+        Ok(state) => Finding::Good(format!("{}, coordinator {}", config.state_dir.display(), state.coordinator())),
+        Err(crate::state_dir::StateError::InUse { dir }) => {
+            Finding::Good(format!("{} is in use by a running coordinator", dir.display()))
+        }
+        Err(error) => Finding::Bad(chain(&error)),
+    }
+}
+
+async fn get(config: &Config, path: &str) -> Result<reqwest::Response, String> {
+    let base: Url = config.api_url.parse().map_err(|_| format!("{} is no address", config.api_url))?;
+    let url = format!("{}/{path}", base.as_str().trim_end_matches('/'));
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().map_err(|error| chain(&error))?;
+    client.get(&url).send().await.map_err(|error| format!("no answer from {url}: {}", chain(&error.without_url())))
+}
+
+async fn check_api(config: &Config) -> Finding {
+    match get(config, "ready").await {
+        Ok(answer) if answer.status().is_success() => Finding::Good(format!("{} is ready", config.api_url)),
+        Ok(answer) if answer.status().as_u16() == 404 => {
+            Finding::Warn(format!("{} answers, but knows no /ready: an API of the plain contract", config.api_url))
+        }
+        Ok(answer) => Finding::Bad(format!("{} answers {}; look at the API's log", config.api_url, answer.status())),
+        Err(problem) => Finding::Bad(format!("{problem}; start the API, or set TERARCHITECT_API_URL")),
+    }
+}
+
+async fn check_key(config: &Config) -> Finding {
+    let client = match WorkerClient::new(&config.api_url, config.worker_key.clone()) {
+        Ok(client) => client,
+        Err(error) => return Finding::Bad(error.chain()),
+    };
+    // Under a name of its own, so that a check is not mistaken for a coordinator with slots.
+    let request = HeartbeatRequest {
+        worker_id: "doctor".to_owned(),
+        name: None,
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        slots: Some(0),
+        jobs: Vec::new(),
+    };
+    match client.heartbeat(&request, Retry::Never).await {
+        Ok(answer) => Finding::Good(format!("accepted; leases of {} s", answer.lease_ms / 1000)),
+        Err(ClientError::Refused { status, .. }) if matches!(status.as_u16(), 404 | 405) => {
+            Finding::Warn("the API knows no heartbeats: a lost host costs its jobs their whole time".to_owned())
+        }
+        Err(error) => Finding::Bad(format!("{}; check TERARCHITECT_WORKER_API_KEY", error.chain())),
+    }
+}
+
+async fn check_clock(config: &Config) -> Finding {
+    let Ok(answer) = get(config, "health").await else { return Finding::Warn("the API did not answer".to_owned()) };
+    let date = answer.headers().get("date").and_then(|value| value.to_str().ok());
+    let Some(theirs) = date.and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok()) else {
+        return Finding::Warn("the API's answer has no date to compare with".to_owned());
+    };
+    let skew = (chrono::Utc::now() - theirs.to_utc()).num_seconds().abs();
+    if skew > CLOCK_SKEW_SEC {
+        return Finding::Warn(format!(
+            "differs from the API's by {skew} s; leases and timeouts do not mind, but dates in logs mislead: set up NTP"
+        ));
+    }
+    Finding::Good(format!("within {} s of the API's", skew.max(1)))
+}
+
+async fn check_engine<W: Write>(config: &Config, engine: &Docker, report: &mut Report<'_, W>) -> std::io::Result<()> {
+    let finding = match engine.version().await {
+        Ok(version) => Finding::Good(version),
+        Err(error) => Finding::Bad(chain(&error)),
+    };
+    report.say("engine", finding)?;
+    report.say("disk", check_disk(config, engine).await)?;
+    let image = &config.image;
+    match engine.has_image(image).await {
+        Ok(true) => {}
+        Ok(false) => {
+            let sentence = format!(
+                "{image} is not on this machine; build it with scripts/build-agent-image, pull it with docker pull {image}, or set AGENT_IMAGE"
+            );
+            return report.say("image", Finding::Bad(sentence));
+        }
+        Err(error) => return report.say("image", Finding::Bad(chain(&error))),
+    }
+    let finding = match engine.probe(image, &["/usr/local/bin/agent-runner", "--version"], &[]).await {
+        Ok((0, version)) if version.contains(env!("CARGO_PKG_VERSION")) => {
+            Finding::Good(format!("{image}, {}", version.trim()))
+        }
+        Ok((0, version)) => Finding::Warn(format!(
+            "{image} has {}, this is {}; build or pull the image of this version",
+            version.trim(),
+            env!("CARGO_PKG_VERSION")
+        )),
+        Ok((code, output)) => Finding::Bad(format!("{image} does not run the runner (exit {code}): {}", output.trim())),
+        Err(error) => Finding::Bad(format!("{image} does not run: {}", chain(&error))),
+    };
+    report.say("image", finding)?;
+    report.say("network", check_network(config, engine).await)
+}
+
+async fn check_disk(config: &Config, engine: &Docker) -> Finding {
+    match engine.root_dir().await {
+        Ok(Some(dir)) => match disk::free_at(&dir) {
+            Some(free) if free.mib < config.min_free_mb => Finding::Bad(format!(
+                "{} MiB free in {}, less than COORDINATOR_MIN_FREE_MB ({}): nothing is claimed; see docker system df",
+                free.mib,
+                dir.display(),
+                config.min_free_mb
+            )),
+            Some(free) => Finding::Good(format!("{} MiB free in {}", free.mib, dir.display())),
+            None => Finding::Warn(format!("the free space in {} can't be seen", dir.display())),
+        },
+        Ok(None) => {
+            Finding::Warn("the engine is on another machine; its free space can't be seen from here".to_owned())
+        }
+        Err(error) => Finding::Bad(chain(&error)),
+    }
+}
+
+/// Whether a container of the image, with its network, gets through to the API.
+async fn check_network(config: &Config, engine: &Docker) -> Finding {
+    let Ok(url) = config.container_api_url.parse::<Url>() else {
+        return Finding::Bad(format!("{} is no address", config.container_api_url));
+    };
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+        return Finding::Bad(format!("{url} names no host"));
+    };
+    // The image has no curl; bash connects by itself.
+    let script = r#"timeout 8 bash -c 'exec 3<>"/dev/tcp/$HOST/$PORT"'"#;
+    let env = [("HOST".to_owned(), host.to_owned()), ("PORT".to_owned(), port.to_string())];
+    match engine.probe(&config.image, &["/bin/bash", "-c", script], &env).await {
+        Ok((0, _)) => Finding::Good(format!("a container reaches {url}")),
+        Ok(_) if host == HOST_NAME => Finding::Bad(format!(
+            "a container does not reach {url}; let the API listen beyond loopback (TERARCHITECT_LISTEN), open the port in the firewall for the engine's network, or set CONTAINER_API_URL"
+        )),
+        Ok(_) => Finding::Bad(format!("a container does not reach {url}; check the network, or set CONTAINER_API_URL")),
+        Err(error) => Finding::Bad(chain(&error)),
+    }
+}
+
+/// The limits of containers in one line, for the log at start.
+#[must_use]
+pub fn limits(container: &ContainerConfig) -> String {
+    let memory =
+        container.memory_bytes.map_or("any memory".to_owned(), |bytes| format!("{} MiB", bytes / (1024 * 1024)));
+    let cpus =
+        container.nano_cpus.map_or("any processors".to_owned(), |nano| format!("{} processors", nano as f64 / 1e9));
+    let pids = container.pids.map_or("any processes".to_owned(), |pids| format!("{pids} processes"));
+    format!("{memory}, {cpus}, {pids}")
+}

@@ -1,0 +1,234 @@
+//! Jobs of local projects: the runner as a process of this machine, behind the same face as a container.
+//!
+//! What a container engine remembers is a folder per run here: its labels, its process, its output, and at the end its
+//! exit code, written by the shell that runs it. So a run outlives the coordinator, and the next one adopts it.
+
+use super::{ContainerEngine, Created, Docker, EngineError, Exited, Found, Signal, State};
+use crate::spec::{ContainerSpec, LABEL_PREFIX};
+use async_trait::async_trait;
+use rustix::process::Pid;
+use secrecy::ExposeSecret;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use uuid::Uuid;
+
+/// What every id of a local run begins with.
+const PREFIX: &str = "local:";
+/// Between two looks at a process: one of an earlier coordinator is no child of ours, and nothing tells of its end.
+const LOOK: Duration = Duration::from_millis(200);
+/// Runs the runner and writes its exit code down, whole or not at all.
+const SUPERVISOR: &str = r#""$0" ticket >"$1/output" 2>&1; echo $? >"$1/exit.new"; mv "$1/exit.new" "$1/exit""#;
+
+/// A Docker engine for most jobs, and this machine itself for those of local projects.
+pub struct WithLocal {
+    docker: Docker,
+    runner: PathBuf,
+    folder: PathBuf,
+}
+
+impl WithLocal {
+    /// Runs local jobs with this runner, and keeps what is known of them in the state directory.
+    #[must_use]
+    pub fn new(docker: Docker, runner: PathBuf, state_dir: &Path) -> Self {
+        Self { docker, runner, folder: state_dir.join("local") }
+    }
+
+    fn run(&self, id: &str) -> Option<Run> {
+        let name = id.strip_prefix(PREFIX)?;
+        Some(Run { folder: self.folder.join(name) })
+    }
+}
+
+/// One local run.
+struct Run {
+    folder: PathBuf,
+}
+
+fn failed(attempted: impl Into<String>) -> impl FnOnce(io::Error) -> EngineError {
+    let attempted = attempted.into();
+    move |source| EngineError::Local { attempted, source }
+}
+
+impl Run {
+    fn read(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.folder.join(name)).ok().map(|text| text.trim().to_owned())
+    }
+
+    /// The process, if it is still the one that was started: numbers are used again.
+    fn process(&self) -> Option<Pid> {
+        let kept = self.read("process")?;
+        let (pid, started) = kept.split_once(' ')?;
+        let pid: i32 = pid.parse().ok()?;
+        (start_time(pid)? == started).then(|| Pid::from_raw(pid)).flatten()
+    }
+
+    fn found(&self, id: &str) -> Found {
+        let labels = self.read("labels").and_then(|text| serde_json::from_str(&text).ok());
+        let state = if labels.is_none() {
+            State::Gone
+        } else if let Some(code) = self.read("exit").and_then(|text| text.parse().ok()) {
+            State::Exited(Exited { code, ..Exited::default() })
+        } else if self.process().is_some() {
+            let since = fs::metadata(self.folder.join("process")).and_then(|meta| meta.modified()).ok();
+            State::Running { since: since.map(Into::into) }
+        } else if self.folder.join("process").exists() {
+            // Killed together with the shell that would have said so.
+            State::Exited(Exited { code: 137, ..Exited::default() })
+        } else {
+            State::Created
+        };
+        Found { id: id.to_owned(), labels: labels.unwrap_or_default(), state }
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), EngineError> {
+        let Some(pid) = self.process() else { return Ok(()) };
+        let signal = match signal {
+            Signal::Term => rustix::process::Signal::TERM,
+            Signal::Kill => rustix::process::Signal::KILL,
+        };
+        match rustix::process::kill_process_group(pid, signal) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(errno) => Err(failed("signal a local run")(errno.into())),
+        }
+    }
+}
+
+/// When a process was started, as the kernel counts; none when there is none, or only its remains.
+fn start_time(pid: i32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ');
+    if fields.next() == Some("Z") {
+        return None;
+    }
+    fields.nth(18).map(str::to_owned)
+}
+
+#[async_trait]
+impl ContainerEngine for WithLocal {
+    async fn version(&self) -> Result<String, EngineError> {
+        self.docker.version().await
+    }
+
+    async fn has_image(&self, image: &str) -> Result<bool, EngineError> {
+        self.docker.has_image(image).await
+    }
+
+    async fn pull(&self, image: &str) -> Result<(), EngineError> {
+        self.docker.pull(image).await
+    }
+
+    async fn root_dir(&self) -> Result<Option<PathBuf>, EngineError> {
+        self.docker.root_dir().await
+    }
+
+    async fn create(&self, spec: &ContainerSpec) -> Result<Created, EngineError> {
+        let Some(path) = &spec.local_path else { return self.docker.create(spec).await };
+        if !path.is_dir() {
+            let source = io::Error::new(io::ErrorKind::NotFound, "there is no such folder on this machine");
+            return Err(failed(format!("use the project's path {}", path.display()))(source));
+        }
+        let id = format!("{PREFIX}{}", spec.name);
+        let folder = self.folder.join(&spec.name);
+        if folder.join("labels").exists() {
+            return Ok(Created::Existing(id));
+        }
+        let labels =
+            serde_json::to_vec(&spec.labels).map_err(|error| failed("write a local run's labels")(error.into()))?;
+        let written =
+            fs::create_dir_all(folder.join("workspace")).and_then(|()| fs::write(folder.join("labels"), labels));
+        written.map_err(failed("make the folder of a local run"))?;
+        Ok(Created::New(id))
+    }
+
+    async fn start(&self, id: &str, spec: &ContainerSpec) -> Result<(), EngineError> {
+        let (Some(run), Some(path)) = (self.run(id), &spec.local_path) else {
+            return self.docker.start(id, spec).await;
+        };
+        let inherited = ["PATH", "HOME", "USER", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"];
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(SUPERVISOR).arg(&self.runner).arg(&run.folder).current_dir(path).env_clear();
+        command.envs(inherited.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command.envs(spec.env.iter().cloned()).env("WORKSPACE_DIR", run.folder.join("workspace"));
+        // A group of its own: what stops the coordinator must not stop the run.
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        let mut child = tokio::process::Command::from(command).spawn().map_err(failed("start a local run"))?;
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
+        let kept = format!("{pid} {}", start_time(pid).unwrap_or_default());
+        fs::write(run.folder.join("process"), kept).map_err(failed("write down a local run's process"))?;
+        let stdin = child.stdin.take();
+        if let (Some(mut stdin), Some(secrets)) = (stdin, &spec.stdin) {
+            stdin.write_all(secrets.expose_secret().as_bytes()).await.map_err(EngineError::Stdin)?;
+            stdin.shutdown().await.map_err(EngineError::Stdin)?;
+        }
+        // Its remains are collected when it ends; what its end means is read from its folder.
+        tokio::spawn(async move { child.wait().await });
+        Ok(())
+    }
+
+    async fn wait(&self, id: &str) -> Result<(), EngineError> {
+        let Some(run) = self.run(id) else { return self.docker.wait(id).await };
+        while matches!(run.found(id).state, State::Running { .. }) {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    async fn inspect(&self, id: &str) -> Result<Found, EngineError> {
+        match self.run(id) {
+            Some(run) => Ok(run.found(id)),
+            None => self.docker.inspect(id).await,
+        }
+    }
+
+    async fn log_tail(&self, id: &str, max_bytes: usize) -> Result<String, EngineError> {
+        let Some(run) = self.run(id) else { return self.docker.log_tail(id, max_bytes).await };
+        let read = || {
+            let mut file = fs::File::open(run.folder.join("output"))?;
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(max_bytes as u64)))?;
+            let mut tail = Vec::new();
+            file.take(max_bytes as u64).read_to_end(&mut tail)?;
+            Ok(String::from_utf8_lossy(&tail).replace('\0', "\u{fffd}"))
+        };
+        read().map_err(failed("read the output of a local run"))
+    }
+
+    async fn signal(&self, id: &str, signal: Signal) -> Result<(), EngineError> {
+        match self.run(id) {
+            Some(run) => run.signal(signal),
+            None => self.docker.signal(id, signal).await,
+        }
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), EngineError> {
+        let Some(run) = self.run(id) else { return self.docker.remove(id).await };
+        run.signal(Signal::Kill)?;
+        match fs::remove_dir_all(&run.folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed("remove the folder of a local run")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn list_own(&self, coordinator: Uuid) -> Result<Vec<Found>, EngineError> {
+        let mut own = self.docker.list_own(coordinator).await?;
+        let label = format!("{LABEL_PREFIX}coordinator-id");
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+            let found = Run { folder: entry.path() }.found(&format!("{PREFIX}{name}"));
+            let labels: &BTreeMap<String, String> = &found.labels;
+            if labels.get(&label) == Some(&coordinator.to_string()) {
+                own.push(found);
+            }
+        }
+        Ok(own)
+    }
+}
