@@ -44,6 +44,20 @@ enum Command {
         #[arg(long, value_name = "WORD")]
         only: Option<String>,
     },
+    /// Coordinators on a real Docker engine, killed while they run containers.
+    ChaosCoordinator {
+        #[command(flatten)]
+        programs: Programs,
+        /// The image of the containers; it must end by itself within seconds.
+        #[arg(long, value_name = "IMAGE")]
+        image: String,
+        /// For how long things are broken, in seconds.
+        #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+        seconds: u64,
+        /// Where the randomness starts, to repeat a run's faults.
+        #[arg(long, value_name = "NUMBER")]
+        seed: Option<u64>,
+    },
     /// The queue under kills, restarts and cut connections.
     ChaosQueue {
         #[command(flatten)]
@@ -61,6 +75,9 @@ enum Command {
 async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Queue { programs, short, only } => queue::run(&programs.programs, short, only.as_deref()).await,
+        Command::ChaosCoordinator { programs, image, seconds, seed } => {
+            chaos::coordinator::run(&programs.programs, &image, seconds, seed).await
+        }
         Command::ChaosQueue { programs, seconds, seed } => chaos::queue::run(&programs.programs, seconds, seed).await,
     };
     match done {
