@@ -6,6 +6,7 @@
 mod api;
 mod chaos;
 mod http;
+mod launch;
 mod proxy;
 mod queue;
 mod report;
@@ -44,6 +45,14 @@ enum Command {
         #[arg(long, value_name = "WORD")]
         only: Option<String>,
     },
+    /// How fast a claimed job runs, and what a coordinator costs.
+    Launch {
+        #[command(flatten)]
+        programs: Programs,
+        /// The image of the containers; it must print the time in seconds and end.
+        #[arg(long, value_name = "IMAGE")]
+        image: String,
+    },
     /// Coordinators on a real Docker engine, killed while they run containers.
     ChaosCoordinator {
         #[command(flatten)]
@@ -75,6 +84,7 @@ enum Command {
 async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Queue { programs, short, only } => queue::run(&programs.programs, short, only.as_deref()).await,
+        Command::Launch { programs, image } => launch::run(&programs.programs, &image).await,
         Command::ChaosCoordinator { programs, image, seconds, seed } => {
             chaos::coordinator::run(&programs.programs, &image, seconds, seed).await
         }
