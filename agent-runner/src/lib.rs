@@ -9,7 +9,6 @@ pub mod director;
 pub mod exit;
 pub mod forge;
 pub mod git;
-pub mod mask;
 pub mod progress;
 pub mod prompts;
 pub mod report;

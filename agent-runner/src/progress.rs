@@ -1,10 +1,10 @@
 //! What a person at a terminal sees while the agent works; elsewhere the log lines say it.
 
-use crate::mask::Mask;
 use crate::worker::{AgentEvent, ProgressSink};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
+use terarchitect_worker_api::mask::Mask;
 
 /// A line that says what happens right now, with lines above it for what has happened.
 #[derive(Clone, Debug)]

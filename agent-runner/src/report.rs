@@ -1,9 +1,9 @@
 //! The run's log at the API: entries in order, masked, bounded, sent again until they arrive. A log that can't be
 //! written never fails the run.
 
-use crate::mask::Mask;
 use std::time::Duration;
 use terarchitect_worker_api::client::{Retry, WorkerClient};
+use terarchitect_worker_api::mask::Mask;
 use terarchitect_worker_api::{AppendLogRequest, ProjectId, TicketId};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

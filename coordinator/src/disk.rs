@@ -1,7 +1,14 @@
 //! Whether there is room for another container. A full disk breaks the engine for everything on the machine, so nothing
 //! is claimed before that; what runs goes on, and reporting needs hardly any space.
 
-use std::path::Path;
+use crate::job::Shared;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use terarchitect_worker_api::chain;
+use tokio::time::Instant;
+
+/// Between two looks.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// What is known of the engine's disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +33,48 @@ pub fn is_short(free: Option<Free>, min_mib: u64, was_short: bool) -> bool {
         None => false,
         Some(Free { mib }) if mib < min_mib => true,
         Some(Free { mib }) => was_short && mib < min_mib + min_mib / 4,
+    }
+}
+
+/// Looks at the engine's disk now and then.
+#[derive(Debug, Default)]
+pub struct DiskWatch {
+    root: Option<Option<PathBuf>>,
+    looked: Option<Instant>,
+    short: bool,
+}
+
+impl DiskWatch {
+    /// Whether claims should pause. Says so in the log when that changes.
+    pub async fn is_short(&mut self, shared: &Shared) -> bool {
+        let min_mib = shared.config.min_free_mb;
+        if min_mib == 0 || self.looked.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
+            return self.short;
+        }
+        self.looked = Some(Instant::now());
+        let root = match &self.root {
+            Some(root) => root.clone(),
+            None => match shared.engine.root_dir().await {
+                Ok(root) => self.root.insert(root).clone(),
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "could not ask the engine for its folder");
+                    return self.short;
+                }
+            },
+        };
+        let free = root.as_deref().and_then(free_at);
+        let short = is_short(free, min_mib, self.short);
+        if short != self.short {
+            let free_mib = free.map(|free| free.mib);
+            if short {
+                tracing::error!(free_mib, min_mib, folder = ?root, "the engine's disk is short of space: claiming nothing until there is more; remove images and containers that nobody needs (docker system df), or lower COORDINATOR_MIN_FREE_MB");
+            } else {
+                tracing::info!(free_mib, "there is space again; claiming");
+            }
+        }
+        self.short = short;
+        shared.metrics.disk_short(short);
+        short
     }
 }
 

@@ -1,16 +1,25 @@
 //! Heartbeats: one call renews the leases of all held jobs and brings back what the API wants.
 
-use crate::job::Controls;
+use crate::job::{Controls, Shared};
 use crate::spec::Attempt;
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_worker_api::client::{ClientError, Retry, WorkerClient};
 use terarchitect_worker_api::{Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldState};
+use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Between two heartbeats where the API does not say how long leases hold.
-pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(15);
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Between two tries of a heartbeat that does not arrive.
+const RETRY_HEARTBEAT: Duration = Duration::from_secs(2);
+
+/// Everything that is held, with its controls.
+pub type Held = Arc<Mutex<HashMap<Attempt, Controls>>>;
 
 /// What the API wants of this coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +38,7 @@ pub struct Wishes {
 ///
 /// # Errors
 /// When the API does not answer; leases run on meanwhile.
-pub async fn beat(
+async fn beat(
     client: &WorkerClient,
     coordinator: Uuid,
     slots: u32,
@@ -82,4 +91,50 @@ fn wishes(answer: &HeartbeatResponse) -> Wishes {
 fn hostname() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// Renews leases until `stop`, independently of claims and of everything that jobs do.
+pub async fn send_heartbeats(
+    shared: Arc<Shared>,
+    held: Held,
+    wishes: watch::Sender<Option<Wishes>>,
+    stop: CancellationToken,
+) {
+    let mut failing = false;
+    let mut lease: Option<Duration> = None;
+    loop {
+        let now = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let slots = shared.config.slots.or_else(|| wishes.borrow().and_then(|wishes| wishes.slots)).unwrap_or(1);
+        let beaten = beat(&shared.client, shared.state.coordinator(), slots, &now).await;
+        shared.metrics.heartbeat(beaten.is_ok());
+        let interval = match beaten {
+            Ok(answer) => {
+                failing = false;
+                lease = answer.map(|wishes| wishes.lease);
+                wishes.send_replace(answer);
+                let Some(wishes) = answer else {
+                    tracing::info!("the API does not know heartbeats: working by the plain contract");
+                    return;
+                };
+                wishes.interval
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(error = error.chain(), "a heartbeat did not arrive; going on, nothing is stopped");
+                    failing = true;
+                }
+                // Where no API runs nobody ends leases, and not in the first lease period after its start either. Where
+                // there is only silence, somebody else may have the job once the lease is over.
+                if let Some(lease) = lease.filter(|_| error.api_is_down()) {
+                    now.values().for_each(|controls| controls.renew(Instant::now() + lease));
+                }
+                // Several tries before the lease is over, also where leases are short.
+                lease.map_or(RETRY_HEARTBEAT, |lease| (lease / 4).min(RETRY_HEARTBEAT))
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(interval.min(DEFAULT_INTERVAL)) => {}
+        }
+    }
 }

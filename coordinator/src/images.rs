@@ -1,6 +1,6 @@
 //! Images: looked for once, pulled where the policy says so, and not asked for again for a while where they can't be had.
 
-use crate::config::PullPolicy;
+use crate::cli::PullPolicy;
 use crate::engine::{ContainerEngine, EngineError};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -6,16 +6,16 @@
 use crate::config::Config;
 use crate::engine::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State};
 use crate::images::Images;
-use crate::mask;
 use crate::metrics::Metrics;
 use crate::outcome::{StoppedFor, Verdict, could_not_run, verdict};
 use crate::spec::{Attempt, ContainerSpec, LABEL_PREFIX, is_secret};
 use crate::state_dir::{Pending, StateDir};
 use chrono::Utc;
-use secrecy::ExposeSecret;
+use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_worker_api::client::{ClientError, Retry, Waits, WorkerClient};
+use terarchitect_worker_api::mask::Mask;
 use terarchitect_worker_api::{Reason, chain};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -258,10 +258,9 @@ async fn examine(shared: &Shared, id: &str, attempt: Option<i32>, stopped_for: O
 /// The runner masks its secrets; this is for what was said before it could. The tail is masked as a whole, so that no
 /// secret escapes by lying across two pieces of the output.
 fn masked(shared: &Shared, text: &str) -> String {
-    let secrets =
-        shared.config.container.env.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.as_str());
-    let key = shared.config.worker_key.as_ref().map(ExposeSecret::expose_secret);
-    mask::masked(text, secrets.chain(key))
+    let passed_on = shared.config.container.env.iter().filter(|(name, _)| is_secret(name));
+    let passed_on: Vec<SecretString> = passed_on.map(|(_, value)| value.clone().into()).collect();
+    Mask::new(passed_on.iter().chain(&shared.config.worker_key)).apply(text)
 }
 
 /// Reports until the API has acknowledged, and only then removes the container.

@@ -5,6 +5,7 @@
 //! is cancelled, fenced or past its deadline, and never because the API can't be reached. The program is in `main.rs`.
 
 pub mod claims;
+pub mod cli;
 pub mod config;
 pub mod disk;
 pub mod doctor;
@@ -12,7 +13,6 @@ pub mod engine;
 pub mod heartbeat;
 pub mod images;
 pub mod job;
-pub mod mask;
 pub mod metrics;
 pub mod outcome;
 pub mod run;

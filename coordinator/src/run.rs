@@ -1,10 +1,11 @@
 //! The coordinator's loop: adopt what an earlier one left, then claim while there are free slots, until a signal.
 
 use crate::claims::{Claimed, WAIT_MS, claim};
-use crate::config::{Config, DrainMode};
-use crate::disk;
+use crate::cli::DrainMode;
+use crate::config::Config;
+use crate::disk::DiskWatch;
 use crate::engine::{ContainerEngine, Found, State};
-use crate::heartbeat::{DEFAULT_INTERVAL, Wishes, beat};
+use crate::heartbeat::{Held, Wishes, send_heartbeats};
 use crate::images::Images;
 use crate::job::{Controls, Ended, Origin, Shared, report_until_acknowledged, supervise};
 use crate::metrics::{self, Metrics};
@@ -13,8 +14,7 @@ use crate::spec::{Attempt, container_spec};
 use crate::state_dir::{Pending, StateDir};
 use anyhow::Context;
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use terarchitect_worker_api::client::{Retry, Waits, WorkerClient};
 use terarchitect_worker_api::{Job, Reason, WorkerJob, chain};
@@ -31,8 +31,6 @@ const REAP_INTERVAL: Duration = Duration::from_secs(60);
 const REAP_GRACE: Duration = Duration::from_secs(300);
 /// Between two looks at what keeps claims from being made.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
-/// Between two tries of a heartbeat that does not arrive.
-const RETRY_HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long a recovery waits for the API; what it can't recover comes back by its lease.
 const RECOVERY_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -47,9 +45,6 @@ pub enum How {
         wait: Duration,
     },
 }
-
-/// Everything that is held, with its controls; shared with the heartbeat.
-type Held = Arc<Mutex<HashMap<Attempt, Controls>>>;
 
 /// A coordinator that is ready to claim.
 pub struct Coordinator {
@@ -442,93 +437,6 @@ fn log_panic(ended: Result<Attempt, tokio::task::JoinError>) {
         && error.is_panic()
     {
         tracing::error!(%error, "the supervision of a job ended badly; the next start adopts its container");
-    }
-}
-
-/// Renews leases until `stop`, independently of claims and of everything that jobs do.
-async fn send_heartbeats(
-    shared: Arc<Shared>,
-    held: Held,
-    wishes: watch::Sender<Option<Wishes>>,
-    stop: CancellationToken,
-) {
-    let mut failing = false;
-    let mut lease: Option<Duration> = None;
-    loop {
-        let now = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let slots = shared.config.slots.or_else(|| wishes.borrow().and_then(|wishes| wishes.slots)).unwrap_or(1);
-        let beaten = beat(&shared.client, shared.state.coordinator(), slots, &now).await;
-        shared.metrics.heartbeat(beaten.is_ok());
-        let interval = match beaten {
-            Ok(answer) => {
-                failing = false;
-                lease = answer.map(|wishes| wishes.lease);
-                wishes.send_replace(answer);
-                let Some(wishes) = answer else {
-                    tracing::info!("the API does not know heartbeats: working by the plain contract");
-                    return;
-                };
-                wishes.interval
-            }
-            Err(error) => {
-                if !failing {
-                    tracing::warn!(error = error.chain(), "a heartbeat did not arrive; going on, nothing is stopped");
-                    failing = true;
-                }
-                // Where no API runs nobody ends leases, and not in the first lease period after its start either. Where
-                // there is only silence, somebody else may have the job once the lease is over.
-                if let Some(lease) = lease.filter(|_| error.api_is_down()) {
-                    now.values().for_each(|controls| controls.renew(Instant::now() + lease));
-                }
-                // Several tries before the lease is over, also where leases are short.
-                lease.map_or(RETRY_HEARTBEAT, |lease| (lease / 4).min(RETRY_HEARTBEAT))
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(interval.min(DEFAULT_INTERVAL)) => {}
-        }
-    }
-}
-
-/// Looks at the engine's disk now and then.
-#[derive(Default)]
-struct DiskWatch {
-    root: Option<Option<PathBuf>>,
-    looked: Option<Instant>,
-    short: bool,
-}
-
-impl DiskWatch {
-    async fn is_short(&mut self, shared: &Shared) -> bool {
-        let min_mib = shared.config.min_free_mb;
-        if min_mib == 0 || self.looked.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
-            return self.short;
-        }
-        self.looked = Some(Instant::now());
-        let root = match &self.root {
-            Some(root) => root.clone(),
-            None => match shared.engine.root_dir().await {
-                Ok(root) => self.root.insert(root).clone(),
-                Err(error) => {
-                    tracing::warn!(error = %chain(&error), "could not ask the engine for its folder");
-                    return self.short;
-                }
-            },
-        };
-        let free = root.as_deref().and_then(disk::free_at);
-        let short = disk::is_short(free, min_mib, self.short);
-        if short != self.short {
-            let free_mib = free.map(|free| free.mib);
-            if short {
-                tracing::error!(free_mib, min_mib, folder = ?root, "the engine's disk is short of space: claiming nothing until there is more; remove images and containers that nobody needs (docker system df), or lower COORDINATOR_MIN_FREE_MB");
-            } else {
-                tracing::info!(free_mib, "there is space again; claiming");
-            }
-        }
-        self.short = short;
-        shared.metrics.disk_short(short);
-        short
     }
 }
 

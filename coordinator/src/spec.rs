@@ -1,6 +1,7 @@
 //! What container a job gets: a pure function of the job and the configuration.
 
-use crate::config::{Config, HOST_NAME, SecretsBy};
+use crate::cli::SecretsBy;
+use crate::config::{Config, HOST_NAME};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -153,7 +154,7 @@ fn split_secrets(env: BTreeMap<String, String>, by: SecretsBy) -> (Vec<(String, 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::config::Cli;
+    use crate::cli::Cli;
     use clap::Parser;
     use terarchitect_worker_api::{ProjectId, TicketId};
 

@@ -14,6 +14,8 @@ mod ticket;
 
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "client")]
+pub mod mask;
 
 pub use context::{AgentSettings, ContextTicket, CurrentTicket, RelevantGraph, WorkerContext};
 pub use error::{ErrorBody, chain};

@@ -13,7 +13,6 @@ use crate::director::{self, Brief, Limits};
 use crate::exit::RunError;
 use crate::forge::forge_of;
 use crate::git::{self, CloneRequest, RemoteUrl, Workspace};
-use crate::mask::Mask;
 use crate::progress::Progress;
 use crate::report::Reporter;
 use crate::worker::Worker;
@@ -26,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use terarchitect_worker_api::client::{Retry, WorkerClient};
+use terarchitect_worker_api::mask::Mask;
 use terarchitect_worker_api::{RetrieveRequest, WorkerContext};
 use tokio_util::sync::CancellationToken;
 

@@ -1,6 +1,5 @@
 //! Ended attempts of jobs, with why they ended.
 
-use crate::queue::Completion;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use std::collections::HashMap;
@@ -69,6 +68,15 @@ pub async fn find(conn: &mut PgConnection, job: JobId, attempt: i32) -> sqlx::Re
     )
     .fetch_optional(conn)
     .await
+}
+
+/// The report that an attempt completed.
+#[derive(Clone, Debug)]
+pub struct Completion {
+    /// The job.
+    pub job_id: JobId,
+    /// What was reported.
+    pub report: JobReport,
 }
 
 /// A completed attempt.

@@ -4,6 +4,7 @@
 
 pub mod attempts;
 pub mod boards;
+pub mod claims;
 pub mod coordinators;
 pub mod graphs;
 pub mod job_list;

@@ -4,25 +4,16 @@
 use super::own_connection::OwnConnection;
 use super::{is_deadlock, log_error};
 use crate::db;
+use crate::db::attempts::Completion;
 use crate::metrics::Metrics;
 use sqlx::PgPool;
 use std::collections::HashSet;
 use std::sync::Arc;
-use terarchitect_worker_api::{JobId, JobReport};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// The most completions in one statement.
 const BATCH: usize = 256;
-
-/// The report that an attempt completed.
-#[derive(Clone, Debug)]
-pub struct Completion {
-    /// The job.
-    pub job_id: JobId,
-    /// What was reported.
-    pub report: JobReport,
-}
 
 /// A completion, and who waits for it to be recorded.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use super::own_connection::OwnConnection;
 use super::signals::Signals;
 use super::{is_connection_error, is_deadlock, log_error};
 use crate::db;
-use crate::db::jobs::Asking;
+use crate::db::claims::Asking;
 use crate::metrics::Metrics;
 use sqlx::{PgConnection, PgPool};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -296,7 +296,7 @@ impl Dispatcher {
         loop {
             tries += 1;
             let connection = self.connection().await?;
-            match db::jobs::claim_many(connection, projects, &asking).await {
+            match db::claims::claim_many(connection, projects, &asking).await {
                 Ok(jobs) => return Ok(jobs.into_iter().collect()),
                 Err(error) => {
                     self.connection.forget();
@@ -310,7 +310,7 @@ impl Dispatcher {
 
     async fn connection(&mut self) -> sqlx::Result<&mut PgConnection> {
         if !self.unknown.is_empty() {
-            db::jobs::hand_back_requests(self.connection.get().await?, &self.unknown).await?;
+            db::claims::hand_back_requests(self.connection.get().await?, &self.unknown).await?;
             self.unknown.clear();
         }
         self.connection.get().await
@@ -331,7 +331,7 @@ impl Dispatcher {
         waiters.iter_mut().for_each(|waiter| waiter.looked_up = true);
         let asking: Vec<&Asking> = waiters.iter().map(|waiter| &waiter.asking).collect();
         let found = match self.pool.acquire().await {
-            Ok(mut conn) => db::jobs::held_by_requests(&mut conn, &asking).await,
+            Ok(mut conn) => db::claims::held_by_requests(&mut conn, &asking).await,
             Err(error) => Err(error),
         };
         match found {

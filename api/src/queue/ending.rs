@@ -56,7 +56,7 @@ pub async fn end_attempt(
         reported,
     };
     db::attempts::insert(conn, &ended, report).await?;
-    db::jobs::notify_freed(conn, job.project_id).await?;
+    db::claims::notify_freed(conn, job.project_id).await?;
     tracing::info!(job.id = %id, attempt = job.attempt, status = status.as_str(), reason = reason.as_str(), "an attempt ended");
     Ok(status)
 }

@@ -52,7 +52,7 @@ async fn listen_once(pool: &PgPool, signals: &Signals) -> sqlx::Result<()> {
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error),
             Err(_) => {
-                let look = db::jobs::projects_with_work(&mut listener);
+                let look = db::claims::projects_with_work(&mut listener);
                 let projects =
                     tokio::time::timeout(SAFETY_TIMEOUT, look).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
                 let projects = projects?;

@@ -13,7 +13,7 @@ mod own_connection;
 mod signals;
 mod upkeep;
 
-pub use completions::Completion;
+pub use crate::db::attempts::Completion;
 pub use dispatcher::Claim;
 pub use ending::end_attempt;
 pub use grant::Grant;

@@ -2,7 +2,8 @@
 
 use super::registry;
 use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State};
-use crate::config::{ContainerConfig, DockerMode, HOST_NAME};
+use crate::cli::DockerMode;
+use crate::config::{ContainerConfig, HOST_NAME};
 use crate::spec::{ContainerSpec, EXTRA_CA_CERTS, LABEL_PREFIX};
 use async_trait::async_trait;
 use bollard::errors::Error;

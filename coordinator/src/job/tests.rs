@@ -25,7 +25,7 @@ fn shared(server: &MockServer, engine: Scripted, dir: &Path, args: &[&str]) -> (
         state: StateDir::open(dir).unwrap(),
         config: spec_tests::config(args),
         starts: Semaphore::new(2),
-        images: Images::new(crate::config::PullPolicy::Never),
+        images: Images::new(crate::cli::PullPolicy::Never),
         metrics: Metrics::default(),
     };
     (Arc::new(shared), engine)

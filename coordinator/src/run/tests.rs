@@ -4,7 +4,7 @@
 //! often each job's end was accepted.
 
 use super::*;
-use crate::config::{Cli, PullPolicy};
+use crate::cli::{Cli, PullPolicy};
 use crate::engine::scripted::Scripted;
 use axum::extract::{Path, Query, State as Shared_};
 use axum::http::StatusCode;
@@ -15,6 +15,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[derive(Clone, Debug, Default)]

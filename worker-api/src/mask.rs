@@ -1,4 +1,4 @@
-//! Keeps secrets out of everything that leaves the runner: log entries, pull requests, the terminal.
+//! Keeps secrets out of everything that leaves a runner or a coordinator: log entries, reports, pull requests, the terminal.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
