@@ -6,8 +6,8 @@
 
 use clap::Parser;
 use serde_json::{Value, json};
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_coordinator::cli::Cli;
@@ -120,6 +120,40 @@ async fn run(world: &World, job: &Job) -> Value {
     requests[0].body_json().unwrap()
 }
 
+/// The engine's own word that a container has started.
+struct Starts {
+    events: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+/// Listens for the start of the container called `name`, also one that was before the engine heard of the listener.
+fn container_starts(name: &str) -> Starts {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().to_string();
+    let container = format!("container={name}");
+    let mut events = Command::new("docker")
+        .args(["events", "--since", &since, "--filter", &container, "--filter", "event=start", "--format", "{{.ID}}"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(events.stdout.take().unwrap());
+    Starts { events, lines }
+}
+
+impl Starts {
+    fn wait_for_one(&mut self) {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        assert!(!line.trim().is_empty(), "the engine ended its list of events");
+    }
+}
+
+impl Drop for Starts {
+    fn drop(&mut self) {
+        drop(self.events.kill());
+        drop(self.events.wait());
+    }
+}
+
 #[tokio::test]
 async fn out_of_memory_has_its_reason() {
     let Some(base) = base_image() else { return };
@@ -162,21 +196,14 @@ async fn a_container_that_is_taken_away_is_noticed_at_once() {
     let world = world(&image.0, &[]).await;
     let job = job();
     let name = Attempt::of(&job).container_name();
+    let mut started = container_starts(&name);
     let taking = tokio::task::spawn_blocking(move || {
-        let deadline = std::time::Instant::now() + Duration::from_secs(60);
-        loop {
-            let running = Command::new("docker").args(["inspect", "-f", "{{.State.Running}}", &name]).output().unwrap();
-            if running.stdout.starts_with(b"true") {
-                let inspected = Command::new("docker").args(["inspect", &name]).output().unwrap();
-                assert!(
-                    !String::from_utf8_lossy(&inspected.stdout).contains("secret-of-the-job"),
-                    "inspect shows a secret"
-                );
-                return Command::new("docker").args(["rm", "-f", &name]).output().unwrap();
-            }
-            assert!(std::time::Instant::now() < deadline, "the container did not start");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        started.wait_for_one();
+        let inspected = Command::new("docker").args(["inspect", &name]).output().unwrap();
+        assert!(inspected.status.success(), "{}", String::from_utf8_lossy(&inspected.stderr));
+        let inspected = String::from_utf8_lossy(&inspected.stdout).into_owned();
+        assert!(!inspected.contains("secret-of-the-job"), "inspect shows a secret");
+        Command::new("docker").args(["rm", "-f", &name]).output().unwrap()
     });
     let report = run(&world, &job).await;
     taking.await.unwrap();
