@@ -1,5 +1,7 @@
 //! Watches for the wish that the run should stop: the API's `cancel-requested`, and signals.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use terarchitect_worker_api::client::{Retry, WorkerClient};
 use terarchitect_worker_api::{ProjectId, TicketId};
@@ -8,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the API is asked; the contract wants every five seconds at least.
 const INTERVAL: Duration = Duration::from_secs(2);
+
+/// What a process that TERM ended exits with, as shells have it: 128 and the signal's number.
+const TERMINATED: u8 = 128 + 15;
 
 /// Cancels the token when the API says so. Ends with the token, or when it is dropped.
 pub async fn poll_api(client: WorkerClient, project: ProjectId, ticket: TicketId, cancel: CancellationToken) {
@@ -39,22 +44,43 @@ pub async fn poll_api(client: WorkerClient, project: ProjectId, ticket: TicketId
     }
 }
 
+/// Whether TERM has asked this process to end.
+#[derive(Clone, Debug, Default)]
+pub struct Terminated(Arc<AtomicBool>);
+
+impl Terminated {
+    /// The exit code of a run that was cancelled. TERM comes from the machine, such as an engine that is restarted: it
+    /// says nothing about the ticket, so that the run may be tried again. A cancellation by a person is 130.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if self.0.load(Ordering::SeqCst) { TERMINATED } else { 130 }
+    }
+}
+
 /// Cancels the token at the first TERM or INT, and ends the process at the second.
 ///
 /// # Errors
 /// When the signals can't be listened for.
-pub fn on_signals(cancel: CancellationToken) -> std::io::Result<()> {
+pub fn on_signals(cancel: CancellationToken) -> std::io::Result<Terminated> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let terminated = Terminated::default();
+    let noted = terminated.clone();
     tokio::spawn(async move {
         for first in [true, false] {
-            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+            tokio::select! {
+                // A run that was cancelled before is only being stopped.
+                _ = term.recv() => {
+                    noted.0.fetch_or(!cancel.is_cancelled(), Ordering::SeqCst);
+                }
+                _ = int.recv() => {}
+            }
             if first {
                 tracing::info!("stopping; once more to stop at once");
                 cancel.cancel();
             } else {
-                std::process::exit(130);
+                std::process::exit(noted.exit_code().into());
             }
         }
     });
-    Ok(())
+    Ok(terminated)
 }

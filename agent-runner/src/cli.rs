@@ -18,7 +18,8 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "The agent's settings come from the API; the environment wins over them.\n\
-Exit codes: 0 success, 1 the agent failed, 2 wrong configuration, 75 try again later, 130 cancelled.";
+Exit codes: 0 success, 1 the agent failed, 2 wrong configuration, 75 try again later, 130 cancelled,
+143 ended by TERM.";
 
 /// What to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]

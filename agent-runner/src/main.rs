@@ -43,8 +43,12 @@ async fn start(command: Option<Command>, mut options: Options) -> Result<Finishe
         return Err(failed(error.into()));
     }
     let token = CancellationToken::new();
-    cancel::on_signals(token.clone()).map_err(|error| (1, format!("could not listen for signals: {error}")))?;
-    Box::pin(run::ticket(config, options, token)).await.map_err(failed)
+    let terminated =
+        cancel::on_signals(token.clone()).map_err(|error| (1, format!("could not listen for signals: {error}")))?;
+    Box::pin(run::ticket(config, options, token)).await.map_err(|error| match error.exit_code() {
+        130 => (terminated.exit_code(), error.chain()),
+        _ => failed(error),
+    })
 }
 
 /// Log lines where there is no terminal; in one the progress line says what happens, and the log only what is wrong.

@@ -5,6 +5,9 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+/// Where an engine listens unless it was told otherwise.
+pub const DEFAULT_DOCKER_HOST: &str = "unix:///var/run/docker.sock";
+
 /// Claims jobs from Terarchitect's API and runs one agent container each.
 #[derive(Debug, Parser)]
 #[command(name = "terarchitect-coordinator", version, max_term_width = 110, after_help = AFTER_HELP)]
@@ -215,6 +218,25 @@ pub struct Options {
         value_name = "PASSWORD"
     )]
     pub registry_password: String,
+    /// Where the engine listens.
+    #[arg(
+        long,
+        global = true,
+        env = "DOCKER_HOST",
+        default_value = DEFAULT_DOCKER_HOST,
+        value_name = "unix://PATH|tcp://HOST:PORT"
+    )]
+    pub docker_host: String,
+    /// How long the engine may take for one call, in seconds.
+    #[arg(
+        long,
+        global = true,
+        env = "COORDINATOR_ENGINE_TIMEOUT_SEC",
+        default_value_t = 60,
+        value_parser = clap::value_parser!(u64).range(1..),
+        value_name = "SECONDS"
+    )]
+    pub engine_timeout_sec: u64,
     /// Claim nothing while the engine's disk has less free space than this, in MiB; 0: never look.
     #[arg(long, global = true, env = "COORDINATOR_MIN_FREE_MB", default_value_t = 2048, value_name = "MIB")]
     pub min_free_mb: u64,
@@ -259,7 +281,7 @@ pub struct Options {
 const AFTER_HELP: &str = "These variables are passed on to containers when they are set: AGENT_LLM_URL, AGENT_MODEL, \
 AGENT_API_KEY, AGENT_MAX_TURNS, WORKER_LLM_URL, WORKER_MODEL, WORKER_API_KEY, WORKER_TIMEOUT_SEC, WORKER_MODE, \
 GITHUB_API_URL, GIT_USER_NAME, GIT_USER_EMAIL. In URLs among them localhost becomes host.docker.internal.\n\
-DOCKER_HOST names the engine's socket. The first TERM or INT drains, the second detaches, the third cancels.";
+The first TERM or INT drains, the second detaches, the third cancels.";
 
 /// What a signal does with running jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]

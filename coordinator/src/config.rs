@@ -1,6 +1,6 @@
 //! What the options mean: addresses parsed, numbers checked, everything that is wrong said at once.
 
-use crate::cli::{DockerMode, DrainMode, Options, PullPolicy, SecretsBy};
+use crate::cli::{DEFAULT_DOCKER_HOST, DockerMode, DrainMode, Options, PullPolicy, SecretsBy};
 use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -94,6 +94,10 @@ pub struct ContainerConfig {
     pub runtime: Option<String>,
     /// More CA certificates.
     pub extra_ca_certs: Option<PathBuf>,
+    /// Where the engine listens.
+    pub docker_host: String,
+    /// How long the engine may take for one call.
+    pub call_limit: Duration,
     /// Who pulls images.
     pub registry: Option<(String, SecretString)>,
 }
@@ -255,6 +259,8 @@ fn container_config(cli: &Options, variable: impl Fn(&str) -> Option<String>) ->
         docker_mode: cli.docker_mode,
         runtime: given(&cli.runtime).map(str::to_owned),
         extra_ca_certs: given(&cli.extra_ca_certs).map(PathBuf::from),
+        docker_host: given(&cli.docker_host).unwrap_or(DEFAULT_DOCKER_HOST).to_owned(),
+        call_limit: Duration::from_secs(cli.engine_timeout_sec),
         registry: given(&cli.registry_username)
             .map(|name| (name.to_owned(), SecretString::from(cli.registry_password.trim().to_owned()))),
     }

@@ -1,16 +1,17 @@
-//! One job from its claim, or from the container that an earlier coordinator left, to its acknowledged report.
-//!
-//! Claimed → Created → Running → Exited → Reported → Removed. After each step everything needed to go on is in the
-//! engine or in the outbox.
+//! One job from its claim, or from what an earlier coordinator left of it, to its acknowledged report: the part that
+//! acts. What to do when is the machine's, in `machine.rs`.
 
 use crate::config::Config;
-use crate::engine::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State};
+use crate::deadline::remaining;
+use crate::engine::{ContainerEngine, Created, EngineError, Found, State};
 use crate::images::Images;
+pub use crate::machine::Ended;
+use crate::machine::{Action, Event, Machine, Wish};
 use crate::metrics::Metrics;
 use crate::outcome::{StoppedFor, Verdict, could_not_run, verdict};
-use crate::spec::{Attempt, ContainerSpec, LABEL_PREFIX, is_secret};
+use crate::spec::{Attempt, ContainerSpec, is_secret};
 use crate::state_dir::{Pending, StateDir};
-use chrono::Utc;
+use futures::FutureExt;
 use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use terarchitect_worker_api::{Reason, chain};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// The most of a container's output that goes into a report, in bytes.
 const TAIL_BYTES: usize = 16 * 1024;
@@ -69,121 +71,219 @@ impl Controls {
 #[derive(Debug)]
 pub enum Origin {
     /// A claim.
-    Claimed(Box<ContainerSpec>, Option<Duration>),
+    Claimed(Box<Claim>),
     /// A container that was found.
     Adopted(Box<Found>),
+    /// Nothing but what there is to say.
+    Report(Box<Verdict>),
 }
 
-/// Why supervision ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// The report was acknowledged and the container removed.
-    Reported,
-    /// The container runs on for the next coordinator.
-    Detached,
-    /// The attempt was somebody else's; the container is gone.
-    Lost,
+/// What a claim gave.
+#[derive(Debug)]
+pub struct Claim {
+    /// What to run.
+    pub spec: ContainerSpec,
+    /// For how long at most.
+    pub timeout: Option<Duration>,
+    /// The claim's request id.
+    pub request: Uuid,
 }
 
-/// Sees a job to its end.
+/// Sees a job to its end: does what the [`Machine`] says, and tells it what happened.
 pub async fn supervise(shared: &Shared, attempt: Attempt, origin: Origin, controls: &Controls) -> Ended {
-    let number = (attempt.attempt > 0).then_some(attempt.attempt);
-    let (id, deadline) = match origin {
-        Origin::Claimed(spec, timeout) => match launch(shared, &spec, controls).await {
-            Ok(id) => (id, timeout.map(|timeout| Instant::now() + timeout)),
-            Err(error) => {
-                tracing::error!(job.id = %attempt.job_id, attempt = number, error = %chain(&error), "the job could not be started");
-                let reason = error.reason();
-                let report = could_not_run(number, reason, chain(&error));
-                return settle(shared, attempt, Some(&spec.name), report).await;
-            }
-        },
+    let (mut machine, mut run) = match origin {
+        Origin::Claimed(claim) => {
+            (Machine::claimed(attempt), Run { claim: Some(claim), ..Run::new(shared, attempt, controls) })
+        }
         Origin::Adopted(found) => {
+            let kept = shared.state.kept(attempt).map(|pending| pending.verdict);
             let deadline = remaining(&found).map(|left| Instant::now() + left);
-            (found.id, deadline)
+            let machine = Machine::recovered(attempt, found.id, kept);
+            (machine, Run { deadline, ..Run::new(shared, attempt, controls) })
         }
+        Origin::Report(verdict) => (Machine::to_report(attempt, *verdict), Run::new(shared, attempt, controls)),
     };
-    let stopped_for = match see_through(shared, &id, deadline, controls).await {
-        Watched::Ended(stopped_for) => stopped_for,
-        Watched::Detached => return Ended::Detached,
-        Watched::Lost => {
-            tracing::warn!(job.id = %attempt.job_id, attempt = number, "the attempt is no longer ours; its container is removed");
-            remove(shared, &id).await;
-            shared.state.forget(attempt);
-            return Ended::Lost;
+    loop {
+        let event = match machine.action() {
+            Action::End(ended) => return ended,
+            action => run.perform(action).await,
+        };
+        machine.on(event);
+    }
+}
+
+/// What is done for one job.
+struct Run<'a> {
+    shared: &'a Shared,
+    attempt: Attempt,
+    controls: &'a Controls,
+    /// Nothing is known of what was claimed by an earlier coordinator.
+    claim: Option<Box<Claim>>,
+    deadline: Option<Instant>,
+    /// When the making of its container began.
+    begun: Instant,
+}
+
+impl<'a> Run<'a> {
+    fn new(shared: &'a Shared, attempt: Attempt, controls: &'a Controls) -> Self {
+        Self { shared, attempt, controls, claim: None, deadline: None, begun: Instant::now() }
+    }
+
+    async fn perform(&mut self, action: Action<'_>) -> Event {
+        let (shared, controls) = (self.shared, self.controls);
+        match action {
+            Action::PrepareImage => {
+                tokio::select! {
+                    ready = self.image() => self.or_could_not(ready.map(|()| Event::ImageReady)),
+                    wish = asked(controls, None) => Event::Asked(wish),
+                }
+            }
+            Action::Create => {
+                let created = self.create().await;
+                self.or_could_not(created)
+            }
+            Action::Start(id) => match asked(controls, None).now_or_never() {
+                Some(wish) => Event::Asked(wish),
+                None => {
+                    let started = self.start(id).await;
+                    self.or_could_not(started)
+                }
+            },
+            Action::Watch(id) => {
+                let event = tokio::select! {
+                    () = wait(shared, id) => return Event::Ended,
+                    wish = asked(controls, self.deadline) => Event::Asked(wish),
+                };
+                tracing::info!(container = id, ?event, "a container is to end");
+                event
+            }
+            Action::Signal(id, signal) => {
+                if let Err(error) = shared.engine.signal(id, signal).await {
+                    tracing::warn!(container = id, error = %chain(&error), "could not signal a container");
+                }
+                Event::Signalled
+            }
+            Action::WatchGrace(id) => tokio::select! {
+                () = wait(shared, id) => Event::Ended,
+                wish = lost_or_detached(controls) => Event::Asked(wish),
+                () = tokio::time::sleep(shared.config.stop_grace) => {
+                    tracing::warn!(container = id, "the container did not stop in time; killing it");
+                    Event::GraceOver
+                }
+            },
+            Action::WatchEnd(id) => tokio::select! {
+                () = wait(shared, id) => Event::Ended,
+                wish = lost_or_detached(controls) => Event::Asked(wish),
+            },
+            Action::Examine(id, stopped_for) => {
+                Event::Examined(examine(shared, id, self.attempt.number(), stopped_for).await)
+            }
+            Action::Keep(verdict) => {
+                let pending = self.pending(verdict);
+                if let Err(error) = shared.state.keep(&pending) {
+                    // The exited container still has what the report was made of.
+                    tracing::error!(job.id = %self.attempt.job_id, error = %chain(&error), "could not keep a report; sending it all the same");
+                }
+                self.end_claim();
+                Event::Kept
+            }
+            Action::Report(verdict) => {
+                report_until_acknowledged(shared, &self.pending(verdict)).await;
+                Event::Acknowledged
+            }
+            Action::Remove(id) => {
+                if controls.lost.is_cancelled() {
+                    tracing::warn!(container = id, "the attempt is no longer ours; its container is removed");
+                }
+                remove(shared, id).await;
+                Event::Removed
+            }
+            Action::Forget => {
+                self.end_claim();
+                shared.state.forget(self.attempt);
+                Event::Forgotten
+            }
+            Action::End(_) => unreachable!("the end is nothing to do"),
         }
-    };
-    let report = match shared.state.kept(attempt) {
-        Some(kept) => kept.verdict,
-        None => examine(shared, &id, number, stopped_for).await,
-    };
-    settle(shared, attempt, Some(&id), report).await
-}
-
-async fn launch(shared: &Shared, spec: &ContainerSpec, controls: &Controls) -> Result<String, EngineError> {
-    let begun = Instant::now();
-    if spec.local_path.is_none() {
-        shared.images.require(shared.engine.as_ref(), &spec.image).await?;
     }
-    let _permit = shared.starts.acquire().await;
-    let id = match shared.engine.create(spec).await? {
-        Created::New(id) => id,
-        Created::Existing(id) => match shared.engine.inspect(&id).await?.state {
-            State::Created => id,
-            _ => return Ok(id),
-        },
-    };
-    if controls.cancel.is_cancelled() || controls.lost.is_cancelled() {
-        return Ok(id);
+
+    fn pending(&self, verdict: &Verdict) -> Pending {
+        Pending { job_id: self.attempt.job_id, attempt: self.attempt.attempt, verdict: verdict.clone() }
     }
-    shared.engine.start(&id, spec).await?;
-    shared.metrics.launched(begun.elapsed());
-    tracing::info!(container = spec.name, "started a container");
-    Ok(id)
+
+    fn or_could_not(&self, done: Result<Event, EngineError>) -> Event {
+        done.unwrap_or_else(|error| {
+            tracing::error!(job.id = %self.attempt.job_id, attempt = self.attempt.number(), error = %chain(&error), "the job could not be started");
+            Event::CouldNot(error.reason(), chain(&error))
+        })
+    }
+
+    async fn image(&self) -> Result<(), EngineError> {
+        let spec = &self.claim()?.spec;
+        if spec.local_path.is_some() {
+            return Ok(());
+        }
+        self.shared.images.require(self.shared.engine.as_ref(), &spec.image).await
+    }
+
+    fn claim(&self) -> Result<&Claim, EngineError> {
+        self.claim.as_deref().ok_or(EngineError::NoClaim)
+    }
+
+    fn end_claim(&self) {
+        if let Some(claim) = &self.claim {
+            self.shared.state.end_claim(claim.request);
+        }
+    }
+
+    async fn create(&mut self) -> Result<Event, EngineError> {
+        self.begun = Instant::now();
+        let _permit = self.shared.starts.acquire().await;
+        self.deadline = self.claim()?.timeout.map(|timeout| Instant::now() + timeout);
+        match self.shared.engine.create(&self.claim()?.spec).await? {
+            Created::New(id) => Ok(Event::Created(id)),
+            Created::Existing(id) => {
+                let state = self.shared.engine.inspect(&id).await?.state;
+                Ok(Event::Existing(id, state))
+            }
+        }
+    }
+
+    async fn start(&self, id: &str) -> Result<Event, EngineError> {
+        let spec = &self.claim()?.spec;
+        let _permit = self.shared.starts.acquire().await;
+        let started = self.shared.engine.start(id, spec).await;
+        // Also a start that went wrong may have been one: from here on the container shows what became of the claim.
+        self.end_claim();
+        started?;
+        self.shared.metrics.launched(self.begun.elapsed());
+        tracing::info!(container = spec.name, "started a container");
+        Ok(Event::Started)
+    }
 }
 
-/// How long an adopted container may still run, by its label and the engine's clock.
-fn remaining(found: &Found) -> Option<Duration> {
-    let timeout: u64 = found.labels.get(&format!("{LABEL_PREFIX}timeout-sec"))?.parse().ok()?;
-    let State::Running { since: Some(since) } = found.state else { return None };
-    let ran = (Utc::now() - since).to_std().unwrap_or_default();
-    Some(Duration::from_secs(timeout).saturating_sub(ran))
-}
-
-enum Watched {
-    Ended(Option<StoppedFor>),
-    Detached,
-    Lost,
-}
-
-/// Waits for the container's end, and stops it when it must be stopped.
-async fn see_through(shared: &Shared, id: &str, deadline: Option<Instant>, controls: &Controls) -> Watched {
+/// Waits for anything that wants the job to end before its time.
+async fn asked(controls: &Controls, deadline: Option<Instant>) -> Wish {
     let timed_out = async {
         match deadline {
             Some(deadline) => tokio::time::sleep_until(deadline).await,
             None => std::future::pending().await,
         }
     };
-    let stopped_for = tokio::select! {
-        () = lease_over(controls) => StoppedFor::LeaseOver,
-        () = wait(shared, id) => return Watched::Ended(None),
-        () = controls.detach.cancelled() => return Watched::Detached,
-        () = controls.lost.cancelled() => return Watched::Lost,
-        () = controls.cancel.cancelled() => StoppedFor::Cancel,
-        () = timed_out => StoppedFor::Timeout,
-    };
-    tracing::info!(container = id, ?stopped_for, "asking a container to stop");
-    signal(shared, id, Signal::Term).await;
-    let grace = tokio::time::timeout(shared.config.stop_grace, wait(shared, id));
     tokio::select! {
-        ended = grace => if ended.is_err() {
-            tracing::warn!(container = id, "the container did not stop in time; killing it");
-            signal(shared, id, Signal::Kill).await;
-            wait(shared, id).await;
-        },
-        () = controls.detach.cancelled() => return Watched::Detached,
+        biased;
+        wish = lost_or_detached(controls) => wish,
+        () = controls.cancel.cancelled() => Wish::Stop(StoppedFor::Cancel),
+        () = timed_out => Wish::Stop(StoppedFor::Timeout),
+        () = lease_over(controls) => Wish::Stop(StoppedFor::LeaseOver),
     }
-    Watched::Ended(Some(stopped_for))
+}
+
+async fn lost_or_detached(controls: &Controls) -> Wish {
+    tokio::select! {
+        () = controls.lost.cancelled() => Wish::Lost,
+        () = controls.detach.cancelled() => Wish::Detach,
+    }
 }
 
 /// Waits until the lease can't hold any more. By this machine's steady clock, which no change of the time moves.
@@ -222,12 +322,6 @@ async fn wait(shared: &Shared, id: &str) {
     }
 }
 
-async fn signal(shared: &Shared, id: &str, signal: Signal) {
-    if let Err(error) = shared.engine.signal(id, signal).await {
-        tracing::warn!(container = id, error = %chain(&error), "could not signal a container");
-    }
-}
-
 /// What the ended container says about its job.
 async fn examine(shared: &Shared, id: &str, attempt: Option<i32>, stopped_for: Option<StoppedFor>) -> Verdict {
     let mut waits = Waits::new(Retry::Forever);
@@ -245,9 +339,6 @@ async fn examine(shared: &Shared, id: &str, attempt: Option<i32>, stopped_for: O
             let tail = shared.engine.log_tail(id, TAIL_BYTES).await.unwrap_or_else(|error| chain(&error));
             verdict(attempt, &exited, stopped_for, masked(shared, &tail))
         }
-        State::Created if stopped_for.is_some() => {
-            verdict(attempt, &Exited { code: 130, ..Exited::default() }, stopped_for, String::new())
-        }
         State::Created | State::Gone | State::Running { .. } => {
             let detail = "the container was removed by somebody else".to_owned();
             could_not_run(attempt, Reason::ContainerLost, detail)
@@ -263,23 +354,8 @@ fn masked(shared: &Shared, text: &str) -> String {
     Mask::new(passed_on.iter().chain(&shared.config.worker_key)).apply(text)
 }
 
-/// Reports until the API has acknowledged, and only then removes the container.
-async fn settle(shared: &Shared, attempt: Attempt, container: Option<&str>, report: Verdict) -> Ended {
-    let pending = Pending { job_id: attempt.job_id, attempt: attempt.attempt, verdict: report };
-    if let Err(error) = shared.state.keep(&pending) {
-        // The exited container still has what the report was made of.
-        tracing::error!(job.id = %attempt.job_id, error = %chain(&error), "could not keep a report; sending it all the same");
-    }
-    report_until_acknowledged(shared, &pending).await;
-    if let Some(id) = container {
-        remove(shared, id).await;
-    }
-    shared.state.forget(attempt);
-    Ended::Reported
-}
-
 /// Sends a kept report until the API has an answer that settles it.
-pub async fn report_until_acknowledged(shared: &Shared, pending: &Pending) {
+async fn report_until_acknowledged(shared: &Shared, pending: &Pending) {
     let (job, verdict) = (pending.job_id, &pending.verdict);
     loop {
         let sent = if verdict.success {

@@ -7,14 +7,17 @@
 pub mod claims;
 pub mod cli;
 pub mod config;
+pub mod deadline;
 pub mod disk;
 pub mod doctor;
 pub mod engine;
 pub mod heartbeat;
 pub mod images;
 pub mod job;
+pub mod machine;
 pub mod metrics;
 pub mod outcome;
+pub mod readiness;
 pub mod run;
 pub mod spec;
 pub mod state_dir;

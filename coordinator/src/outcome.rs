@@ -14,6 +14,28 @@ pub enum StoppedFor {
     LeaseOver,
 }
 
+impl StoppedFor {
+    /// What the job fails with for this.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Cancel => Reason::Cancelled,
+            Self::Timeout => Reason::Timeout,
+            Self::LeaseOver => Reason::LeaseLost,
+        }
+    }
+
+    /// The same in words, where the reason does not say it all.
+    #[must_use]
+    pub const fn detail(self) -> Option<&'static str> {
+        match self {
+            Self::Cancel => None,
+            Self::Timeout => Some("the job took longer than its timeout"),
+            Self::LeaseOver => Some("the API was not reached for longer than the lease"),
+        }
+    }
+}
+
 /// What is reported.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Verdict {
@@ -36,13 +58,7 @@ pub fn verdict(attempt: Option<i32>, exited: &Exited, stopped_for: Option<Stoppe
     let code = exited.code;
     let (success, reason, detail) = match (code, stopped_for) {
         (0, _) => (true, Reason::Completed, None),
-        (_, Some(StoppedFor::Cancel)) => (false, Reason::Cancelled, None),
-        (_, Some(StoppedFor::Timeout)) => {
-            (false, Reason::Timeout, Some("the job took longer than its timeout".to_owned()))
-        }
-        (_, Some(StoppedFor::LeaseOver)) => {
-            (false, Reason::LeaseLost, Some("the API was not reached for longer than the lease".to_owned()))
-        }
+        (_, Some(why)) => (false, why.reason(), why.detail().map(str::to_owned)),
         (130, None) => (false, Reason::Cancelled, None),
         (137, None) if exited.oom_killed => {
             (false, Reason::Oom, Some("the container reached its memory limit".to_owned()))

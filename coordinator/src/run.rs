@@ -3,15 +3,15 @@
 use crate::claims::{Claimed, WAIT_MS, claim};
 use crate::cli::DrainMode;
 use crate::config::Config;
-use crate::disk::DiskWatch;
 use crate::engine::{ContainerEngine, Found, State};
 use crate::heartbeat::{Held, Wishes, send_heartbeats};
 use crate::images::Images;
-use crate::job::{Controls, Ended, Origin, Shared, report_until_acknowledged, supervise};
+use crate::job::{Claim, Controls, Ended, Origin, Shared, supervise};
 use crate::metrics::{self, Metrics};
 use crate::outcome::could_not_run;
+use crate::readiness::Readiness;
 use crate::spec::{Attempt, container_spec};
-use crate::state_dir::{Pending, StateDir};
+use crate::state_dir::StateDir;
 use anyhow::Context;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -136,15 +136,20 @@ impl Coordinator {
             let attempt = Attempt { job_id: job.job_id, attempt: job.attempt };
             !this.lock().contains_key(&attempt) && shared.state.kept(attempt).is_none()
         };
-        if !leases.jobs.iter().any(|job| unknown(self, job)) {
-            return;
-        }
-        if let Some(request) = shared.state.claim_under_way() {
+        let claims = shared.state.claims_under_way().unwrap_or_else(|error| {
+            tracing::error!(error = %chain(&error), "could not look for claims of an earlier run");
+            Vec::new()
+        });
+        for request in claims {
+            if !leases.jobs.iter().any(|job| unknown(self, job)) {
+                shared.state.end_claim(request);
+                continue;
+            }
             // The same request again gets the same job, with everything that its container needs.
             match claim(&shared.client, &shared.config, coordinator, true, request, 0).await {
-                Ok(Claimed::Job(job, asked)) => self.take(&job, asked),
-                Ok(Claimed::None | Claimed::NoneHeld) => {}
-                Err(error) => tracing::warn!(error = error.chain(), "could not repeat the claim of an earlier run"),
+                Ok(Claimed::Job(job, asked)) => self.take(&job, asked, request),
+                Ok(Claimed::None | Claimed::NoneHeld) => shared.state.end_claim(request),
+                Err(error) => tracing::warn!(error = error.chain(), "could not repeat a claim of an earlier run"),
             }
         }
         let lost: Vec<WorkerJob> = leases.jobs.iter().filter(|job| unknown(self, job)).copied().collect();
@@ -152,22 +157,9 @@ impl Coordinator {
             tracing::warn!(job.id = %job.job_id, attempt = job.attempt, "a job is held, but nothing is left of its container");
             let detail = "the coordinator was restarted and found no container of this job".to_owned();
             let verdict = could_not_run(Some(job.attempt), Reason::ContainerLost, detail);
-            self.report_only(Pending { job_id: job.job_id, attempt: job.attempt, verdict });
+            let attempt = Attempt { job_id: job.job_id, attempt: job.attempt };
+            self.spawn(attempt, Origin::Report(Box::new(verdict)), None);
         }
-    }
-
-    /// Reports what has no container.
-    fn report_only(&mut self, pending: Pending) {
-        let shared = self.shared.clone();
-        let attempt = Attempt { job_id: pending.job_id, attempt: pending.attempt };
-        self.jobs.spawn(async move {
-            if let Err(error) = shared.state.keep(&pending) {
-                tracing::error!(job.id = %attempt.job_id, error = %chain(&error), "could not keep a report; sending it all the same");
-            }
-            report_until_acknowledged(&shared, &pending).await;
-            shared.state.forget(attempt);
-            attempt
-        });
     }
 
     /// Looks for containers of ours that nobody looks after, such as of a job whose supervision ended badly. Only what is
@@ -227,7 +219,7 @@ impl Coordinator {
         for pending in self.shared.state.all_kept()? {
             let attempt = Attempt { job_id: pending.job_id, attempt: pending.attempt };
             if !self.lock().contains_key(&attempt) {
-                self.report_only(pending);
+                self.spawn(attempt, Origin::Report(Box::new(pending.verdict)), None);
             }
         }
         Ok(())
@@ -240,7 +232,10 @@ impl Coordinator {
     fn spawn(&mut self, attempt: Attempt, origin: Origin, lease: Option<Instant>) {
         let controls = Controls::default();
         controls.lease.send_replace(lease);
-        self.lock().insert(attempt, controls.clone());
+        // A report alone takes no slot, and needs no lease: where it comes too late, the API says so.
+        if !matches!(origin, Origin::Report(_)) {
+            self.lock().insert(attempt, controls.clone());
+        }
         let (shared, held) = (self.shared.clone(), self.held.clone());
         self.jobs.spawn(async move {
             let ended = supervise(&shared, attempt, origin, &controls).await;
@@ -262,7 +257,7 @@ impl Coordinator {
         let mut waits = Waits::new(Retry::Forever);
         let mut reap = tokio::time::interval_at(Instant::now() + REAP_INTERVAL, REAP_INTERVAL);
         reap.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut disk = DiskWatch::default();
+        let mut readiness = Readiness::default();
         let mut request = None;
         loop {
             while let Some(ended) = self.jobs.try_join_next() {
@@ -271,10 +266,12 @@ impl Coordinator {
             self.shared.metrics.holds(self.lock().len(), self.slots());
             let (heartbeats, claims) = self.wishes.borrow().map_or((false, true), |wishes| (true, wishes.claims));
             let waits_for_room = self.lock().len() >= self.slots() || !claims;
-            if waits_for_room
-                || disk.is_short(&self.shared).await
-                || self.shared.images.rests(&self.shared.config.image)
-            {
+            let ready = tokio::select! {
+                ready = readiness.may_claim(&self.shared), if !waits_for_room => ready,
+                () = asked_to_end(&mut drain), if !waits_for_room => return,
+                else => false,
+            };
+            if !ready {
                 let mut wishes = self.wishes.clone();
                 wishes.mark_unchanged();
                 tokio::select! {
@@ -307,7 +304,7 @@ impl Coordinator {
             let pause = match claimed {
                 Ok(Claimed::Job(job, asked)) => {
                     shared.metrics.claimed("job");
-                    self.take(&job, asked);
+                    self.take(&job, asked, id);
                     (waits, request) = (Waits::new(Retry::Forever), None);
                     continue;
                 }
@@ -357,7 +354,7 @@ impl Coordinator {
                 () = asked_to_end(&mut drain) => return,
             };
             match claimed {
-                Ok(Claimed::Job(job, asked)) => return self.take(&job, asked),
+                Ok(Claimed::Job(job, asked)) => return self.take(&job, asked, id),
                 Ok(Claimed::None | Claimed::NoneHeld) => {}
                 Err(error) => tracing::warn!(error = error.chain(), "could not claim; trying again"),
             }
@@ -382,9 +379,10 @@ impl Coordinator {
         *request
     }
 
-    fn take(&mut self, job: &Job, asked: Instant) {
+    fn take(&mut self, job: &Job, asked: Instant, request: Uuid) {
         let attempt = Attempt::of(job);
-        if self.lock().contains_key(&attempt) {
+        if self.lock().contains_key(&attempt) || self.shared.state.kept(attempt).is_some() {
+            self.shared.state.end_claim(request);
             return;
         }
         tracing::info!(job.id = %job.job_id, ticket.id = %job.ticket_id, attempt = job.attempt, "claimed a job");
@@ -393,7 +391,7 @@ impl Coordinator {
         // Counted from before the claim was sent: the API's own count began later.
         let named = self.wishes.borrow().is_some();
         let lease = job.lease_ms.filter(|_| named).map(|lease| asked + Duration::from_millis(lease));
-        self.spawn(attempt, Origin::Claimed(Box::new(spec), timeout), lease);
+        self.spawn(attempt, Origin::Claimed(Box::new(Claim { spec, timeout, request })), lease);
     }
 
     /// Waits for the jobs that run, leaves them, or stops them; a further signal may change the mode meanwhile.

@@ -1,10 +1,12 @@
-//! What container a job gets: a pure function of the job and the configuration.
+//! What container a job gets: a function of the job and the configuration, and of the time for its deadline.
 
 use crate::cli::SecretsBy;
 use crate::config::{Config, HOST_NAME};
+use crate::deadline::Deadline;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 use terarchitect_worker_api::client::reachable_as;
 use terarchitect_worker_api::{ExecutionMode, Job, JobId, JobKind};
 use uuid::Uuid;
@@ -49,6 +51,12 @@ impl Attempt {
     #[must_use]
     pub fn of(job: &Job) -> Self {
         Self { job_id: job.job_id, attempt: job.attempt.unwrap_or(0) }
+    }
+
+    /// The attempt as it is reported; none where the API does not count them.
+    #[must_use]
+    pub fn number(self) -> Option<i32> {
+        (self.attempt > 0).then_some(self.attempt)
     }
 
     /// The name of its container.
@@ -130,6 +138,7 @@ fn labels(job: &Job, coordinator: Uuid) -> BTreeMap<String, String> {
     ];
     if let Some(timeout) = job.job_timeout_sec {
         labels.push(("timeout-sec", timeout.to_string()));
+        labels.push(("deadline", Deadline::after(Duration::from_secs(timeout)).to_string()));
     }
     labels.into_iter().map(|(name, value)| (format!("{LABEL_PREFIX}{name}"), value)).collect()
 }

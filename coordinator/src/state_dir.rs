@@ -1,5 +1,5 @@
-//! What outlives a coordinator on disk: its identity under an exclusive lock, and the outbox of reports that the API has
-//! not acknowledged yet.
+//! What outlives a coordinator on disk: its identity under an exclusive lock, the claims of which no container was
+//! started yet, and the outbox of reports that the API has not acknowledged yet.
 
 use crate::outcome::Verdict;
 use crate::spec::Attempt;
@@ -33,7 +33,7 @@ pub enum StateError {
 #[derive(Debug)]
 pub struct StateDir {
     outbox: PathBuf,
-    claim: PathBuf,
+    claims: PathBuf,
     coordinator: Uuid,
     _lock: File,
 }
@@ -60,7 +60,10 @@ impl StateDir {
             let path = path.to_owned();
             move |source| StateError::Io { path, source }
         };
-        fs::create_dir_all(&outbox).map_err(failed(&outbox))?;
+        let claims = dir.join("claims");
+        for folder in [&outbox, &claims] {
+            fs::create_dir_all(folder).map_err(failed(folder))?;
+        }
         let path = dir.join("lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed(&path))?;
         match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
@@ -78,7 +81,7 @@ impl StateDir {
                 id
             }
         };
-        Ok(Self { outbox, claim: dir.join("claim"), coordinator, _lock: lock })
+        Ok(Self { outbox, claims, coordinator, _lock: lock })
     }
 
     /// Who this coordinator is, for the API and on its containers.
@@ -87,11 +90,19 @@ impl StateDir {
         self.coordinator
     }
 
-    /// The request id of the claim that an earlier coordinator may have been in the middle of: asked again with it, the
-    /// API answers the same job.
-    #[must_use]
-    pub fn claim_under_way(&self) -> Option<Uuid> {
-        fs::read_to_string(&self.claim).ok()?.trim().parse().ok()
+    /// The request ids of claims that were sent and of which no container was started yet, as far as is known: asked again
+    /// with one, the API answers the same job.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub fn claims_under_way(&self) -> Result<Vec<Uuid>, StateError> {
+        let failed = |source| StateError::Io { path: self.claims.clone(), source };
+        let mut claims = Vec::new();
+        for entry in fs::read_dir(&self.claims).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            claims.extend(name.to_str().and_then(|name| name.parse::<Uuid>().ok()));
+        }
+        Ok(claims)
     }
 
     /// Keeps the request id of the claim that comes next, before it is sent.
@@ -99,8 +110,14 @@ impl StateDir {
     /// # Errors
     /// When it can't be written.
     pub fn begin_claim(&self, request: Uuid) -> Result<(), StateError> {
-        write_durably(&self.claim, request.to_string().as_bytes())
-            .map_err(|source| StateError::Io { path: self.claim.clone(), source })
+        let path = self.claims.join(request.to_string());
+        write_durably(&path, b"").map_err(|source| StateError::Io { path, source })
+    }
+
+    /// Forgets a claim: its container was started, or nothing came of it.
+    pub fn end_claim(&self, request: Uuid) {
+        // One that comes back is asked once more at the next start, and answered with the same job or none.
+        remove_file(&self.claims.join(request.to_string()), "could not remove the note of a claim");
     }
 
     /// Keeps a report until the API has acknowledged it.
@@ -146,17 +163,20 @@ impl StateDir {
 
     /// Forgets a report.
     pub fn forget(&self, attempt: Attempt) {
-        let path = self.path(attempt);
-        if let Err(error) = fs::remove_file(&path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            // It will be reported once more, which the API answers like the first time.
-            tracing::warn!(path = %path.display(), %error, "could not remove an acknowledged report");
-        }
+        // One that comes back is reported once more, which the API answers like the first time.
+        remove_file(&self.path(attempt), "could not remove an acknowledged report");
     }
 
     fn path(&self, attempt: Attempt) -> PathBuf {
         self.outbox.join(format!("{}-{}.json", attempt.job_id, attempt.attempt))
+    }
+}
+
+fn remove_file(path: &Path, problem: &'static str) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), %error, "{problem}");
     }
 }
 
@@ -189,7 +209,9 @@ mod tests {
         first.begin_claim(request).unwrap();
         drop(first);
         let second = StateDir::open(dir.path()).unwrap();
-        assert_eq!((second.coordinator(), second.claim_under_way()), (id, Some(request)));
+        assert_eq!((second.coordinator(), second.claims_under_way().unwrap()), (id, vec![request]));
+        second.end_claim(request);
+        assert!(second.claims_under_way().unwrap().is_empty());
         assert_eq!(second.kept(attempt).unwrap().verdict, verdict);
         assert_eq!(second.all_kept().unwrap().len(), 1);
         second.forget(attempt);

@@ -14,7 +14,7 @@ use terarchitect_coordinator::cli::Cli;
 use terarchitect_coordinator::config::Config;
 use terarchitect_coordinator::engine::Docker;
 use terarchitect_coordinator::images::Images;
-use terarchitect_coordinator::job::{Controls, Ended, Origin, Shared, supervise};
+use terarchitect_coordinator::job::{Claim, Controls, Ended, Origin, Shared, supervise};
 use terarchitect_coordinator::metrics::Metrics;
 use terarchitect_coordinator::spec::{Attempt, container_spec};
 use terarchitect_coordinator::state_dir::StateDir;
@@ -105,7 +105,7 @@ fn job() -> Job {
 async fn run(world: &World, job: &Job) -> Value {
     let spec = container_spec(job, &world.shared.config, world.shared.state.coordinator());
     let volume = spec.cache_volume.clone();
-    let origin = Origin::Claimed(Box::new(spec), None);
+    let origin = Origin::Claimed(Box::new(Claim { spec, timeout: None, request: uuid::Uuid::now_v7() }));
     let controls = Controls::default();
     let ended = supervise(&world.shared, Attempt::of(job), origin, &controls);
     let ended = tokio::time::timeout(Duration::from_secs(120), ended).await.unwrap();

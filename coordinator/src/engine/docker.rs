@@ -25,8 +25,6 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
-/// How long one call may take.
-const CALL_LIMIT: Duration = Duration::from_secs(60);
 /// How many lines of output are kept for a report.
 const TAIL_LINES: &str = "200";
 /// What the runner needs to start the agent as another user, and to read what that user wrote. The agent has none.
@@ -44,15 +42,16 @@ pub struct Docker {
 }
 
 impl Docker {
-    /// Connects to the engine that `DOCKER_HOST` names, or to the local one.
+    /// Connects to the engine.
     ///
     /// # Errors
     /// When it does not answer.
     pub async fn connect(config: ContainerConfig) -> Result<Self, EngineError> {
-        let client = bollard::Docker::connect_with_defaults().map_err(EngineError::Unreachable)?;
-        let negotiated = tokio::time::timeout(CALL_LIMIT, client.negotiate_version()).await;
+        let client = bollard::Docker::connect_with_host(&config.docker_host).map_err(EngineError::Unreachable)?;
+        let limit = config.call_limit;
+        let negotiated = tokio::time::timeout(limit, client.negotiate_version()).await;
         let client = negotiated
-            .map_err(|_| EngineError::TimedOut { attempted: "answer", limit: CALL_LIMIT })?
+            .map_err(|_| EngineError::TimedOut { attempted: "answer", limit })?
             .map_err(EngineError::Unreachable)?;
         let engine = Self { client, config };
         if engine.config.network.is_none() {
@@ -110,9 +109,10 @@ impl Docker {
         let run = async {
             self.call("start a container", self.client.start_container(&created.id, None::<StartContainerOptions>))
                 .await?;
-            tokio::time::timeout(CALL_LIMIT, self.wait(&created.id))
+            let limit = self.config.call_limit;
+            tokio::time::timeout(limit, self.wait(&created.id))
                 .await
-                .map_err(|_| EngineError::TimedOut { attempted: "end a container", limit: CALL_LIMIT })??;
+                .map_err(|_| EngineError::TimedOut { attempted: "end a container", limit })??;
             let code = match self.inspect(&created.id).await?.state {
                 State::Exited(exited) => exited.code.into(),
                 _ => -1,
@@ -129,8 +129,9 @@ impl Docker {
         attempted: &'static str,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, EngineError> {
-        match tokio::time::timeout(CALL_LIMIT, call).await {
-            Err(_) => Err(EngineError::TimedOut { attempted, limit: CALL_LIMIT }),
+        let limit = self.config.call_limit;
+        match tokio::time::timeout(limit, call).await {
+            Err(_) => Err(EngineError::TimedOut { attempted, limit }),
             Ok(Ok(value)) => Ok(value),
             Ok(Err(
                 source @ (Error::HyperResponseError { .. }
@@ -145,7 +146,9 @@ impl Docker {
     fn binds(&self, spec: &ContainerSpec) -> Vec<String> {
         let mut binds = vec![format!("{}:/cache", spec.cache_volume)];
         if self.config.docker_mode == DockerMode::Dood {
-            binds.push("/var/run/docker.sock:/var/run/docker.sock".to_owned());
+            // An engine that is reached over the network has its socket where engines have it.
+            let socket = self.config.docker_host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
+            binds.push(format!("{socket}:/var/run/docker.sock"));
         }
         if let Some(file) = &self.config.extra_ca_certs {
             binds.push(format!("{}:{EXTRA_CA_CERTS}:ro", file.display()));

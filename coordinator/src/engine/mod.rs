@@ -181,6 +181,9 @@ pub enum EngineError {
         #[source]
         source: std::io::Error,
     },
+    /// A bug of ours: what was not claimed is not started.
+    #[error("there is no claim for the container to make")]
+    NoClaim,
     /// The secrets could not be handed over.
     #[error("could not write to the container's standard input")]
     Stdin(#[source] std::io::Error),

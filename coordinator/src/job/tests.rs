@@ -1,6 +1,7 @@
 //! A job on the scripted engine against a scripted API: what is reported, when the container goes, what a restart finds.
 
 use super::*;
+use crate::engine::Signal;
 use crate::engine::scripted::Scripted;
 use crate::spec::{container_spec, tests as spec_tests};
 use serde_json::{Value, json};
@@ -32,7 +33,8 @@ fn shared(server: &MockServer, engine: Scripted, dir: &Path, args: &[&str]) -> (
 }
 
 fn claimed(shared: &Shared, job: &Job, timeout: Option<Duration>) -> Origin {
-    Origin::Claimed(Box::new(container_spec(job, &shared.config, shared.state.coordinator())), timeout)
+    let spec = container_spec(job, &shared.config, shared.state.coordinator());
+    Origin::Claimed(Box::new(Claim { spec, timeout, request: Uuid::now_v7() }))
 }
 
 /// `(complete or fail, body)` of every report that arrived.

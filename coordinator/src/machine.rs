@@ -1,0 +1,290 @@
+//! The life of one job as a pure state machine: what happened goes in, what to do next comes out.
+//!
+//! `Claimed → Prepared → Created → Running → Exited → Judged → Kept → Reported → Removed`. Nothing is in the machine that
+//! can't be had again from the API's lease, the engine's container and the outbox: [`Machine::recovered`] takes it up
+//! from there. The part that acts is in `job.rs`.
+
+use crate::engine::{Signal, State};
+use crate::outcome::{StoppedFor, Verdict, could_not_run};
+use crate::spec::Attempt;
+use terarchitect_worker_api::Reason;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The image is there.
+    ImageReady,
+    /// The container was made.
+    Created(String),
+    /// The container's name was taken: this host has that attempt already, in this state.
+    Existing(String, State),
+    /// The container runs, and has its secrets.
+    Started,
+    /// What was to be done for a start can't be done, for this reason.
+    CouldNot(Reason, String),
+    /// The container no longer runs.
+    Ended,
+    /// Something wants the job to end.
+    Asked(Wish),
+    /// The signal was sent, or could not be: what follows watches for its effect.
+    Signalled,
+    /// The container had its time to stop by itself.
+    GraceOver,
+    /// The container was examined.
+    Examined(Verdict),
+    /// The report is in the outbox.
+    Kept,
+    /// The API has accepted the report, or has no use for it.
+    Acknowledged,
+    /// The container is gone.
+    Removed,
+    /// The report is no longer in the outbox.
+    Forgotten,
+}
+
+/// Why a job is to end before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Stop the container and report why.
+    Stop(StoppedFor),
+    /// The attempt is somebody else's: stop the container, report nothing.
+    Lost,
+    /// Leave the container to the next coordinator.
+    Detach,
+}
+
+/// What to do next. Each is answered by an event; all but the watching ones can be repeated without harm.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// Make sure that the image is there.
+    PrepareImage,
+    /// Make the container.
+    Create,
+    /// Start it.
+    Start(&'a str),
+    /// Wait for its end or for a wish.
+    Watch(&'a str),
+    /// Send a signal.
+    Signal(&'a str, Signal),
+    /// Wait for its end, as long as the grace lasts.
+    WatchGrace(&'a str),
+    /// Wait for its end, however long that takes.
+    WatchEnd(&'a str),
+    /// Find out how it ended.
+    Examine(&'a str, Option<StoppedFor>),
+    /// Put the report into the outbox.
+    Keep(&'a Verdict),
+    /// Send the report until it is acknowledged.
+    Report(&'a Verdict),
+    /// Remove the container.
+    Remove(&'a str),
+    /// Take the report out of the outbox.
+    Forget,
+    /// Nothing more.
+    End(Ended),
+}
+
+/// How it all ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The report was acknowledged and the container removed.
+    Reported,
+    /// What there is, is left for the next coordinator.
+    Detached,
+    /// The attempt was somebody else's; the container is gone.
+    Lost,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    Claimed,
+    Prepared,
+    Created {
+        id: String,
+    },
+    /// The start went wrong half-way: it may run, and must not when the failure is reported.
+    NotStarted {
+        id: String,
+        verdict: Verdict,
+    },
+    Running {
+        id: String,
+    },
+    Stopping {
+        id: String,
+        why: StoppedFor,
+        step: Step,
+    },
+    Exited {
+        id: String,
+        stopped_for: Option<StoppedFor>,
+    },
+    Judged {
+        container: Option<String>,
+        verdict: Verdict,
+    },
+    Kept {
+        container: Option<String>,
+        verdict: Verdict,
+    },
+    Reported {
+        container: Option<String>,
+    },
+    Lost {
+        container: Option<String>,
+    },
+    Removed(Ended),
+    Over(Ended),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Term,
+    Grace,
+    Kill,
+    Killed,
+}
+
+/// One attempt of one job.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    attempt: Option<i32>,
+    /// What its container is called, also before the engine says so: an answer may be lost on its way.
+    name: String,
+    phase: Phase,
+}
+
+impl Machine {
+    fn new(attempt: Attempt, phase: Phase) -> Self {
+        Self { attempt: attempt.number(), name: attempt.container_name(), phase }
+    }
+
+    /// A job that was claimed just now.
+    #[must_use]
+    pub fn claimed(attempt: Attempt) -> Self {
+        Self::new(attempt, Phase::Claimed)
+    }
+
+    /// A job of which a container is left that was started, a report, or both.
+    #[must_use]
+    pub fn recovered(attempt: Attempt, container: String, kept: Option<Verdict>) -> Self {
+        let phase = match kept {
+            Some(verdict) => Phase::Kept { container: Some(container), verdict },
+            // Whether it still runs shows when it is watched.
+            None => Phase::Running { id: container },
+        };
+        Self::new(attempt, phase)
+    }
+
+    /// A job of which nothing is left but what there is to say.
+    #[must_use]
+    pub fn to_report(attempt: Attempt, verdict: Verdict) -> Self {
+        Self::new(attempt, Phase::Judged { container: None, verdict })
+    }
+
+    /// What to do now.
+    #[must_use]
+    pub fn action(&self) -> Action<'_> {
+        match &self.phase {
+            Phase::Claimed => Action::PrepareImage,
+            Phase::Prepared => Action::Create,
+            Phase::Created { id } => Action::Start(id),
+            Phase::NotStarted { id, .. } => Action::Signal(id, Signal::Kill),
+            Phase::Running { id } => Action::Watch(id),
+            Phase::Stopping { id, step, .. } => match step {
+                Step::Term => Action::Signal(id, Signal::Term),
+                Step::Grace => Action::WatchGrace(id),
+                Step::Kill => Action::Signal(id, Signal::Kill),
+                Step::Killed => Action::WatchEnd(id),
+            },
+            Phase::Exited { id, stopped_for } => Action::Examine(id, *stopped_for),
+            Phase::Judged { verdict, .. } => Action::Keep(verdict),
+            Phase::Kept { verdict, .. } => Action::Report(verdict),
+            Phase::Reported { container: Some(id) } | Phase::Lost { container: Some(id) } => Action::Remove(id),
+            Phase::Reported { container: None } | Phase::Lost { container: None } | Phase::Removed(_) => Action::Forget,
+            Phase::Over(ended) => Action::End(*ended),
+        }
+    }
+
+    /// Takes in what happened. What has no meaning any more, such as the wish to stop what has ended, changes nothing.
+    pub fn on(&mut self, event: Event) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Over(Ended::Lost));
+        self.phase = self.next(phase, event);
+    }
+
+    fn next(&self, phase: Phase, event: Event) -> Phase {
+        match (phase, event) {
+            (Phase::Claimed, Event::ImageReady) => Phase::Prepared,
+            (Phase::Prepared, Event::Created(id) | Event::Existing(id, State::Created)) => Phase::Created { id },
+            (Phase::Prepared, Event::Existing(id, _)) | (Phase::Created { id }, Event::Started) => {
+                Phase::Running { id }
+            }
+            (Phase::Claimed, Event::CouldNot(reason, detail)) => {
+                Phase::Judged { container: None, verdict: could_not_run(self.attempt, reason, detail) }
+            }
+            (Phase::Prepared, Event::CouldNot(reason, detail)) => {
+                let container = Some(self.name.clone());
+                Phase::Judged { container, verdict: could_not_run(self.attempt, reason, detail) }
+            }
+            (Phase::Created { id }, Event::CouldNot(reason, detail)) => {
+                Phase::NotStarted { id, verdict: could_not_run(self.attempt, reason, detail) }
+            }
+            (Phase::NotStarted { id, verdict }, Event::Signalled) => Phase::Judged { container: Some(id), verdict },
+            (phase, Event::Asked(wish)) => self.asked(phase, wish),
+            (Phase::Running { id }, Event::Ended) => Phase::Exited { id, stopped_for: None },
+            (Phase::Stopping { id, why, step: Step::Grace | Step::Killed }, Event::Ended) => {
+                Phase::Exited { id, stopped_for: Some(why) }
+            }
+            (Phase::Stopping { id, why, step: Step::Term }, Event::Signalled) => {
+                Phase::Stopping { id, why, step: Step::Grace }
+            }
+            (Phase::Stopping { id, why, step: Step::Grace }, Event::GraceOver) => {
+                Phase::Stopping { id, why, step: Step::Kill }
+            }
+            (Phase::Stopping { id, why, step: Step::Kill }, Event::Signalled) => {
+                Phase::Stopping { id, why, step: Step::Killed }
+            }
+            (Phase::Exited { id, .. }, Event::Examined(verdict)) => Phase::Judged { container: Some(id), verdict },
+            (Phase::Judged { container, verdict }, Event::Kept) => Phase::Kept { container, verdict },
+            (Phase::Kept { container, .. }, Event::Acknowledged) => Phase::Reported { container },
+            (Phase::Reported { .. }, Event::Removed) => Phase::Removed(Ended::Reported),
+            (Phase::Lost { .. }, Event::Removed) => Phase::Removed(Ended::Lost),
+            (Phase::Reported { .. }, Event::Forgotten) => Phase::Over(Ended::Reported),
+            (Phase::Lost { .. }, Event::Forgotten) => Phase::Over(Ended::Lost),
+            (Phase::Removed(ended), Event::Forgotten) => Phase::Over(ended),
+            (phase, _) => phase,
+        }
+    }
+
+    fn asked(&self, phase: Phase, wish: Wish) -> Phase {
+        match (phase, wish) {
+            (
+                Phase::Claimed
+                | Phase::Prepared
+                | Phase::Created { .. }
+                | Phase::Running { .. }
+                | Phase::Stopping { .. },
+                Wish::Detach,
+            ) => Phase::Over(Ended::Detached),
+            (Phase::Claimed | Phase::Prepared, Wish::Lost) => Phase::Lost { container: None },
+            (Phase::Created { id } | Phase::Running { id } | Phase::Stopping { id, .. }, Wish::Lost) => {
+                Phase::Lost { container: Some(id) }
+            }
+            (Phase::Claimed | Phase::Prepared, Wish::Stop(why)) => {
+                Phase::Judged { container: None, verdict: self.never_ran(why) }
+            }
+            (Phase::Created { id }, Wish::Stop(why)) => {
+                Phase::Judged { container: Some(id), verdict: self.never_ran(why) }
+            }
+            (Phase::Running { id }, Wish::Stop(why)) => Phase::Stopping { id, why, step: Step::Term },
+            (phase, _) => phase,
+        }
+    }
+
+    fn never_ran(&self, why: StoppedFor) -> Verdict {
+        could_not_run(self.attempt, why.reason(), why.detail().unwrap_or("it had not been started").to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests;

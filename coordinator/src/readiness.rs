@@ -1,0 +1,35 @@
+//! Whether another container could be run here. What can't be run must not be claimed: it would only fail, or wait for
+//! its lease to run out, while another machine could have it.
+
+use crate::disk::DiskWatch;
+use crate::job::Shared;
+use terarchitect_worker_api::chain;
+
+/// What keeps this coordinator from claiming.
+#[derive(Debug, Default)]
+pub struct Readiness {
+    disk: DiskWatch,
+    silent: bool,
+}
+
+impl Readiness {
+    /// Whether the engine answers, has room, and has the image that jobs need. Says so in the log when that changes.
+    pub async fn may_claim(&mut self, shared: &Shared) -> bool {
+        self.engine_answers(shared).await
+            && !self.disk.is_short(shared).await
+            && !shared.images.rests(&shared.config.image)
+    }
+
+    async fn engine_answers(&mut self, shared: &Shared) -> bool {
+        let answer = shared.engine.version().await;
+        match &answer {
+            Ok(_) if self.silent => tracing::info!("the engine answers again; claiming"),
+            Err(error) if !self.silent => {
+                tracing::error!(error = %chain(error), "claiming nothing until the engine answers; what runs is left alone");
+            }
+            _ => {}
+        }
+        self.silent = answer.is_err();
+        !self.silent
+    }
+}
