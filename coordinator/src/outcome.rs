@@ -65,8 +65,11 @@ pub fn verdict(attempt: Option<i32>, exited: &Exited, stopped_for: Option<Stoppe
         }
         (2, None) => (false, Reason::AgentMisconfigured, None),
         (75, None) => (false, Reason::TryAgain, None),
-        // Nobody here sent this: the engine ended, or somebody stopped the container by hand.
-        (137 | 143, None) => (false, Reason::EngineRestart, Some("the container was ended from outside".to_owned())),
+        // Nobody here sent this: the engine ended, or somebody stopped the container by hand. After a loss of power the
+        // engine says 255 of what ran before.
+        (137 | 143 | 255, None) => {
+            (false, Reason::EngineRestart, Some("the container was ended from outside".to_owned()))
+        }
         (125..=127, None) => (false, Reason::EngineError, exited.error.clone()),
         _ => (false, Reason::AgentFailed, None),
     };
@@ -102,7 +105,9 @@ mod tests {
         assert_eq!(reason(75, false, None), Reason::TryAgain);
         assert_eq!(reason(130, false, None), Reason::Cancelled);
         assert_eq!(reason(137, true, None), Reason::Oom);
-        assert_eq!(reason(137, false, None), Reason::EngineRestart);
+        for code in [137, 143, 255] {
+            assert_eq!(reason(code, false, None), Reason::EngineRestart);
+        }
         assert_eq!(reason(137, false, Some(StoppedFor::Cancel)), Reason::Cancelled);
         assert_eq!(reason(137, false, Some(StoppedFor::Timeout)), Reason::Timeout);
         assert_eq!(reason(137, false, Some(StoppedFor::LeaseOver)), Reason::LeaseLost);

@@ -19,6 +19,8 @@ use terarchitect_testbed::postgres::{Options, TestPostgres};
 const COORDINATORS: usize = 2;
 const SLOTS: &str = "3";
 const LEASE_SEC: &str = "15";
+const KILLED: &str = "coordinators killed";
+const LEAST_KILLS: u64 = 20;
 /// How long everything may take to come to an end after the last fault.
 const DRAIN: Duration = Duration::from_secs(180);
 
@@ -51,11 +53,13 @@ pub(crate) async fn run(programs: &Path, image: &str, seconds: u64, seed: Option
     }
     let mut faults: BTreeMap<&'static str, u64> = BTreeMap::new();
     let until = Instant::now() + Duration::from_secs(seconds);
-    while Instant::now() < until {
+    // A slow machine gets some more time, so that enough happens.
+    let kills = |faults: &BTreeMap<&str, u64>| faults.get(KILLED).copied().unwrap_or(0);
+    while Instant::now() < until || (kills(&faults) < LEAST_KILLS && Instant::now() < until + DRAIN) {
         tokio::time::sleep(Duration::from_millis(rng.random_range(200..1_500))).await;
         match rng.random_range(0..10) {
             0..7 => {
-                *faults.entry("coordinators killed").or_default() += 1;
+                *faults.entry(KILLED).or_default() += 1;
                 let which = &mut coordinators[rng.random_range(0..COORDINATORS)];
                 which.child.kill().context("could not kill a coordinator")?;
                 which.child.wait().context("could not wait for a coordinator")?;
@@ -90,6 +94,7 @@ pub(crate) async fn run(programs: &Path, image: &str, seconds: u64, seed: Option
     for (what, number) in &faults {
         println!("{number:>8}  {what}");
     }
+    ensure!(kills(&faults) >= LEAST_KILLS, "too little happened: give it more time with --seconds");
     account(&mut conn, &coordinators).await
 }
 

@@ -1,0 +1,255 @@
+//! Faults of the engine itself, on one of the test's own: restarted, killed, silent, on a full disk.
+
+use crate::{Engine, ScriptImage, World, base_image, job, run, world, world_in};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use serde_json::json;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::panicking;
+use std::time::{Duration, Instant};
+use terarchitect_coordinator::engine::EngineError;
+use terarchitect_coordinator::readiness::Readiness;
+use terarchitect_coordinator::spec::Attempt;
+use terarchitect_worker_api::Job;
+use uuid::Uuid;
+
+/// A Docker engine of the test's own, with its data below `root`. It has no network: nothing of the machine is changed.
+struct Daemon {
+    dir: tempfile::TempDir,
+    root: PathBuf,
+    /// Where containerd keeps its tasks apart from others'.
+    namespace: String,
+    engine: Engine,
+    process: Option<Child>,
+}
+
+impl Daemon {
+    fn start(root: Option<&Path>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine { host: Some(format!("unix://{}/docker.sock", dir.path().display())) };
+        let root = root.unwrap_or(dir.path()).join("data");
+        let namespace = format!("terarchitect-test-{}", Uuid::new_v4().simple());
+        let mut daemon = Self { dir, root, namespace, engine, process: None };
+        daemon.launch();
+        daemon
+    }
+
+    /// Starts the engine, and waits for its word that it listens.
+    fn launch(&mut self) {
+        let below = |name: &str| self.dir.path().join(name);
+        let mut process = Command::new("dockerd")
+            .arg("--data-root")
+            .arg(&self.root)
+            .arg("--exec-root")
+            .arg(below("exec"))
+            .arg("--pidfile")
+            .arg(below("pid"))
+            .args(["-H", self.engine.host.as_ref().unwrap()])
+            .args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"])
+            .args(["--host-gateway-ip", "127.0.0.1", "--containerd-namespace", &self.namespace])
+            .args(["--containerd-plugins-namespace", &format!("{}-plugins", self.namespace)])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut last = Vec::new();
+        let listens = said.by_ref().any(|line| {
+            let listens = line.contains("API listen on");
+            last.push(line);
+            listens
+        });
+        assert!(listens, "dockerd ended: {last:?}");
+        std::thread::spawn(move || said.for_each(drop));
+        self.process = Some(process);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.process.as_ref().unwrap()), signal).unwrap();
+    }
+
+    fn end_in_order(&mut self) {
+        self.signal(Signal::TERM);
+        self.process.take().unwrap().wait().unwrap();
+    }
+
+    /// Kills it, with the containerd that it started. Containers run on.
+    fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.process.take().unwrap().wait().unwrap();
+        let file = self.dir.path().join("exec/containerd/containerd.pid");
+        kill_and_wait(std::fs::read_to_string(&file).unwrap().trim().parse().unwrap());
+        // While its remains are there, the next engine would take it for alive.
+        std::fs::remove_file(file).unwrap();
+    }
+
+    /// Ends everything at once, the container included, as a loss of power does.
+    fn lose_power(&mut self, container: &str) {
+        let inspected = self.engine.docker().args(["inspect", "-f", "{{.State.Pid}}", container]).output().unwrap();
+        let init: i32 = String::from_utf8(inspected.stdout).unwrap().trim().parse().unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{init}/status")).unwrap();
+        let shim = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap();
+        self.kill();
+        kill_and_wait(shim);
+        kill_and_wait(init);
+    }
+
+    /// Copies an image of the machine's engine.
+    fn load(&self, image: &str) {
+        let mut save = Engine::default().docker().args(["save", image]).stdout(Stdio::piped()).spawn().unwrap();
+        let from = save.stdout.take().unwrap();
+        let loaded = self.engine.docker().arg("load").stdin(from).stdout(Stdio::null()).status().unwrap();
+        assert!(loaded.success() && save.wait().unwrap().success(), "the image could not be copied");
+    }
+
+    async fn world(&self, image: &str) -> World {
+        world(&self.engine, image, &["--network", "none", "--min-free-mb", "0"]).await
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if self.process.is_some() {
+            self.signal(Signal::CONT);
+            self.end_in_order();
+        }
+        // One that was killed left a mount on its folder behind.
+        let mounted =
+            |root: &Path| std::fs::read_to_string("/proc/mounts").unwrap().contains(&format!(" {} ", root.display()));
+        while mounted(&self.root)
+            && Command::new("umount").arg(&self.root).status().is_ok_and(|status| status.success())
+        {}
+    }
+}
+
+/// Ends a process that is no child of ours. It may have gone by itself.
+fn kill_and_wait(pid: i32) {
+    if let Ok(process) = pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()) {
+        let _ = pidfd_send_signal(&process, Signal::KILL);
+        poll(&mut [PollFd::new(&process, PollFlags::IN)], None).unwrap();
+    }
+}
+
+/// Runs a job, does something to the engine once its container runs, and answers what was reported.
+async fn run_meanwhile(world: &World, engine: &Engine, job: &Job, fault: impl FnOnce() + Send) -> serde_json::Value {
+    let mut started = engine.container_starts(&Attempt::of(job).container_name());
+    let running = tokio::task::spawn_blocking(move || started.wait_for_one());
+    let (report, ()) = tokio::join!(run(world, job), async {
+        running.await.unwrap();
+        tokio::task::block_in_place(fault);
+    });
+    report
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_engine_ends_the_attempt_and_a_silent_one_nothing() {
+    let Some(base) = base_image() else { return };
+    let mut daemon = Daemon::start(None);
+    daemon.load(&base);
+    let engine = daemon.engine.clone();
+    let long = ScriptImage::new(&engine, &base, "sleep 600");
+    for fault in ["restarted", "killed", "without power"] {
+        let (world, job) = (daemon.world(&long.name).await, job());
+        let report = run_meanwhile(&world, &engine, &job, || {
+            match fault {
+                "restarted" => daemon.end_in_order(),
+                "killed" => daemon.kill(),
+                _ => daemon.lose_power(&Attempt::of(&job).container_name()),
+            }
+            daemon.launch();
+        })
+        .await;
+        assert_eq!(report["reason"], "engine_restart", "{fault}: {report}");
+    }
+
+    let short = ScriptImage::new(&engine, &base, "sleep 1");
+    let world = daemon.world(&short.name).await;
+    let impatient = crate::world(&engine, &short.name, &["--network", "none", "--engine-timeout-sec", "1"]).await;
+    let mut readiness = Readiness::default();
+    assert!(readiness.may_claim(&impatient.shared).await);
+    let handle = tokio::runtime::Handle::current();
+    let report = run_meanwhile(&world, &engine, &job(), || {
+        daemon.signal(Signal::STOP);
+        let before = Instant::now();
+        let answer = handle.block_on(impatient.shared.engine.version());
+        assert!(matches!(answer, Err(EngineError::TimedOut { .. })) && before.elapsed() < Duration::from_secs(30));
+        assert!(!handle.block_on(readiness.may_claim(&impatient.shared)), "nothing is claimed");
+        // Long enough for the container to end while nobody could see it.
+        daemon.signal(Signal::CONT);
+    })
+    .await;
+    assert_eq!(report["reason"], json!("completed"), "what ran was left alone: {report}");
+    assert!(readiness.may_claim(&impatient.shared).await, "it claims again");
+}
+
+/// A small file system in a file.
+struct SmallDisk {
+    dir: tempfile::TempDir,
+}
+
+impl SmallDisk {
+    /// None where this machine has no loop devices; `scripts/test` says so.
+    fn new(mib: u32) -> Option<Self> {
+        if std::env::var_os("TERARCHITECT_NO_LOOP_DEVICES").is_some() {
+            return None;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (file, mount) = (dir.path().join("file"), dir.path().join("mount"));
+        std::fs::create_dir(&mount).unwrap();
+        std::fs::File::create(&file).unwrap().set_len(u64::from(mib) * 1024 * 1024).unwrap();
+        for mut command in [Command::new("mkfs.ext4"), Command::new("mount")] {
+            if command.get_program() == "mount" {
+                command.args(["-o", "loop"]).arg(&file).arg(&mount);
+            } else {
+                command.arg("-q").arg(&file);
+            }
+            assert!(command.status().unwrap().success(), "{command:?}");
+        }
+        Some(Self { dir })
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("mount")
+    }
+
+    /// Writes until nothing more can be written.
+    fn fill(&self) -> PathBuf {
+        let path = self.path().join("fill");
+        let mut file = std::fs::File::create(&path).unwrap();
+        let ended = std::io::copy(&mut std::io::repeat(0), &mut file).unwrap_err();
+        assert_eq!(ended.kind(), std::io::ErrorKind::StorageFull);
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(self.path()).status();
+        assert!(panicking() || unmounted.is_ok_and(|status| status.success()), "the disk could not be unmounted");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_stops_claims_and_not_reports() {
+    let Some(base) = base_image() else { return };
+    let Some(disk) = SmallDisk::new(700) else { return };
+    let daemon = Daemon::start(Some(&disk.path()));
+    daemon.load(&base);
+    let image = ScriptImage::new(&daemon.engine, &base, "true");
+    let options = ["--network", "none", "--min-free-mb", "50"];
+    // The coordinator's own state is on the same disk.
+    let state = tempfile::tempdir_in(disk.path()).unwrap();
+    let world = world_in(&daemon.engine, &image.name, &options, state).await;
+    assert!(Readiness::default().may_claim(&world.shared).await);
+
+    let fill = disk.fill();
+    assert!(!Readiness::default().may_claim(&world.shared).await, "nothing is claimed");
+    let report = run(&world, &job()).await;
+    assert_eq!(report["reason"], "disk_full", "{report}");
+
+    std::fs::remove_file(fill).unwrap();
+    assert!(Readiness::default().may_claim(&world.shared).await);
+    assert_eq!(run(&world, &job()).await["reason"], "completed");
+}
