@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::SendRequest;
@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     host: String,
+    key: Option<String>,
 }
 
 /// A status and a body.
@@ -44,17 +45,25 @@ impl Connection {
             // Its end is seen by the next request.
             let _ = connection.await;
         });
-        Ok(Self { sender, host: address.to_string() })
+        Ok(Self { sender, host: address.to_string(), key: None })
+    }
+
+    /// With a key from now on.
+    pub(crate) fn with_key(mut self, key: &str) -> Self {
+        self.key = Some(format!("Bearer {key}"));
+        self
     }
 
     pub(crate) async fn send(&mut self, method: Method, path: &str, body: String) -> anyhow::Result<Answer> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(HOST, &self.host)
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)))
-            .context("could not make the request")?;
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(key) = &self.key {
+            request = request.header(AUTHORIZATION, key);
+        }
+        let request = request.body(Full::new(Bytes::from(body))).context("could not make the request")?;
         self.sender.ready().await.context("the connection is closed")?;
         let response = self.sender.send_request(request).await.context("no answer")?;
         let status = response.status().as_u16();

@@ -49,9 +49,11 @@ enum Command {
     Launch {
         #[command(flatten)]
         programs: Programs,
-        /// The image of the containers; it must print the time in seconds and end.
-        #[arg(long, value_name = "IMAGE")]
-        image: String,
+        #[command(flatten)]
+        images: launch::Images,
+        /// A few rounds: shows that everything runs, not how fast.
+        #[arg(long)]
+        short: bool,
     },
     /// Coordinators on a real Docker engine, killed while they run containers.
     ChaosCoordinator {
@@ -84,7 +86,7 @@ enum Command {
 async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Queue { programs, short, only } => queue::run(&programs.programs, short, only.as_deref()).await,
-        Command::Launch { programs, image } => launch::run(&programs.programs, &image).await,
+        Command::Launch { programs, images, short } => Box::pin(launch::run(&programs.programs, &images, short)).await,
         Command::ChaosCoordinator { programs, image, seconds, seed } => {
             chaos::coordinator::run(&programs.programs, &image, seconds, seed).await
         }

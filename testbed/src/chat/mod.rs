@@ -118,6 +118,16 @@ impl ChatServer {
         self.shared.requests.borrow().clone()
     }
 
+    /// Waits until more than so many requests have arrived.
+    ///
+    /// # Panics
+    /// Never: the sender lives as long as this.
+    pub async fn wait_for_more_than(&self, number: usize) {
+        let mut requests = self.shared.requests.subscribe();
+        let more = requests.wait_for(|requests| requests.len() > number).await;
+        more.expect("the sender lives as long as the server");
+    }
+
     /// Waits until a request that fits has arrived, and answers it.
     ///
     /// # Panics

@@ -1,0 +1,77 @@
+//! A coordinator process of its own, as a user starts it.
+
+use anyhow::{Context, ensure};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running coordinator; killed when dropped.
+pub(crate) struct Coordinator {
+    child: Child,
+    dir: tempfile::TempDir,
+}
+
+impl Coordinator {
+    /// Starts one and waits until it claims.
+    pub(crate) async fn start(
+        programs: &Path,
+        url: &str,
+        key: &str,
+        image: &str,
+        more: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir().context("no temporary directory")?;
+        let ready = dir.path().join("ready");
+        let log = std::fs::File::create(dir.path().join("log")).context("no log")?;
+        let child = Command::new(programs.join("terarchitect-coordinator"))
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("TERARCHITECT_API_URL", url)
+            .env("TERARCHITECT_WORKER_API_KEY", key)
+            .env("AGENT_IMAGE", image)
+            .env("AGENT_PULL_POLICY", "never")
+            .env("DRAIN_MODE", "cancel")
+            .env("COORDINATOR_STATE_DIR", dir.path())
+            .env("COORDINATOR_READY_FILE", &ready)
+            .envs(more.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .context("could not start the coordinator")?;
+        let mut coordinator = Self { child, dir };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !ready.exists() {
+            if let Some(status) = coordinator.child.try_wait().context("could not look after the coordinator")? {
+                anyhow::bail!("the coordinator ended with {status}: {}", coordinator.log());
+            }
+            ensure!(Instant::now() < deadline, "the coordinator was not ready in time: {}", coordinator.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(coordinator)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// Ends it in order, with what it runs.
+    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("could not end a coordinator")?;
+        self.child.wait().context("could not wait for the coordinator")?;
+        Ok(())
+    }
+}
+
+impl Drop for Coordinator {
+    fn drop(&mut self) {
+        // Either it runs and is ended, or it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

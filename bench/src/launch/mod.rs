@@ -1,0 +1,52 @@
+//! How fast a claimed job runs, and what a coordinator and a runner cost.
+
+mod coordinator;
+mod hundred;
+mod image;
+mod scripted_engine;
+mod start;
+mod ticket;
+
+use crate::report::print_head;
+use clap::Args;
+use std::path::Path;
+use std::time::Duration;
+
+/// The images that are measured.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Images {
+    /// An image that prints the time in seconds and ends.
+    #[arg(long, value_name = "IMAGE")]
+    clock_image: String,
+    /// The agent image.
+    #[arg(long, value_name = "IMAGE")]
+    agent_image: String,
+    /// The image that the agent image is built on.
+    #[arg(long, value_name = "IMAGE")]
+    base_image: String,
+}
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+struct Effort {
+    /// Launches of containers.
+    launches: u32,
+    /// How long a coordinator is watched: several heartbeats.
+    watched: Duration,
+    /// Tickets.
+    tickets: u32,
+}
+
+const FULL: Effort = Effort { launches: 20, watched: Duration::from_secs(60), tickets: 7 };
+const SHORT: Effort = Effort { launches: 2, watched: Duration::from_secs(5), tickets: 1 };
+
+/// Measures launches of containers, whole tickets up to their first prompt, coordinators, and the image.
+pub(crate) async fn run(programs: &Path, images: &Images, short: bool) -> anyhow::Result<bool> {
+    let effort = if short { SHORT } else { FULL };
+    print_head();
+    start::run(programs, &images.clock_image, effort).await?;
+    hundred::run(programs, effort).await?;
+    ticket::run(programs, &images.agent_image, effort).await?;
+    image::run(&images.agent_image, &images.base_image)?;
+    Ok(true)
+}
