@@ -347,7 +347,7 @@ async fn examine(shared: &Shared, id: &str, attempt: Option<i32>, stopped_for: O
 }
 
 /// The runner masks its secrets; this is for what was said before it could. The tail is masked as a whole, so that no
-/// secret escapes by lying across two pieces of the output.
+/// secret escapes by lying across two pieces of the output, and the engine cuts it off between lines.
 fn masked(shared: &Shared, text: &str) -> String {
     let passed_on = shared.config.container.env.iter().filter(|(name, _)| is_secret(name));
     let passed_on: Vec<SecretString> = passed_on.map(|(_, value)| value.clone().into()).collect();

@@ -1,7 +1,7 @@
 //! Docker, through bollard. Every call but `wait` has a time limit of its own.
 
 use super::registry;
-use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State};
+use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State, end_of};
 use crate::cli::DockerMode;
 use crate::config::{ContainerConfig, HOST_NAME};
 use crate::spec::{ContainerSpec, EXTRA_CA_CERTS, LABEL_PREFIX};
@@ -295,15 +295,15 @@ impl ContainerEngine for Docker {
             let mut stream = self.client.logs(id, Some(options));
             while let Some(piece) = stream.next().await {
                 tail.extend_from_slice(&piece?.into_bytes());
-                if tail.len() > 2 * max_bytes {
-                    tail.drain(..tail.len() - max_bytes);
+                if tail.len() > 2 * max_bytes + 1 {
+                    // One more than is wanted shows that something was cut off.
+                    tail.drain(..tail.len() - max_bytes - 1);
                 }
             }
             Ok(tail)
         };
         let tail = self.call("read the output of a container", read).await?;
-        let text = String::from_utf8_lossy(&tail[tail.len().saturating_sub(max_bytes)..]).replace('\0', "\u{fffd}");
-        Ok(text)
+        Ok(end_of(&tail, max_bytes))
     }
 
     async fn signal(&self, id: &str, signal: Signal) -> Result<(), EngineError> {

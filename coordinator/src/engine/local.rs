@@ -3,7 +3,7 @@
 //! What a container engine remembers is a folder per run here: its labels, its process, its output, and at the end its
 //! exit code, written by the shell that runs it. So a run outlives the coordinator, and the next one adopts it.
 
-use super::{ContainerEngine, Created, Docker, EngineError, Exited, Found, Signal, State};
+use super::{ContainerEngine, Created, Docker, EngineError, Exited, Found, Signal, State, end_of};
 use crate::spec::{ContainerSpec, LABEL_PREFIX};
 use async_trait::async_trait;
 use rustix::process::Pid;
@@ -192,10 +192,12 @@ impl ContainerEngine for WithLocal {
         let read = || {
             let mut file = fs::File::open(run.folder.join("output"))?;
             let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(max_bytes as u64)))?;
+            // One more than is wanted shows that something was cut off.
+            let most = max_bytes as u64 + 1;
+            file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
             let mut tail = Vec::new();
-            file.take(max_bytes as u64).read_to_end(&mut tail)?;
-            Ok(String::from_utf8_lossy(&tail).replace('\0', "\u{fffd}"))
+            file.take(most).read_to_end(&mut tail)?;
+            Ok(end_of(&tail, max_bytes))
         };
         read().map_err(failed("read the output of a local run"))
     }

@@ -58,6 +58,22 @@ pub trait ContainerEngine: Send + Sync {
     async fn list_own(&self, coordinator: Uuid) -> Result<Vec<Found>, EngineError>;
 }
 
+/// A secret that is longer and stands in a line without an end may show its own end where output is cut off.
+const LONGEST_SECRET: usize = 1024;
+
+/// The end of some output as text: at most `max_bytes`, and where something was cut off, from the start of a line, so that
+/// no half of a secret is left that nobody would recognise.
+fn end_of(output: &[u8], max_bytes: usize) -> String {
+    let Some(cut) = output.len().checked_sub(max_bytes).filter(|&cut| cut > 0) else { return text_of(output) };
+    // A cut right behind a line's end is none.
+    let line = output[cut - 1..].iter().position(|&byte| byte == b'\n');
+    text_of(&output[line.map_or(output.len().min(cut + LONGEST_SECRET), |at| cut + at)..])
+}
+
+fn text_of(output: &[u8]) -> String {
+    String::from_utf8_lossy(output).replace('\0', "\u{fffd}")
+}
+
 /// What making a container gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {
@@ -199,5 +215,20 @@ impl EngineError {
             Self::Failed { source, .. } if source.to_string().contains("no space left on device") => Reason::DiskFull,
             _ => Reason::EngineError,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_cut_at_lines_and_never_inside_a_secret() {
+        assert_eq!(end_of(b"one\ntwo\n", 8), "one\ntwo\n");
+        assert_eq!(end_of(b"key=secret-of-the-job\nthe end\n", 15), "the end\n");
+        assert_eq!(end_of(b"one\ntwo\n", 4), "two\n");
+        let endless = [b"secret-of-the-job".as_slice(), &[b'x'; 3000]].concat();
+        assert!(!end_of(&endless, 3005).contains("job"));
+        assert_eq!(end_of(&endless, 3005).len(), 3005 - LONGEST_SECRET);
     }
 }
