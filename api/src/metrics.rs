@@ -4,7 +4,6 @@
 //! replica, and made anew for every scrape: a project that is gone has no series any more.
 
 use crate::db::queue_depth::ProjectDepth;
-use crate::queue::Grant;
 use chrono::{DateTime, Utc};
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::counter::Counter;
@@ -145,7 +144,7 @@ impl Metrics {
         WaitingClaim(self.waiting_claims.clone())
     }
 
-    pub(crate) fn claimed(&self, answer: &Result<Option<Grant>, Arc<sqlx::Error>>, took: Duration) {
+    pub(crate) fn claimed<T>(&self, answer: &Result<Option<T>, Arc<sqlx::Error>>, took: Duration) {
         let result = match answer {
             Ok(Some(_)) => {
                 self.claim_wait.observe(took.as_secs_f64());

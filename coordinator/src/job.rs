@@ -2,14 +2,13 @@
 //! acts. What to do when is the machine's, in `machine.rs`.
 
 use crate::config::Config;
-use crate::deadline::remaining;
 use crate::engine::{ContainerEngine, Created, EngineError, Found, State};
 use crate::images::Images;
 pub use crate::machine::Ended;
 use crate::machine::{Action, Event, Machine, Wish};
 use crate::metrics::Metrics;
 use crate::outcome::{StoppedFor, Verdict, could_not_run, verdict};
-use crate::spec::{Attempt, ContainerSpec, is_secret};
+use crate::spec::{Attempt, ContainerSpec, is_secret, time_left};
 use crate::state_dir::{Pending, StateDir};
 use futures::FutureExt;
 use secrecy::SecretString;
@@ -97,7 +96,8 @@ pub async fn supervise(shared: &Shared, attempt: Attempt, origin: Origin, contro
         }
         Origin::Adopted(found) => {
             let kept = shared.state.kept(attempt).map(|pending| pending.verdict);
-            let deadline = remaining(&found).map(|left| Instant::now() + left);
+            let since = if let State::Running { since } = found.state { since } else { None };
+            let deadline = time_left(&found.labels, since).map(|left| Instant::now() + left);
             let machine = Machine::recovered(attempt, found.id, kept);
             (machine, Run { deadline, ..Run::new(shared, attempt, controls) })
         }

@@ -3,6 +3,7 @@
 use crate::cli::SecretsBy;
 use crate::config::{Config, HOST_NAME};
 use crate::deadline::Deadline;
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -143,6 +144,21 @@ fn labels(job: &Job, coordinator: Uuid) -> BTreeMap<String, String> {
     labels.into_iter().map(|(name, value)| (format!("{LABEL_PREFIX}{name}"), value)).collect()
 }
 
+/// How long a container with these labels, running since then by the engine's clock, may still run; none where nothing
+/// bounds it.
+#[must_use]
+pub fn time_left(labels: &BTreeMap<String, String>, since: Option<DateTime<Utc>>) -> Option<Duration> {
+    let label = |name: &str| labels.get(&format!("{LABEL_PREFIX}{name}"));
+    if let Some(left) = label("deadline").and_then(|label| Deadline::parse(label)).and_then(|deadline| deadline.left())
+    {
+        return Some(left);
+    }
+    // An engine elsewhere runs on while the coordinator's machine is started anew: only its own clock is left.
+    let timeout: u64 = label("timeout-sec")?.parse().ok()?;
+    let ran = (Utc::now() - since?).to_std().unwrap_or_default();
+    Some(Duration::from_secs(timeout).saturating_sub(ran))
+}
+
 /// Whether a variable's value must not be shown, by its name.
 #[must_use]
 pub fn is_secret(name: &str) -> bool {
@@ -210,6 +226,23 @@ pub(crate) mod tests {
         );
         assert_eq!(spec.local_path, Some(PathBuf::from("/src/demo")));
         assert!(!env.contains_key("TERARCHITECT_HOST_ALIAS"));
+    }
+
+    #[test]
+    fn a_change_of_the_time_moves_no_timeout() {
+        let job = Job { job_timeout_sec: Some(600), ..job() };
+        let mut labels = container_spec(&job, &config(&[]), Uuid::nil()).labels;
+        let ago = |seconds| Some(Utc::now() - chrono::TimeDelta::seconds(seconds));
+        // The time was set an hour forward, or back, while the container ran.
+        for started in [3600, -3600] {
+            let left = time_left(&labels, ago(started)).unwrap().as_secs();
+            assert!((590..=600).contains(&left), "{left} s");
+        }
+        // After another start of the machine the engine's clock is what there is.
+        labels.insert(format!("{LABEL_PREFIX}deadline"), "another/1".to_owned());
+        let left = time_left(&labels, ago(100)).unwrap().as_secs();
+        assert!((495..=500).contains(&left), "{left} s");
+        assert_eq!(time_left(&BTreeMap::new(), ago(1)), None);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Carries the Director's decisions out: prompts the worker, asks the chat model, calls the hooks.
 
 use super::chat::{ChatMessage, ChatModel};
-use super::flow::{Action, Event, Failure, Report, next, start};
+use super::flow::{Action, Event, Failure, next, start};
+use super::words::Report;
 use super::{Brief, DriveError, Limits, Phase};
 use crate::worker::{TurnOutput, Worker, WorkerError};
 use async_trait::async_trait;

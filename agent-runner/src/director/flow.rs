@@ -6,8 +6,8 @@
 use super::answer::{PLAN_SHAPE, PlanVerdict, TURN_SHAPE, TurnVerdict};
 use super::chat::ChatMessage;
 use super::history::History;
-use super::words;
-use super::{Brief, Limits, Phase, TurnChanges};
+use super::words::{self, Report};
+use super::{Brief, Limits, Phase};
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,14 +18,6 @@ pub(super) enum Event {
     DirectorSaid(String),
     /// The worker's conversation was compacted, or that failed and is left for later.
     Compacted,
-}
-
-/// A turn as the Director is told about it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Report {
-    pub(super) text: String,
-    pub(super) tools: Vec<String>,
-    pub(super) changes: TurnChanges,
 }
 
 /// What to do next.

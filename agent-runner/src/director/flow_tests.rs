@@ -1,6 +1,7 @@
 //! Stories of whole runs, without any IO.
 
 use super::*;
+use crate::director::TurnChanges;
 use crate::director::chat::Role;
 
 const PLAN_OK: &str = r#"{"approved": true, "feedback": ""}"#;

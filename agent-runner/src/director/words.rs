@@ -1,11 +1,18 @@
 //! Fills the prompts with what a run knows. Pure.
 
-use super::Phase;
-use super::flow::Report;
+use super::{Phase, TurnChanges};
 use crate::prompts::{
     DIRECTOR_ASK_AGAIN, DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, WORKER_ALONE, WORKER_CONTINUE, WORKER_EXECUTION,
     WORKER_PLAN, WORKER_PLAN_AGAIN, WORKER_RESEARCH, WORKER_RULES, WORKER_SETUP, fenced, render, shortened,
 };
+
+/// A turn as the Director is told about it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Report {
+    pub(super) text: String,
+    pub(super) tools: Vec<String>,
+    pub(super) changes: TurnChanges,
+}
 
 /// How much of each part the Director is shown, in characters.
 const REPORT_CHARS: usize = 10_000;

@@ -3,7 +3,7 @@
 
 use super::grant::Grant;
 use super::own_connection::OwnConnection;
-use super::signals::Signals;
+use super::signals::{DueProjects, Signals};
 use super::{is_connection_error, is_deadlock, log_error};
 use crate::db;
 use crate::db::claims::Asking;
@@ -52,8 +52,8 @@ pub(crate) type Answer = Result<Option<Grant>, Arc<sqlx::Error>>;
 pub(super) enum Event {
     /// Somebody asks for a job.
     Claim(Waiter),
-    /// These projects may have something; `None`: any project.
-    Wake(Option<Vec<ProjectId>>),
+    /// These projects may have something.
+    Wake(DueProjects),
 }
 
 /// A request for a job.

@@ -78,8 +78,13 @@ impl Queue {
     pub fn new(pool: PgPool, limits: &Limits, metrics: Arc<Metrics>) -> Self {
         let (claims, claim_events) = mpsc::unbounded_channel();
         let (completions, completion_requests) = mpsc::unbounded_channel();
+        let waiting = claims.clone();
+        let wake = move |projects| {
+            // Fails only when the dispatcher has ended, with everybody who waited.
+            let _ = waiting.send(Event::Wake(projects));
+        };
         Self {
-            signals: Arc::new(Signals::new(claims.clone(), limits.lease)),
+            signals: Arc::new(Signals::new(wake, limits.lease)),
             claims,
             completions,
             unstarted: Mutex::new(Some(Unstarted { claims: claim_events, completions: completion_requests })),

@@ -1,17 +1,19 @@
 //! What the process hears from the database, and what it may therefore trust.
 
-use super::dispatcher::Event;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_worker_api::ProjectId;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// The projects that may have something for a waiting claim; none: any project.
+pub(super) type DueProjects = Option<Vec<ProjectId>>;
+
 /// What the process hears from the database.
-#[derive(Debug)]
 pub struct Signals {
-    claims: mpsc::UnboundedSender<Event>,
+    wake: Box<dyn Fn(DueProjects) + Send + Sync>,
     /// Whether every change is heard of. While not, nothing that was read before may be believed.
     listening: AtomicBool,
     /// Rises whenever settings or directives may have changed.
@@ -24,10 +26,18 @@ pub struct Signals {
     lease: Duration,
 }
 
+impl fmt::Debug for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listening = self.listening.load(Ordering::SeqCst);
+        f.debug_struct("Signals").field("listening", &listening).finish_non_exhaustive()
+    }
+}
+
 impl Signals {
-    pub(super) fn new(claims: mpsc::UnboundedSender<Event>, lease: Duration) -> Self {
+    /// `wake` tells waiting claims.
+    pub(super) fn new(wake: impl Fn(DueProjects) + Send + Sync + 'static, lease: Duration) -> Self {
         Self {
-            claims,
+            wake: Box::new(wake),
             listening: AtomicBool::new(false),
             settings: AtomicU64::new(0),
             delayed: Notify::new(),
@@ -36,10 +46,9 @@ impl Signals {
         }
     }
 
-    /// Tells waiting claims that these projects may have something for them; `None`: any project.
-    pub(super) fn wake(&self, projects: Option<Vec<ProjectId>>) {
-        // Fails only when the dispatcher has ended, with everybody who waited.
-        let _ = self.claims.send(Event::Wake(projects));
+    /// Tells waiting claims that these projects may have something for them.
+    pub(super) fn wake(&self, projects: DueProjects) {
+        (self.wake)(projects);
     }
 
     /// From now on every change is heard of; what happened before is looked at again.
