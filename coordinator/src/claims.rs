@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 /// How long the API is asked to hold a claim.
-pub const WAIT_MS: u32 = 20_000;
+const WAIT_MS: u32 = 20_000;
 /// An answer without work that came sooner than this was not held: the API is one of the plain contract.
 const HELD_AT_LEAST: Duration = Duration::from_secs(1);
 
@@ -21,6 +21,12 @@ pub enum Claimed {
     NoneHeld,
     /// None: wait for the poll interval.
     None,
+}
+
+/// How long to ask the API to hold a claim, where leases hold for so long: a lease counts from before the claim was sent.
+#[must_use]
+pub fn wait_ms(lease: Option<Duration>) -> u32 {
+    lease.map_or(WAIT_MS, |lease| u32::try_from((lease / 4).as_millis()).unwrap_or(WAIT_MS).min(WAIT_MS))
 }
 
 /// Claims the next job. `heartbeats` says whether this coordinator may name itself: who does must send heartbeats.

@@ -209,6 +209,7 @@ impl Config {
         if state_dir.is_none() {
             problems.push("there is no home directory to keep state in; set COORDINATOR_STATE_DIR".to_owned());
         }
+        let state_dir = state_dir.map(absolute);
         let (Some(state_dir), true) = (state_dir, problems.is_empty()) else { return Err(ConfigError { problems }) };
         projects.sort_unstable();
         projects.dedup();
@@ -230,10 +231,20 @@ impl Config {
             state_dir,
             pull_policy: cli.pull_policy,
             min_free_mb: cli.min_free_mb,
-            local_runner: local.then(|| cli.runner_bin.clone()),
+            local_runner: local.then(|| program(&cli.runner_bin)),
             metrics_addr,
         })
     }
+}
+
+/// Local runs begin in another folder.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+/// A program's bare name is looked for where programs are.
+fn program(path: &Path) -> PathBuf {
+    if path.components().nth(1).is_some() { absolute(path.to_owned()) } else { path.to_owned() }
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "a number of processors is small")]

@@ -3,6 +3,7 @@
 use crate::job::{Controls, Shared};
 use crate::spec::Attempt;
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_worker_api::client::{ClientError, Retry, WorkerClient};
@@ -17,6 +18,55 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Between two tries of a heartbeat that does not arrive.
 const RETRY_HEARTBEAT: Duration = Duration::from_secs(2);
+
+/// How long one heartbeat may take, where leases are long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Between two looks whether an API that did not know heartbeats does by now.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Why a heartbeat did not count.
+enum Missed {
+    /// The API, or something in front of it, refused it or could not be reached.
+    Refused(ClientError),
+    /// No answer came in time.
+    Silent,
+    /// The answer was that there is no such address, though there was.
+    Unknown,
+}
+
+impl Missed {
+    fn api_is_down(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.api_is_down())
+    }
+
+    fn log(&self, lease: Option<Duration>) {
+        let lease_sec = lease.map(|lease| lease.as_secs());
+        match self {
+            Self::Refused(error) if error.api_is_down() => {
+                tracing::warn!(error = error.chain(), "the API is down; what runs goes on");
+            }
+            Self::Refused(error) if error.status().is_some_and(|status| status.is_client_error()) => tracing::error!(
+                error = error.chain(),
+                lease_sec,
+                "the API refuses heartbeats; check TERARCHITECT_API_URL and TERARCHITECT_WORKER_API_KEY; containers are stopped when their leases are over"
+            ),
+            Self::Refused(error) => tracing::warn!(
+                error = error.chain(),
+                lease_sec,
+                "a heartbeat did not arrive; trying on, containers are stopped when their leases are over"
+            ),
+            Self::Silent => tracing::warn!(
+                lease_sec,
+                "a heartbeat was not answered; trying on, containers are stopped when their leases are over"
+            ),
+            Self::Unknown => tracing::warn!(
+                lease_sec,
+                "a heartbeat was answered with 404, perhaps by a proxy; trying on, containers are stopped when their leases are over"
+            ),
+        }
+    }
+}
 
 /// Everything that is held, with its controls.
 pub type Held = Arc<Mutex<HashMap<Attempt, Controls>>>;
@@ -105,27 +155,40 @@ pub async fn send_heartbeats(
     loop {
         let now = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let slots = shared.config.slots.or_else(|| wishes.borrow().and_then(|wishes| wishes.slots)).unwrap_or(1);
-        let beaten = beat(&shared.client, shared.state.coordinator(), slots, &now).await;
+        let beating = beat(&shared.client, shared.state.coordinator(), slots, &now);
+        // One that is swallowed must not take the time of the next, which may arrive.
+        let patience = lease.map_or(PATIENCE, |lease| (lease / 4).min(PATIENCE));
+        let beaten = tokio::select! {
+            () = stop.cancelled() => return,
+            beaten = tokio::time::timeout(patience, beating) => beaten,
+        };
+        let beaten = match beaten {
+            // What knew heartbeats once does not forget them: something in front of it says so.
+            Ok(Ok(None)) if lease.is_some() => Err(Missed::Unknown),
+            Ok(beaten) => beaten.map_err(Missed::Refused),
+            Err(_) => Err(Missed::Silent),
+        };
         shared.metrics.heartbeat(beaten.is_ok());
         let interval = match beaten {
             Ok(answer) => {
                 failing = false;
                 lease = answer.map(|wishes| wishes.lease);
-                wishes.send_replace(answer);
-                let Some(wishes) = answer else {
+                if answer.is_none() && !shared.api_is_plain.swap(true, Ordering::SeqCst) {
                     tracing::info!("the API does not know heartbeats: working by the plain contract");
-                    return;
-                };
-                wishes.interval
+                } else if answer.is_some() {
+                    shared.api_is_plain.store(false, Ordering::SeqCst);
+                }
+                wishes.send_replace(answer);
+                answer.map_or(PLAIN_INTERVAL, |wishes| wishes.interval)
             }
-            Err(error) => {
+            Err(missed) => {
                 if !failing {
-                    tracing::warn!(error = error.chain(), "a heartbeat did not arrive; going on, nothing is stopped");
+                    missed.log(lease);
                     failing = true;
                 }
                 // Where no API runs nobody ends leases, and not in the first lease period after its start either. Where
                 // there is only silence, somebody else may have the job once the lease is over.
-                if let Some(lease) = lease.filter(|_| error.api_is_down()) {
+                if let Some(lease) = lease.filter(|_| missed.api_is_down()) {
                     now.values().for_each(|controls| controls.renew(Instant::now() + lease));
                 }
                 // Several tries before the lease is over, also where leases are short.
@@ -134,7 +197,7 @@ pub async fn send_heartbeats(
         };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(interval.min(DEFAULT_INTERVAL)) => {}
+            () = tokio::time::sleep(interval) => {}
         }
     }
 }

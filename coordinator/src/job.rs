@@ -13,6 +13,7 @@ use crate::state_dir::{Pending, StateDir};
 use futures::FutureExt;
 use secrecy::SecretString;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use terarchitect_worker_api::client::{ClientError, Retry, Waits, WorkerClient};
 use terarchitect_worker_api::mask::Mask;
@@ -24,6 +25,10 @@ use uuid::Uuid;
 
 /// The most of a container's output that goes into a report, in bytes.
 const TAIL_BYTES: usize = 16 * 1024;
+/// How long a container that was killed may take to be gone.
+const KILL_AGAIN: Duration = Duration::from_secs(10);
+/// How long a container is waited for before it is looked at: a connection to an engine far away may be dead in silence.
+const LOOK_AFTER: Duration = Duration::from_secs(60);
 /// Between two tries of a report that is refused for a reason that a person can mend, such as a wrong key.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
@@ -43,6 +48,8 @@ pub struct Shared {
     pub images: Images,
     /// What the process counts.
     pub metrics: Metrics,
+    /// Whether the API is one of the plain contract, without heartbeats.
+    pub api_is_plain: AtomicBool,
 }
 
 /// What can be asked of a job while it runs, and until when its lease holds.
@@ -174,6 +181,8 @@ impl<'a> Run<'a> {
             Action::WatchEnd(id) => tokio::select! {
                 () = wait(shared, id) => Event::Ended,
                 wish = lost_or_detached(controls) => Event::Asked(wish),
+                // The engine may not have taken the signal: once more.
+                () = tokio::time::sleep(shared.config.stop_grace.max(KILL_AGAIN)) => Event::GraceOver,
             },
             Action::Examine(id, stopped_for) => {
                 Event::Examined(examine(shared, id, self.attempt.number(), stopped_for).await)
@@ -309,13 +318,15 @@ async fn lease_over(controls: &Controls) {
 async fn wait(shared: &Shared, id: &str) {
     let mut waits = Waits::new(Retry::Forever);
     loop {
-        let problem = match shared.engine.wait(id).await {
-            Ok(()) => match shared.engine.inspect(id).await {
+        let waited = tokio::time::timeout(LOOK_AFTER, shared.engine.wait(id)).await;
+        let problem = match &waited {
+            Ok(Err(error)) => chain(error),
+            Ok(Ok(())) | Err(_) => match shared.engine.inspect(id).await {
+                Ok(Found { state: State::Running { .. }, .. }) if waited.is_err() => continue,
                 Ok(Found { state: State::Running { .. }, .. }) => "it still runs".to_owned(),
                 Ok(_) => return,
                 Err(error) => chain(&error),
             },
-            Err(error) => chain(&error),
         };
         tracing::warn!(container = id, problem, "lost sight of a container; looking again");
         tokio::time::sleep(waits.next_wait().unwrap_or(REFUSED_PAUSE)).await;
@@ -370,21 +381,29 @@ async fn report_until_acknowledged(shared: &Shared, pending: &Pending) {
                 tracing::info!(job.id = %job, attempt = pending.attempt, status = answer.status.as_str(), reason, "a job ended");
                 return;
             }
-            Err(error) if settles(&error) => {
+            Err(error) if settles(&error, shared.api_is_plain.load(Ordering::SeqCst)) => {
                 tracing::warn!(job.id = %job, attempt = pending.attempt, error = error.chain(), "the API has no use for this report");
                 return;
             }
             Err(error) => {
-                tracing::error!(job.id = %job, error = error.chain(), "the API refuses a report; trying on, check TERARCHITECT_WORKER_API_KEY");
+                tracing::error!(job.id = %job, error = error.chain(), "the API refuses a report; it is kept and sent again; check TERARCHITECT_API_URL and TERARCHITECT_WORKER_API_KEY");
                 tokio::time::sleep(REFUSED_PAUSE).await;
             }
         }
     }
 }
 
-/// The attempt is over without us, or the job is gone: nothing is left to say.
-fn settles(error: &ClientError) -> bool {
-    error.status().is_some_and(|status| matches!(status.as_u16(), 404 | 409 | 410))
+/// The attempt is over without us, or the job is gone: nothing is left to say. A 404 that is not the API's own may be a
+/// proxy's, or a wrong address: the report waits. An API of the plain contract says 404 in its own words, and its answer
+/// to a report need not have a shape.
+fn settles(error: &ClientError, api_is_plain: bool) -> bool {
+    match error {
+        ClientError::InvalidAnswer { .. } => api_is_plain,
+        error => match error.status().map(|status| status.as_u16()) {
+            Some(404) => api_is_plain || error.code() == Some("not_found"),
+            status => matches!(status, Some(409 | 410)),
+        },
+    }
 }
 
 async fn remove(shared: &Shared, id: &str) {

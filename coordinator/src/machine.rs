@@ -28,7 +28,7 @@ pub enum Event {
     Asked(Wish),
     /// The signal was sent, or could not be: what follows watches for its effect.
     Signalled,
-    /// The container had its time to stop by itself.
+    /// The container had its time: to stop by itself, or to be gone after it was killed.
     GraceOver,
     /// The container was examined.
     Examined(Verdict),
@@ -68,7 +68,7 @@ pub enum Action<'a> {
     Signal(&'a str, Signal),
     /// Wait for its end, as long as the grace lasts.
     WatchGrace(&'a str),
-    /// Wait for its end, however long that takes.
+    /// Wait for its end, for as long as a kill may take.
     WatchEnd(&'a str),
     /// Find out how it ended.
     Examine(&'a str, Option<StoppedFor>),
@@ -106,6 +106,7 @@ enum Phase {
     NotStarted {
         id: String,
         verdict: Verdict,
+        killed: bool,
     },
     Running {
         id: String,
@@ -189,7 +190,8 @@ impl Machine {
             Phase::Claimed => Action::PrepareImage,
             Phase::Prepared => Action::Create,
             Phase::Created { id } => Action::Start(id),
-            Phase::NotStarted { id, .. } => Action::Signal(id, Signal::Kill),
+            Phase::NotStarted { id, killed: false, .. } => Action::Signal(id, Signal::Kill),
+            Phase::NotStarted { id, killed: true, .. } => Action::WatchEnd(id),
             Phase::Running { id } => Action::Watch(id),
             Phase::Stopping { id, step, .. } => match step {
                 Step::Term => Action::Signal(id, Signal::Term),
@@ -227,9 +229,15 @@ impl Machine {
                 Phase::Judged { container, verdict: could_not_run(self.attempt, reason, detail) }
             }
             (Phase::Created { id }, Event::CouldNot(reason, detail)) => {
-                Phase::NotStarted { id, verdict: could_not_run(self.attempt, reason, detail) }
+                Phase::NotStarted { id, verdict: could_not_run(self.attempt, reason, detail), killed: false }
             }
-            (Phase::NotStarted { id, verdict }, Event::Signalled) => Phase::Judged { container: Some(id), verdict },
+            (Phase::NotStarted { id, verdict, .. }, Event::Signalled) => {
+                Phase::NotStarted { id, verdict, killed: true }
+            }
+            (Phase::NotStarted { id, verdict, .. }, Event::GraceOver) => {
+                Phase::NotStarted { id, verdict, killed: false }
+            }
+            (Phase::NotStarted { id, verdict, .. }, Event::Ended) => Phase::Judged { container: Some(id), verdict },
             (phase, Event::Asked(wish)) => self.asked(phase, wish),
             (Phase::Running { id }, Event::Ended) => Phase::Exited { id, stopped_for: None },
             (Phase::Stopping { id, why, step: Step::Grace | Step::Killed }, Event::Ended) => {
@@ -238,7 +246,8 @@ impl Machine {
             (Phase::Stopping { id, why, step: Step::Term }, Event::Signalled) => {
                 Phase::Stopping { id, why, step: Step::Grace }
             }
-            (Phase::Stopping { id, why, step: Step::Grace }, Event::GraceOver) => {
+            // From Killed as well: a signal that the engine did not take is sent again.
+            (Phase::Stopping { id, why, step: Step::Grace | Step::Killed }, Event::GraceOver) => {
                 Phase::Stopping { id, why, step: Step::Kill }
             }
             (Phase::Stopping { id, why, step: Step::Kill }, Event::Signalled) => {
@@ -262,14 +271,19 @@ impl Machine {
                 Phase::Claimed
                 | Phase::Prepared
                 | Phase::Created { .. }
+                | Phase::NotStarted { .. }
                 | Phase::Running { .. }
                 | Phase::Stopping { .. },
                 Wish::Detach,
             ) => Phase::Over(Ended::Detached),
             (Phase::Claimed | Phase::Prepared, Wish::Lost) => Phase::Lost { container: None },
-            (Phase::Created { id } | Phase::Running { id } | Phase::Stopping { id, .. }, Wish::Lost) => {
-                Phase::Lost { container: Some(id) }
-            }
+            (
+                Phase::Created { id }
+                | Phase::NotStarted { id, .. }
+                | Phase::Running { id }
+                | Phase::Stopping { id, .. },
+                Wish::Lost,
+            ) => Phase::Lost { container: Some(id) },
             (Phase::Claimed | Phase::Prepared, Wish::Stop(why)) => {
                 Phase::Judged { container: None, verdict: self.never_ran(why) }
             }

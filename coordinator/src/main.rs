@@ -11,7 +11,6 @@ use terarchitect_coordinator::cli::{Cli, Command, LogFormat};
 use terarchitect_coordinator::config::{Config, ConfigError};
 use terarchitect_coordinator::doctor;
 use terarchitect_coordinator::engine::{ContainerEngine, Docker, WithLocal};
-use terarchitect_coordinator::images::Images;
 use terarchitect_coordinator::run::{Coordinator, How, drain_on_signals};
 use terarchitect_coordinator::state_dir::StateDir;
 use terarchitect_worker_api::client::WorkerClient;
@@ -48,10 +47,6 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let client = WorkerClient::new(&config.api_url, config.worker_key.clone())?;
     let docker = Docker::connect(config.container.clone()).await?;
     let engine_version = docker.version().await?;
-    // Pulled ahead where the policy says so: the first job should not wait for it, nor be the one to find out.
-    Images::new(config.pull_policy).require(&docker, &config.image).await.with_context(|| {
-        format!("the image {0} can't be had; build it with scripts/build-agent-image, pull it with docker pull {0}, or set AGENT_IMAGE", config.image)
-    })?;
     let engine: Arc<dyn ContainerEngine> = match &config.local_runner {
         None => Arc::new(docker),
         Some(runner) => Arc::new(WithLocal::new(docker, runner.clone(), &config.state_dir)),

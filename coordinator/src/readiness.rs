@@ -10,14 +10,20 @@ use terarchitect_worker_api::chain;
 pub struct Readiness {
     disk: DiskWatch,
     silent: bool,
+    imageless: bool,
+}
+
+/// What to do about an image that can't be had.
+#[must_use]
+pub fn image_hint(image: &str) -> String {
+    format!("build it with scripts/build-agent-image, pull it with docker pull {image}, or set AGENT_IMAGE")
 }
 
 impl Readiness {
-    /// Whether the engine answers, has room, and has the image that jobs need. Says so in the log when that changes.
+    /// Whether the engine answers, has room, and has the image that jobs need, pulled where the policy says so. Says in the
+    /// log when that changes.
     pub async fn may_claim(&mut self, shared: &Shared) -> bool {
-        self.engine_answers(shared).await
-            && !self.disk.is_short(shared).await
-            && !shared.images.rests(&shared.config.image)
+        self.engine_answers(shared).await && !self.disk.is_short(shared).await && self.has_image(shared).await
     }
 
     async fn engine_answers(&mut self, shared: &Shared) -> bool {
@@ -31,5 +37,17 @@ impl Readiness {
         }
         self.silent = answer.is_err();
         !self.silent
+    }
+
+    async fn has_image(&mut self, shared: &Shared) -> bool {
+        let image = &shared.config.image;
+        let had = shared.images.require(shared.engine.as_ref(), image).await;
+        if let Err(error) = &had
+            && !self.imageless
+        {
+            tracing::error!(error = %chain(error), "claiming nothing until the image is there; {}", image_hint(image));
+        }
+        self.imageless = had.is_err();
+        !self.imageless
     }
 }

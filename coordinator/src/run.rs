@@ -1,6 +1,6 @@
 //! The coordinator's loop: adopt what an earlier one left, then claim while there are free slots, until a signal.
 
-use crate::claims::{Claimed, WAIT_MS, claim};
+use crate::claims::{Claimed, claim, wait_ms};
 use crate::cli::DrainMode;
 use crate::config::Config;
 use crate::engine::{ContainerEngine, Found, State};
@@ -9,11 +9,12 @@ use crate::images::Images;
 use crate::job::{Claim, Controls, Ended, Origin, Shared, supervise};
 use crate::metrics::{self, Metrics};
 use crate::outcome::could_not_run;
-use crate::readiness::Readiness;
+use crate::readiness::{Readiness, image_hint};
 use crate::spec::{Attempt, container_spec};
 use crate::state_dir::StateDir;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use terarchitect_worker_api::client::{Retry, Waits, WorkerClient};
@@ -29,8 +30,12 @@ use uuid::Uuid;
 const REAP_INTERVAL: Duration = Duration::from_secs(60);
 /// How long one must be alone before it is taken over.
 const REAP_GRACE: Duration = Duration::from_secs(300);
+/// How long the API may take for its first answer.
+const LEAST_WAIT: Duration = Duration::from_secs(10);
 /// Between two looks at what keeps claims from being made.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// Between two claims of a run for one job, where the API does not hold them.
+const ONCE_PAUSE: Duration = Duration::from_millis(500);
 /// How long a recovery waits for the API; what it can't recover comes back by its lease.
 const RECOVERY_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -64,7 +69,16 @@ impl Coordinator {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         let images = Images::new(config.pull_policy);
         let metrics = Metrics::default();
-        let shared = Shared { engine, client, state, config, starts: Semaphore::new(processors), images, metrics };
+        let shared = Shared {
+            engine,
+            client,
+            state,
+            config,
+            starts: Semaphore::new(processors),
+            images,
+            metrics,
+            api_is_plain: AtomicBool::new(false),
+        };
         let (sender, wishes) = watch::channel(None);
         Self {
             shared: Arc::new(shared),
@@ -97,25 +111,55 @@ impl Coordinator {
             .wishes_sender
             .take()
             .map(|sender| tokio::spawn(send_heartbeats(self.shared.clone(), self.held.clone(), sender, stop.clone())));
-        // Whether the API knows heartbeats decides how to claim.
-        let mut wishes = self.wishes.clone();
-        let mut draining = drain.clone();
-        tokio::select! {
-            _ = wishes.changed() => {}
-            () = asked_to_end(&mut draining) => {}
-        }
-        if self.wishes.borrow().is_some() {
-            self.recover().await;
-        }
-        ready();
-        match how {
-            How::UntilDrained => self.claim_until_drained(drain.clone()).await,
-            How::Once { wait } => self.claim_once(drain.clone(), wait).await,
-        }
+        let claimed = self.claim(drain.clone(), how, ready).await;
         self.settle(drain).await;
         stop.cancel();
         if let Some(heartbeats) = heartbeats {
             heartbeats.await.context("the heartbeats ended badly")?;
+        }
+        claimed
+    }
+
+    /// Claims as `how` says, once the API has answered and the image is there.
+    async fn claim(
+        &mut self,
+        drain: watch::Receiver<Option<DrainMode>>,
+        how: How,
+        ready: impl FnOnce(),
+    ) -> anyhow::Result<()> {
+        // Whether the API knows heartbeats decides how to claim.
+        let mut wishes = self.wishes.clone();
+        let mut draining = drain.clone();
+        let patience = async {
+            match how {
+                How::UntilDrained => std::future::pending().await,
+                How::Once { wait } => tokio::time::sleep(wait.max(LEAST_WAIT)).await,
+            }
+        };
+        tokio::select! {
+            Ok(()) = wishes.changed() => {}
+            () = asked_to_end(&mut draining) => return Ok(()),
+            () = patience => bail!("the API did not answer in time; the log above says why"),
+        }
+        if self.wishes.borrow().is_some() {
+            self.recover().await;
+        }
+        // Pulled ahead where the policy says so: the first job should not wait for it, nor be the one to find out. Who has
+        // something to look after goes on all the same.
+        let shared = self.shared.clone();
+        if self.lock().is_empty() {
+            let image = &shared.config.image;
+            tokio::select! {
+                had = shared.images.require(shared.engine.as_ref(), image) => {
+                    had.with_context(|| format!("the image {image} can't be had; {}", image_hint(image)))?;
+                }
+                () = asked_to_end(&mut draining) => return Ok(()),
+            }
+        }
+        ready();
+        match how {
+            How::UntilDrained => self.claim_until_drained(drain).await,
+            How::Once { wait } => self.claim_once(drain, wait).await?,
         }
         Ok(())
     }
@@ -238,11 +282,12 @@ impl Coordinator {
         }
         let (shared, held) = (self.shared.clone(), self.held.clone());
         self.jobs.spawn(async move {
+            // Also when the supervision ends badly: the reaper takes over what nobody holds.
+            let _holding = Holding { attempt, held };
             let ended = supervise(&shared, attempt, origin, &controls).await;
             if ended == Ended::Detached {
                 tracing::info!(job.id = %attempt.job_id, "left a container running for the next coordinator");
             }
-            held.lock().unwrap_or_else(PoisonError::into_inner).remove(&attempt);
             attempt
         });
     }
@@ -277,7 +322,7 @@ impl Coordinator {
                 tokio::select! {
                     () = asked_to_end(&mut drain) => return,
                     Some(ended) = self.jobs.join_next() => log_panic(ended),
-                    _ = wishes.changed() => {}
+                    Ok(()) = wishes.changed() => {}
                     _ = reap.tick() => self.reap().await,
                     () = tokio::time::sleep(LOOK_AGAIN), if !waits_for_room => {}
                 }
@@ -290,7 +335,8 @@ impl Coordinator {
                 }
             };
             let shared = self.shared.clone();
-            let claiming = claim(&shared.client, &shared.config, shared.state.coordinator(), heartbeats, id, WAIT_MS);
+            let hold = wait_ms(self.wishes.borrow().map(|wishes| wishes.lease));
+            let claiming = claim(&shared.client, &shared.config, shared.state.coordinator(), heartbeats, id, hold);
             // A claim that is given up may have been answered: the next start repeats it with the same request id, and
             // otherwise its job comes back when its lease runs out.
             let claimed = tokio::select! {
@@ -337,32 +383,56 @@ impl Coordinator {
         }
     }
 
-    /// Claims one job and sees it to its end, or gives up after a while without work.
-    async fn claim_once(&mut self, mut drain: watch::Receiver<Option<DrainMode>>, wait: Duration) {
+    /// Claims one job, or none when there is no work for so long. Waits as well while nothing could be run.
+    ///
+    /// # Errors
+    /// When the API refuses claims.
+    async fn claim_once(
+        &mut self,
+        mut drain: watch::Receiver<Option<DrainMode>>,
+        wait: Duration,
+    ) -> anyhow::Result<()> {
         let until = Instant::now() + wait;
+        let mut readiness = Readiness::default();
         let mut request = None;
         // A job that an earlier run left is this run's job.
-        while self.lock().is_empty() && Instant::now() < until {
-            let heartbeats = self.wishes.borrow().is_some();
-            let Some(id) = self.next_request(&mut request) else { return };
-            let left = until.saturating_duration_since(Instant::now()).as_millis().min(WAIT_MS.into());
-            let left = u32::try_from(left).unwrap_or(WAIT_MS);
+        while self.lock().is_empty() {
             let shared = self.shared.clone();
-            let claiming = claim(&shared.client, &shared.config, shared.state.coordinator(), heartbeats, id, left);
-            let claimed = tokio::select! {
-                claimed = claiming => claimed,
-                () = asked_to_end(&mut drain) => return,
+            let lease = self.wishes.borrow().map(|wishes| wishes.lease);
+            let left = until.saturating_duration_since(Instant::now());
+            let hold = u32::try_from(left.as_millis()).unwrap_or(u32::MAX).min(wait_ms(lease));
+            let ready = tokio::select! {
+                ready = readiness.may_claim(&shared) => ready,
+                () = asked_to_end(&mut drain) => return Ok(()),
             };
-            match claimed {
-                Ok(Claimed::Job(job, asked)) => return self.take(&job, asked, id),
-                Ok(Claimed::None | Claimed::NoneHeld) => {}
-                Err(error) => tracing::warn!(error = error.chain(), "could not claim; trying again"),
+            if ready && let Some(id) = self.next_request(&mut request) {
+                let coordinator = shared.state.coordinator();
+                let claimed = tokio::select! {
+                    claimed = claim(&shared.client, &shared.config, coordinator, lease.is_some(), id, hold) => claimed,
+                    () = asked_to_end(&mut drain) => return Ok(()),
+                };
+                match claimed {
+                    Ok(Claimed::Job(job, asked)) => {
+                        self.take(&job, asked, id);
+                        return Ok(());
+                    }
+                    Ok(Claimed::None | Claimed::NoneHeld) => {}
+                    Err(error) if error.may_pass() => {
+                        tracing::warn!(error = error.chain(), "could not claim; trying again");
+                    }
+                    Err(error) => return Err(error).context("the API refuses claims"),
+                }
             }
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            if Instant::now() >= until {
+                tracing::info!(wait_sec = wait.as_secs(), "there was no work, or nothing could be run");
+                return Ok(());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(ONCE_PAUSE) => {}
+                () = asked_to_end(&mut drain) => return Ok(()),
+            }
         }
-        if self.lock().is_empty() {
-            tracing::info!(wait_sec = wait.as_secs(), "there was no work");
-        }
+        Ok(())
     }
 
     /// The request id of the next claim, on disk before it is used; the same until it got a job. None when it can't be
@@ -424,6 +494,18 @@ impl Coordinator {
     }
 }
 
+/// An attempt that is held for as long as this lives.
+struct Holding {
+    attempt: Attempt,
+    held: Held,
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.attempt);
+    }
+}
+
 /// Waits for the first signal.
 async fn asked_to_end(drain: &mut watch::Receiver<Option<DrainMode>>) {
     // A sender that is gone asks for nothing more, but nobody could ask any more either: an end as well.
@@ -434,11 +516,12 @@ fn log_panic(ended: Result<Attempt, tokio::task::JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {
-        tracing::error!(%error, "the supervision of a job ended badly; the next start adopts its container");
+        tracing::error!(%error, "the supervision of a job ended badly; its container is adopted after a while, or by the next start");
     }
 }
 
-/// What signals ask for: the first what `DRAIN_MODE` says, the second to detach, the third to cancel.
+/// What signals ask for: the first what `DRAIN_MODE` says; the second to detach, which ends at once; a third that comes
+/// before that to cancel.
 ///
 /// # Errors
 /// When signals can't be listened for.
@@ -446,7 +529,8 @@ pub fn drain_on_signals(first: DrainMode) -> std::io::Result<watch::Receiver<Opt
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (sender, receiver) = watch::channel(None);
     tokio::spawn(async move {
-        for mode in [first, first.max(DrainMode::Detach), DrainMode::Cancel] {
+        let third = if first == DrainMode::Cancel { DrainMode::Detach } else { DrainMode::Cancel };
+        for mode in [first, DrainMode::Detach, third] {
             tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
             sender.send_replace(Some(mode));
         }

@@ -22,8 +22,11 @@ use uuid::Uuid;
 const PREFIX: &str = "local:";
 /// Between two looks at a process: one of an earlier coordinator is no child of ours, and nothing tells of its end.
 const LOOK: Duration = Duration::from_millis(200);
-/// Runs the runner and writes its exit code down, whole or not at all.
-const SUPERVISOR: &str = r#""$0" ticket >"$1/output" 2>&1; echo $? >"$1/exit.new"; mv "$1/exit.new" "$1/exit""#;
+/// How long a run that is removed may take to stop by itself.
+const REMOVE_GRACE: Duration = Duration::from_secs(10);
+/// Runs the runner and writes its exit code down, whole or not at all; a signal to both is for the runner to answer.
+const SUPERVISOR: &str =
+    r#"trap : TERM INT; "$0" ticket >"$1/output" 2>&1; echo $? >"$1/exit.new"; mv "$1/exit.new" "$1/exit""#;
 
 /// A Docker engine for most jobs, and this machine itself for those of local projects.
 pub struct WithLocal {
@@ -86,8 +89,18 @@ impl Run {
         Found { id: id.to_owned(), labels: labels.unwrap_or_default(), state }
     }
 
+    /// The group of processes that was started; also where the shell is gone and others of it are left. Its number is not
+    /// used again for as long as one of them lives.
+    fn group(&self) -> Option<Pid> {
+        let kept = self.read("process")?;
+        let pid: i32 = kept.split_once(' ')?.0.parse().ok()?;
+        let ours =
+            self.process().is_some() || (!Path::new(&format!("/proc/{pid}")).exists() && self.read("exit").is_none());
+        ours.then(|| Pid::from_raw(pid)).flatten()
+    }
+
     fn signal(&self, signal: Signal) -> Result<(), EngineError> {
-        let Some(pid) = self.process() else { return Ok(()) };
+        let Some(pid) = self.group() else { return Ok(()) };
         let signal = match signal {
             Signal::Term => rustix::process::Signal::TERM,
             Signal::Kill => rustix::process::Signal::KILL,
@@ -211,6 +224,13 @@ impl ContainerEngine for WithLocal {
 
     async fn remove(&self, id: &str) -> Result<(), EngineError> {
         let Some(run) = self.run(id) else { return self.docker.remove(id).await };
+        if matches!(run.found(id).state, State::Running { .. }) {
+            // No container ends what the runner started: it gets the time to do so itself.
+            run.signal(Signal::Term)?;
+            if tokio::time::timeout(REMOVE_GRACE, self.wait(id)).await.is_err() {
+                tracing::warn!(run = id, "a local run did not stop in time; killing it");
+            }
+        }
         run.signal(Signal::Kill)?;
         match fs::remove_dir_all(&run.folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

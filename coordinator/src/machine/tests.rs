@@ -123,6 +123,7 @@ impl World {
             }
             Action::Watch(_) | Action::WatchGrace(_) | Action::WatchEnd(_) if self.runs() => return None,
             Action::Watch(_) | Action::WatchGrace(_) | Action::WatchEnd(_) => Event::Ended,
+            Action::Signal(..) if fails => Event::Signalled,
             Action::Signal(_, signal) => {
                 if signal == Signal::Kill && self.runs() {
                     self.container = Some(State::Exited(crate::engine::Exited { code: 137, ..Default::default() }));
@@ -252,6 +253,10 @@ fn the_stop_is_a_request_first_and_then_an_order() {
     machine.on(Event::GraceOver);
     assert_eq!(machine.action(), Action::Signal(NAME, Signal::Kill));
     machine.on(Event::Signalled);
+    assert_eq!(machine.action(), Action::WatchEnd(NAME));
+    machine.on(Event::GraceOver);
+    assert_eq!(machine.action(), Action::Signal(NAME, Signal::Kill), "the engine may not have taken it");
+    machine.on(Event::Signalled);
     machine.on(Event::Ended);
     assert_eq!(machine.action(), Action::Examine(NAME, Some(StoppedFor::Cancel)));
 }
@@ -263,6 +268,8 @@ fn a_start_that_went_wrong_half_way_is_ended_before_it_is_reported() {
     machine.on(Event::CouldNot(Reason::EngineError, "no answer".to_owned()));
     assert_eq!(machine.action(), Action::Signal(NAME, Signal::Kill));
     machine.on(Event::Signalled);
+    assert_eq!(machine.action(), Action::WatchEnd(NAME));
+    machine.on(Event::Ended);
     assert!(matches!(machine.action(), Action::Keep(verdict) if verdict.report.reason == Some(Reason::EngineError)));
 }
 

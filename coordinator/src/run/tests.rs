@@ -34,6 +34,8 @@ struct FakeApi {
     silent: AtomicBool,
     /// Gives running jobs to others: everything that is held is lost.
     taken_away: AtomicBool,
+    /// Something in front of it answers 404 to everything.
+    hidden: AtomicBool,
     slots: u32,
     lease_ms: u64,
 }
@@ -61,6 +63,16 @@ impl FakeApi {
             .route("/api/worker/jobs", get(held))
             .route("/api/worker/jobs/{id}/{end}", post(end))
             .with_state(self.clone());
+        let hidden = self.clone();
+        let router = router.layer(axum::middleware::from_fn(move |request, next: axum::middleware::Next| {
+            let hidden = hidden.clone();
+            async move {
+                if hidden.hidden.load(Ordering::SeqCst) {
+                    return axum::response::IntoResponse::into_response((StatusCode::NOT_FOUND, "no route"));
+                }
+                next.run(request).await
+            }
+        }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -337,4 +349,95 @@ async fn a_lease_without_a_container_is_reported_as_lost() {
     engine.until(|all| all.values().any(|state| matches!(state, State::Running { .. }))).await;
     assert_eq!(api.lock().values().map(|job| job.attempt).collect::<Vec<_>>(), [2]);
     running.abort();
+}
+
+#[tokio::test]
+async fn a_proxy_that_says_404_for_a_while_costs_nothing() {
+    let api = FakeApi::new(1, 1, 3_000);
+    let base = api.serve().await;
+    let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
+    let (_never, drain) = watch::channel(None);
+    let running =
+        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain, How::UntilDrained, || {}));
+    engine.until(|all| all.values().any(|state| matches!(state, State::Running { .. }))).await;
+    api.hidden.store(true, Ordering::SeqCst);
+    // The report of what ends meanwhile is kept.
+    engine.exit(&engine.running()[0], 0);
+    let kept = dir.path().join("outbox");
+    while std::fs::read_dir(&kept).unwrap().next().is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(std::fs::read_dir(&kept).unwrap().next().is_some(), "the report was thrown away");
+    running.abort();
+    let _ = running.await;
+    api.hidden.store(false, Ordering::SeqCst);
+    let (_never, drain) = watch::channel(None);
+    let again =
+        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain, How::UntilDrained, || {}));
+    ended_once(&api, &engine).await;
+    again.abort();
+}
+
+#[tokio::test]
+async fn an_api_of_the_plain_contract_is_enough() {
+    // Claims, and answers to reports that have no shape; no heartbeats, no leases.
+    let jobs = Arc::new(Mutex::new(vec![Uuid::now_v7(), Uuid::now_v7()]));
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let (claims, ends) = (jobs.clone(), reports.clone());
+    let router = Router::new()
+        .route(
+            "/api/worker/jobs/start",
+            post(move |Json(body): Json<Value>| async move {
+                assert!(body.get("worker_id").is_none(), "who names itself must send heartbeats: {body}");
+                let Some(id) = claims.lock().unwrap().pop() else {
+                    return (StatusCode::NO_CONTENT, Json(Value::Null));
+                };
+                let job = json!({"job_id": id, "ticket_id": Uuid::nil(), "project_id": Uuid::nil(), "kind": "ticket",
+                    "repo_url": "https://h/r"});
+                (StatusCode::OK, Json(job))
+            }),
+        )
+        .route(
+            "/api/worker/jobs/{id}/{end}",
+            post(move |Path((id, end)): Path<(String, String)>| async move {
+                ends.lock().unwrap().push((id, end));
+                Json(json!({"message": "Job completed"}))
+            }),
+        );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
+    let (_never, drain) = watch::channel(None);
+    let more = ["--max-concurrent-agents", "1", "--poll-interval-sec", "1"];
+    let running =
+        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &more).run(drain, How::UntilDrained, || {}));
+    for _ in 0..2 {
+        engine.until(|all| all.values().any(|state| matches!(state, State::Running { .. }))).await;
+        engine.exit(&engine.running()[0], 0);
+        engine.until(|all| !all.values().any(|state| matches!(state, State::Exited(_)))).await;
+    }
+    assert_eq!(reports.lock().unwrap().iter().filter(|(_, end)| end == "complete").count(), 2);
+    running.abort();
+}
+
+#[tokio::test]
+async fn one_run_ends_with_an_error_where_the_api_refuses_or_is_silent() {
+    let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
+    let (_never, drain) = watch::channel(None);
+    let refusing = Router::new()
+        .route("/api/worker/heartbeat", post(|| async { (StatusCode::NOT_FOUND, "no") }))
+        .fallback(|| async { (StatusCode::UNAUTHORIZED, Json(json!({"error": "no", "code": "unauthorized"}))) });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, refusing).await });
+    let once = How::Once { wait: Duration::from_secs(20) };
+    let ended = coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain.clone(), once, || {}).await;
+    assert!(format!("{:#}", ended.unwrap_err()).contains("refuses claims"));
+
+    tokio::time::pause();
+    let nobody = "http://127.0.0.1:9";
+    let ended = coordinator(&engine, nobody, open(dir.path()).await, &[]).run(drain, once, || {}).await;
+    assert!(format!("{:#}", ended.unwrap_err()).contains("did not answer"));
 }

@@ -6,6 +6,7 @@
 
 mod daemon;
 mod faults;
+mod local;
 
 use clap::Parser;
 use serde_json::{Value, json};
@@ -141,6 +142,7 @@ async fn world_in(engine: &Engine, image: &str, more: &[&str], dir: tempfile::Te
         state: StateDir::open(dir.path()).unwrap(),
         images: Images::new(config.pull_policy),
         metrics: Metrics::default(),
+        api_is_plain: std::sync::atomic::AtomicBool::new(false),
         starts: Semaphore::new(2),
         config,
     };
