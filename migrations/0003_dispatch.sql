@@ -55,6 +55,9 @@ create trigger projects_notify after update of max_running, paused on projects
 -- A directive reaches the coordinator through whichever replica it talks to.
 create trigger coordinators_notify after update of directive on coordinators
     for each row when (old.directive is distinct from new.directive) execute function settings_notify();
+-- One that is forgotten and comes back starts anew.
+create trigger coordinators_forgotten_notify after delete on coordinators
+    for each row execute function settings_notify();
 
 drop function claim_jobs(uuid[], text[], uuid[], double precision[]);
 
@@ -64,7 +67,8 @@ create function claim_fairly(
     wanted_projects uuid[], workers text[], requests uuid[], leases_ms double precision[], places bigint[]
 ) returns table (
     waiter bigint, id uuid, ticket_id uuid, project_id uuid, kind text, pr_number bigint, comment_body text,
-    github_comment_id bigint, attempt integer
+    github_comment_id bigint, attempt integer, claimed_at timestamptz, github_url text, execution_mode text,
+    project_path text, agent_image text
 ) language plpgsql volatile rows 8 set enable_hashjoin = on as $$
 #variable_conflict use_column
 declare
@@ -140,16 +144,17 @@ begin
     set status = 'running', attempt = job.attempt + 1, worker_id = workers[dealt.waiter],
         request_id = requests[dealt.waiter], claimed_at = clock_timestamp(),
         lease_expires_at = clock_timestamp() + leases_ms[dealt.waiter] * interval '1 millisecond'
-    from dealt
-    where job.id = dealt.id
+    from dealt cross join projects as project
+    where job.id = dealt.id and project.id = job.project_id
     returning dealt.waiter, job.id, job.ticket_id, job.project_id, job.kind, job.pr_number, job.comment_body,
-        job.github_comment_id, job.attempt;
+        job.github_comment_id, job.attempt, job.claimed_at, project.github_url, project.execution_mode,
+        project.project_path, project.agent_image;
 end $$;
 
 -- Claims one due job for each of the waiting workers, as far as there are any: the projects with the fewest running
 -- jobs for their weight first, within a project the highest priority, then the oldest. `wanted_projects` may be empty:
 -- any project. The n-th worker gets the row whose `waiter` is n. A worker whose request got a job before, and still
--- holds it, gets that one.
+-- holds it, gets that one, claimed anew: `claimed_at` tells an answer that nobody took from the one that was taken.
 --
 -- Call it on a connection that plans once (plan_cache_mode = force_generic_plan) and walks indexes in order with nested
 -- loops (enable_seqscan, enable_bitmapscan, enable_hashjoin and enable_mergejoin off), as the dispatcher does: planning
@@ -158,7 +163,8 @@ create function claim_jobs(
     wanted_projects uuid[], workers text[], requests uuid[], leases_ms double precision[]
 ) returns table (
     waiter bigint, id uuid, ticket_id uuid, project_id uuid, kind text, pr_number bigint, comment_body text,
-    github_comment_id bigint, attempt integer
+    github_comment_id bigint, attempt integer, claimed_at timestamptz, github_url text, execution_mode text,
+    project_path text, agent_image text
 ) language plpgsql volatile rows 8 as $$
 #variable_conflict use_column
 declare
@@ -190,11 +196,13 @@ begin
     else
         return query
         update agent_jobs as job
-        set lease_expires_at = clock_timestamp() + leases_ms[before.place] * interval '1 millisecond'
-        from unnest(served, served_jobs) as before (place, id)
-        where job.id = before.id and job.lease_expires_at is not null
+        set lease_expires_at = clock_timestamp() + leases_ms[before.place] * interval '1 millisecond',
+            claimed_at = clock_timestamp()
+        from unnest(served, served_jobs) as before (place, id) cross join projects as project
+        where job.id = before.id and job.lease_expires_at is not null and project.id = job.project_id
         returning before.place, job.id, job.ticket_id, job.project_id, job.kind, job.pr_number, job.comment_body,
-            job.github_comment_id, job.attempt;
+            job.github_comment_id, job.attempt, job.claimed_at, project.github_url, project.execution_mode,
+            project.project_path, project.agent_image;
         places := array(select place from generate_series(1, cardinality(workers)) as place where place <> all (served));
         wanted := cardinality(places);
     end if;
@@ -242,10 +250,11 @@ begin
         set status = 'running', attempt = job.attempt + 1, worker_id = workers[dealt.waiter],
             request_id = requests[dealt.waiter], claimed_at = clock_timestamp(),
             lease_expires_at = clock_timestamp() + leases_ms[dealt.waiter] * interval '1 millisecond'
-        from dealt
-        where job.id = dealt.id
+        from dealt cross join projects as project
+        where job.id = dealt.id and project.id = job.project_id
         returning dealt.waiter, job.id, job.ticket_id, job.project_id, job.kind, job.pr_number, job.comment_body,
-            job.github_comment_id, job.attempt;
+            job.github_comment_id, job.attempt, job.claimed_at, project.github_url, project.execution_mode,
+            project.project_path, project.agent_image;
         return;
     end if;
 

@@ -58,6 +58,18 @@ pub struct Ended {
     pub reported: Option<String>,
 }
 
+/// For what the job's attempts failed that were tried again, and how often.
+pub async fn retried(conn: &mut PgConnection, job: JobId) -> sqlx::Result<Vec<(String, i32)>> {
+    let rows = sqlx::query!(
+        r#"select reason as "reason!", count(*)::integer as "count!" from agent_job_attempts
+           where job_id = $1 and outcome = 'retried' group by reason"#,
+        job.0
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.reason, row.count)).collect())
+}
+
 /// How an attempt ended; none while it runs, or where there was none.
 pub async fn find(conn: &mut PgConnection, job: JobId, attempt: i32) -> sqlx::Result<Option<Ended>> {
     sqlx::query_as!(
@@ -125,10 +137,7 @@ pub async fn complete_many(conn: &mut PgConnection, completions: &[&Completion])
            ), freed as materialized (
                select project.id from (select distinct project_id from ended) as of_project
                join projects as project on project.id = of_project.project_id
-               where project.max_running is not null and exists (
-                   select from agent_jobs as job
-                   where job.status = 'pending' and job.due and job.project_id = project.id
-               )
+               where project.max_running is not null
            ), told as materialized (select notify_due(array_agg(freed.id)) from freed having count(*) > 0)
            select ended.id as "id!", ended.attempt as "attempt!", (select count(*) from told) as told,
                coalesce(extract(epoch from clock_timestamp() - ended.claimed_at), 0)::float8 as "ran_sec!"

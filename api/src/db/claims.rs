@@ -1,6 +1,7 @@
 //! Claims: jobs for those who wait, in one statement for many.
 
 use super::jobs::{parse_kind, parse_mode};
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -16,6 +17,15 @@ pub struct Asking {
     pub request_id: Uuid,
     /// How long the lease holds.
     pub lease: Duration,
+}
+
+/// What a claim got.
+#[derive(Clone, Debug)]
+pub struct ClaimedJob {
+    /// The job.
+    pub job: Job,
+    /// When it was claimed; another moment where the same claim was repeated.
+    pub claimed_at: DateTime<Utc>,
 }
 
 /// What a claim's statement takes: one list per column.
@@ -43,7 +53,7 @@ pub async fn claim_many(
     conn: &mut PgConnection,
     projects: &[ProjectId],
     asking: &[&Asking],
-) -> sqlx::Result<Vec<(usize, Job)>> {
+) -> sqlx::Result<Vec<(usize, ClaimedJob)>> {
     let projects: Vec<Uuid> = projects.iter().map(|project| project.0).collect();
     let columns = AskingColumns::new(asking);
     let rows = sqlx::query!(
@@ -51,10 +61,10 @@ pub async fn claim_many(
         r#"select claimed.waiter as "waiter!", claimed.id as "id!", claimed.ticket_id as "ticket_id!",
                claimed.project_id as "project_id!", claimed.kind as "kind!", claimed.pr_number as "pr_number?",
                claimed.comment_body as "comment_body?", claimed.github_comment_id as "github_comment_id?",
-               claimed.attempt as "attempt!", project.github_url, project.execution_mode, project.project_path,
-               project.agent_image
-           from claim_jobs($1, $2, $3, $4) as claimed
-           join projects as project on project.id = claimed.project_id"#,
+               claimed.attempt as "attempt!", claimed.claimed_at as "claimed_at!", claimed.github_url as "github_url?",
+               claimed.execution_mode as "execution_mode!", claimed.project_path as "project_path?",
+               claimed.agent_image as "agent_image?"
+           from claim_jobs($1, $2, $3, $4) as claimed"#,
         &projects,
         &columns.workers as &[Option<String>],
         &columns.requests,
@@ -83,7 +93,7 @@ pub async fn claim_many(
             agent_image: row.agent_image,
             job_timeout_sec: None,
         };
-        Some((place, job))
+        Some((place, ClaimedJob { job, claimed_at: row.claimed_at }))
     });
     Ok(jobs.collect())
 }
@@ -142,13 +152,18 @@ pub async fn projects_with_work(conn: impl sqlx::PgExecutor<'_>) -> sqlx::Result
     Ok(projects.into_iter().map(ProjectId).collect())
 }
 
-/// Tells waiting claims that a job of a limited project has ended, if others of it wait.
+/// Tells waiting claims that a project may have something for them.
+pub async fn notify_due(conn: &mut PgConnection, project: ProjectId) -> sqlx::Result<()> {
+    sqlx::query!("select notify_due(array[$1::uuid])::text", project.0).fetch_one(conn).await?;
+    Ok(())
+}
+
+/// Tells waiting claims that a job of a limited project has ended. Also where nothing of it waits, as far as this
+/// statement sees: a job may be on its way into the queue.
 pub async fn notify_freed(conn: &mut PgConnection, project: ProjectId) -> sqlx::Result<()> {
     sqlx::query!(
         "select notify_due(array[project.id])::text from projects as project
-         where project.id = $1 and project.max_running is not null and exists (
-             select from agent_jobs as job where job.status = 'pending' and job.due and job.project_id = project.id
-         )",
+         where project.id = $1 and project.max_running is not null",
         project.0
     )
     .fetch_optional(conn)

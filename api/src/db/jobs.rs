@@ -104,11 +104,22 @@ pub async fn terms(conn: &mut PgConnection, id: JobId) -> sqlx::Result<Option<Ne
     }))
 }
 
+/// A job that waits or runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Live {
+    /// The job.
+    pub id: JobId,
+    /// What it asks for.
+    pub kind: JobKind,
+    /// Where it stands.
+    pub state: LiveJob,
+}
+
 /// The ticket's live jobs, locked until the transaction ends.
-pub async fn live_for_update(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Vec<(JobId, LiveJob)>> {
+pub async fn live_for_update(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Vec<Live>> {
     let rows = sqlx::query!(
         // Locks the live jobs: a claim skips them, a report waits, until this move of the ticket is decided.
-        r#"select id, status = 'running' as "running!", cancel_requested_at is not null as "stopping!"
+        r#"select id, kind, status = 'running' as "running!", cancel_requested_at is not null as "stopping!"
            from agent_jobs where ticket_id = $1 and status in ('pending', 'running') for update"#,
         ticket.0
     )
@@ -117,14 +128,26 @@ pub async fn live_for_update(conn: &mut PgConnection, ticket: TicketId) -> sqlx:
     Ok(rows
         .into_iter()
         .map(|row| {
-            let live = match (row.running, row.stopping) {
+            let state = match (row.running, row.stopping) {
                 (false, _) => LiveJob::Pending,
                 (true, false) => LiveJob::Running,
                 (true, true) => LiveJob::Stopping,
             };
-            (JobId(row.id), live)
+            Live { id: JobId(row.id), kind: parse_kind(&row.kind), state }
         })
         .collect())
+}
+
+/// Locks the project's live jobs until the transaction ends: their reports lock a job before its ticket, too.
+pub async fn lock_live_of_project(conn: &mut PgConnection, project: ProjectId) -> sqlx::Result<()> {
+    sqlx::query!(
+        // Locks what the deletion of the project reaches last, and reports take first.
+        "select id from agent_jobs where project_id = $1 and status in ('pending', 'running') for update",
+        project.0
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(())
 }
 
 /// A job as a report finds it, locked until the transaction ends.
@@ -345,6 +368,13 @@ pub async fn is_running_attempt(
     )
     .fetch_one(conn)
     .await
+}
+
+/// Whether the job was asked to stop; none when there is no such job.
+pub async fn cancel_requested(conn: &mut PgConnection, id: JobId) -> sqlx::Result<Option<bool>> {
+    sqlx::query_scalar!(r#"select cancel_requested_at is not null as "requested!" from agent_jobs where id = $1"#, id.0)
+        .fetch_optional(conn)
+        .await
 }
 
 /// Renews the leases of these attempts, as far as they are still this worker's, in one statement. Answers those that

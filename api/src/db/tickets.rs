@@ -98,6 +98,25 @@ pub async fn find(conn: &mut PgConnection, project: ProjectId, id: TicketId) -> 
     .await
 }
 
+/// The ticket, locked until the transaction ends.
+pub async fn find_for_update(
+    conn: &mut PgConnection,
+    project: ProjectId,
+    id: TicketId,
+) -> sqlx::Result<Option<Ticket>> {
+    sqlx::query_as!(
+        Ticket,
+        // Locks the ticket: what the end of its job writes comes before or after, not in between.
+        "select id, project_id, column_id, title, description, associated_node_ids, associated_edge_ids, priority,
+             status, created_at, updated_at, pr_url, pr_number
+         from tickets where project_id = $1 and id = $2 for update",
+        project.0,
+        id.0
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// Makes everything that moves this ticket wait for the end of the transaction: moves, cancellation, completion.
 /// A lock of its own, not the ticket's row, because a job's row is locked before its ticket's.
 pub async fn lock_moves(conn: &mut PgConnection, id: TicketId) -> sqlx::Result<()> {
@@ -187,6 +206,21 @@ pub async fn cancel_requested(conn: &mut PgConnection, project: ProjectId, id: T
     )
     .fetch_optional(conn)
     .await
+}
+
+/// Takes back a wish to stop that no live job of the ticket has.
+pub async fn forget_old_cancellation(conn: &mut PgConnection, id: TicketId) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update tickets set cancel_requested_at = null
+         where id = $1 and cancel_requested_at is not null and not exists (
+             select from agent_jobs
+             where ticket_id = $1 and status in ('pending', 'running') and cancel_requested_at is not null
+         )",
+        id.0
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Sets the ticket's status.

@@ -64,7 +64,7 @@ pub enum JobEffect {
     None,
     /// Put a job into the queue.
     Enqueue,
-    /// The run that is being stopped must end first; then put a job into the queue.
+    /// The run that is ending must end first; then put a job into the queue.
     EnqueueAfterStop,
     /// Cancel a pending job, ask a running one to stop.
     Cancel,
@@ -79,6 +79,8 @@ pub fn effect_of_move(from: &str, to: &str, live: Option<LiveJob>) -> JobEffect 
     if to == IN_PROGRESS {
         return match live {
             None => JobEffect::Enqueue,
+            // The run has handed in its work, and only its end is not reported yet.
+            Some(LiveJob::Running) if from == IN_REVIEW => JobEffect::EnqueueAfterStop,
             Some(LiveJob::Stopping) => JobEffect::EnqueueAfterStop,
             Some(LiveJob::Pending | LiveJob::Running) => JobEffect::None,
         };
@@ -100,6 +102,7 @@ mod tests {
         assert_eq!(effect_of_move(BACKLOG, IN_PROGRESS, Some(LiveJob::Running)), JobEffect::None);
         assert_eq!(effect_of_move(BACKLOG, IN_PROGRESS, Some(LiveJob::Stopping)), JobEffect::EnqueueAfterStop);
         assert_eq!(effect_of_move(IN_PROGRESS, IN_PROGRESS, None), JobEffect::Enqueue);
+        assert_eq!(effect_of_move(IN_REVIEW, IN_PROGRESS, Some(LiveJob::Running)), JobEffect::EnqueueAfterStop);
     }
 
     #[test]

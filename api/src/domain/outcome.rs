@@ -26,8 +26,10 @@ pub enum Ending {
 pub struct History {
     /// Whether a person asked the job to stop.
     pub cancel_requested: bool,
-    /// Failed attempts so far.
-    pub failures: i32,
+    /// Attempts that failed for the infrastructure so far, and were tried again.
+    pub infrastructure_failures: i32,
+    /// Attempts that failed for the agent so far, and were tried again.
+    pub agent_failures: i32,
     /// How often the project wants agent failures tried again.
     pub retry_agent_failures: i32,
 }
@@ -48,19 +50,21 @@ pub enum Outcome {
     HandBack,
 }
 
-/// Whether the failure is the infrastructure's and not the agent's: trying again may help and costs no money.
+/// Failures of the infrastructure and not of the agent: trying again may help and costs no money.
+const INFRASTRUCTURE: [Reason; 7] = [
+    Reason::ImageUnavailable,
+    Reason::ContainerLost,
+    Reason::EngineError,
+    Reason::EngineRestart,
+    Reason::LeaseLost,
+    Reason::DiskFull,
+    Reason::TryAgain,
+];
+
+/// Whether a failure with this reason, in the database's words, is the infrastructure's.
 #[must_use]
-pub fn is_infrastructure(reason: &Reason) -> bool {
-    matches!(
-        reason,
-        Reason::ImageUnavailable
-            | Reason::ContainerLost
-            | Reason::EngineError
-            | Reason::EngineRestart
-            | Reason::LeaseLost
-            | Reason::DiskFull
-            | Reason::TryAgain
-    )
+pub fn is_infrastructure(reason: &str) -> bool {
+    INFRASTRUCTURE.iter().any(|known| known.as_str() == reason)
 }
 
 /// Decides what becomes of a job whose attempt has ended. `jitter` is a random number from 0 to 1.
@@ -77,15 +81,15 @@ pub fn decide(ending: Ending, history: History, jitter: f64) -> Outcome {
         return Outcome::Final(JobStatus::Cancelled, reason);
     }
     // A misconfiguration does not heal by itself, whatever the project says.
-    let allowed = match &reason {
-        Reason::AgentMisconfigured => 0,
-        reason if is_infrastructure(reason) => MAX_INFRASTRUCTURE_FAILURES,
-        _ => history.retry_agent_failures,
+    let (spent, allowed) = match &reason {
+        Reason::AgentMisconfigured => (0, 0),
+        reason if is_infrastructure(reason.as_str()) => (history.infrastructure_failures, MAX_INFRASTRUCTURE_FAILURES),
+        _ => (history.agent_failures, history.retry_agent_failures),
     };
-    if history.failures >= allowed {
+    if spent >= allowed {
         return Outcome::Final(JobStatus::Failed, reason);
     }
-    Outcome::Retry { after: wait(history.failures, jitter), reason }
+    Outcome::Retry { after: wait(spent, jitter), reason }
 }
 
 /// Exponential backoff with full jitter: a random time up to 10 s, 20 s, 40 s …, never more than an hour. Full jitter
@@ -100,7 +104,7 @@ mod tests {
     use super::*;
 
     fn after(failures: i32, ending: Ending) -> Outcome {
-        decide(ending, History { failures, ..History::default() }, 1.0)
+        decide(ending, History { infrastructure_failures: failures, ..History::default() }, 1.0)
     }
 
     #[test]
@@ -124,6 +128,20 @@ mod tests {
         let history = History { retry_agent_failures: 9, ..History::default() };
         let misconfigured = Ending::Failed(Reason::AgentMisconfigured);
         assert!(matches!(decide(misconfigured, history, 0.5), Outcome::Final(JobStatus::Failed, _)));
+    }
+
+    #[test]
+    fn each_kind_of_failure_has_tries_of_its_own() {
+        let history =
+            History { infrastructure_failures: 5, agent_failures: 0, retry_agent_failures: 1, ..History::default() };
+        assert!(matches!(decide(Ending::Failed(Reason::AgentFailed), history, 0.5), Outcome::Retry { .. }));
+        let history =
+            History { infrastructure_failures: 0, agent_failures: 9, retry_agent_failures: 9, ..History::default() };
+        assert!(matches!(decide(Ending::Failed(Reason::LeaseLost), history, 0.5), Outcome::Retry { .. }));
+        assert!(matches!(
+            decide(Ending::Failed(Reason::AgentFailed), history, 0.5),
+            Outcome::Final(JobStatus::Failed, _)
+        ));
     }
 
     #[test]

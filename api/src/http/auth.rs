@@ -5,9 +5,10 @@
 
 use super::error::{ApiError, ApiResult};
 use super::extract::Path;
+use crate::db;
+use crate::job_tokens::{self, JobToken};
 use crate::routes::TicketPath;
 use crate::state::App;
-use crate::{db, job_tokens};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -47,7 +48,8 @@ pub async fn require_worker_or_job(State(app): State<App>, request: Request, nex
     let token = bearer(&parts.headers).filter(|given| job_tokens::is_job_token(given)).map(str::to_owned);
     if let Some(token) = token {
         let Path(path) = Path::<TicketPath>::from_request_parts(&mut parts, &app).await?;
-        let good = match app.job_tokens.read(&token) {
+        let token = app.job_tokens.read(&token);
+        let good = match token {
             Some(token) => {
                 let mut conn = app.pool.acquire().await?;
                 db::jobs::is_running_attempt(&mut conn, token, path.project_id, path.ticket_id).await?
@@ -61,8 +63,10 @@ pub async fn require_worker_or_job(State(app): State<App>, request: Request, nex
                 "This job token does not open this ticket: it is another ticket's, or its attempt is over.",
             ));
         }
+        parts.extensions.insert(token);
         return Ok(next.run(Request::from_parts(parts, body)).await);
     }
+    parts.extensions.insert(None::<JobToken>);
     let request = Request::from_parts(parts, body);
     let key = app.worker_key().await?;
     check(&request, &[key.as_ref()], "TERARCHITECT_WORKER_API_KEY")?;

@@ -56,6 +56,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        if parts.uri.path().contains("%00") {
+            let sentence = "The address contains a NUL character (%00), which stands for nothing here; leave it out.";
+            return Err(ApiError::bad_request("invalid_path", sentence));
+        }
         match axum::extract::Path::<T>::from_request_parts(parts, state).await {
             Ok(path) => Ok(Self(path.0)),
             Err(error) => Err(ApiError::bad_request(

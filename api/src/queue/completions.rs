@@ -2,7 +2,7 @@
 //! commit, and every request is answered only after that commit.
 
 use super::own_connection::OwnConnection;
-use super::{is_deadlock, log_error};
+use super::{in_time, is_deadlock, log_error};
 use crate::db;
 use crate::db::attempts::Completion;
 use crate::metrics::Metrics;
@@ -80,7 +80,7 @@ async fn record_batch(
     let mut tries = 0;
     loop {
         tries += 1;
-        match db::attempts::complete_many(connection.get().await?, completions).await {
+        match in_time(db::attempts::complete_many(connection.get().await?, completions)).await {
             Ok(recorded) => return Ok(recorded),
             Err(error) => {
                 connection.forget();

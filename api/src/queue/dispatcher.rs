@@ -4,15 +4,15 @@
 use super::grant::Grant;
 use super::own_connection::OwnConnection;
 use super::signals::{DueProjects, Signals};
-use super::{is_connection_error, is_deadlock, log_error};
+use super::{in_time, is_connection_error, is_deadlock, log_error};
 use crate::db;
-use crate::db::claims::Asking;
+use crate::db::claims::{Asking, ClaimedJob};
 use crate::metrics::Metrics;
 use sqlx::{PgConnection, PgPool};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use terarchitect_worker_api::{Job, ProjectId};
+use terarchitect_worker_api::ProjectId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -242,7 +242,6 @@ impl Dispatcher {
             Err(error) => {
                 log_error(&error, "could not claim");
                 let error = Arc::new(error);
-                self.unknown.extend(batch.iter().filter(|w| !w.may_repeat).map(|w| w.asking.request_id));
                 batch.into_iter().for_each(|waiter| drop(waiter.answer.send(Err(error.clone()))));
                 if !group.waiting.is_empty() {
                     group.ready = true;
@@ -290,17 +289,23 @@ impl Dispatcher {
 
     /// Claims for the batch. A connection that breaks is replaced once: what was claimed before it broke is recognised
     /// by the request ids.
-    async fn claim_batch(&mut self, projects: &[ProjectId], batch: &[Waiter]) -> sqlx::Result<HashMap<usize, Job>> {
+    async fn claim_batch(
+        &mut self,
+        projects: &[ProjectId],
+        batch: &[Waiter],
+    ) -> sqlx::Result<HashMap<usize, ClaimedJob>> {
         let asking: Vec<&Asking> = batch.iter().map(|waiter| &waiter.asking).collect();
         let mut tries = 0;
         loop {
             tries += 1;
             let connection = self.connection().await?;
-            match db::claims::claim_many(connection, projects, &asking).await {
+            match in_time(db::claims::claim_many(connection, projects, &asking)).await {
                 Ok(jobs) => return Ok(jobs.into_iter().collect()),
                 Err(error) => {
                     self.connection.forget();
                     if tries > 2 || !(is_connection_error(&error) || is_deadlock(&error)) {
+                        // It was sent, and nobody will ask with these requests again.
+                        self.unknown.extend(batch.iter().filter(|w| !w.may_repeat).map(|w| w.asking.request_id));
                         return Err(error);
                     }
                 }
@@ -310,7 +315,11 @@ impl Dispatcher {
 
     async fn connection(&mut self) -> sqlx::Result<&mut PgConnection> {
         if !self.unknown.is_empty() {
-            db::claims::hand_back_requests(self.connection.get().await?, &self.unknown).await?;
+            let handed_back = db::claims::hand_back_requests(self.connection.get().await?, &self.unknown);
+            if let Err(error) = in_time(handed_back).await {
+                self.connection.forget();
+                return Err(error);
+            }
             self.unknown.clear();
         }
         self.connection.get().await

@@ -3,7 +3,7 @@
 use crate::db;
 use crate::db::jobs::ReportedJob;
 use crate::domain::board;
-use crate::domain::outcome::{Ending, History, Outcome, decide};
+use crate::domain::outcome::{Ending, History, Outcome, decide, is_infrastructure};
 use sqlx::PgConnection;
 use terarchitect_worker_api::{JobId, JobReport, JobStatus, Reason};
 
@@ -25,11 +25,20 @@ pub async fn end_attempt(
         Ending::Failed(_) => Some("failed"),
         Ending::Released => Some("released"),
     };
-    let history = History {
+    let mut history = History {
         cancel_requested: job.cancel_requested,
-        failures: job.failures,
         retry_agent_failures: job.retry_agent_failures,
+        ..History::default()
     };
+    if matches!(ending, Ending::Failed(_)) && job.failures > 0 {
+        for (reason, count) in db::attempts::retried(conn, id).await? {
+            if is_infrastructure(&reason) {
+                history.infrastructure_failures += count;
+            } else {
+                history.agent_failures += count;
+            }
+        }
+    }
     let (status, outcome, reason) = match decide(ending, history, rand::random()) {
         Outcome::Final(status, reason) => {
             db::jobs::finish(conn, id, status, reason.as_str()).await?;

@@ -2,6 +2,7 @@
 
 use super::log_error;
 use crate::db;
+use crate::db::claims::ClaimedJob;
 use sqlx::PgPool;
 use std::time::Duration;
 use terarchitect_worker_api::Job;
@@ -15,14 +16,14 @@ const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
 /// the worker has gone away and would never learn that it holds it.
 #[derive(Debug)]
 pub struct Grant {
-    job: Option<Job>,
+    claimed: Option<ClaimedJob>,
     pool: PgPool,
     tasks: TaskTracker,
 }
 
 impl Grant {
-    pub(super) fn new(job: Job, pool: PgPool, tasks: TaskTracker) -> Self {
-        Self { job: Some(job), pool, tasks }
+    pub(super) fn new(claimed: ClaimedJob, pool: PgPool, tasks: TaskTracker) -> Self {
+        Self { claimed: Some(claimed), pool, tasks }
     }
 
     /// The job.
@@ -31,23 +32,24 @@ impl Grant {
     /// Never: only [`Grant::passed_on`] takes it, and that consumes the grant.
     #[must_use]
     pub fn job(&self) -> &Job {
-        self.job.as_ref().expect("a grant holds its job until it is passed on")
+        &self.claimed.as_ref().expect("a grant holds its job until it is passed on").job
     }
 
     /// The worker has it now.
     pub fn passed_on(mut self) {
-        self.job = None;
+        self.claimed = None;
     }
 }
 
 impl Drop for Grant {
     fn drop(&mut self) {
-        let Some(job) = self.job.take() else { return };
+        let Some(claimed) = self.claimed.take() else { return };
         let pool = self.pool.clone();
         self.tasks.spawn(async move {
+            let job = &claimed.job;
             tracing::info!(job.id = %job.job_id, attempt = job.attempt, "the worker went away before it had its job; giving it back");
             for _ in 0..GIVE_BACK_TRIES {
-                match give_back(&pool, &job).await {
+                match give_back(&pool, &claimed).await {
                     Ok(()) => return,
                     Err(error) => log_error(&error, "could not give a job back; trying again"),
                 }
@@ -57,12 +59,19 @@ impl Drop for Grant {
     }
 }
 
-async fn give_back(pool: &PgPool, job: &Job) -> sqlx::Result<()> {
+async fn give_back(pool: &PgPool, claimed: &ClaimedJob) -> sqlx::Result<()> {
     use crate::domain::outcome::Ending;
     use terarchitect_worker_api::{JobReport, JobStatus};
     let mut tx = pool.begin().await?;
+    let job = &claimed.job;
     let found = db::jobs::find_for_report(&mut tx, job.job_id).await?;
-    if let Some(found) = found.filter(|now| now.status == JobStatus::Running && Some(now.attempt) == job.attempt) {
+    // Not when the worker has repeated its claim meanwhile, and has the job now.
+    let ours = |now: &db::jobs::ReportedJob| {
+        now.status == JobStatus::Running
+            && Some(now.attempt) == job.attempt
+            && now.claimed_at == Some(claimed.claimed_at)
+    };
+    if let Some(found) = found.filter(ours) {
         super::end_attempt(&mut tx, job.job_id, &found, Ending::Released, &JobReport::default()).await?;
     }
     tx.commit().await

@@ -8,6 +8,7 @@ use sqlx::postgres::PgListener;
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_worker_api::ProjectId;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Tells of new jobs: `due:<projects>`, or `delayed`.
@@ -45,13 +46,16 @@ async fn listen_once(pool: &PgPool, signals: &Signals) -> sqlx::Result<()> {
     listener.listen_all([JOBS_CHANNEL, SETTINGS_CHANNEL]).await?;
     // After the registration, so that nothing that is told from now on is missed.
     signals.heard();
+    // Whatever else is told: a claim that skipped a row which somebody held at that moment is told of by nobody.
+    let mut look_at = Instant::now() + SAFETY_INTERVAL;
     loop {
-        match tokio::time::timeout(SAFETY_INTERVAL, listener.try_recv()).await {
+        match tokio::time::timeout_at(look_at, listener.try_recv()).await {
             Ok(Ok(Some(told))) if told.channel() == SETTINGS_CHANNEL => signals.settings_changed(),
             Ok(Ok(Some(told))) => heard(signals, told.payload()),
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error),
             Err(_) => {
+                look_at = Instant::now() + SAFETY_INTERVAL;
                 let look = db::claims::projects_with_work(&mut listener);
                 let projects =
                     tokio::time::timeout(SAFETY_TIMEOUT, look).await.map_err(|_| sqlx::Error::PoolTimedOut)?;

@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use dispatcher::{Dispatcher, Event, Waiter};
 use sqlx::PgPool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use terarchitect_worker_api::chain;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -105,6 +106,9 @@ impl Queue {
             let (requests, last_request) = (unstarted.completions, last_request.clone());
             tasks.spawn(completions::record(pool.clone(), metrics.clone(), requests, last_request));
             tasks.spawn(listener::listen(pool.clone(), signals.clone(), stop.clone()));
+            if let Some(keep) = limits.retention {
+                tasks.spawn(upkeep::retention(pool.clone(), keep, stop.clone()));
+            }
             tasks.spawn(upkeep::upkeep(pool.clone(), signals.clone(), metrics.clone(), limits, stop.clone()));
         }
         tasks.close();
@@ -170,6 +174,14 @@ fn is_connection_error(error: &sqlx::Error) -> bool {
         }
         _ => false,
     }
+}
+
+/// How long one of the queue's statements may take. A connection that died in silence would hold everybody up.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(20);
+
+/// The statement's outcome, or an error of the connection where it takes too long.
+async fn in_time<T>(statement: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(STATEMENT_LIMIT, statement).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 /// Whether two statements waited for each other, so that the same may be tried at once.

@@ -21,7 +21,7 @@ const RETENTION_BATCH: i64 = 500;
 /// Between two such statements: deleting old records must not slow what is new.
 const RETENTION_PAUSE: Duration = Duration::from_millis(200);
 
-/// Looks after delayed jobs, leases and old records until `stop`.
+/// Looks after delayed jobs and leases until `stop`.
 pub(super) async fn upkeep(
     pool: PgPool,
     signals: Arc<Signals>,
@@ -32,7 +32,6 @@ pub(super) async fn upkeep(
     // A lost lease should be noticed soon after it ran out.
     let interval = (limits.lease / 6).min(LONGEST_INTERVAL);
     let mut next_leases = Instant::now() + interval;
-    let mut next_retention = Instant::now();
     let mut next_due = Instant::now();
     loop {
         tokio::select! {
@@ -60,15 +59,22 @@ pub(super) async fn upkeep(
             next_due = Instant::now() + Duration::from_secs(1);
             next_leases = Instant::now() + interval;
         }
-        if let Some(keep) = limits.retention.filter(|_| Instant::now() >= next_retention) {
-            next_retention = Instant::now() + RETENTION_INTERVAL;
-            let deleted = tokio::select! {
-                () = stop.cancelled() => return,
-                deleted = delete_old(&pool, keep, RETENTION_PAUSE) => deleted,
-            };
-            if let Err(error) = deleted {
-                log_error(&error, "could not delete old records; trying again later");
-            }
+    }
+}
+
+/// Deletes old records now and then until `stop`. Beside the rest of the upkeep: a long history takes its time.
+pub(super) async fn retention(pool: PgPool, keep: Duration, stop: CancellationToken) {
+    loop {
+        let deleted = tokio::select! {
+            () = stop.cancelled() => return,
+            deleted = delete_old(&pool, keep, RETENTION_PAUSE) => deleted,
+        };
+        if let Err(error) = deleted {
+            log_error(&error, "could not delete old records; trying again later");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RETENTION_INTERVAL) => {}
         }
     }
 }

@@ -29,6 +29,8 @@ pub async fn worker_context(State(app): State<App>, Path(path): Path<TicketPath>
     let mut tx = app.pool.begin().await?;
     let missing = || ApiError::not_found("ticket", path.ticket_id);
     let ticket = db::tickets::find(&mut tx, path.project_id, path.ticket_id).await?.ok_or_else(missing)?;
+    // A run begins. A wish to stop that belongs to no job of now was another run's, or came after its end.
+    db::tickets::forget_old_cancellation(&mut tx, path.ticket_id).await?;
     let project = db::projects::find(&mut tx, path.project_id).await?.ok_or_else(missing)?;
     let graph = db::graphs::find(&mut tx, path.project_id).await?.ok_or_else(missing)?;
     let view = graph_view(graph.nodes, graph.edges, &ticket.associated_node_ids, &ticket.associated_edge_ids);
@@ -55,6 +57,7 @@ pub async fn worker_context(State(app): State<App>, Path(path): Path<TicketPath>
         current_ticket: current(ticket, view.nodes_labeled, view.edges_labeled),
         agent_settings: agent_settings(&app, &mut tx).await?,
     };
+    tx.commit().await?;
     Ok(Answer(context))
 }
 

@@ -63,6 +63,7 @@ pub async fn forget_coordinator(
     if !db::coordinators::delete(&mut conn, &path.worker_id).await? {
         return Err(missing(&path));
     }
+    app.queue.signals.settings_changed();
     Ok(Answer(Message { message: "Coordinator forgotten".to_owned() }))
 }
 

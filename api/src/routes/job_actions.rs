@@ -158,20 +158,16 @@ pub async fn retry_job(State(app): State<App>, Path(path): Path<JobPath>) -> Api
 pub async fn cancel_job(State(app): State<App>, Path(path): Path<JobPath>) -> ApiResult<Answer<Message>> {
     let mut tx = app.pool.begin().await?;
     let job = locked_job(&mut tx, path.job_id).await?;
-    let live: Vec<_> = db::jobs::live_for_update(&mut tx, job.ticket_id)
-        .await?
-        .into_iter()
-        .filter(|(id, _)| *id == path.job_id)
-        .collect();
-    let Some((_, state)) = live.first().copied() else {
+    let all = db::jobs::live_for_update(&mut tx, job.ticket_id).await?;
+    let Some(this) = all.iter().copied().find(|live| live.id == path.job_id) else {
         let status = db::job_list::find(&mut tx, path.job_id).await?.map_or(job.status, |job| job.status);
         if status == JobStatus::Cancelled.as_str() {
             return Ok(Answer(Message { message: "The job is cancelled".to_owned() }));
         }
         return Err(ApiError::conflict("not_live", format!("This job is {status}; there is nothing to cancel.")));
     };
-    ticket_moves::stop(&mut tx, job.ticket_id, &live).await?;
-    let waiting = state == board::LiveJob::Pending;
+    ticket_moves::stop(&mut tx, job.ticket_id, this, all.len() == 1).await?;
+    let waiting = this.state == board::LiveJob::Pending;
     if waiting && job.kind == JobKind::Ticket.as_str() {
         db::tickets::settle(&mut tx, job.ticket_id, board::STATUS_CANCELLED).await?;
     }

@@ -234,6 +234,7 @@ pub async fn delete_project(
             "To delete the project, send its exact name as 'confirm_name'; nothing was deleted.",
         ));
     }
+    db::jobs::lock_live_of_project(&mut tx, path.project_id).await?;
     db::projects::delete(&mut tx, path.project_id).await?;
     tx.commit().await?;
     tracing::info!(project.id = %path.project_id, "deleted a project");

@@ -2,7 +2,7 @@
 
 use super::TicketPath;
 use crate::db;
-use crate::db::jobs::NewJob;
+use crate::db::jobs::{Live, NewJob};
 use crate::db::tickets::{Ticket, TicketFields};
 use crate::domain::board::{self, JobEffect, LiveJob};
 use crate::domain::text;
@@ -12,17 +12,24 @@ use crate::state::App;
 use axum::Json as Answer;
 use axum::extract::State;
 use sqlx::PgConnection;
-use terarchitect_worker_api::{ErrorBody, ExecutionMode, JobId, JobKind, Message, ProjectId, TicketId};
+use terarchitect_worker_api::{ErrorBody, ExecutionMode, JobKind, Message, ProjectId, TicketId};
 
 /// Does to the ticket's job what its move from `from` to its present column means, and answers the ticket after it.
+/// `live` are its live jobs, locked before its row was read.
 ///
 /// # Errors
 /// 400 when the project has nothing to work on: no repository address, or no path for local execution.
-pub(super) async fn apply(conn: &mut PgConnection, from: &str, ticket: Ticket) -> ApiResult<Ticket> {
-    let live = db::jobs::live_for_update(conn, ticket.id).await?;
-    let state = live.iter().map(|(_, live)| *live).max_by_key(|live| *live == LiveJob::Stopping);
-    let status = match board::effect_of_move(from, &ticket.column_id, state) {
-        JobEffect::None => return Ok(ticket),
+pub(super) async fn apply(conn: &mut PgConnection, from: &str, ticket: Ticket, live: &[Live]) -> ApiResult<Ticket> {
+    // Answers to review comments are no work on the ticket itself: no move makes or ends them.
+    let live: Vec<Live> = live.iter().copied().filter(|live| live.kind == JobKind::Ticket).collect();
+    let status = match board::effect_of_move(from, &ticket.column_id, live.first().map(|live| live.state)) {
+        JobEffect::None => {
+            if live.iter().any(|live| live.state == LiveJob::Pending) {
+                // A claim that came while the job was locked has passed it over.
+                db::claims::notify_due(conn, ticket.project_id).await?;
+            }
+            return Ok(ticket);
+        }
         JobEffect::Enqueue => {
             require_something_to_work_on(conn, ticket.project_id).await?;
             let job = NewJob::of_ticket(ticket.project_id, ticket.id, JobKind::Ticket);
@@ -33,13 +40,15 @@ pub(super) async fn apply(conn: &mut PgConnection, from: &str, ticket: Ticket) -
         }
         JobEffect::EnqueueAfterStop => {
             require_something_to_work_on(conn, ticket.project_id).await?;
-            for (job, _) in &live {
-                db::jobs::request_requeue(conn, *job).await?;
+            for job in &live {
+                db::jobs::request_requeue(conn, job.id).await?;
             }
             board::STATUS_IN_PROGRESS
         }
         JobEffect::Cancel => {
-            stop(conn, ticket.id, &live).await?;
+            for job in live {
+                stop(conn, ticket.id, job, true).await?;
+            }
             board::STATUS_CANCELLED
         }
     };
@@ -65,18 +74,19 @@ pub(super) async fn require_something_to_work_on(conn: &mut PgConnection, id: Pr
     Err(text::invalid("This project has no repository address ('github_url'); set it, then move the ticket again."))
 }
 
-/// Cancels what waits, and asks what runs to stop.
-pub(super) async fn stop(conn: &mut PgConnection, ticket: TicketId, live: &[(JobId, LiveJob)]) -> ApiResult<()> {
-    for (job, state) in live {
-        match state {
-            LiveJob::Pending => db::jobs::cancel_pending(conn, *job).await?,
-            LiveJob::Running | LiveJob::Stopping => {
-                db::jobs::request_stop(conn, *job).await?;
+/// Cancels a job that waits, and asks one that runs to stop. `alone`: the ticket has no other live job.
+pub(super) async fn stop(conn: &mut PgConnection, ticket: TicketId, job: Live, alone: bool) -> ApiResult<()> {
+    match job.state {
+        LiveJob::Pending => db::jobs::cancel_pending(conn, job.id).await?,
+        LiveJob::Running | LiveJob::Stopping => {
+            db::jobs::request_stop(conn, job.id).await?;
+            // Runners without a job token ask the ticket, whose own job must not hear of a review's end.
+            if alone || job.kind == JobKind::Ticket {
                 db::tickets::set_cancel_requested(conn, ticket, true).await?;
             }
         }
-        tracing::info!(ticket.id = %ticket, job.id = %job, ?state, "cancelled a job");
     }
+    tracing::info!(ticket.id = %ticket, job.id = %job.id, state = ?job.state, "cancelled a job");
     Ok(())
 }
 
@@ -87,12 +97,14 @@ pub(super) async fn stop(conn: &mut PgConnection, ticket: TicketId, live: &[(Job
 pub async fn cancel_ticket(State(app): State<App>, Path(path): Path<TicketPath>) -> ApiResult<Answer<Message>> {
     let mut tx = app.pool.begin().await?;
     db::tickets::lock_moves(&mut tx, path.ticket_id).await?;
+    let live = db::jobs::live_for_update(&mut tx, path.ticket_id).await?;
     let ticket = db::tickets::find(&mut tx, path.project_id, path.ticket_id)
         .await?
         .ok_or_else(|| ApiError::not_found("ticket", path.ticket_id))?;
-    let live = db::jobs::live_for_update(&mut tx, ticket.id).await?;
-    stop(&mut tx, ticket.id, &live).await?;
-    let waiting = !live.is_empty() && live.iter().all(|(_, state)| *state == LiveJob::Pending);
+    for job in &live {
+        stop(&mut tx, ticket.id, *job, true).await?;
+    }
+    let waiting = !live.is_empty() && live.iter().all(|live| live.state == LiveJob::Pending);
     if waiting {
         db::tickets::set_status(&mut tx, ticket.id, board::STATUS_CANCELLED).await?;
     } else {

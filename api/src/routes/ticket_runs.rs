@@ -6,9 +6,10 @@ use crate::db::logs::{LogEntry, NewLogEntry};
 use crate::domain::text;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::{Json, OptionalJson, Path};
+use crate::job_tokens::JobToken;
 use crate::state::App;
-use axum::Json as Answer;
 use axum::extract::State;
+use axum::{Extension, Json as Answer};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use terarchitect_worker_api::{AppendLogResponse, CancelRequested, CompleteTicketRequest, ErrorBody, Message};
@@ -156,10 +157,15 @@ fn check_pull_request(request: &CompleteTicketRequest) -> ApiResult<()> {
     responses((status = 200, body = CancelRequested), (status = 404, body = ErrorBody)))]
 pub async fn cancel_requested(
     State(app): State<App>,
+    Extension(token): Extension<Option<JobToken>>,
     Path(path): Path<TicketPath>,
 ) -> ApiResult<Answer<CancelRequested>> {
     let mut conn = app.pool.acquire().await?;
-    let requested = db::tickets::cancel_requested(&mut conn, path.project_id, path.ticket_id).await?;
+    // Who shows its job's token is told of that job; a runner from a shell can only ask for the ticket.
+    let requested = match token {
+        Some(token) => db::jobs::cancel_requested(&mut conn, token.job_id).await?,
+        None => db::tickets::cancel_requested(&mut conn, path.project_id, path.ticket_id).await?,
+    };
     requested
         .map(|cancel_requested| Answer(CancelRequested { cancel_requested }))
         .ok_or_else(|| ApiError::not_found("ticket", path.ticket_id))

@@ -103,7 +103,7 @@ pub async fn create_ticket(
     require_column(&mut tx, path.project_id, &fields.column_id).await?;
     let mut ticket = db::tickets::insert(&mut tx, path.project_id, &fields).await?;
     if ticket.column_id == board::IN_PROGRESS {
-        ticket = ticket_moves::apply(&mut tx, board::BACKLOG, ticket).await?;
+        ticket = ticket_moves::apply(&mut tx, board::BACKLOG, ticket, &[]).await?;
     }
     tx.commit().await?;
     Ok((StatusCode::CREATED, Answer(ticket)))
@@ -154,7 +154,9 @@ pub async fn update_ticket(
     let names_column = body.column_id.is_some();
     let mut tx = app.pool.begin().await?;
     db::tickets::lock_moves(&mut tx, path.ticket_id).await?;
-    let now = db::tickets::find(&mut tx, path.project_id, path.ticket_id).await?.ok_or_else(missing)?;
+    // Reports lock a job, then its ticket: so does this, and a status that a report has just written is not undone.
+    let live = if names_column { db::jobs::live_for_update(&mut tx, path.ticket_id).await? } else { Vec::new() };
+    let now = db::tickets::find_for_update(&mut tx, path.project_id, path.ticket_id).await?.ok_or_else(missing)?;
     let from = now.column_id.clone();
     let fields = body.over(now.into())?;
     if names_column {
@@ -163,7 +165,7 @@ pub async fn update_ticket(
     let mut ticket =
         db::tickets::update(&mut tx, path.project_id, path.ticket_id, &fields).await?.ok_or_else(missing)?;
     if names_column {
-        ticket = ticket_moves::apply(&mut tx, &from, ticket).await?;
+        ticket = ticket_moves::apply(&mut tx, &from, ticket, &live).await?;
     }
     tx.commit().await?;
     Ok(Answer(ticket))
@@ -176,7 +178,11 @@ pub async fn update_ticket(
 pub async fn delete_ticket(State(app): State<App>, Path(path): Path<TicketPath>) -> ApiResult<Answer<Message>> {
     let mut tx = app.pool.begin().await?;
     db::tickets::lock_moves(&mut tx, path.ticket_id).await?;
+    let live = db::jobs::live_for_update(&mut tx, path.ticket_id).await?;
     let deleted = db::tickets::delete(&mut tx, path.project_id, path.ticket_id).await?;
+    if !live.is_empty() {
+        db::claims::notify_freed(&mut tx, path.project_id).await?;
+    }
     tx.commit().await?;
     if deleted {
         return Ok(Answer(Message { message: "Ticket deleted".to_owned() }));

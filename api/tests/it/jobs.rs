@@ -134,8 +134,94 @@ async fn coordinators_are_listed_and_told_to_drain() {
     assert_eq!(ask().await, "drain");
     app.put("/api/coordinators/one", json!({"directive": "run"})).await.expect(200);
     app.eventually(async || ask().await == "run").await;
+    app.put("/api/coordinators/one", json!({"directive": "drain"})).await.expect(200);
+    assert_eq!(directive().await, "drain");
+    app.eventually(async || ask().await == "drain").await;
     app.delete("/api/coordinators/one").await.expect(200);
     assert_eq!(app.delete("/api/coordinators/one").await.error(404), "not_found");
+    // One that was only forgotten is there again, and starts anew.
+    assert_eq!(directive().await, "run");
+    app.eventually(async || ask().await == "run").await;
+    assert_eq!(app.put("/api/coordinators/%00", json!({"directive": "run"})).await.error(400), "invalid_path");
+}
+
+#[tokio::test]
+async fn an_answer_to_a_review_and_the_work_on_its_ticket_do_not_disturb_each_other() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = app.ticket(&project).await;
+    let review = json!({"kind": "review", "pr_number": 1, "comment_body": "Why?"});
+    let review = app.post(&format!("{ticket}/jobs"), review).await.expect(201);
+    app.move_to(&ticket, "in_progress").await;
+    let kinds: Vec<String> =
+        sqlx::query_scalar("select kind from agent_jobs order by seq").fetch_all(&app.pool).await.unwrap();
+    assert_eq!(kinds, ["review", "ticket"]);
+
+    let (one, two) = (app.claim_as("w", json!({})).await.unwrap(), app.claim_as("w", json!({})).await.unwrap());
+    let (of_review, of_ticket) = if one["kind"] == "review" { (one, two) } else { (two, one) };
+    app.post(&format!("/api/jobs/{}/cancel", review["id"].as_str().unwrap()), json!({})).await.expect(200);
+    let asked = async |job: &Value| {
+        let request = app.http().get(format!("{}{ticket}/cancel-requested", app.base));
+        let request = request.bearer_auth(job["job_token"].as_str().unwrap());
+        TestApp::answer(request).await.expect(200)["cancel_requested"].clone()
+    };
+    assert_eq!((asked(&of_review).await, asked(&of_ticket).await), (json!(true), json!(false)));
+    let plain = app.get(&format!("{ticket}/cancel-requested")).await.expect(200);
+    assert_eq!(plain["cancel_requested"], false);
+    app.move_to(&ticket, "backlog").await;
+    assert_eq!(asked(&of_ticket).await, true);
+}
+
+#[tokio::test]
+async fn work_that_is_handed_in_and_sent_back_is_done_again_after_the_run_has_ended() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = app.ticket(&project).await;
+    app.move_to(&ticket, "in_progress").await;
+    let job = app.claim_as("w", json!({})).await.unwrap();
+    app.post(&format!("{ticket}/complete"), json!({})).await.expect(200);
+    app.move_to(&ticket, "in_progress").await;
+    assert_eq!(app.jobs().await.len(), 1);
+    let done = json!({"attempt": job["attempt"], "worker_id": "w", "exit_code": 0});
+    app.post(&format!("{}/complete", TestApp::job_path(&job)), done).await.expect(200);
+    let statuses: Vec<String> = app.jobs().await.into_iter().map(|(status, _)| status).collect();
+    assert_eq!(statuses, ["completed", "pending"]);
+}
+
+#[tokio::test]
+async fn a_wish_to_stop_does_not_outlive_what_it_was_for() {
+    let app = TestApp::start().await;
+    let ticket = app.ticket(&app.project().await).await;
+    let asked = async || app.get(&format!("{ticket}/cancel-requested")).await.expect(200)["cancel_requested"].clone();
+    // A runner from a shell has no job; it is stopped by the ticket, and the next one is not.
+    app.get(&format!("{ticket}/worker-context")).await.expect(200);
+    app.post(&format!("{ticket}/cancel"), json!({})).await.expect(200);
+    assert_eq!(asked().await, true);
+    app.get(&format!("{ticket}/worker-context")).await.expect(200);
+    assert_eq!(asked().await, false);
+    // That of a job which runs stays.
+    app.move_to(&ticket, "in_progress").await;
+    app.claim_as("w", json!({})).await.unwrap();
+    app.post(&format!("{ticket}/cancel"), json!({})).await.expect(200);
+    app.get(&format!("{ticket}/worker-context")).await.expect(200);
+    assert_eq!(asked().await, true);
+}
+
+#[tokio::test]
+async fn a_claim_repeated_while_its_first_answer_is_given_back_keeps_its_job() {
+    let app = TestApp::start().await;
+    let ticket = app.ticket(&app.project().await).await;
+    app.move_to(&ticket, "in_progress").await;
+    let request = json!({"request_id": uuid::Uuid::now_v7()});
+    let first = app.claim_as("w", request.clone()).await.unwrap();
+    let claimed_at = async || -> chrono::DateTime<chrono::Utc> {
+        sqlx::query_scalar("select claimed_at from agent_jobs").fetch_one(&app.pool).await.unwrap()
+    };
+    let before = claimed_at().await;
+    let again = app.claim_as("w", request).await.unwrap();
+    assert_eq!((&first["job_id"], &first["attempt"]), (&again["job_id"], &again["attempt"]));
+    // What gives back the first answer looks for its moment, and finds another.
+    assert!(claimed_at().await > before);
 }
 
 #[tokio::test]
