@@ -34,6 +34,8 @@ struct FakeApi {
     silent: AtomicBool,
     /// Gives running jobs to others: everything that is held is lost.
     taken_away: AtomicBool,
+    /// Takes three seconds for every report.
+    slow: AtomicBool,
     /// Something in front of it answers 404 to everything.
     hidden: AtomicBool,
     slots: u32,
@@ -144,6 +146,9 @@ async fn end(
     Json(body): Json<Value>,
 ) -> (StatusCode, Json<Value>) {
     api.answers().await;
+    if api.slow.load(Ordering::SeqCst) {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
     let mut jobs = api.lock();
     let Some(job) = jobs.get_mut(&id) else { return (StatusCode::NOT_FOUND, Json(json!({"error": "no such job"}))) };
     if body["attempt"] != job.attempt || !job.ends.is_empty() || job.request.is_none() {
@@ -440,4 +445,22 @@ async fn one_run_ends_with_an_error_where_the_api_refuses_or_is_silent() {
     let nobody = "http://127.0.0.1:9";
     let ended = coordinator(&engine, nobody, open(dir.path()).await, &[]).run(drain, once, || {}).await;
     assert!(format!("{:#}", ended.unwrap_err()).contains("did not answer"));
+}
+
+#[tokio::test]
+async fn heartbeats_go_on_while_the_api_takes_its_time_for_a_report() {
+    let api = FakeApi::new(2, 2, 1_500);
+    let base = api.serve().await;
+    let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
+    let (_never, drain) = watch::channel(None);
+    let running =
+        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain, How::UntilDrained, || {}));
+    engine.until(|all| all.values().filter(|state| matches!(state, State::Running { .. })).count() == 2).await;
+    api.slow.store(true, Ordering::SeqCst);
+    engine.exit(&engine.running()[0], 0);
+    // Two lease periods later the report has arrived, and the other one was not stopped.
+    engine.until(|all| all.len() == 1).await;
+    assert_eq!(engine.running().len(), 1);
+    assert_eq!(api.lock().values().map(|job| job.ends.len()).sum::<usize>(), 1);
+    running.abort();
 }
