@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use terarchitect_worker_api::client::{Retry, WorkerClient};
+use terarchitect_worker_api::client::{ClientError, Retry, WorkerClient};
 use terarchitect_worker_api::{ProjectId, TicketId};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How often the API is asked; the contract wants every five seconds at least.
@@ -14,9 +15,21 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// What a process that TERM ended exits with, as shells have it: 128 and the signal's number.
 const TERMINATED: u8 = 128 + 15;
 
+/// For how long refusals that are not the API's own are borne.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn is_gone(error: &ClientError) -> bool {
+    matches!(error.code(), Some("not_found" | "job_token_refused"))
+}
+
+fn is_refused(error: &ClientError) -> bool {
+    error.status().is_some_and(|status| matches!(status.as_u16(), 401 | 404))
+}
+
 /// Cancels the token when the API says so. Ends with the token, or when it is dropped.
 pub async fn poll_api(client: WorkerClient, project: ProjectId, ticket: TicketId, cancel: CancellationToken) {
     let mut failing = false;
+    let mut answered = Instant::now();
     loop {
         tokio::select! {
             () = cancel.cancelled() => return,
@@ -28,9 +41,10 @@ pub async fn poll_api(client: WorkerClient, project: ProjectId, ticket: TicketId
                 cancel.cancel();
                 return;
             }
-            Ok(false) => failing = false,
-            // The ticket or the job's token is gone: nobody waits for this run any more.
-            Err(error) if error.status().is_some_and(|status| matches!(status.as_u16(), 401 | 404)) => {
+            Ok(false) => (failing, answered) = (false, Instant::now()),
+            // The ticket or the job's token is gone: nobody waits for this run any more. The API says so in its own
+            // words; a proxy in front of it may say the like for a moment, or a contract's other API for good.
+            Err(error) if is_gone(&error) || (is_refused(&error) && answered.elapsed() >= PATIENCE) => {
                 tracing::warn!(error = error.chain(), "the API no longer knows this run; stopping it");
                 cancel.cancel();
                 return;

@@ -57,7 +57,12 @@ impl RunError {
             Self::Cancelled => 130,
             Self::NothingChanged | Self::Internal(_) => 1,
             Self::Io { .. } => 75,
-            Self::Api(error) if error.may_pass() => 75,
+            // A 404 without a code is not the API's own: a proxy that does not know it at this moment.
+            Self::Api(error)
+                if error.may_pass() || (error.code().is_none() && error.status().is_some_and(|s| s == 404)) =>
+            {
+                75
+            }
             Self::Api(_) => 2,
             Self::Git(error) => error.exit_code(),
             Self::Forge(error) => error.exit_code(),

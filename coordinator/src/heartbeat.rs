@@ -3,7 +3,6 @@
 use crate::job::{Controls, Shared};
 use crate::spec::Attempt;
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_worker_api::client::{ClientError, Retry, WorkerClient};
@@ -123,6 +122,8 @@ fn pass_on(answer: &HeartbeatResponse, held: &HashMap<Attempt, Controls>, asked:
                 controls.renew(until);
                 controls.cancel.cancel();
             }
+            // An API that did not count attempts when it was claimed can't know it by one.
+            HeldState::Lost if job.attempt == 0 => {}
             HeldState::Lost => controls.lost.cancel(),
         }
     }
@@ -150,7 +151,7 @@ pub async fn send_heartbeats(
     wishes: watch::Sender<Option<Wishes>>,
     stop: CancellationToken,
 ) {
-    let mut failing = false;
+    let (mut failing, mut plain) = (false, false);
     let mut lease: Option<Duration> = None;
     loop {
         let now = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -173,11 +174,10 @@ pub async fn send_heartbeats(
             Ok(answer) => {
                 failing = false;
                 lease = answer.map(|wishes| wishes.lease);
-                if answer.is_none() && !shared.api_is_plain.swap(true, Ordering::SeqCst) {
+                if answer.is_none() && !plain {
                     tracing::info!("the API does not know heartbeats: working by the plain contract");
-                } else if answer.is_some() {
-                    shared.api_is_plain.store(false, Ordering::SeqCst);
                 }
+                plain = answer.is_none();
                 wishes.send_replace(answer);
                 answer.map_or(PLAIN_INTERVAL, |wishes| wishes.interval)
             }

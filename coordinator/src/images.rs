@@ -26,6 +26,8 @@ pub struct Images {
 #[derive(Clone, Copy, Debug)]
 enum Known {
     Pulled,
+    /// A newer one could not be had a short while ago.
+    OlderUntil(Instant),
     UnavailableUntil(Instant),
 }
 
@@ -62,6 +64,7 @@ impl Images {
             // An older image is better than none; what runs is logged.
             Err(error) if there => {
                 tracing::warn!(image, error = %terarchitect_worker_api::chain(&error), "could not pull a newer image; using the one that is here");
+                self.remember(image, Known::OlderUntil(Instant::now() + REST));
                 Ok(())
             }
             Err(error) => {
@@ -79,7 +82,11 @@ impl Images {
 
     /// With `always`, one pull in the life of the process is enough for jobs that follow each other.
     fn is_fresh(&self, image: &str) -> bool {
-        matches!(self.lock().get(image), Some(Known::Pulled))
+        match self.lock().get(image) {
+            Some(Known::Pulled) => true,
+            Some(Known::OlderUntil(until)) => Instant::now() < *until,
+            _ => false,
+        }
     }
 
     fn remember(&self, image: &str, known: Known) {

@@ -13,7 +13,6 @@ use crate::state_dir::{Pending, StateDir};
 use futures::FutureExt;
 use secrecy::SecretString;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use terarchitect_worker_api::client::{ClientError, Retry, Waits, WorkerClient};
 use terarchitect_worker_api::mask::Mask;
@@ -48,8 +47,6 @@ pub struct Shared {
     pub images: Images,
     /// What the process counts.
     pub metrics: Metrics,
-    /// Whether the API is one of the plain contract, without heartbeats.
-    pub api_is_plain: AtomicBool,
 }
 
 /// What can be asked of a job while it runs, and until when its lease holds.
@@ -381,7 +378,7 @@ async fn report_until_acknowledged(shared: &Shared, pending: &Pending) {
                 tracing::info!(job.id = %job, attempt = pending.attempt, status = answer.status.as_str(), reason, "a job ended");
                 return;
             }
-            Err(error) if settles(&error, shared.api_is_plain.load(Ordering::SeqCst)) => {
+            Err(error) if settles(&error, pending.attempt == 0) => {
                 tracing::warn!(job.id = %job, attempt = pending.attempt, error = error.chain(), "the API has no use for this report");
                 return;
             }
@@ -394,8 +391,8 @@ async fn report_until_acknowledged(shared: &Shared, pending: &Pending) {
 }
 
 /// The attempt is over without us, or the job is gone: nothing is left to say. A 404 that is not the API's own may be a
-/// proxy's, or a wrong address: the report waits. An API of the plain contract says 404 in its own words, and its answer
-/// to a report need not have a shape.
+/// proxy's, or a wrong address: the report waits. An API that does not count attempts, one of the plain contract, says
+/// 404 in its own words, and its answer to a report need not have a shape.
 fn settles(error: &ClientError, api_is_plain: bool) -> bool {
     match error {
         ClientError::InvalidAnswer { .. } => api_is_plain,

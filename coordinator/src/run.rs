@@ -14,7 +14,6 @@ use crate::spec::{Attempt, container_spec};
 use crate::state_dir::StateDir;
 use anyhow::{Context, bail};
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use terarchitect_worker_api::client::{Retry, Waits, WorkerClient};
@@ -69,16 +68,7 @@ impl Coordinator {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         let images = Images::new(config.pull_policy);
         let metrics = Metrics::default();
-        let shared = Shared {
-            engine,
-            client,
-            state,
-            config,
-            starts: Semaphore::new(processors),
-            images,
-            metrics,
-            api_is_plain: AtomicBool::new(false),
-        };
+        let shared = Shared { engine, client, state, config, starts: Semaphore::new(processors), images, metrics };
         let (sender, wishes) = watch::channel(None);
         Self {
             shared: Arc::new(shared),
@@ -112,7 +102,11 @@ impl Coordinator {
             .take()
             .map(|sender| tokio::spawn(send_heartbeats(self.shared.clone(), self.held.clone(), sender, stop.clone())));
         let claimed = self.claim(drain.clone(), how, ready).await;
-        self.settle(drain).await;
+        match &claimed {
+            Ok(()) => self.settle(drain).await,
+            // What is looked after is left for the next start: waiting for it may have no end.
+            Err(_) => self.jobs.shutdown().await,
+        }
         stop.cancel();
         if let Some(heartbeats) = heartbeats {
             heartbeats.await.context("the heartbeats ended badly")?;

@@ -389,9 +389,11 @@ pub async fn renew_leases(
     let rows = sqlx::query!(
         // Not fenced by the status, which would lead the planner to the index of running jobs with its dead entries:
         // a job that is not running has no lease.
-        r#"update agent_jobs as job set lease_expires_at = now() + $4 * interval '1 millisecond'
+        // Who claimed without its name, and names itself now, has it from here on: the attempt fences.
+        r#"update agent_jobs as job
+           set lease_expires_at = now() + $4 * interval '1 millisecond', worker_id = $3
            from (select * from unnest($1::uuid[], $2::integer[]) as held (id, attempt) order by held.id) as held
-           where job.id = held.id and job.attempt = held.attempt and job.worker_id = $3
+           where job.id = held.id and job.attempt = held.attempt and (job.worker_id = $3 or job.worker_id is null)
              and job.lease_expires_at is not null
            returning job.id, job.attempt, job.cancel_requested_at is not null as "cancel_requested!""#,
         &ids,

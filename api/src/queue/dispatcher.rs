@@ -298,19 +298,31 @@ impl Dispatcher {
         let mut tries = 0;
         loop {
             tries += 1;
-            let connection = self.connection().await?;
+            let connection = match self.connection().await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    if tries > 1 {
+                        self.remember_unknown(batch);
+                    }
+                    return Err(error);
+                }
+            };
             match in_time(db::claims::claim_many(connection, projects, &asking)).await {
                 Ok(jobs) => return Ok(jobs.into_iter().collect()),
                 Err(error) => {
                     self.connection.forget();
                     if tries > 2 || !(is_connection_error(&error) || is_deadlock(&error)) {
-                        // It was sent, and nobody will ask with these requests again.
-                        self.unknown.extend(batch.iter().filter(|w| !w.may_repeat).map(|w| w.asking.request_id));
+                        self.remember_unknown(batch);
                         return Err(error);
                     }
                 }
             }
         }
+    }
+
+    /// The claim was sent, and nobody will ask with these requests again.
+    fn remember_unknown(&mut self, batch: &[Waiter]) {
+        self.unknown.extend(batch.iter().filter(|w| !w.may_repeat).map(|w| w.asking.request_id));
     }
 
     async fn connection(&mut self) -> sqlx::Result<&mut PgConnection> {
@@ -340,7 +352,7 @@ impl Dispatcher {
         waiters.iter_mut().for_each(|waiter| waiter.looked_up = true);
         let asking: Vec<&Asking> = waiters.iter().map(|waiter| &waiter.asking).collect();
         let found = match self.pool.acquire().await {
-            Ok(mut conn) => db::claims::held_by_requests(&mut conn, &asking).await,
+            Ok(mut conn) => in_time(db::claims::held_by_requests(&mut conn, &asking)).await,
             Err(error) => Err(error),
         };
         match found {

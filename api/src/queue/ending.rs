@@ -5,7 +5,7 @@ use crate::db::jobs::ReportedJob;
 use crate::domain::board;
 use crate::domain::outcome::{Ending, History, Outcome, decide, is_infrastructure};
 use sqlx::PgConnection;
-use terarchitect_worker_api::{JobId, JobReport, JobStatus, Reason};
+use terarchitect_worker_api::{JobId, JobKind, JobReport, JobStatus, Reason};
 
 /// Ends a job's running attempt: decides what becomes of the job, keeps the attempt, and moves the ticket's status.
 /// The job's row must be locked by this transaction.
@@ -77,13 +77,17 @@ async fn settle_ticket(conn: &mut PgConnection, job: &ReportedJob, status: JobSt
         db::jobs::enqueue(conn, &db::jobs::NewJob::of_ticket(job.project_id, job.ticket_id, job.kind)).await?;
         return Ok(());
     }
-    match status {
-        JobStatus::Cancelled => {
-            db::tickets::settle(conn, job.ticket_id, board::STATUS_CANCELLED).await?;
-            db::tickets::set_cancel_requested(conn, job.ticket_id, false).await?;
-        }
-        JobStatus::Failed => db::tickets::settle(conn, job.ticket_id, board::STATUS_FAILED).await?,
-        JobStatus::Pending | JobStatus::Running | JobStatus::Completed => {}
+    let ended_as = match status {
+        JobStatus::Cancelled => board::STATUS_CANCELLED,
+        JobStatus::Failed => board::STATUS_FAILED,
+        JobStatus::Pending | JobStatus::Running | JobStatus::Completed => return Ok(()),
+    };
+    // An answer to a review says nothing about the work on the ticket.
+    if job.kind == JobKind::Ticket {
+        db::tickets::settle(conn, job.ticket_id, ended_as).await?;
+    }
+    if status == JobStatus::Cancelled {
+        db::tickets::forget_old_cancellation(conn, job.ticket_id).await?;
     }
     Ok(())
 }

@@ -4,7 +4,9 @@ use sqlx::{Connection, Executor, PgConnection, PgPool};
 
 /// Plans once, and walks indexes in order with nested loops, whatever the statistics say: these statements touch a few
 /// rows each, and a plan that reads a whole table or gathers dead index entries would be a mistake each time.
-pub const ONE_GOOD_PLAN: &str = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off; \
+///
+/// The server gives a statement up before the client does: what the client forgot must not claim later.
+pub const ONE_GOOD_PLAN: &str = "set statement_timeout = '15s'; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; \
     set enable_bitmapscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
 
 /// A connection outside of the pool, made when it is needed and again after it broke. Taking one from the pool costs a

@@ -1,6 +1,6 @@
 //! What time does to the queue: delayed jobs become due, lost leases end attempts, old records are deleted.
 
-use super::{end_attempt, is_deadlock, log_error, signals::Signals};
+use super::{end_attempt, in_time, is_deadlock, log_error, signals::Signals};
 use crate::config::Limits;
 use crate::db;
 use crate::domain::outcome::Ending;
@@ -41,12 +41,12 @@ pub(super) async fn upkeep(
         }
         let done = async {
             if Instant::now() >= next_due || Instant::now() >= next_leases {
-                next_due = make_due(&pool).await?;
+                next_due = in_time(make_due(&pool)).await?;
             }
             if Instant::now() >= next_leases {
                 next_leases = Instant::now() + interval;
                 if signals.leases_are_trusted() {
-                    end_lost_leases(&pool, &metrics).await?;
+                    in_time(end_lost_leases(&pool, &metrics)).await?;
                 }
             }
             sqlx::Result::Ok(())

@@ -104,10 +104,11 @@ pub async fn cancel_ticket(State(app): State<App>, Path(path): Path<TicketPath>)
     for job in &live {
         stop(&mut tx, ticket.id, *job, true).await?;
     }
-    let waiting = !live.is_empty() && live.iter().all(|live| live.state == LiveJob::Pending);
-    if waiting {
+    let waits = |live: &Live| live.state == LiveJob::Pending;
+    if live.iter().any(|live| waits(live) && live.kind == JobKind::Ticket) {
         db::tickets::set_status(&mut tx, ticket.id, board::STATUS_CANCELLED).await?;
-    } else {
+    }
+    if live.is_empty() || !live.iter().all(waits) {
         // Also without a job: a runner started from a shell asks the ticket alone.
         db::tickets::set_cancel_requested(&mut tx, ticket.id, true).await?;
     }

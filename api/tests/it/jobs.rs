@@ -168,8 +168,30 @@ async fn an_answer_to_a_review_and_the_work_on_its_ticket_do_not_disturb_each_ot
     assert_eq!((asked(&of_review).await, asked(&of_ticket).await), (json!(true), json!(false)));
     let plain = app.get(&format!("{ticket}/cancel-requested")).await.expect(200);
     assert_eq!(plain["cancel_requested"], false);
+    // Its end is none of the ticket's.
+    let over = json!({"attempt": of_review["attempt"], "worker_id": "w", "reason": "cancelled"});
+    app.post(&format!("{}/fail", TestApp::job_path(&of_review)), over).await.expect(200);
+    assert_eq!(app.get(&ticket).await.expect(200)["status"], "in_progress");
     app.move_to(&ticket, "backlog").await;
     assert_eq!(asked(&of_ticket).await, true);
+}
+
+#[tokio::test]
+async fn who_claimed_without_its_name_may_name_itself_later() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = app.ticket(&project).await;
+    app.move_to(&ticket, "in_progress").await;
+    let job = app.claim(&project).await.unwrap();
+    let beat = async |worker: &str, attempt: i64| {
+        let jobs = json!([{"job_id": job["job_id"], "attempt": attempt}]);
+        let body = json!({"worker_id": worker, "slots": 1, "jobs": jobs});
+        app.post("/api/worker/heartbeat", body).await.expect(200)["jobs"][0]["state"].clone()
+    };
+    let attempt = job["attempt"].as_i64().unwrap();
+    assert_eq!(beat("one", attempt + 1).await, "lost");
+    assert_eq!(beat("one", attempt).await, "held");
+    assert_eq!(beat("two", attempt).await, "lost", "it has a name now");
 }
 
 #[tokio::test]

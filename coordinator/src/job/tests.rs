@@ -28,7 +28,6 @@ fn shared(server: &MockServer, engine: Scripted, dir: &Path, args: &[&str]) -> (
         starts: Semaphore::new(2),
         images: Images::new(crate::cli::PullPolicy::Never),
         metrics: Metrics::default(),
-        api_is_plain: std::sync::atomic::AtomicBool::new(false),
     };
     (Arc::new(shared), engine)
 }

@@ -376,6 +376,14 @@ async fn a_proxy_that_says_404_for_a_while_costs_nothing() {
     assert!(std::fs::read_dir(&kept).unwrap().next().is_some(), "the report was thrown away");
     running.abort();
     let _ = running.await;
+    // Nor by the next coordinator, which has seen nothing else of the API.
+    let (_never, drain) = watch::channel(None);
+    let again =
+        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain, How::UntilDrained, || {}));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(std::fs::read_dir(&kept).unwrap().next().is_some(), "the report was thrown away");
+    again.abort();
+    let _ = again.await;
     api.hidden.store(false, Ordering::SeqCst);
     let (_never, drain) = watch::channel(None);
     let again =

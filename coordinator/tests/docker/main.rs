@@ -142,7 +142,6 @@ async fn world_in(engine: &Engine, image: &str, more: &[&str], dir: tempfile::Te
         state: StateDir::open(dir.path()).unwrap(),
         images: Images::new(config.pull_policy),
         metrics: Metrics::default(),
-        api_is_plain: std::sync::atomic::AtomicBool::new(false),
         starts: Semaphore::new(2),
         config,
     };
