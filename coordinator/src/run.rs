@@ -3,12 +3,11 @@
 use crate::claims::{Claimed, claim, wait_ms};
 use crate::cli::DrainMode;
 use crate::config::Config;
-use crate::engine::{ContainerEngine, Found, State};
+use crate::engine::ContainerEngine;
 use crate::heartbeat::{Held, Wishes, send_heartbeats};
 use crate::images::Images;
 use crate::job::{Claim, Controls, Ended, Origin, Shared, supervise};
 use crate::metrics::{self, Metrics};
-use crate::outcome::could_not_run;
 use crate::readiness::{Readiness, image_hint};
 use crate::spec::{Attempt, container_spec};
 use crate::state_dir::StateDir;
@@ -17,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use terarchitect_worker_api::client::{Retry, Waits, WorkerClient};
-use terarchitect_worker_api::{Job, Reason, WorkerJob, chain};
+use terarchitect_worker_api::{Job, chain};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -27,16 +26,12 @@ use uuid::Uuid;
 
 /// Between two looks for containers that nobody looks after.
 const REAP_INTERVAL: Duration = Duration::from_secs(60);
-/// How long one must be alone before it is taken over.
-const REAP_GRACE: Duration = Duration::from_secs(300);
 /// How long the API may take for its first answer.
 const LEAST_WAIT: Duration = Duration::from_secs(10);
 /// Between two looks at what keeps claims from being made.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// Between two claims of a run for one job, where the API does not hold them.
 const ONCE_PAUSE: Duration = Duration::from_millis(500);
-/// How long a recovery waits for the API; what it can't recover comes back by its lease.
-const RECOVERY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// For how long to claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,111 +149,6 @@ impl Coordinator {
         match how {
             How::UntilDrained => self.claim_until_drained(drain).await,
             How::Once { wait } => self.claim_once(drain, wait).await?,
-        }
-        Ok(())
-    }
-
-    /// What an earlier coordinator was in the middle of, as far as neither a container nor a report shows it: the job of
-    /// a claim whose answer never became a container, and leases of which nothing is left.
-    async fn recover(&mut self) {
-        let shared = self.shared.clone();
-        let coordinator = shared.state.coordinator();
-        let Ok(leases) = shared.client.worker_jobs(&coordinator.to_string(), Retry::For(RECOVERY_PATIENCE)).await
-        else {
-            tracing::warn!(
-                "the API did not tell which jobs are held; what is not looked after comes back by its lease"
-            );
-            return;
-        };
-        let unknown = |this: &Self, job: &WorkerJob| {
-            let attempt = Attempt { job_id: job.job_id, attempt: job.attempt };
-            !this.lock().contains_key(&attempt) && shared.state.kept(attempt).is_none()
-        };
-        let claims = shared.state.claims_under_way().unwrap_or_else(|error| {
-            tracing::error!(error = %chain(&error), "could not look for claims of an earlier run");
-            Vec::new()
-        });
-        for request in claims {
-            if !leases.jobs.iter().any(|job| unknown(self, job)) {
-                shared.state.end_claim(request);
-                continue;
-            }
-            // The same request again gets the same job, with everything that its container needs.
-            match claim(&shared.client, &shared.config, coordinator, true, request, 0).await {
-                Ok(Claimed::Job(job, asked)) => self.take(&job, asked, request),
-                Ok(Claimed::None | Claimed::NoneHeld) => shared.state.end_claim(request),
-                Err(error) => tracing::warn!(error = error.chain(), "could not repeat a claim of an earlier run"),
-            }
-        }
-        let lost: Vec<WorkerJob> = leases.jobs.iter().filter(|job| unknown(self, job)).copied().collect();
-        for job in lost {
-            tracing::warn!(job.id = %job.job_id, attempt = job.attempt, "a job is held, but nothing is left of its container");
-            let detail = "the coordinator was restarted and found no container of this job".to_owned();
-            let verdict = could_not_run(Some(job.attempt), Reason::ContainerLost, detail);
-            let attempt = Attempt { job_id: job.job_id, attempt: job.attempt };
-            self.spawn(attempt, Origin::Report(Box::new(verdict)), None);
-        }
-    }
-
-    /// Looks for containers of ours that nobody looks after, such as of a job whose supervision ended badly. Only what is
-    /// still alone after a while: one that is just being made is known to its job alone.
-    async fn reap(&mut self) {
-        let own = match self.shared.engine.list_own(self.shared.state.coordinator()).await {
-            Ok(own) => own,
-            Err(error) => {
-                tracing::warn!(error = %chain(&error), "could not look for containers that nobody looks after");
-                return;
-            }
-        };
-        let alone: Vec<(Attempt, Found)> = {
-            let held = self.lock();
-            own.into_iter()
-                .filter_map(|found| Some((Attempt::from_labels(&found.labels)?, found)))
-                .filter(|(attempt, _)| !held.contains_key(attempt))
-                .collect()
-        };
-        self.alone.retain(|attempt, _| alone.iter().any(|(other, _)| other == attempt));
-        for (attempt, found) in alone {
-            let since = *self.alone.entry(attempt).or_insert_with(Instant::now);
-            if since.elapsed() >= REAP_GRACE {
-                tracing::warn!(job.id = %attempt.job_id, attempt = attempt.attempt, "found a container that nobody looks after");
-                self.alone.remove(&attempt);
-                self.adopt_one(attempt, found).await;
-            }
-        }
-    }
-
-    async fn adopt_one(&mut self, attempt: Attempt, found: Found) {
-        if found.state == State::Created {
-            // It never ran. Its job's lease runs out, or the claim is repeated and makes it anew.
-            tracing::info!(job.id = %attempt.job_id, "removing a container that was never started");
-            if let Err(error) = self.shared.engine.remove(&found.id).await {
-                tracing::warn!(error = %chain(&error), "could not remove a container; the next look tries again");
-            }
-            return;
-        }
-        tracing::info!(job.id = %attempt.job_id, attempt = attempt.attempt, state = ?found.state, "adopting a container");
-        self.shared.metrics.adopted();
-        self.spawn(attempt, Origin::Adopted(Box::new(found)), None);
-    }
-
-    /// Takes over the containers and reports of an earlier coordinator.
-    async fn adopt(&mut self) -> anyhow::Result<()> {
-        let own = self
-            .shared
-            .engine
-            .list_own(self.shared.state.coordinator())
-            .await
-            .context("could not look for containers of an earlier run")?;
-        for found in own {
-            let Some(attempt) = Attempt::from_labels(&found.labels) else { continue };
-            self.adopt_one(attempt, found).await;
-        }
-        for pending in self.shared.state.all_kept()? {
-            let attempt = Attempt { job_id: pending.job_id, attempt: pending.attempt };
-            if !self.lock().contains_key(&attempt) {
-                self.spawn(attempt, Origin::Report(Box::new(pending.verdict)), None);
-            }
         }
         Ok(())
     }
@@ -533,5 +423,6 @@ pub fn drain_on_signals(first: DrainMode) -> std::io::Result<watch::Receiver<Opt
     Ok(receiver)
 }
 
+mod recovery;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::cli::{Cli, PullPolicy};
+use crate::engine::State;
 use crate::engine::scripted::Scripted;
 use axum::extract::{Path, Query, State as Shared_};
 use axum::http::StatusCode;
