@@ -281,7 +281,7 @@ pub struct Options {
 const AFTER_HELP: &str = "These variables are passed on to containers when they are set: AGENT_LLM_URL, AGENT_MODEL, \
 AGENT_API_KEY, AGENT_MAX_TURNS, WORKER_LLM_URL, WORKER_MODEL, WORKER_API_KEY, WORKER_TIMEOUT_SEC, WORKER_MODE, \
 GITHUB_API_URL, GIT_USER_NAME, GIT_USER_EMAIL. In URLs among them localhost becomes host.docker.internal.\n\
-The first TERM or INT drains, the second detaches, the third cancels.";
+The first TERM or INT does what DRAIN_MODE says; the second detaches and ends; a third before that cancels.";
 
 /// What a signal does with running jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]

@@ -3,6 +3,12 @@
 use crate::support::TestApp;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use terarchitect_api::config::Limits;
+use terarchitect_api::metrics::Metrics;
+use terarchitect_api::queue::{Claim, Queue};
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
 async fn a_job_is_enqueued_once_per_idempotency_key() {
@@ -230,20 +236,33 @@ async fn a_wish_to_stop_does_not_outlive_what_it_was_for() {
 }
 
 #[tokio::test]
-async fn a_claim_repeated_while_its_first_answer_is_given_back_keeps_its_job() {
+async fn an_answer_that_nobody_took_gives_its_job_back_unless_the_claim_was_repeated() {
     let app = TestApp::start().await;
     let ticket = app.ticket(&app.project().await).await;
     app.move_to(&ticket, "in_progress").await;
-    let request = json!({"request_id": uuid::Uuid::now_v7()});
-    let first = app.claim_as("w", request.clone()).await.unwrap();
-    let claimed_at = async || -> chrono::DateTime<chrono::Utc> {
-        sqlx::query_scalar("select claimed_at from agent_jobs").fetch_one(&app.pool).await.unwrap()
-    };
-    let before = claimed_at().await;
-    let again = app.claim_as("w", request).await.unwrap();
-    assert_eq!((&first["job_id"], &first["attempt"]), (&again["job_id"], &again["attempt"]));
-    // What gives back the first answer looks for its moment, and finds another.
-    assert!(claimed_at().await > before);
+    let status = async || app.jobs().await[0].0.clone();
+    let request = uuid::Uuid::now_v7();
+    for (repeated, then) in [(true, "running"), (false, "pending")] {
+        let limits = Limits::default();
+        let queue = Queue::new(app.pool.clone(), &limits, Arc::new(Metrics::default()));
+        let stop = CancellationToken::new();
+        let tasks = queue.start(limits, &stop);
+        let claim = async || {
+            let worker_id = Some("w".to_owned());
+            let claim =
+                Claim { projects: Vec::new(), worker_id, request_id: Some(request), lease: Duration::from_secs(90) };
+            queue.claim(claim, None).await.unwrap().unwrap()
+        };
+        let nobody_took = claim().await;
+        if repeated {
+            claim().await.passed_on();
+        }
+        drop(nobody_took);
+        stop.cancel();
+        // The give-back is one of the tasks.
+        tasks.finish().await;
+        assert_eq!(status().await, then, "repeated: {repeated}");
+    }
 }
 
 #[tokio::test]
