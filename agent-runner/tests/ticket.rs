@@ -183,7 +183,7 @@ async fn nothing_changed_is_a_failure_unless_the_director_says_why() {
 
 #[tokio::test]
 async fn a_cancellation_in_a_long_turn_ends_the_run_within_seconds() {
-    let stall = Script::parse(include_str!("../../testbed/scripts/stall.json")).unwrap();
+    let stall = Script::parse(include_str!("../../crates/testbed/scripts/stall.json")).unwrap();
     let Some(world) = World::start(stall).await else { return };
     world.cancel_requested(false).await;
     let cancel = async {

@@ -24,7 +24,7 @@ pub(crate) async fn connect(postgres: &TestPostgres, database: &str) -> anyhow::
 pub(crate) async fn empty(postgres: &TestPostgres) -> anyhow::Result<String> {
     let name = postgres.create_database(None)?;
     let mut conn = connect(postgres, &name).await?;
-    sqlx::migrate!("../migrations").run(&mut conn).await.context("could not make the schema")?;
+    sqlx::migrate!("../../migrations").run(&mut conn).await.context("could not make the schema")?;
     conn.close().await.context("could not close the connection")?;
     Ok(name)
 }
