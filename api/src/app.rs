@@ -1,6 +1,8 @@
 //! The router that puts all routes together, with their guards, and the OpenAPI document that is made from them.
 
-use crate::http::{auth, layers};
+use crate::access;
+use crate::document_errors;
+use crate::http::layers;
 use crate::routes;
 use crate::state::App;
 use axum::Router;
@@ -23,13 +25,13 @@ struct Documentation;
 
 /// Every documented route, with its guards but without state.
 fn documented_routes(app: &App) -> OpenApiRouter<App> {
-    let guard_app = || from_fn_with_state(app.clone(), auth::require_app);
-    let guard_worker = || from_fn_with_state(app.clone(), auth::require_worker);
-    let guard_either = || from_fn_with_state(app.clone(), auth::require_app_or_worker);
+    let guard_app = || from_fn_with_state(app.clone(), access::require_app);
+    let guard_worker = || from_fn_with_state(app.clone(), access::require_worker);
+    let guard_either = || from_fn_with_state(app.clone(), access::require_app_or_worker);
     OpenApiRouter::with_openapi(Documentation::openapi())
         .merge(routes::for_application().route_layer(guard_app()))
         .merge(routes::for_workers().route_layer(guard_worker()))
-        .merge(routes::for_runners().route_layer(from_fn_with_state(app.clone(), auth::require_worker_or_job)))
+        .merge(routes::for_runners().route_layer(from_fn_with_state(app.clone(), access::require_worker_or_job)))
         .merge(routes::for_both().route_layer(guard_either()))
         .merge(routes::public())
 }
@@ -38,7 +40,7 @@ fn documented_routes(app: &App) -> OpenApiRouter<App> {
 pub fn router(app: App) -> Router {
     let (router, openapi) = documented_routes(&app).split_for_parts();
     router
-        .merge(routes::openapi::router(with_security(openapi)))
+        .merge(routes::system::openapi::router(with_security(openapi)))
         .fallback(layers::not_found)
         .method_not_allowed_fallback(layers::method_not_allowed)
         .layer(CatchPanicLayer::custom(layers::panicked))
@@ -63,5 +65,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 fn with_security(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+    document_errors::complete(&mut document);
     document
 }

@@ -1,20 +1,26 @@
 //! Terarchitect's API: the only program that knows the database.
 //!
-//! `routes` extract, authorise, call and answer; `domain` decides without IO; `db` holds the only SQL, one file per
-//! table. `http` is what every route shares: errors, extractors, keys, request ids. The binary is in `main.rs`.
+//! The floors, from the top; each uses those below it and none above:
+//! `routes` (HTTP in and out), `background` (what moves by itself), `access` (who calls), `http` (errors, extractors),
+//! `state` (what all share), `queue` (claims and completions in batches), `actions` (what can be done, one transaction
+//! each), `changes` (the event log and its readers), `db` (the only SQL), `domain` (decisions without IO).
+//! The binary is in `main.rs`.
 
+pub mod access;
+pub mod actions;
 pub mod app;
+pub mod background;
+pub mod changes;
 pub mod config;
 pub mod db;
+mod document_errors;
 pub mod domain;
 pub mod embedded_postgres;
 pub mod http;
 pub mod job_tokens;
 pub mod metrics;
-pub mod presence;
 pub mod queue;
 pub mod routes;
 pub mod sealing;
 pub mod server;
-pub mod shared_settings;
 pub mod state;

@@ -3,8 +3,8 @@
 //! Counters and histograms are this process's. What is read from the database (the queue's depth) is the same on every
 //! replica, and made anew for every scrape: a project that is gone has no series any more.
 
-use crate::db::queue_depth::ProjectDepth;
-use chrono::{DateTime, Utc};
+use crate::db::jobs::depth::ProjectDepth;
+use crate::domain::jobs::attempt::AttemptOutcome;
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -15,7 +15,7 @@ use sqlx::PgPool;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use terarchitect_worker_api::{JobStatus, Reason};
+use terarchitect_worker_api::Reason;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ResultLabel {
@@ -59,6 +59,17 @@ struct ProjectLabel {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StateLabel {
     state: &'static str,
+}
+
+/// An ended attempt, as it is counted.
+#[derive(Clone, Debug)]
+pub struct AttemptEnd {
+    /// What became of the job.
+    pub outcome: AttemptOutcome,
+    /// Why the attempt ended.
+    pub reason: Reason,
+    /// How long it was held.
+    pub ran: Option<Duration>,
 }
 
 /// What the process counts.
@@ -164,29 +175,21 @@ impl Metrics {
         self.completion_batches.inc();
     }
 
-    pub(crate) fn completed(&self, ran: Duration) {
-        self.count_end("completed", &Reason::Completed, Some(ran));
-    }
-
-    /// Counts an attempt that ended with this status of its job.
-    pub(crate) fn ended(&self, status: JobStatus, reason: &Reason, claimed_at: Option<DateTime<Utc>>) {
-        let ran = claimed_at.and_then(|at| (Utc::now() - at).to_std().ok());
-        let outcome = if status == JobStatus::Pending { "pending" } else { status.as_str() };
-        if status == JobStatus::Pending && *reason != Reason::Other("released".to_owned()) {
-            self.retries.get_or_create(&ReasonLabel { reason: label(reason) }).inc();
+    /// Counts an ended attempt: the one place that does.
+    pub(crate) fn attempt_ended(&self, ended: &AttemptEnd) {
+        let reason = label(&ended.reason);
+        if ended.outcome == AttemptOutcome::Retried {
+            self.retries.get_or_create(&ReasonLabel { reason: reason.clone() }).inc();
         }
-        self.count_end(outcome, reason, ran);
-    }
-
-    fn count_end(&self, outcome: &'static str, reason: &Reason, ran: Option<Duration>) {
-        self.ended.get_or_create(&EndLabels { outcome, reason: label(reason) }).inc();
-        if let Some(ran) = ran {
-            self.duration.get_or_create(&OutcomeLabel { outcome }).observe(ran.as_secs_f64());
+        let status = ended.outcome.job_status().as_str();
+        self.ended.get_or_create(&EndLabels { outcome: status, reason }).inc();
+        if let Some(ran) = ended.ran {
+            self.duration.get_or_create(&OutcomeLabel { outcome: status }).observe(ran.as_secs_f64());
         }
     }
 
-    pub(crate) fn lease_expired(&self) {
-        self.lease_expiries.inc();
+    pub(crate) fn leases_expired(&self, count: usize) {
+        self.lease_expiries.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     pub(crate) fn report_fenced(&self) {

@@ -1,9 +1,10 @@
 //! From options to a running service, and back: database, migrations, listeners, an orderly end.
 
 use crate::app::router;
+use crate::background::Background;
 use crate::config::{Limits, ServeOptions, non_empty, require_loopback};
 use crate::db;
-use crate::domain::settings;
+use crate::domain::system::settings;
 use crate::embedded_postgres::{Cluster, DataDirLock};
 use crate::sealing::Sealer;
 use crate::state::{App, AppConfig};
@@ -89,22 +90,23 @@ async fn serve(
         pool = open_database(connect, options.database_connections) => pool?,
         () = stop.cancelled() => return Ok(()),
     };
-    let app = App::new(pool.clone(), sealer, config);
+    let app = App::new(pool.clone(), sealer, config, stop.clone());
     check_stored_secrets(&app).await?;
+    adopt_restored_events(&app).await?;
     if app.config.api_key.is_none() && app.worker_key().await.is_ok_and(|key| key.is_none()) {
         require_loopback(addresses)?;
         tracing::warn!(
-            "no key is set: answering to this machine alone; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY to serve others"
+            "no key is set: accepting requests from this machine only; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY to serve others"
         );
     }
     let listeners = bind(addresses).await?;
     if let Some(path) = &options.ready_file {
         write_ready_file(path, &listeners)?;
     }
-    let queue = app.start_queue(&stop);
+    let background = Background::start(&app, &stop);
     let served = serve_on(listeners, router(app), stop.clone()).await;
     stop.cancel();
-    queue.finish().await;
+    background.finish().await;
     served?;
     pool.close().await;
     tracing::info!("stopped");
@@ -122,13 +124,19 @@ async fn open_database(connect: PgConnectOptions, connections: u32) -> anyhow::R
 
 /// Refuses to run with a key that can't open what is stored: silently losing the worker key would open the API.
 async fn check_stored_secrets(app: &App) -> anyhow::Result<()> {
-    let mut conn = app.pool.acquire().await.context("could not read the settings")?;
-    for stored in db::settings::list(&mut conn).await.context("could not read the settings")? {
+    let mut conn = app.database.read().await.context("could not read the settings")?;
+    for stored in db::system::settings::list(&mut conn).await.context("could not read the settings")? {
         if settings::is_secret(&stored.key) {
             app.open(&stored)?;
         }
     }
     Ok(())
+}
+
+/// After a restore into another cluster, positions in the event log must be made valid again.
+async fn adopt_restored_events(app: &App) -> anyhow::Result<()> {
+    let mut conn = app.database.read().await.context("could not read the event log")?;
+    db::live::events::adopt_restored(&mut conn).await.context("could not prepare the event log")
 }
 
 async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {

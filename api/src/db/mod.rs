@@ -1,29 +1,27 @@
-//! The only SQL: one file per table, functions over a connection. Transactions are opened by the routes.
+//! The only SQL: functions over a connection. Transactions are opened by actions, through [`crate::changes`].
 //!
 //! **Lock order**: a ticket's move lock ([`tickets::lock_moves`]), then its job's row, then the ticket's row.
 
-pub mod attempts;
-pub mod boards;
-pub mod claims;
-pub mod coordinators;
-pub mod graphs;
-pub mod job_list;
+pub mod errors;
 pub mod jobs;
-pub mod logs;
-pub mod memory;
-pub mod notes;
+pub mod live;
 pub mod projects;
-pub mod queue_depth;
-pub mod settings;
+pub mod system;
 pub mod tickets;
+pub mod words;
+pub mod worker;
 
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool};
 use std::time::Duration;
 
 /// The schema, in order; compiled in, so that the binary carries what it needs.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+
+/// What the API's connections call themselves: changes over any other connection are made by hand, and recorded in the
+/// event log by triggers (`is_by_hand` in the migrations).
+pub const APPLICATION_NAME: &str = "terarchitect-api";
 
 /// Opens the pool. A connection that can't be had within five seconds is an error, so that a caller gets an answer.
 ///
@@ -31,10 +29,23 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 /// When the database does not answer or refuses.
 pub async fn connect(options: PgConnectOptions, max_connections: u32) -> sqlx::Result<PgPool> {
     // The statements here are short; compiling one of them costs more than it ever saves.
-    let options = options.application_name("terarchitect-api").options([("jit", "off")]);
+    let options = options.application_name(APPLICATION_NAME).options([("jit", "off")]);
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(Duration::from_secs(5))
         .connect_with(options)
         .await
+}
+
+/// For the rest of the transaction: use indexes, also where the planner expects that reading a table from its start would
+/// find something soon.
+pub async fn prefer_indexes(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query("set local enable_seqscan = off").execute(conn).await?;
+    Ok(())
+}
+
+/// The shortest possible question.
+pub async fn check(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query("select 1").execute(conn).await?;
+    Ok(())
 }

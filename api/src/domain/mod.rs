@@ -1,7 +1,21 @@
-//! Decisions without IO: what a move of a ticket does to its job, which settings there are, what a runner is told.
+//! Decisions without IO. Nothing here knows HTTP or the database; a refusal is a code and a sentence.
 
-pub mod board;
-pub mod context;
-pub mod outcome;
-pub mod settings;
+pub mod actor;
+pub mod jobs;
+pub mod live;
+pub mod projects;
+pub mod refusal;
+pub mod system;
 pub mod text;
+pub mod tickets;
+pub mod words;
+pub mod worker;
+
+use serde::{Deserialize, Deserializer};
+
+/// Distinguishes a field that is absent (`None`) from one that is `null` (`Some(None)`); use with `#[serde(default)]`.
+pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}

@@ -4,19 +4,22 @@
 //! in any string is refused here and never reaches a query.
 
 use super::error::ApiError;
+use crate::domain::refusal::{ErrorCode, Refusal};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use terarchitect_worker_api::{InvalidWorkerId, JobId, NoteId, ProjectId, TicketId, WorkerId};
 
 /// A JSON body; refused with 400, 413, 415 or 422.
-pub struct Json<T>(pub T);
+pub struct JsonBody<T>(pub T);
 
 /// A JSON body that may be absent: an empty one is the type's default.
-pub struct OptionalJson<T>(pub T);
+pub struct OptionalJsonBody<T>(pub T);
 
 /// Path parameters; refused with 400.
 pub struct Path<T>(pub T);
@@ -24,7 +27,57 @@ pub struct Path<T>(pub T);
 /// A query string; refused with 400.
 pub struct Query<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+/// The ids in the path of a project.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct ProjectPath {
+    /// The project.
+    #[param(value_type = uuid::Uuid)]
+    pub project_id: ProjectId,
+}
+
+/// The ids in the path of a ticket.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct TicketPath {
+    /// The project.
+    #[param(value_type = uuid::Uuid)]
+    pub project_id: ProjectId,
+    /// The ticket.
+    #[param(value_type = uuid::Uuid)]
+    pub ticket_id: TicketId,
+}
+
+/// The ids in the path of a note.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct NotePath {
+    /// The project.
+    #[param(value_type = uuid::Uuid)]
+    pub project_id: ProjectId,
+    /// The note.
+    #[param(value_type = uuid::Uuid)]
+    pub note_id: NoteId,
+}
+
+/// The id in the path of a job.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct JobPath {
+    /// The job.
+    #[param(value_type = uuid::Uuid)]
+    pub job_id: JobId,
+}
+
+/// A worker's name for itself, as a field of a body or a query.
+///
+/// # Errors
+/// When it is empty, too long, or contains control characters.
+pub fn worker_id(text: &str) -> Result<WorkerId, Refusal> {
+    text.parse().map_err(|error: InvalidWorkerId| Refusal::invalid(error.to_string()))
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
@@ -32,13 +85,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let bytes = read_body(request, state).await?;
         require_json(&headers)?;
         if bytes.is_empty() {
-            return Err(ApiError::bad_request("empty_body", "The body is empty; send a JSON object."));
+            return Err(refused(ErrorCode::EmptyBody, "The body is empty; send a JSON object."));
         }
         parse_json(&bytes).map(Self)
     }
 }
 
-impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
@@ -57,14 +110,14 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         if parts.uri.path().contains("%00") {
-            let sentence = "The address contains a NUL character (%00), which stands for nothing here; leave it out.";
-            return Err(ApiError::bad_request("invalid_path", sentence));
+            let sentence = "The path contains a NUL character (%00), which is not allowed; leave it out.";
+            return Err(refused(ErrorCode::InvalidPath, sentence));
         }
         match axum::extract::Path::<T>::from_request_parts(parts, state).await {
             Ok(path) => Ok(Self(path.0)),
-            Err(error) => Err(ApiError::bad_request(
-                "invalid_path",
-                format!("The address is not right: {}. Ids are UUIDs.", error.body_text().trim_end_matches('.')),
+            Err(error) => Err(refused(
+                ErrorCode::InvalidPath,
+                format!("The path is not valid: {}. Ids are UUIDs.", error.body_text().trim_end_matches('.')),
             )),
         }
     }
@@ -79,7 +132,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         }
         match axum::extract::Query::<T>::from_request_parts(parts, state).await {
             Ok(query) => Ok(Self(query.0)),
-            Err(error) => Err(ApiError::bad_request("invalid_query", sentence(&error.body_text()))),
+            Err(error) => Err(refused(ErrorCode::InvalidQuery, sentence(&error.body_text()))),
         }
     }
 }
@@ -87,13 +140,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                "The body is larger than this address takes.",
-            )
+            refused(ErrorCode::BodyTooLarge, "The body is larger than this endpoint accepts.")
         } else {
-            ApiError::bad_request("unreadable_body", "The body could not be read to its end.")
+            refused(ErrorCode::UnreadableBody, "The body could not be read to its end.")
         }
     })
 }
@@ -106,22 +155,18 @@ fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
     match essence.as_deref() {
         Some("application/json") => Ok(()),
         Some(essence) if essence.starts_with("application/") && essence.ends_with("+json") => Ok(()),
-        _ => Err(ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "not_json",
-            "Send JSON, with the header 'Content-Type: application/json'.",
-        )),
+        _ => Err(refused(ErrorCode::NotJson, "Send JSON, with the header 'Content-Type: application/json'.")),
     }
 }
 
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if std::str::from_utf8(bytes).is_err() {
-        return Err(ApiError::bad_request("invalid_utf8", "The body is not valid UTF-8."));
+        return Err(refused(ErrorCode::InvalidUtf8, "The body is not valid UTF-8."));
     }
     // serde would take a list for an object, its items in the order of the fields.
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(refuse)?;
-        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", "The body must be a JSON object."));
+        return Err(refused(ErrorCode::InvalidBody, "The body must be a JSON object."));
     }
     // A NUL can only stand in JSON as this escape; the walk is for the rare body that has those characters at all.
     if bytes.windows(6).any(|window| window.eq_ignore_ascii_case(b"\\u0000")) {
@@ -134,19 +179,19 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 }
 
 fn refuse(error: serde_json::Error) -> ApiError {
-    let (status, code) = match error.classify() {
-        serde_json::error::Category::Data => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_body"),
-        _ => (StatusCode::BAD_REQUEST, "malformed_json"),
+    let code = match error.classify() {
+        serde_json::error::Category::Data => ErrorCode::InvalidBody,
+        _ => ErrorCode::MalformedJson,
     };
-    ApiError::new(status, code, sentence(&format!("The body is not acceptable: {error}")))
+    refused(code, sentence(&format!("The body is not valid: {error}")))
+}
+
+fn refused(code: ErrorCode, message: impl Into<String>) -> ApiError {
+    Refusal::new(code, message).into()
 }
 
 fn nul_refused() -> ApiError {
-    ApiError::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "nul_character",
-        "A text contains a NUL character (\\u0000), which can't be stored; leave it out.",
-    )
+    refused(ErrorCode::NulCharacter, "A text contains a NUL character (\\u0000), which cannot be stored; leave it out.")
 }
 
 fn contains_nul(value: &Value) -> bool {

@@ -1,6 +1,7 @@
-//! What wraps every request: its id, one log line, the answer to a panic, and answers for unknown addresses.
+//! What wraps every request: its id, one log line, and the responses to a panic and to unknown paths and methods.
 
 use super::error::{ApiError, REQUEST_ID};
+use crate::domain::refusal::{ErrorCode, Refusal};
 use crate::state::App;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -11,8 +12,8 @@ use std::time::Instant;
 
 const REQUEST_ID_HEADER: &str = "x-request-id";
 
-/// Gives the request an id (the client's own where it is a short plain word), puts it into the answer's header and
-/// into error bodies, and logs one line when the answer is there.
+/// Gives the request an id (the client's own where it is a short plain word), puts it into the response's header and
+/// into error bodies, and logs one line with the response.
 pub async fn with_request_id(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = request
         .headers()
@@ -37,34 +38,34 @@ pub async fn with_request_id(State(app): State<App>, request: Request, next: Nex
 fn log_request(id: &str, method: &Method, route: Option<&str>, status: StatusCode, duration_ms: u64) {
     let route = route.unwrap_or("(no route)");
     let status = status.as_u16();
-    tracing::debug!(request.id = id, http.method = %method, http.route = route, http.status = status, duration_ms, "answered");
+    tracing::debug!(request.id = id, http.method = %method, http.route = route, http.status = status, duration_ms, "responded");
 }
 
 fn is_plain_word(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// The answer to an address that does not exist.
+/// The response to a path that does not exist.
 pub async fn not_found(uri: Uri) -> ApiError {
     let path: String = uri.path().chars().take(200).collect();
-    ApiError::new(
-        StatusCode::NOT_FOUND,
-        "no_such_address",
-        format!("There is nothing at {path}. GET /openapi.json lists every address."),
+    Refusal::new(
+        ErrorCode::NoSuchAddress,
+        format!("There is no endpoint at {path}; GET /openapi.json lists all of them."),
     )
+    .into()
 }
 
-/// The answer to a method that the address does not have.
+/// The response to a method that the endpoint does not have.
 pub async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
     let path: String = uri.path().chars().take(200).collect();
-    ApiError::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        format!("{path} does not answer to {method}. GET /openapi.json lists every address."),
+    Refusal::new(
+        ErrorCode::MethodNotAllowed,
+        format!("{path} does not support {method}; GET /openapi.json lists every method."),
     )
+    .into()
 }
 
-/// The answer to a panic in a handler: a 500 like any other, its text in the log alone.
+/// The response to a panic in a handler: a 500 like any other, its text in the log alone.
 pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic
         .downcast_ref::<String>()

@@ -1,6 +1,5 @@
-//! What every route shares: error answers, extractors that reject with sentences, keys, and request ids.
+//! What every route shares: errors, extractors that reject with sentences, and request ids.
 
-pub mod auth;
 pub mod error;
 pub mod extract;
 pub mod layers;

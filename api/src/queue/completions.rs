@@ -2,13 +2,16 @@
 //! commit, and every request is answered only after that commit.
 
 use super::own_connection::OwnConnection;
-use super::{in_time, is_deadlock, log_error};
+use super::{in_time, log_error};
+use crate::changes::Database;
 use crate::db;
-use crate::db::attempts::Completion;
-use crate::metrics::Metrics;
-use sqlx::PgPool;
+use crate::db::errors::is_deadlock;
+use crate::db::worker::completions::{Completion, Recorded};
+use crate::domain::jobs::attempt::AttemptOutcome;
+use crate::metrics::{AttemptEnd, Metrics};
 use std::collections::HashSet;
 use std::sync::Arc;
+use terarchitect_worker_api::Reason;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -24,12 +27,12 @@ pub(super) struct Request {
 
 /// Records completions until the last request was answered.
 pub(super) async fn record(
-    pool: PgPool,
+    database: Database,
     metrics: Arc<Metrics>,
     mut requests: mpsc::UnboundedReceiver<Request>,
     last_request: CancellationToken,
 ) {
-    let mut connection = OwnConnection::new(pool);
+    let mut connection = OwnConnection::new(database.pool().clone());
     let mut batch = Vec::new();
     loop {
         tokio::select! {
@@ -53,10 +56,15 @@ pub(super) async fn record(
         match record_batch(&mut connection, &completions).await {
             Ok(recorded) => {
                 metrics.completion_statement();
+                database.hub().committed();
                 for request in first {
                     let done = recorded.get(&request.completion.job_id);
                     if let Some(ended) = done {
-                        metrics.completed(ended.ran);
+                        metrics.attempt_ended(&AttemptEnd {
+                            outcome: AttemptOutcome::Completed,
+                            reason: Reason::Completed,
+                            ran: Some(ended.ran),
+                        });
                         tracing::info!(job.id = %request.completion.job_id, attempt = ended.attempt, "an attempt completed");
                     }
                     let _ = request.answer.send(Ok(done.is_some()));
@@ -73,14 +81,11 @@ pub(super) async fn record(
     connection.close().await;
 }
 
-async fn record_batch(
-    connection: &mut OwnConnection,
-    completions: &[&Completion],
-) -> sqlx::Result<db::attempts::Recorded> {
+async fn record_batch(connection: &mut OwnConnection, completions: &[&Completion]) -> sqlx::Result<Recorded> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match in_time(db::attempts::complete_many(connection.get().await?, completions)).await {
+        match in_time(db::worker::completions::complete_many(connection.get().await?, completions)).await {
             Ok(recorded) => return Ok(recorded),
             Err(error) => {
                 connection.forget();

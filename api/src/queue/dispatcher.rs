@@ -4,15 +4,17 @@
 use super::grant::Grant;
 use super::own_connection::OwnConnection;
 use super::signals::{DueProjects, Signals};
-use super::{in_time, is_connection_error, is_deadlock, log_error};
+use super::{in_time, log_error};
+use crate::changes::Database;
 use crate::db;
-use crate::db::claims::{Asking, ClaimedJob};
+use crate::db::errors::{is_connection_error, is_deadlock};
+use crate::db::worker::claims::{Asking, ClaimedJob};
 use crate::metrics::Metrics;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use terarchitect_worker_api::ProjectId;
+use terarchitect_worker_api::{ProjectId, WorkerId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -37,7 +39,7 @@ pub struct Claim {
     /// Only these projects; empty means any.
     pub projects: Vec<ProjectId>,
     /// The worker's name for itself.
-    pub worker_id: Option<String>,
+    pub worker_id: Option<WorkerId>,
     /// The worker's id of this request.
     pub request_id: Option<Uuid>,
     /// How long the lease holds.
@@ -114,7 +116,7 @@ impl Default for Group {
 
 /// Claims for every waiting request of the process.
 pub(super) struct Dispatcher {
-    pool: PgPool,
+    database: Database,
     signals: Arc<Signals>,
     metrics: Arc<Metrics>,
     tasks: TaskTracker,
@@ -127,10 +129,10 @@ pub(super) struct Dispatcher {
 }
 
 impl Dispatcher {
-    pub(super) fn new(pool: PgPool, signals: Arc<Signals>, metrics: Arc<Metrics>, tasks: TaskTracker) -> Self {
+    pub(super) fn new(database: Database, signals: Arc<Signals>, metrics: Arc<Metrics>, tasks: TaskTracker) -> Self {
         Self {
-            connection: OwnConnection::new(pool.clone()),
-            pool,
+            connection: OwnConnection::new(database.pool().clone()),
+            database,
             signals,
             metrics,
             tasks,
@@ -251,6 +253,9 @@ impl Dispatcher {
             }
         };
         self.metrics.claim_statement();
+        if !jobs.is_empty() {
+            self.database.hub().committed();
+        }
         group.plenty = jobs.len() == batch.len();
         group.dry = !group.plenty && heard;
         let mut unserved = Vec::new();
@@ -258,7 +263,7 @@ impl Dispatcher {
             waiter.looked_up = true;
             match jobs.remove(&place) {
                 Some(job) => {
-                    let grant = Grant::new(job, self.pool.clone(), self.tasks.clone());
+                    let grant = Grant::new(job, self.database.clone(), self.tasks.clone());
                     // A worker that is gone gives the job back by the drop of the grant.
                     let _ = waiter.answer.send(Ok(Some(grant)));
                 }
@@ -307,7 +312,7 @@ impl Dispatcher {
                     return Err(error);
                 }
             };
-            match in_time(db::claims::claim_many(connection, projects, &asking)).await {
+            match in_time(db::worker::claims::claim_many(connection, projects, &asking)).await {
                 Ok(jobs) => return Ok(jobs.into_iter().collect()),
                 Err(error) => {
                     self.connection.forget();
@@ -327,7 +332,7 @@ impl Dispatcher {
 
     async fn connection(&mut self) -> sqlx::Result<&mut PgConnection> {
         if !self.unknown.is_empty() {
-            let handed_back = db::claims::hand_back_requests(self.connection.get().await?, &self.unknown);
+            let handed_back = db::worker::claims::hand_back_requests(self.connection.get().await?, &self.unknown);
             if let Err(error) = in_time(handed_back).await {
                 self.connection.forget();
                 return Err(error);
@@ -351,8 +356,8 @@ impl Dispatcher {
         }
         waiters.iter_mut().for_each(|waiter| waiter.looked_up = true);
         let asking: Vec<&Asking> = waiters.iter().map(|waiter| &waiter.asking).collect();
-        let found = match self.pool.acquire().await {
-            Ok(mut conn) => in_time(db::claims::held_by_requests(&mut conn, &asking)).await,
+        let found = match self.database.read().await {
+            Ok(mut conn) => in_time(db::worker::claims::held_by_requests(&mut conn, &asking)).await,
             Err(error) => Err(error),
         };
         match found {

@@ -1,11 +1,16 @@
 //! A claimed job on its way to the worker that asked for it.
 
-use super::log_error;
+use crate::actions::ActionResult;
+use crate::actions::jobs::end_attempt::end_attempt;
+use crate::changes::Database;
 use crate::db;
-use crate::db::claims::ClaimedJob;
-use sqlx::PgPool;
+use crate::db::jobs::ReportedJob;
+use crate::db::worker::claims::ClaimedJob;
+use crate::domain::actor::Actor;
+use crate::domain::jobs::attempt::Reported;
+use crate::domain::jobs::outcome::Ending;
 use std::time::Duration;
-use terarchitect_worker_api::Job;
+use terarchitect_worker_api::{Job, JobReport, JobStatus, chain};
 use tokio_util::task::TaskTracker;
 
 /// How long a job whose worker went away is tried to be given back; after that its lease has to run out.
@@ -17,13 +22,13 @@ const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Grant {
     claimed: Option<ClaimedJob>,
-    pool: PgPool,
+    database: Database,
     tasks: TaskTracker,
 }
 
 impl Grant {
-    pub(super) fn new(claimed: ClaimedJob, pool: PgPool, tasks: TaskTracker) -> Self {
-        Self { claimed: Some(claimed), pool, tasks }
+    pub(super) fn new(claimed: ClaimedJob, database: Database, tasks: TaskTracker) -> Self {
+        Self { claimed: Some(claimed), database, tasks }
     }
 
     /// The job.
@@ -44,14 +49,14 @@ impl Grant {
 impl Drop for Grant {
     fn drop(&mut self) {
         let Some(claimed) = self.claimed.take() else { return };
-        let pool = self.pool.clone();
+        let database = self.database.clone();
         self.tasks.spawn(async move {
             let job = &claimed.job;
             tracing::info!(job.id = %job.job_id, attempt = job.attempt, "the worker went away before it had its job; giving it back");
             for _ in 0..GIVE_BACK_TRIES {
-                match give_back(&pool, &claimed).await {
+                match give_back(&database, &claimed).await {
                     Ok(()) => return,
-                    Err(error) => log_error(&error, "could not give a job back; trying again"),
+                    Err(error) => tracing::warn!(error = chain(&error), "could not give a job back; trying again"),
                 }
                 tokio::time::sleep(GIVE_BACK_PAUSE).await;
             }
@@ -59,20 +64,19 @@ impl Drop for Grant {
     }
 }
 
-async fn give_back(pool: &PgPool, claimed: &ClaimedJob) -> sqlx::Result<()> {
-    use crate::domain::outcome::Ending;
-    use terarchitect_worker_api::{JobReport, JobStatus};
-    let mut tx = pool.begin().await?;
+async fn give_back(database: &Database, claimed: &ClaimedJob) -> ActionResult<()> {
+    let mut change = database.change(&Actor::System).await?;
     let job = &claimed.job;
-    let found = db::jobs::find_for_report(&mut tx, job.job_id).await?;
+    let found = db::jobs::find_for_report(&mut change, job.job_id).await?;
     // Not when the worker has repeated its claim meanwhile, and has the job now.
-    let ours = |now: &db::jobs::ReportedJob| {
+    let ours = |now: &ReportedJob| {
         now.status == JobStatus::Running
             && Some(now.attempt) == job.attempt
             && now.claimed_at == Some(claimed.claimed_at)
     };
     if let Some(found) = found.filter(ours) {
-        super::end_attempt(&mut tx, job.job_id, &found, Ending::Released, &JobReport::default()).await?;
+        let (released, report) = (Some(Reported::Released), JobReport::default());
+        end_attempt(&mut change, job.job_id, &found, Ending::Released, released, &report).await?;
     }
-    tx.commit().await
+    Ok(change.commit().await?)
 }

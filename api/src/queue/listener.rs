@@ -2,8 +2,8 @@
 
 use super::log_error;
 use super::signals::Signals;
+use crate::changes::{Database, NOTIFY_CHANNEL};
 use crate::db;
-use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,11 +24,11 @@ const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Listens until `stop`. A lost connection is made again, and then everybody looks again, since what was told
 /// meanwhile is lost.
-pub(super) async fn listen(pool: PgPool, signals: Arc<Signals>, stop: CancellationToken) {
+pub(super) async fn listen(database: Database, signals: Arc<Signals>, stop: CancellationToken) {
     loop {
         let ended = tokio::select! {
             () = stop.cancelled() => return,
-            ended = listen_once(&pool, &signals) => ended,
+            ended = listen_once(&database, &signals) => ended,
         };
         signals.deaf();
         if let Err(error) = ended {
@@ -41,9 +41,9 @@ pub(super) async fn listen(pool: PgPool, signals: Arc<Signals>, stop: Cancellati
     }
 }
 
-async fn listen_once(pool: &PgPool, signals: &Signals) -> sqlx::Result<()> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen_all([JOBS_CHANNEL, SETTINGS_CHANNEL]).await?;
+async fn listen_once(database: &Database, signals: &Signals) -> sqlx::Result<()> {
+    let mut listener = PgListener::connect_with(database.pool()).await?;
+    listener.listen_all([JOBS_CHANNEL, SETTINGS_CHANNEL, NOTIFY_CHANNEL]).await?;
     // After the registration, so that nothing that is told from now on is missed.
     signals.heard();
     // Whatever else is told: a claim that skipped a row which somebody held at that moment is told of by nobody.
@@ -51,12 +51,13 @@ async fn listen_once(pool: &PgPool, signals: &Signals) -> sqlx::Result<()> {
     loop {
         match tokio::time::timeout_at(look_at, listener.try_recv()).await {
             Ok(Ok(Some(told))) if told.channel() == SETTINGS_CHANNEL => signals.settings_changed(),
+            Ok(Ok(Some(told))) if told.channel() == NOTIFY_CHANNEL => database.hub().notified(told.payload()),
             Ok(Ok(Some(told))) => heard(signals, told.payload()),
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error),
             Err(_) => {
                 look_at = Instant::now() + SAFETY_INTERVAL;
-                let look = db::claims::projects_with_work(&mut listener);
+                let look = db::worker::claims::projects_with_work(&mut listener);
                 let projects =
                     tokio::time::timeout(SAFETY_TIMEOUT, look).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
                 let projects = projects?;
@@ -70,7 +71,7 @@ async fn listen_once(pool: &PgPool, signals: &Signals) -> sqlx::Result<()> {
 
 fn heard(signals: &Signals, payload: &str) {
     if payload == "delayed" {
-        signals.delayed.notify_one();
+        signals.delay();
         return;
     }
     let named = payload.strip_prefix("due:").filter(|ids| !ids.is_empty());

@@ -6,26 +6,21 @@
 
 mod completions;
 mod dispatcher;
-mod ending;
 mod grant;
 mod listener;
 mod own_connection;
 mod signals;
-mod upkeep;
 
-pub use crate::db::attempts::Completion;
+pub use crate::db::worker::completions::Completion;
 pub use dispatcher::Claim;
-pub use ending::end_attempt;
 pub use grant::Grant;
 pub use own_connection::ONE_GOOD_PLAN;
 pub use signals::Signals;
-pub use upkeep::{delete_old, end_lost_leases};
 
+use crate::changes::Database;
 use crate::config::Limits;
-use crate::http::error::{ApiError, ApiResult};
 use crate::metrics::Metrics;
 use dispatcher::{Dispatcher, Event, Waiter};
-use sqlx::PgPool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_worker_api::chain;
@@ -33,6 +28,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// What the queue returns: one error of the database may be shared by many requests.
+pub type QueueResult<T> = Result<T, Arc<sqlx::Error>>;
 
 /// The queue of this process.
 #[derive(Debug)]
@@ -42,7 +40,7 @@ pub struct Queue {
     claims: mpsc::UnboundedSender<Event>,
     completions: mpsc::UnboundedSender<completions::Request>,
     unstarted: Mutex<Option<Unstarted>>,
-    pool: PgPool,
+    database: Database,
     metrics: Arc<Metrics>,
 }
 
@@ -53,30 +51,10 @@ struct Unstarted {
     completions: mpsc::UnboundedReceiver<completions::Request>,
 }
 
-/// What runs beside the requests. [`QueueTasks::finish`] after the last request.
-#[derive(Debug)]
-pub struct QueueTasks {
-    tasks: TaskTracker,
-    last_request: CancellationToken,
-}
-
-impl QueueTasks {
-    /// Something else that runs beside the requests.
-    pub(crate) fn also(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(task);
-    }
-
-    /// Waits until everything has ended.
-    pub async fn finish(self) {
-        self.last_request.cancel();
-        self.tasks.wait().await;
-    }
-}
-
 impl Queue {
     /// A queue over this database; nothing runs yet.
     #[must_use]
-    pub fn new(pool: PgPool, limits: &Limits, metrics: Arc<Metrics>) -> Self {
+    pub fn new(database: Database, limits: &Limits, metrics: Arc<Metrics>) -> Self {
         let (claims, claim_events) = mpsc::unbounded_channel();
         let (completions, completion_requests) = mpsc::unbounded_channel();
         let waiting = claims.clone();
@@ -89,30 +67,20 @@ impl Queue {
             claims,
             completions,
             unstarted: Mutex::new(Some(Unstarted { claims: claim_events, completions: completion_requests })),
-            pool,
+            database,
             metrics,
         }
     }
 
-    /// Starts what keeps the queue moving. At `stop` waiting claims end without a job, and nothing new is claimed;
-    /// completions are recorded until [`QueueTasks::finish`].
-    pub fn start(&self, limits: Limits, stop: &CancellationToken) -> QueueTasks {
-        let (tasks, last_request) = (TaskTracker::new(), CancellationToken::new());
-        let unstarted = self.unstarted.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(unstarted) = unstarted {
-            let (pool, metrics, signals) = (&self.pool, &self.metrics, &self.signals);
-            let dispatcher = Dispatcher::new(pool.clone(), signals.clone(), metrics.clone(), tasks.clone());
-            tasks.spawn(dispatcher.run(unstarted.claims, stop.clone()));
-            let (requests, last_request) = (unstarted.completions, last_request.clone());
-            tasks.spawn(completions::record(pool.clone(), metrics.clone(), requests, last_request));
-            tasks.spawn(listener::listen(pool.clone(), signals.clone(), stop.clone()));
-            if let Some(keep) = limits.retention {
-                tasks.spawn(upkeep::retention(pool.clone(), keep, stop.clone()));
-            }
-            tasks.spawn(upkeep::upkeep(pool.clone(), signals.clone(), metrics.clone(), limits, stop.clone()));
-        }
-        tasks.close();
-        QueueTasks { tasks, last_request }
+    /// Claims and listens in `tasks` until `stop`: waiting claims end then without a job. Completions are recorded until
+    /// `last_request`.
+    pub fn start(&self, tasks: &TaskTracker, stop: &CancellationToken, last_request: CancellationToken) {
+        let Some(unstarted) = self.unstarted.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let (database, metrics, signals) = (&self.database, &self.metrics, &self.signals);
+        let dispatcher = Dispatcher::new(database.clone(), signals.clone(), metrics.clone(), tasks.clone());
+        tasks.spawn(dispatcher.run(unstarted.claims, stop.clone()));
+        tasks.spawn(completions::record(database.clone(), metrics.clone(), unstarted.completions, last_request));
+        tasks.spawn(listener::listen(database.clone(), signals.clone(), stop.clone()));
     }
 
     /// Claims now, or as soon as there is work, until the time is over; `None` for `until` looks once. Whoever drops
@@ -120,7 +88,7 @@ impl Queue {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn claim(&self, claim: Claim, until: Option<Instant>) -> ApiResult<Option<Grant>> {
+    pub async fn claim(&self, claim: Claim, until: Option<Instant>) -> QueueResult<Option<Grant>> {
         let asked = Instant::now();
         let (answer, mut answered) = oneshot::channel();
         let waiter = Waiter::new(claim, until.is_some(), answer);
@@ -140,7 +108,7 @@ impl Queue {
             answered.await.unwrap_or(Ok(None))
         };
         self.metrics.claimed(&granted, asked.elapsed());
-        granted.map_err(shared_error)
+        granted
     }
 
     /// Records that an attempt completed. False when the report is not about a running attempt, or the end of the job
@@ -148,31 +116,15 @@ impl Queue {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn complete(&self, completion: Completion) -> ApiResult<bool> {
+    pub async fn complete(&self, completion: Completion) -> QueueResult<bool> {
         let (answer, answered) = oneshot::channel();
         if self.completions.send(completions::Request { completion, answer }).is_err() {
             return Ok(false);
         }
         match answered.await {
-            Ok(answer) => answer.map_err(shared_error),
+            Ok(answer) => answer,
             Err(_) => Ok(false),
         }
-    }
-}
-
-/// One error of the database, answered to everybody who shared the statement.
-fn shared_error(error: Arc<sqlx::Error>) -> ApiError {
-    ApiError::from_shared(&error)
-}
-
-/// Whether the connection or the server is to blame, so that the same may work on another connection.
-fn is_connection_error(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) => true,
-        sqlx::Error::Database(database) => {
-            database.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P"))
-        }
-        _ => false,
     }
 }
 
@@ -182,11 +134,6 @@ const STATEMENT_LIMIT: Duration = Duration::from_secs(20);
 /// The statement's outcome, or an error of the connection where it takes too long.
 async fn in_time<T>(statement: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
     tokio::time::timeout(STATEMENT_LIMIT, statement).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
-}
-
-/// Whether two statements waited for each other, so that the same may be tried at once.
-pub(crate) fn is_deadlock(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|database| database.code()).is_some_and(|code| code == "40P01")
 }
 
 fn log_error(error: &sqlx::Error, what: &'static str) {

@@ -19,7 +19,7 @@ pub struct Signals {
     /// Rises whenever settings or directives may have changed.
     settings: AtomicU64,
     /// Something was delayed: the next due time may have changed.
-    pub(super) delayed: Notify,
+    delayed: Notify,
     /// When leases may be ended: a lease period after the start, or after the database was lost, since nobody could
     /// renew a lease in between.
     leases_trusted_from: Mutex<Instant>,
@@ -81,11 +81,24 @@ impl Signals {
         self.is_listening().then(|| self.settings.load(Ordering::SeqCst))
     }
 
-    pub(super) fn distrust_leases(&self) {
+    /// Waits until something was delayed: the next due time may have changed.
+    pub async fn delayed(&self) {
+        self.delayed.notified().await;
+    }
+
+    /// Something was delayed.
+    pub(super) fn delay(&self) {
+        self.delayed.notify_one();
+    }
+
+    /// Leases must not be ended for a lease period: workers may have been unable to renew them.
+    pub fn distrust_leases(&self) {
         *self.leases_trusted_from.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + self.lease;
     }
 
-    pub(super) fn leases_are_trusted(&self) -> bool {
+    /// Whether every worker has had time to renew its leases.
+    #[must_use]
+    pub fn leases_are_trusted(&self) -> bool {
         Instant::now() >= *self.leases_trusted_from.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

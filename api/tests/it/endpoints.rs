@@ -66,6 +66,7 @@ fn table() -> Vec<(Method, String, Guard)> {
         (get.clone(), "/api/coordinators".into(), Application),
         (put.clone(), "/api/coordinators/{worker_id}".into(), Application),
         (delete.clone(), "/api/coordinators/{worker_id}".into(), Application),
+        (get.clone(), "/api/events".into(), Application),
         (get.clone(), "/metrics".into(), Both),
         (post.clone(), format!("{P}/memory/index"), Both),
         (post.clone(), format!("{P}/memory/retrieve"), Both),

@@ -9,6 +9,7 @@ use terarchitect_api::config::Limits;
 use terarchitect_api::metrics::Metrics;
 use terarchitect_api::queue::{Claim, Queue};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 #[tokio::test]
 async fn a_job_is_enqueued_once_per_idempotency_key() {
@@ -244,11 +245,13 @@ async fn an_answer_that_nobody_took_gives_its_job_back_unless_the_claim_was_repe
     let request = uuid::Uuid::now_v7();
     for (repeated, then) in [(true, "running"), (false, "pending")] {
         let limits = Limits::default();
-        let queue = Queue::new(app.pool.clone(), &limits, Arc::new(Metrics::default()));
+        let queue = Queue::new(app.database(), &limits, Arc::new(Metrics::default()));
         let stop = CancellationToken::new();
-        let tasks = queue.start(limits, &stop);
+        let (tasks, last_request) = (TaskTracker::new(), CancellationToken::new());
+        queue.start(&tasks, &stop, last_request.clone());
+        tasks.close();
         let claim = async || {
-            let worker_id = Some("w".to_owned());
+            let worker_id = Some("w".parse().unwrap());
             let claim =
                 Claim { projects: Vec::new(), worker_id, request_id: Some(request), lease: Duration::from_secs(90) };
             queue.claim(claim, None).await.unwrap().unwrap()
@@ -260,7 +263,8 @@ async fn an_answer_that_nobody_took_gives_its_job_back_unless_the_claim_was_repe
         drop(nobody_took);
         stop.cancel();
         // The give-back is one of the tasks.
-        tasks.finish().await;
+        last_request.cancel();
+        tasks.wait().await;
         assert_eq!(status().await, then, "repeated: {repeated}");
     }
 }

@@ -7,8 +7,7 @@ use proptest::test_runner::{RngSeed, TestCaseError};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use terarchitect_api::metrics::Metrics;
-use terarchitect_api::queue::end_lost_leases;
+use terarchitect_api::actions::worker::leases::end_expired;
 use tokio_util::sync::DropGuard;
 use uuid::Uuid;
 
@@ -389,7 +388,7 @@ impl World {
             .execute(&self.app.pool)
             .await
             .unwrap();
-        end_lost_leases(&self.app.pool, &Metrics::default()).await.unwrap();
+        end_expired(&self.app.database()).await.unwrap();
         let job = self.jobs.get_mut(id).unwrap();
         job.holder = None;
         if job.cancel {

@@ -5,8 +5,11 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_api::app::router;
+use terarchitect_api::background::Background;
+use terarchitect_api::changes::{Database, Hub};
 use terarchitect_api::config::Limits;
 use terarchitect_api::db;
 use terarchitect_api::sealing::Sealer;
@@ -102,6 +105,11 @@ impl TestApp {
         let pool = db::connect(postgres.url(&database).parse().unwrap(), 8).await.unwrap();
         let (base, server) = serve(pool.clone(), config).await;
         Self { base, pool, database, http: reqwest::Client::new(), _server: server }
+    }
+
+    /// The database as actions get it.
+    pub(crate) fn database(&self) -> Database {
+        Database::new(self.pool.clone(), Arc::new(Hub::new(self.pool.clone())), Arc::default())
     }
 
     /// Another API process on the same database, as far as a test can tell: nothing is shared but the database.
@@ -207,12 +215,13 @@ impl TestApp {
 }
 
 async fn serve(pool: PgPool, config: AppConfig) -> (String, DropGuard) {
-    let app = App::new(pool, Sealer::new([1; 32]), config);
+    let stop = CancellationToken::new();
+    let app = App::new(pool, Sealer::new([1; 32]), config, stop.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let stop = CancellationToken::new();
     let stopped = stop.clone().cancelled_owned();
-    app.start_queue(&stop);
+    // The tasks end with the token; nothing waits for them here.
+    let _ = Background::start(&app, &stop);
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
     (base, stop.drop_guard())

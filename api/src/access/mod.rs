@@ -1,0 +1,11 @@
+//! Who calls, and what they may: keys, job tokens, and the caller that each handler gets.
+//!
+//! The worker key guards the worker endpoints, the application's key guards the rest, either opens the memory. Where a
+//! key is not set, its endpoints are open, as the contract says, but then to callers on this machine alone.
+
+mod caller;
+mod guards;
+mod keys;
+
+pub use caller::Caller;
+pub use guards::{require_app, require_app_or_worker, require_worker, require_worker_or_job};

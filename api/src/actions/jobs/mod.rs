@@ -1,0 +1,7 @@
+//! Jobs: enqueue, try again, cancel, end an attempt.
+
+pub mod cancel;
+pub mod end_attempt;
+pub mod enqueue;
+pub mod report;
+pub mod retry;

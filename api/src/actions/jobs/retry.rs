@@ -1,0 +1,31 @@
+//! Tries a job that ended again.
+
+use super::cancel::lock_job;
+use super::enqueue::enqueue_and_start_ticket;
+use crate::actions::ActionResult;
+use crate::changes::Database;
+use crate::db;
+use crate::db::jobs::list::JobEntry;
+use crate::domain::actor::Actor;
+use crate::domain::refusal::{ErrorCode, Refusal};
+use terarchitect_worker_api::{JobId, JobStatus};
+
+/// Enqueues a new job with the terms of one that failed or was cancelled.
+///
+/// # Errors
+/// When the job does not exist or has not ended, its ticket has a live job, or its project has nothing to work on.
+pub async fn retry_job(database: &Database, actor: &Actor, id: JobId) -> ActionResult<JobEntry> {
+    let mut change = database.change(actor).await?;
+    let job = lock_job(&mut change, id).await?;
+    if !matches!(job.status, JobStatus::Failed | JobStatus::Cancelled) {
+        let status = job.status.as_str();
+        let sentence = format!("This job is {status}; only one that failed or was cancelled can be tried again.");
+        return Err(Refusal::new(ErrorCode::NotEnded, sentence).into());
+    }
+    let new = db::jobs::terms(&mut change, id).await?.ok_or_else(|| Refusal::not_found("job", id))?;
+    let ticket = db::tickets::find(&mut change, job.project_id, job.ticket_id).await?;
+    let ticket = ticket.ok_or_else(|| Refusal::not_found("ticket", job.ticket_id))?;
+    let again = enqueue_and_start_ticket(&mut change, ticket.into(), &new).await?;
+    change.commit().await?;
+    Ok(again)
+}

@@ -1,0 +1,36 @@
+//! What can be done: one file for each thing, one transaction each, with who does it.
+//!
+//! An action locks in the order of [`crate::db`], lets `domain` decide, writes through `db`, and records what changed.
+//! The claims and completions of many workers are not here: they are batched statements of [`crate::queue`].
+
+pub mod jobs;
+pub mod projects;
+pub mod system;
+pub mod tickets;
+pub mod worker;
+
+use crate::domain::refusal::Refusal;
+use crate::sealing::SealingError;
+
+/// Why an action did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    /// The request is refused; the sentence is for the client.
+    #[error("{}", .0.message)]
+    Refused(Refusal),
+    /// The database failed, or a constraint refused the change.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// A secret could not be sealed or opened.
+    #[error("a stored secret could not be opened")]
+    Secret(#[from] SealingError),
+}
+
+impl From<Refusal> for ActionError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// What an action returns.
+pub type ActionResult<T> = Result<T, ActionError>;

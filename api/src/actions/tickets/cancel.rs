@@ -1,0 +1,39 @@
+//! Cancels a ticket's work.
+
+use crate::actions::ActionResult;
+use crate::actions::jobs::cancel::stop;
+use crate::changes::Database;
+use crate::db;
+use crate::db::jobs::Live;
+use crate::domain::actor::Actor;
+use crate::domain::live::event::{EventKind, NewEvent};
+use crate::domain::refusal::Refusal;
+use crate::domain::tickets::STATUS_CANCELLED;
+use crate::domain::tickets::moves::LiveJob;
+use terarchitect_worker_api::{JobKind, ProjectId, TicketId};
+
+/// Cancels the ticket's work: a waiting job at once, a running one by asking its runner to stop.
+///
+/// # Errors
+/// When the ticket does not exist.
+pub async fn cancel_ticket(database: &Database, actor: &Actor, project: ProjectId, id: TicketId) -> ActionResult<()> {
+    let mut change = database.change(actor).await?;
+    db::tickets::lock_moves(&mut change, id).await?;
+    let live = db::jobs::live_for_update(&mut change, id).await?;
+    if db::tickets::find(&mut change, project, id).await?.is_none() {
+        return Err(Refusal::not_found("ticket", id).into());
+    }
+    for job in &live {
+        stop(&mut change, project, id, *job, true).await?;
+    }
+    let waits = |live: &Live| live.state == LiveJob::Pending;
+    if live.iter().any(|live| waits(live) && live.kind == JobKind::Ticket) {
+        db::tickets::set_status(&mut change, id, STATUS_CANCELLED).await?;
+    }
+    if live.is_empty() || !live.iter().all(waits) {
+        // Also without a job: a runner started from a shell asks the ticket alone.
+        db::tickets::set_cancel_requested(&mut change, id, true).await?;
+    }
+    change.record(NewEvent::of_ticket(EventKind::TicketCancelRequested, project, id));
+    Ok(change.commit().await?)
+}

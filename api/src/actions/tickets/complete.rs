@@ -1,0 +1,47 @@
+//! Marks a ticket complete, as its runner reports it.
+
+use super::append_log::store;
+use crate::actions::ActionResult;
+use crate::changes::Database;
+use crate::db;
+use crate::db::tickets::logs::NewLogEntry;
+use crate::domain::actor::Actor;
+use crate::domain::live::event::{EventKind, NewEvent};
+use crate::domain::refusal::Refusal;
+use crate::domain::tickets::completion;
+use serde_json::json;
+use terarchitect_worker_api::{CompleteTicketRequest, ProjectId, TicketId};
+
+/// Marks the ticket complete: status `completed`, column `in_review`, its pull request recorded, and what was done added
+/// to the project's memory.
+///
+/// # Errors
+/// When the pull request is not valid, or the ticket does not exist.
+pub async fn complete_ticket(
+    database: &Database,
+    actor: &Actor,
+    project: ProjectId,
+    id: TicketId,
+    request: CompleteTicketRequest,
+) -> ActionResult<()> {
+    completion::check(&request)?;
+    let mut change = database.change(actor).await?;
+    db::tickets::lock_moves(&mut change, id).await?;
+    if !db::tickets::complete(&mut change, project, id, &request).await? {
+        return Err(Refusal::not_found("ticket", id).into());
+    }
+    let ticket = db::tickets::find(&mut change, project, id).await?.ok_or_else(|| Refusal::not_found("ticket", id))?;
+    if let Some(document) = completion::memory_document(&ticket.title, request.summary.as_deref()) {
+        db::projects::memory::insert(&mut change, project, &[document]).await?;
+    }
+    let data = json!({"pr_url": ticket.pr_url, "pr_number": ticket.pr_number, "status": ticket.status, "to": ticket.column_id});
+    change.record(NewEvent::of_ticket(EventKind::TicketCompleted, project, id).with(data));
+    for (step, text) in [("completed", request.summary), ("review_comment", request.review_comment_body)] {
+        if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
+            store(&mut change, &NewLogEntry::outcome(project, id, step, text)).await?;
+        }
+    }
+    change.commit().await?;
+    tracing::info!(ticket.id = %id, pr.url = request.pr_url, "completed a ticket");
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Begins an attempt: everything that a runner needs to know about its ticket, and its settings.
+
+use crate::actions::ActionResult;
+use crate::actions::system::settings::open;
+use crate::changes::Database;
+use crate::db;
+use crate::db::tickets::Ticket;
+use crate::domain::projects::board;
+use crate::domain::refusal::Refusal;
+use crate::domain::system::settings::agent_name;
+use crate::domain::worker::context::graph_view;
+use crate::sealing::Sealer;
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
+use terarchitect_worker_api::{AgentSettings, ContextTicket, CurrentTicket, ProjectId, TicketId, WorkerContext};
+
+const MAX_BACKLOG: i64 = 10;
+const MAX_IN_PROGRESS: i64 = 5;
+const MAX_DONE: i64 = 5;
+const MAX_MEMORY: i64 = 5;
+const MAX_QUESTION_CHARS: usize = 2_000;
+
+/// The project, its graph, the ticket, notes, other tickets, the repository and the agent's settings. A stop request for
+/// an earlier attempt is forgotten.
+///
+/// # Errors
+/// When the ticket does not exist, or a stored secret cannot be opened.
+pub async fn worker_context(
+    database: &Database,
+    sealer: &Sealer,
+    project_id: ProjectId,
+    ticket_id: TicketId,
+) -> ActionResult<WorkerContext> {
+    let mut tx = database.transaction().await?;
+    let missing = || Refusal::not_found("ticket", ticket_id);
+    let ticket = db::tickets::find(&mut tx, project_id, ticket_id).await?.ok_or_else(missing)?;
+    // An attempt begins. A stop request that belongs to no job of now was for an earlier attempt, or came after its end.
+    db::tickets::forget_old_cancellation(&mut tx, ticket_id).await?;
+    let project = db::projects::find(&mut tx, project_id).await?.ok_or_else(missing)?;
+    let graph = db::projects::graphs::find(&mut tx, project_id).await?.ok_or_else(missing)?;
+    let view = graph_view(graph.nodes, graph.edges, &ticket.associated_node_ids, &ticket.associated_edge_ids);
+    let notes = notes(&mut tx, project_id).await?;
+    let question = format!("{}. {}", ticket.title, ticket.description.as_deref().unwrap_or_default());
+    let question: String = question.chars().take(MAX_QUESTION_CHARS).collect();
+    let memory = db::projects::memory::search(&mut tx, project_id, &question, MAX_MEMORY).await?;
+    let mut column =
+        async |column, limit| db::tickets::list_for_context(&mut tx, project_id, column, ticket_id, limit).await;
+    let context = WorkerContext {
+        memory: Some(memory.into_iter().map(|found| found.content).collect()),
+        project_name: project.name,
+        project_description: project.description,
+        repo_url: project.github_url.clone(),
+        github_url: project.github_url,
+        project_id,
+        graph: view.graph,
+        graph_relevant_to_current_ticket: view.relevant,
+        notes,
+        backlog_tickets: column(board::BACKLOG, MAX_BACKLOG).await?,
+        in_progress_tickets: column(board::IN_PROGRESS, MAX_IN_PROGRESS).await?,
+        done_tickets: column(board::DONE, MAX_DONE).await?,
+        current_ticket: current(ticket, view.nodes_labeled, view.edges_labeled),
+        agent_settings: agent_settings(sealer, &mut tx).await?,
+    };
+    tx.commit().await?;
+    Ok(context)
+}
+
+fn current(ticket: Ticket, nodes_labeled: Vec<String>, edges_labeled: Vec<String>) -> CurrentTicket {
+    CurrentTicket {
+        ticket: ContextTicket {
+            id: ticket.id,
+            title: ticket.title,
+            description: ticket.description,
+            priority: ticket.priority.as_str().to_owned(),
+            column_id: ticket.column_id,
+            status: ticket.status,
+            is_current: Some(true),
+        },
+        associated_node_ids: ticket.associated_node_ids,
+        associated_edge_ids: ticket.associated_edge_ids,
+        associated_nodes_labeled: nodes_labeled,
+        associated_edges_labeled: edges_labeled,
+    }
+}
+
+async fn notes(conn: &mut PgConnection, project_id: ProjectId) -> ActionResult<Vec<Map<String, Value>>> {
+    let notes = db::projects::notes::list(conn, project_id).await?;
+    Ok(notes
+        .into_iter()
+        .filter_map(|note| match json!(note) {
+            Value::Object(fields) => Some(fields),
+            _ => None,
+        })
+        .collect())
+}
+
+/// The settings that concern runners, under the names that runners know.
+async fn agent_settings(sealer: &Sealer, conn: &mut PgConnection) -> ActionResult<AgentSettings> {
+    let mut settings = AgentSettings::default();
+    for stored in db::system::settings::list(conn).await? {
+        if let Some(name) = agent_name(&stored.key) {
+            let value = open(sealer, &stored)?;
+            settings.0.insert(name.to_owned(), value.expose_secret().to_owned());
+        }
+    }
+    Ok(settings)
+}

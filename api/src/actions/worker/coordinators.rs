@@ -1,0 +1,37 @@
+//! Directs and forgets coordinators.
+
+use crate::actions::ActionResult;
+use crate::changes::Database;
+use crate::db;
+use crate::domain::actor::Actor;
+use crate::domain::live::event::{EventKind, NewEvent};
+use crate::domain::refusal::Refusal;
+use serde_json::json;
+use terarchitect_worker_api::{Directive, WorkerId};
+
+/// Says what a coordinator should do; it learns so with its next heartbeat.
+///
+/// # Errors
+/// When there is no such coordinator.
+pub async fn direct(database: &Database, actor: &Actor, id: &WorkerId, directive: Directive) -> ActionResult<()> {
+    let mut change = database.change(actor).await?;
+    if !db::worker::coordinators::direct(&mut change, id, directive).await? {
+        return Err(Refusal::not_found("coordinator", id).into());
+    }
+    let event = NewEvent::new(EventKind::CoordinatorDirected);
+    change.record(event.with(json!({"worker_id": id, "directive": directive})));
+    Ok(change.commit().await?)
+}
+
+/// Removes a coordinator from the list. One that still runs is there again with its next heartbeat.
+///
+/// # Errors
+/// When there is no such coordinator.
+pub async fn forget(database: &Database, actor: &Actor, id: &WorkerId) -> ActionResult<()> {
+    let mut change = database.change(actor).await?;
+    if !db::worker::coordinators::delete(&mut change, id).await? {
+        return Err(Refusal::not_found("coordinator", id).into());
+    }
+    change.record(NewEvent::new(EventKind::CoordinatorForgotten).with(json!({"worker_id": id})));
+    Ok(change.commit().await?)
+}

@@ -1,0 +1,69 @@
+//! Renews leases, and ends the attempts whose leases have expired.
+
+use crate::actions::ActionResult;
+use crate::actions::jobs::end_attempt::end_attempt;
+use crate::changes::Database;
+use crate::db;
+use crate::domain::actor::Actor;
+use crate::domain::jobs::outcome::Ending;
+use std::collections::HashMap;
+use std::time::Duration;
+use terarchitect_worker_api::{HeldJob, HeldJobStatus, HeldState, JobReport, Reason, WorkerId};
+
+/// How often a renewal that lost a deadlock is tried.
+const TRIES: u32 = 4;
+
+/// Renews every lease that a heartbeat names, as far as its worker still holds it, and returns what became of each job.
+/// No event: nothing changes but the time of the lease.
+///
+/// # Errors
+/// When the database is not available.
+pub async fn renew(
+    database: &Database,
+    worker: &WorkerId,
+    held: &[HeldJob],
+    lease: Duration,
+) -> ActionResult<Vec<HeldJobStatus>> {
+    if held.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut conn = database.read().await?;
+    let mut tries = 0;
+    let renewed = loop {
+        tries += 1;
+        match db::worker::leases::renew(&mut conn, worker, held, lease).await {
+            // Another statement that locks several jobs was faster.
+            Err(error) if db::errors::is_deadlock(&error) && tries < TRIES => {}
+            renewed => break renewed?,
+        }
+    };
+    let renewed: HashMap<_, _> = renewed.into_iter().map(|(job, cancel)| (job.job_id, (job.attempt, cancel))).collect();
+    let state = |job: &HeldJob| match renewed.get(&job.job_id) {
+        Some((attempt, true)) if *attempt == job.attempt => HeldState::Cancel,
+        Some((attempt, false)) if *attempt == job.attempt => HeldState::Held,
+        _ => HeldState::Lost,
+    };
+    let status = |job: &HeldJob| HeldJobStatus { job_id: job.job_id, attempt: job.attempt, state: state(job) };
+    Ok(held.iter().map(status).collect())
+}
+
+/// Ends every attempt whose lease has expired: tried again or failed, like any other infrastructure failure. Returns
+/// how many.
+///
+/// # Errors
+/// When the database is not available.
+pub async fn end_expired(database: &Database) -> ActionResult<usize> {
+    if !db::worker::leases::any_expired(&mut *database.read().await?).await? {
+        return Ok(0);
+    }
+    let mut change = database.change(&Actor::System).await?;
+    let expired = db::worker::leases::expired(&mut change).await?;
+    for (id, job) in &expired {
+        tracing::warn!(job.id = %id, attempt = job.attempt, worker.id = job.worker_id, "a lease expired");
+        let detail = Some("its worker sent no heartbeat in time".to_owned());
+        let report = JobReport { detail, ..JobReport::default() };
+        end_attempt(&mut change, *id, job, Ending::Failed(Reason::LeaseLost), None, &report).await?;
+    }
+    change.commit().await?;
+    Ok(expired.len())
+}

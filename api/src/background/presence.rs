@@ -1,0 +1,25 @@
+//! Writes down which coordinators have sent heartbeats, for all of them together.
+
+use crate::state::App;
+use std::time::Duration;
+use terarchitect_worker_api::chain;
+use tokio_util::sync::CancellationToken;
+
+/// Between two writes.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Every few seconds until `stop`, and once more then.
+pub(super) async fn run(app: App, stop: CancellationToken) {
+    loop {
+        let last = tokio::select! {
+            () = stop.cancelled() => true,
+            () = tokio::time::sleep(INTERVAL) => false,
+        };
+        if let Err(error) = app.presence.write_all(&app.database).await {
+            tracing::warn!(error = chain(&error), "could not store which coordinators sent heartbeats; trying again");
+        }
+        if last {
+            return;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Deletes events, log entries and finished jobs that are old, but nothing that a live job or an open ticket needs.
+
+use crate::changes::Database;
+use crate::db;
+use crate::state::App;
+use std::time::Duration;
+use terarchitect_worker_api::chain;
+use tokio_util::sync::CancellationToken;
+
+/// Between two rounds.
+const INTERVAL: Duration = Duration::from_secs(600);
+/// How many rows of each table are deleted in one transaction, so that none takes long.
+const BATCH: i64 = 500;
+/// Between two such transactions: deleting old records must not slow down new ones.
+const PAUSE: Duration = Duration::from_millis(200);
+
+pub(super) async fn run(app: App, stop: CancellationToken) {
+    let Some(keep) = app.config.limits.retention else { return };
+    loop {
+        let deleted = tokio::select! {
+            () = stop.cancelled() => return,
+            deleted = delete_old(&app.database, keep, PAUSE) => deleted,
+        };
+        if let Err(error) = deleted {
+            tracing::warn!(error = chain(&error), "could not delete old records; trying again later");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(INTERVAL) => {}
+        }
+    }
+}
+
+/// Deletes what is older than `keep`, in small transactions with a pause after each.
+///
+/// # Errors
+/// When the database is not available.
+pub async fn delete_old(database: &Database, keep: Duration, pause: Duration) -> sqlx::Result<()> {
+    let (mut jobs, mut logs, mut events) = (0, 0, 0);
+    loop {
+        let mut tx = database.transaction().await?;
+        db::prefer_indexes(&mut tx).await?;
+        let old_jobs = db::jobs::due::delete_finished(&mut tx, keep, BATCH).await?;
+        let old_logs = db::tickets::logs::delete_old(&mut tx, keep, BATCH).await?;
+        let old_events = db::live::events::delete_old(&mut tx, keep, BATCH).await?;
+        tx.commit().await?;
+        (jobs, logs, events) = (jobs + old_jobs, logs + old_logs, events + old_events);
+        if old_jobs + old_logs + old_events == 0 {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+    }
+    if jobs + logs + events > 0 {
+        tracing::info!(jobs, log_entries = logs, events, "deleted old records");
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! One task per process reads new events once and passes them to every reader.
+//!
+//! It reads nothing while there are no readers. Notifications are coalesced: one per [`QUIET`] at the most, however many
+//! transactions commit, since each NOTIFY takes a lock that all commits of the cluster share.
+
+use super::reader::Live;
+use crate::db;
+use crate::db::live::events::{Event, Filter};
+use crate::domain::live::position::Position;
+use bytes::{BufMut, Bytes, BytesMut};
+use sqlx::{PgConnection, PgPool};
+use std::sync::Arc;
+use std::time::Duration;
+use terarchitect_worker_api::chain;
+use tokio::sync::{Mutex, Notify, broadcast};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// The channel on which processes tell each other that there are new events.
+pub const NOTIFY_CHANNEL: &str = "terarchitect_events";
+/// The least time between two reads, and between two notifications: what commits within it is read together.
+const QUIET: Duration = Duration::from_millis(10);
+/// A read even if nothing was said, for changes by hand with a trigger that was disabled, and for lost notifications.
+const SAFETY_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two tries while the database is not available.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// The most events in one batch.
+const BATCH: u16 = 500;
+/// How many batches a reader may fall behind before it is cut off. Bounds the memory of all readers together.
+const BACKLOG: usize = 128;
+
+/// Events that became visible together, with their text on the wire.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// The events in order, each with its text as a Server-Sent Event.
+    pub events: Vec<(Event, Bytes)>,
+    /// The text of all of them.
+    pub text: Bytes,
+    /// The position after the last of them.
+    pub end: Position,
+}
+
+impl Batch {
+    /// Renders the events that were read from `from` on, up to `end`.
+    #[must_use]
+    pub(super) fn new(events: Vec<Event>, from: &Position, end: Position) -> Self {
+        let last = events.len().saturating_sub(1);
+        let mut text = BytesMut::new();
+        let mut ends = Vec::with_capacity(events.len());
+        for (place, event) in events.iter().enumerate() {
+            if place == last {
+                render(&mut text, event, &end);
+            } else {
+                render(&mut text, event, &from.within(end.newest(), event.seq));
+            }
+            ends.push(text.len());
+        }
+        let text = text.freeze();
+        let mut begin = 0;
+        let own = |end| {
+            let own = text.slice(begin..end);
+            begin = end;
+            own
+        };
+        let texts: Vec<Bytes> = ends.into_iter().map(own).collect();
+        Self { events: events.into_iter().zip(texts).collect(), text, end }
+    }
+}
+
+fn render(text: &mut BytesMut, event: &Event, position: &Position) {
+    // An event is made of numbers, words and JSON that was stored: it can always be written.
+    let data = serde_json::to_string(event).unwrap_or_default();
+    text.put_slice(format!("id: {position}\ndata: {data}\n\n").as_bytes());
+}
+
+/// Where readers follow the event log.
+#[derive(Debug)]
+pub struct Hub {
+    pool: PgPool,
+    /// This process, so that it ignores its own notifications.
+    name: Uuid,
+    /// A change of this process was committed.
+    local: Notify,
+    /// Another process has said that there are new events.
+    remote: Notify,
+    /// Up to where events were published; none while there are no readers.
+    published: Mutex<Option<Position>>,
+    batches: broadcast::Sender<Arc<Batch>>,
+}
+
+impl Hub {
+    /// A hub over this database; nothing is read before [`Hub::publish`] runs.
+    #[must_use]
+    pub fn new(pool: PgPool) -> Self {
+        Self {
+            pool,
+            name: Uuid::new_v4(),
+            local: Notify::new(),
+            remote: Notify::new(),
+            published: Mutex::new(None),
+            batches: broadcast::Sender::new(BACKLOG),
+        }
+    }
+
+    /// A change was committed by this process.
+    pub fn committed(&self) {
+        self.local.notify_one();
+    }
+
+    /// A notification of [`NOTIFY_CHANNEL`] came, with this payload.
+    pub fn notified(&self, from: &str) {
+        if from.parse() != Ok(self.name) {
+            self.remote.notify_one();
+        }
+    }
+
+    /// How many readers follow.
+    #[must_use]
+    pub fn readers(&self) -> usize {
+        self.batches.receiver_count()
+    }
+
+    /// Everything that is published from now on, and up to where events were published before: the two meet without a
+    /// gap and without an overlap. The position is newer than any that a reader can bring along.
+    pub(super) async fn subscribe(&self) -> sqlx::Result<(Live, Position)> {
+        let mut published = self.published.lock().await;
+        let mut conn = self.pool.acquire().await?;
+        let position = match &mut *published {
+            Some(position) if self.readers() > 0 => {
+                self.publish_new(&mut conn, position).await?;
+                position.clone()
+            }
+            _ => published.insert(Position::after(db::live::events::snapshot(&mut conn).await?)).clone(),
+        };
+        Ok((self.batches.subscribe(), position))
+    }
+
+    /// Publishes events until `stop`.
+    pub async fn publish(&self, stop: CancellationToken) {
+        let mut next = Instant::now();
+        loop {
+            let local = tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.local.notified() => true,
+                () = self.remote.notified() => false,
+                () = tokio::time::sleep(SAFETY_INTERVAL), if self.readers() > 0 => false,
+            };
+            tokio::time::sleep_until(next).await;
+            let done = tokio::select! {
+                () = stop.cancelled() => return,
+                done = self.publish_once(local) => done,
+            };
+            next = Instant::now() + QUIET;
+            if let Err(error) = done {
+                tracing::warn!(error = chain(&error), "could not read new events; trying again");
+                // What was committed is read again, also if nothing else is.
+                self.local.notify_one();
+                next = Instant::now() + RETRY_PAUSE;
+            }
+        }
+    }
+
+    async fn publish_once(&self, local: bool) -> sqlx::Result<()> {
+        let mut published = self.published.lock().await;
+        if self.readers() == 0 {
+            *published = None;
+        }
+        if !local && published.is_none() {
+            return Ok(());
+        }
+        let mut conn = self.pool.acquire().await?;
+        if local {
+            // Before the read: other processes read at the same time.
+            db::live::events::notify(&mut conn, self.name).await?;
+        }
+        match &mut *published {
+            Some(position) => self.publish_new(&mut conn, position).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends what is new since this position, and moves it along with each batch that is sent.
+    async fn publish_new(&self, conn: &mut PgConnection, published: &mut Position) -> sqlx::Result<()> {
+        loop {
+            let unseen = db::live::events::unseen(conn, published, None, &Filter::default(), BATCH).await?;
+            let (end, more) = (unseen.end(published), unseen.more || published.partly.is_some());
+            if !unseen.events.is_empty() {
+                // Fails only where the last reader has just left.
+                let _ = self.batches.send(Arc::new(Batch::new(unseen.events, published, end.clone())));
+            }
+            *published = end;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+}

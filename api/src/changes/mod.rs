@@ -1,0 +1,11 @@
+//! The event log as the process uses it: changes that record what they do, and readers that follow along.
+//!
+//! It decides nothing: what happened is said by the actions and the queue's statements.
+
+mod change;
+mod hub;
+mod reader;
+
+pub use change::{Change, Database};
+pub use hub::{Hub, NOTIFY_CHANNEL};
+pub use reader::{Follow, ReadError, Reader, page};

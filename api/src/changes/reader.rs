@@ -1,0 +1,189 @@
+//! A reader of the event log: first what its position has not seen, from the database, then what the hub publishes.
+
+use super::Database;
+use super::hub::Batch;
+use crate::db;
+use crate::db::live::events::{Event, Filter};
+use crate::domain::live::position::Position;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use terarchitect_worker_api::chain;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// What the hub publishes.
+pub(super) type Live = broadcast::Receiver<Arc<Batch>>;
+
+/// A comment this often keeps proxies from closing a quiet stream.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// The most events that one read of the backlog takes.
+const PAGE: u16 = 500;
+
+/// Where a reader begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Follow {
+    /// With what happens from now on.
+    FromNow,
+    /// With what this position has not seen.
+    After(Position),
+}
+
+/// Why the log could not be read from a position.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Events after the position have been deleted.
+    #[error("the events after this position have been deleted")]
+    TooOld,
+    /// The database failed.
+    #[error("could not read the event log")]
+    Database(#[from] sqlx::Error),
+}
+
+/// A page of events.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The events in order.
+    pub events: Vec<Event>,
+    /// Where the next page begins.
+    pub next: Position,
+    /// Whether there are more events now.
+    pub more: bool,
+}
+
+/// A page of the events that a reader has not seen.
+///
+/// # Errors
+/// When the position is too old, or the database is not available.
+pub async fn page(database: &Database, from: &Follow, filter: &Filter, limit: u16) -> Result<Page, ReadError> {
+    let mut conn = database.read().await?;
+    let position = match from {
+        Follow::FromNow => Position::after(db::live::events::snapshot(&mut conn).await?),
+        Follow::After(position) => position.clone(),
+    };
+    if db::live::events::is_too_old(&mut conn, &position).await? {
+        return Err(ReadError::TooOld);
+    }
+    let unseen = db::live::events::unseen(&mut conn, &position, None, filter, limit).await?;
+    // The end of what was visible when an earlier page was read is not the end of the log.
+    let more = unseen.more || position.partly.is_some();
+    Ok(Page { next: unseen.end(&position), events: unseen.events, more })
+}
+
+/// A stream of Server-Sent Events.
+#[derive(Debug)]
+pub struct Reader {
+    database: Database,
+    filter: Filter,
+    stop: CancellationToken,
+    /// What the reader has seen.
+    position: Position,
+    /// Up to where the backlog is read from the database; none once that is done.
+    behind: Option<Position>,
+    /// Sent first: how long to wait before reconnecting, and whether events are missing.
+    greeting: Option<Bytes>,
+    /// What is published from there on.
+    live: Live,
+    last_sent: Instant,
+}
+
+impl Reader {
+    /// Begins to follow. A position that is too old gets a `resync` event, and then what happens from now on.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn start(
+        database: Database,
+        follow: Follow,
+        filter: Filter,
+        stop: CancellationToken,
+    ) -> sqlx::Result<Self> {
+        let (live, now) = database.hub().subscribe().await?;
+        let mut greeting = String::from("retry: 2000\n");
+        let position = match follow {
+            Follow::FromNow => None,
+            Follow::After(position) => {
+                if db::live::events::is_too_old(&mut *database.read().await?, &position).await? {
+                    greeting.push_str("event: resync\ndata: {\"reason\": \"position_too_old\"}\n");
+                    None
+                } else {
+                    Some(position)
+                }
+            }
+        };
+        let behind = position.is_some().then(|| now.clone());
+        if behind.is_none() {
+            greeting.push_str(&format!("id: {now}\n"));
+        }
+        greeting.push('\n');
+        let (position, greeting) = (position.unwrap_or(now), Some(Bytes::from(greeting)));
+        Ok(Self { database, filter, stop, position, behind, greeting, live, last_sent: Instant::now() })
+    }
+
+    /// The next part of the stream; none when it ends: at shutdown, when the reader has fallen too far behind, or when the
+    /// database fails. The client then connects again and resumes after the last event that it got.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        let stop = self.stop.clone();
+        let part = tokio::select! {
+            biased;
+            () = stop.cancelled() => None,
+            part = self.next_part() => part,
+        };
+        self.last_sent = Instant::now();
+        part
+    }
+
+    async fn next_part(&mut self) -> Option<Bytes> {
+        if let Some(greeting) = self.greeting.take() {
+            return Some(greeting);
+        }
+        let keep_alive = self.last_sent + KEEP_ALIVE;
+        loop {
+            if let Some(until) = self.behind.take() {
+                match self.catch_up(until).await {
+                    Ok(text) if text.is_empty() => continue,
+                    Ok(text) => return Some(text),
+                    Err(error) => {
+                        tracing::warn!(error = chain(&error), "ended a stream of events");
+                        return None;
+                    }
+                }
+            }
+            match tokio::time::timeout_at(keep_alive, self.live.recv()).await {
+                Ok(Ok(batch)) => {
+                    let wanted = self.wanted_part(&batch);
+                    self.position = batch.end.clone();
+                    if !wanted.is_empty() {
+                        return Some(wanted);
+                    }
+                }
+                // Never buffered without bound: a reader that does not keep up connects again.
+                Ok(Err(RecvError::Lagged(_) | RecvError::Closed)) => return None,
+                // With the position, so that a reader that nothing concerns does not fall behind.
+                Err(_) => return Some(format!(": keep-alive\nid: {}\n\n", self.position).into()),
+            }
+        }
+    }
+
+    /// A page of the backlog; empty where it holds nothing for this reader.
+    async fn catch_up(&mut self, until: Position) -> sqlx::Result<Bytes> {
+        let from = self.position.clone();
+        let mut conn = self.database.read().await?;
+        let unseen = db::live::events::unseen(&mut conn, &from, Some(until.newest()), &self.filter, PAGE).await?;
+        self.position = unseen.end(&from);
+        if unseen.more || from.partly.is_some() {
+            self.behind = Some(until);
+        }
+        Ok(Batch::new(unseen.events, &from, self.position.clone()).text)
+    }
+
+    /// What of a batch this reader wants: everything, in most cases, without a copy.
+    fn wanted_part(&self, batch: &Batch) -> Bytes {
+        if self.filter.is_empty() {
+            return batch.text.clone();
+        }
+        let wanted = batch.events.iter().filter(|(event, _)| self.filter.wants(event)).map(|(_, text)| &text[..]);
+        wanted.collect::<Vec<_>>().concat().into()
+    }
+}

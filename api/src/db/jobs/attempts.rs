@@ -1,0 +1,83 @@
+//! Ended attempts of jobs, with why they ended.
+
+use crate::db::words::Word;
+use crate::domain::jobs::attempt::{AttemptOutcome, Reported};
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use terarchitect_worker_api::{JobId, JobReport};
+
+/// How an attempt ended, as the queue saw it.
+#[derive(Clone, Debug)]
+pub struct EndedAttempt<'a> {
+    /// The job.
+    pub job_id: JobId,
+    /// The attempt.
+    pub attempt: i32,
+    /// Who held it.
+    pub worker_id: Option<&'a str>,
+    /// When it was claimed.
+    pub claimed_at: Option<DateTime<Utc>>,
+    /// What became of the job.
+    pub outcome: AttemptOutcome,
+    /// Why.
+    pub reason: &'a str,
+    /// What its worker reported; none where it did not report, as with a lost lease.
+    pub reported: Option<Reported>,
+}
+
+/// Stores an ended attempt with what its report said.
+pub async fn insert(conn: &mut PgConnection, ended: &EndedAttempt<'_>, report: &JobReport) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into agent_job_attempts (job_id, attempt, worker_id, claimed_at, outcome, reason, detail, exit_code,
+             oom_killed, log_tail, reported)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        ended.job_id.0,
+        ended.attempt,
+        ended.worker_id,
+        ended.claimed_at,
+        ended.outcome.as_str(),
+        ended.reason,
+        report.detail,
+        report.exit_code,
+        report.oom_killed,
+        report.log_tail,
+        ended.reported.map(Reported::as_str)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// How an attempt ended, for a report about it that comes again.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// What became of the job.
+    pub outcome: AttemptOutcome,
+    /// What its worker reported.
+    pub reported: Option<Reported>,
+}
+
+/// For what the job's attempts failed that were tried again, and how often.
+pub async fn retried(conn: &mut PgConnection, job: JobId) -> sqlx::Result<Vec<(String, i32)>> {
+    let rows = sqlx::query!(
+        r#"select reason as "reason!", count(*)::integer as "count!" from agent_job_attempts
+           where job_id = $1 and outcome = 'retried' group by reason"#,
+        job.0
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.reason, row.count)).collect())
+}
+
+/// How an attempt ended; none while it runs, or where there was none.
+pub async fn find(conn: &mut PgConnection, job: JobId, attempt: i32) -> sqlx::Result<Option<Ended>> {
+    let row = sqlx::query!(
+        r#"select outcome as "outcome: Word<AttemptOutcome>", reported as "reported: Word<Reported>"
+           from agent_job_attempts where job_id = $1 and attempt = $2"#,
+        job.0,
+        attempt
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| Ended { outcome: row.outcome.into(), reported: row.reported.map(Into::into) }))
+}

@@ -1,0 +1,167 @@
+//! Projects, with their boards, graphs, notes and memory.
+
+pub mod boards;
+pub mod graphs;
+pub mod memory;
+pub mod notes;
+
+use crate::db::words::Word;
+use crate::domain::projects::{ProjectFields, RunningFields};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgConnection;
+use terarchitect_worker_api::{ExecutionMode, ProjectId};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A project: one repository with its graph, board and tickets.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Project {
+    /// The project.
+    pub id: ProjectId,
+    /// What people call it.
+    pub name: String,
+    /// What it is.
+    pub description: Option<String>,
+    /// Its repository.
+    pub github_url: Option<String>,
+    /// Where its jobs run.
+    pub execution_mode: ExecutionMode,
+    /// For local projects: the checkout on the coordinator's machine.
+    pub project_path: Option<String>,
+    /// An image that its jobs want instead of the coordinator's.
+    pub agent_image: Option<String>,
+    /// How many of its jobs may run at once; null means any number.
+    pub max_running: Option<i32>,
+    /// Its share of the running slots, against other projects.
+    pub weight: i32,
+    /// Nothing of it is claimed while it is paused.
+    pub paused: bool,
+    /// How often a failure of the agent itself is tried again.
+    pub retry_agent_failures: i32,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<Project> for ProjectFields {
+    fn from(project: Project) -> Self {
+        Self {
+            name: project.name,
+            description: project.description,
+            github_url: project.github_url,
+            execution_mode: project.execution_mode,
+            project_path: project.project_path,
+            running: RunningFields {
+                agent_image: project.agent_image,
+                max_running: project.max_running,
+                weight: project.weight,
+                paused: project.paused,
+                retry_agent_failures: project.retry_agent_failures,
+            },
+        }
+    }
+}
+
+/// All projects, the oldest first.
+pub async fn list(conn: &mut PgConnection) -> sqlx::Result<Vec<Project>> {
+    sqlx::query_as!(
+        Project,
+        r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
+             project_path, agent_image, max_running, weight, paused, retry_agent_failures, created_at, updated_at
+         from projects order by created_at, id"#
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// One project.
+pub async fn find(conn: &mut PgConnection, id: ProjectId) -> sqlx::Result<Option<Project>> {
+    sqlx::query_as!(
+        Project,
+        r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
+             project_path, agent_image, max_running, weight, paused, retry_agent_failures, created_at, updated_at
+         from projects where id = $1"#,
+        id.0
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// One project, locked against changes until the transaction ends.
+pub async fn find_for_update(conn: &mut PgConnection, id: ProjectId) -> sqlx::Result<Option<Project>> {
+    sqlx::query_as!(
+        Project,
+        // Locks the project's row, so that two changes of it follow one another.
+        r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
+             project_path, agent_image, max_running, weight, paused, retry_agent_failures, created_at, updated_at
+         from projects where id = $1 for update"#,
+        id.0
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Whether there is such a project.
+pub async fn exists(conn: &mut PgConnection, id: ProjectId) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(r#"select exists (select from projects where id = $1) as "exists!""#, id.0)
+        .fetch_one(conn)
+        .await
+}
+
+/// Makes a project.
+pub async fn insert(conn: &mut PgConnection, fields: &ProjectFields) -> sqlx::Result<Project> {
+    sqlx::query_as!(
+        Project,
+        r#"insert into projects (id, name, description, github_url, execution_mode, project_path, agent_image,
+             max_running, weight, paused, retry_agent_failures)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         returning id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
+             project_path, agent_image, max_running, weight, paused, retry_agent_failures, created_at, updated_at"#,
+        Uuid::now_v7(),
+        fields.name,
+        fields.description,
+        fields.github_url,
+        fields.execution_mode.as_str(),
+        fields.project_path,
+        fields.running.agent_image,
+        fields.running.max_running,
+        fields.running.weight,
+        fields.running.paused,
+        fields.running.retry_agent_failures
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Changes a project.
+pub async fn update(conn: &mut PgConnection, id: ProjectId, fields: &ProjectFields) -> sqlx::Result<Option<Project>> {
+    sqlx::query_as!(
+        Project,
+        r#"update projects set name = $2, description = $3, github_url = $4, execution_mode = $5, project_path = $6,
+             agent_image = $7, max_running = $8, weight = $9, paused = $10, retry_agent_failures = $11,
+             updated_at = now()
+         where id = $1
+         returning id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
+             project_path, agent_image, max_running, weight, paused, retry_agent_failures, created_at, updated_at"#,
+        id.0,
+        fields.name,
+        fields.description,
+        fields.github_url,
+        fields.execution_mode.as_str(),
+        fields.project_path,
+        fields.running.agent_image,
+        fields.running.max_running,
+        fields.running.weight,
+        fields.running.paused,
+        fields.running.retry_agent_failures
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Deletes a project with everything in it.
+pub async fn delete(conn: &mut PgConnection, id: ProjectId) -> sqlx::Result<bool> {
+    Ok(sqlx::query!("delete from projects where id = $1", id.0).execute(conn).await?.rows_affected() == 1)
+}

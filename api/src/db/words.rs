@@ -1,0 +1,43 @@
+//! Words of the database as the enumerations that they stand for. A word that this version does not know is an error of
+//! the row that holds it, never a default.
+
+use crate::domain::jobs::attempt::{AttemptOutcome, Reported};
+use crate::domain::live::event::EventKind;
+use crate::domain::tickets::Priority;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgTypeInfo, PgValueRef};
+use sqlx::{Decode, Postgres, Type};
+use std::str::FromStr;
+use terarchitect_worker_api::{Directive, ExecutionMode, JobKind, JobStatus};
+
+/// A text column that holds a word of `T`.
+#[derive(Clone, Copy, Debug)]
+pub struct Word<T>(pub T);
+
+impl<T> Type<Postgres> for Word<T> {
+    fn type_info() -> PgTypeInfo {
+        <str as Type<Postgres>>::type_info()
+    }
+
+    fn compatible(ty: &PgTypeInfo) -> bool {
+        <str as Type<Postgres>>::compatible(ty)
+    }
+}
+
+impl<'r, T: FromStr<Err: std::error::Error + Send + Sync + 'static>> Decode<'r, Postgres> for Word<T> {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(Self(<&str as Decode<Postgres>>::decode(value)?.parse()?))
+    }
+}
+
+macro_rules! from_words {
+    ($($type:ty),+) => {
+        $(impl From<Word<$type>> for $type {
+            fn from(word: Word<$type>) -> Self {
+                word.0
+            }
+        })+
+    };
+}
+
+from_words!(JobKind, JobStatus, ExecutionMode, Directive, Priority, AttemptOutcome, Reported, EventKind);

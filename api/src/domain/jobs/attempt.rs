@@ -1,0 +1,45 @@
+//! What is recorded about an ended attempt.
+
+use crate::domain::words::words;
+use terarchitect_worker_api::JobStatus;
+
+words! {
+    /// What became of the job when an attempt ended.
+    pub enum AttemptOutcome "attempt outcome" {
+        /// The job completed.
+        Completed = "completed",
+        /// The job failed.
+        Failed = "failed",
+        /// The job was cancelled.
+        Cancelled = "cancelled",
+        /// The job is tried again.
+        Retried = "retried",
+        /// The worker handed the job back without having started it.
+        Released = "released",
+    }
+}
+
+impl AttemptOutcome {
+    /// The job's status after the attempt.
+    #[must_use]
+    pub const fn job_status(self) -> JobStatus {
+        match self {
+            Self::Completed => JobStatus::Completed,
+            Self::Failed => JobStatus::Failed,
+            Self::Cancelled => JobStatus::Cancelled,
+            Self::Retried | Self::Released => JobStatus::Pending,
+        }
+    }
+}
+
+words! {
+    /// What the worker reported.
+    pub enum Reported "reported outcome" {
+        /// `complete`.
+        Completed = "completed",
+        /// `fail`.
+        Failed = "failed",
+        /// `release`.
+        Released = "released",
+    }
+}

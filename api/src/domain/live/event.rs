@@ -1,0 +1,105 @@
+//! The kinds of events, and what a new event says.
+
+use crate::domain::words::words;
+use serde_json::{Value, json};
+use terarchitect_worker_api::{JobId, ProjectId, TicketId};
+
+words! {
+    /// What happened.
+    pub enum EventKind "event kind" {
+        /// A project was made.
+        ProjectCreated = "project.created",
+        /// A project, its graph, its board or its notes were changed.
+        ProjectChanged = "project.changed",
+        /// A project was deleted with everything in it.
+        ProjectDeleted = "project.deleted",
+        /// A ticket was made.
+        TicketCreated = "ticket.created",
+        /// A ticket's fields or status were changed.
+        TicketChanged = "ticket.changed",
+        /// A ticket was moved to another column.
+        TicketMoved = "ticket.moved",
+        /// A runner reported that it completed the ticket.
+        TicketCompleted = "ticket.completed",
+        /// A person asked the ticket's work to stop.
+        TicketCancelRequested = "ticket.cancel_requested",
+        /// A ticket was deleted with its jobs and logs.
+        TicketDeleted = "ticket.deleted",
+        /// A job was put into the queue.
+        JobEnqueued = "job.enqueued",
+        /// A delayed job became due.
+        JobDue = "job.due",
+        /// A worker claimed the job: an attempt began.
+        JobClaimed = "job.claimed",
+        /// A running job was asked to stop.
+        JobCancelRequested = "job.cancel_requested",
+        /// A pending job was cancelled.
+        JobCancelled = "job.cancelled",
+        /// A job's row was changed by hand.
+        JobChanged = "job.changed",
+        /// An attempt ended; `job_status` says what became of the job.
+        AttemptEnded = "attempt.ended",
+        /// An entry was appended to a ticket's execution log.
+        LogAppended = "log.appended",
+        /// A coordinator sent a heartbeat for the first time, or again after a silence.
+        CoordinatorSeen = "coordinator.seen",
+        /// A coordinator was told to run or to drain.
+        CoordinatorDirected = "coordinator.directed",
+        /// A coordinator was removed from the list.
+        CoordinatorForgotten = "coordinator.forgotten",
+        /// Settings were changed; only their names are recorded.
+        SettingsChanged = "settings.changed",
+        /// Documents were added to a project's memory, or deleted from it.
+        MemoryChanged = "memory.changed",
+    }
+}
+
+/// An event to record with the change that it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// The project.
+    pub project_id: Option<ProjectId>,
+    /// The ticket.
+    pub ticket_id: Option<TicketId>,
+    /// The job.
+    pub job_id: Option<JobId>,
+    /// The attempt.
+    pub attempt: Option<i32>,
+    /// A small JSON object: enough for a live view to decide whether to read more.
+    pub data: Value,
+}
+
+impl NewEvent {
+    /// An event about no object in particular.
+    #[must_use]
+    pub fn new(kind: EventKind) -> Self {
+        Self { kind, project_id: None, ticket_id: None, job_id: None, attempt: None, data: json!({}) }
+    }
+
+    /// An event of a project.
+    #[must_use]
+    pub fn of_project(kind: EventKind, project: ProjectId) -> Self {
+        Self { project_id: Some(project), ..Self::new(kind) }
+    }
+
+    /// An event of a ticket.
+    #[must_use]
+    pub fn of_ticket(kind: EventKind, project: ProjectId, ticket: TicketId) -> Self {
+        Self { ticket_id: Some(ticket), ..Self::of_project(kind, project) }
+    }
+
+    /// An event of a job.
+    #[must_use]
+    pub fn of_job(kind: EventKind, project: ProjectId, ticket: TicketId, job: JobId) -> Self {
+        Self { job_id: Some(job), ..Self::of_ticket(kind, project, ticket) }
+    }
+
+    /// Adds what a live view needs to know.
+    #[must_use]
+    pub fn with(mut self, data: Value) -> Self {
+        self.data = data;
+        self
+    }
+}

@@ -1,0 +1,3 @@
+//! The system itself: its settings.
+
+pub mod settings;

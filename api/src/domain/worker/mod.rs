@@ -1,0 +1,4 @@
+//! What workers and runners are told, and what they may send.
+
+pub mod context;
+pub mod limits;

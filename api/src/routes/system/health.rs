@@ -1,0 +1,38 @@
+//! Whether the process lives, and whether it can serve.
+
+use crate::http::error::{ApiError, ApiResult};
+use crate::state::App;
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use std::time::Duration;
+use terarchitect_worker_api::ErrorBody;
+use utoipa::ToSchema;
+
+/// How long the database may take to respond to a readiness check.
+const READY_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A word on the state of the service.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// `healthy` or `ready`.
+    pub status: &'static str,
+}
+
+/// Liveness: the process responds.
+#[utoipa::path(get, path = "/health", tag = "health", responses((status = 200, body = Health)))]
+pub async fn health() -> Json<Health> {
+    Json(Health { status: "healthy" })
+}
+
+/// Readiness: the database responds too.
+#[utoipa::path(get, path = "/ready", tag = "health", responses(
+    (status = 200, body = Health), (status = 503, body = ErrorBody)
+))]
+pub async fn ready(State(app): State<App>) -> ApiResult<Json<Health>> {
+    match tokio::time::timeout(READY_TIMEOUT, app.database.check()).await {
+        Ok(Ok(())) => Ok(Json(Health { status: "ready" })),
+        Ok(Err(error)) => Err(ApiError::unavailable(error)),
+        Err(elapsed) => Err(ApiError::unavailable(elapsed)),
+    }
+}

@@ -1,0 +1,22 @@
+//! What the process counts and what is in the queue, for Prometheus.
+
+use crate::db;
+use crate::http::error::{ApiError, ApiResult};
+use crate::state::App;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+
+/// The media type of the OpenMetrics text that Prometheus reads.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Counters of this process and the depth of the queue, for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "health", security(("bearer" = [])),
+    responses((status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text", body = String)))]
+pub async fn metrics(State(app): State<App>) -> ApiResult<Response> {
+    let mut conn = app.database.read().await?;
+    let depths = db::jobs::depth::list(&mut conn).await?;
+    drop(conn);
+    let text = app.metrics.render(&depths, app.database.pool()).map_err(ApiError::internal)?;
+    Ok(([(CONTENT_TYPE, OPENMETRICS)], text).into_response())
+}

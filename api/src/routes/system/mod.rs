@@ -1,0 +1,6 @@
+//! The system itself: health, metrics, settings, the OpenAPI document.
+
+pub mod health;
+pub mod metrics;
+pub mod openapi;
+pub mod settings;

@@ -1,0 +1,18 @@
+//! `worker-context`: everything that a runner needs to know about its ticket, and its settings.
+
+use crate::actions;
+use crate::http::error::ApiResult;
+use crate::http::extract::{Path, TicketPath};
+use crate::state::App;
+use axum::Json;
+use axum::extract::State;
+use terarchitect_worker_api::{ErrorBody, WorkerContext};
+
+/// The project, its graph, the ticket, notes, other tickets, the repository and the agent's settings.
+#[utoipa::path(get, path = "/api/projects/{project_id}/tickets/{ticket_id}/worker-context", tag = "worker",
+    security(("bearer" = [])), params(TicketPath),
+    responses((status = 200, body = WorkerContext), (status = 404, body = ErrorBody)))]
+pub async fn worker_context(State(app): State<App>, Path(path): Path<TicketPath>) -> ApiResult<Json<WorkerContext>> {
+    let (project, ticket) = (path.project_id, path.ticket_id);
+    Ok(Json(actions::worker::context::worker_context(&app.database, &app.sealer, project, ticket).await?))
+}

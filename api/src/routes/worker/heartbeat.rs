@@ -1,0 +1,47 @@
+//! Heartbeats of coordinators, and what one of them is believed to hold.
+
+use crate::actions;
+use crate::db;
+use crate::domain::worker::limits::check_heartbeat;
+use crate::http::error::ApiResult;
+use crate::http::extract::{JsonBody, Query, worker_id};
+use crate::state::App;
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use terarchitect_worker_api::{HeartbeatRequest, HeartbeatResponse, WorkerJobs};
+use utoipa::IntoParams;
+
+/// Renews every lease that a coordinator holds, and tells it what became of each job.
+#[utoipa::path(post, path = "/api/worker/heartbeat", tag = "worker", security(("bearer" = [])),
+    request_body = HeartbeatRequest, responses((status = 200, body = HeartbeatResponse)))]
+pub async fn heartbeat(
+    State(app): State<App>,
+    JsonBody(beat): JsonBody<HeartbeatRequest>,
+) -> ApiResult<Json<HeartbeatResponse>> {
+    let worker = worker_id(&beat.worker_id)?;
+    check_heartbeat(&beat)?;
+    let lease = app.config.limits.lease;
+    let jobs = actions::worker::leases::renew(&app.database, &worker, &beat.jobs, lease).await?;
+    let directive = app.presence.heard(&app.database, &app.queue.signals, worker, &beat).await?;
+    let max_concurrent_agents = app.hot_settings().await?.max_concurrent_agents;
+    let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+    Ok(Json(HeartbeatResponse { jobs, directive, max_concurrent_agents, lease_ms }))
+}
+
+/// Which worker.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WorkerQuery {
+    /// The worker's name for itself.
+    worker_id: String,
+}
+
+/// What this coordinator is believed to hold, for its recovery.
+#[utoipa::path(get, path = "/api/worker/jobs", tag = "worker", security(("bearer" = [])), params(WorkerQuery),
+    responses((status = 200, body = WorkerJobs)))]
+pub async fn held_jobs(State(app): State<App>, Query(query): Query<WorkerQuery>) -> ApiResult<Json<WorkerJobs>> {
+    let worker = worker_id(&query.worker_id)?;
+    let mut conn = app.database.read().await?;
+    Ok(Json(WorkerJobs { jobs: db::worker::leases::held_by(&mut conn, &worker).await? }))
+}

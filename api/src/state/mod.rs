@@ -1,0 +1,110 @@
+//! What every route and task shares: the database, the secret key, the configuration, the queue.
+
+mod presence;
+mod shared_settings;
+
+pub use presence::Presence;
+pub use shared_settings::HotSettings;
+
+use crate::actions::system::settings::open;
+use crate::changes::{Database, Hub};
+use crate::config::Limits;
+use crate::db;
+use crate::job_tokens::JobTokens;
+use crate::metrics::Metrics;
+use crate::queue::Queue;
+use crate::sealing::{Sealer, SealingError};
+use secrecy::SecretString;
+use shared_settings::SharedSettings;
+use sqlx::PgPool;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What every route and task shares.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The database.
+    pub database: Database,
+    /// Seals and opens secret settings.
+    pub sealer: Arc<Sealer>,
+    /// Makes and reads job tokens.
+    pub job_tokens: Arc<JobTokens>,
+    /// What the process was started with.
+    pub config: Arc<AppConfig>,
+    /// Claims and completes jobs.
+    pub queue: Arc<Queue>,
+    /// Which coordinators have sent heartbeats.
+    pub presence: Arc<Presence>,
+    /// What the process counts.
+    pub metrics: Arc<Metrics>,
+    /// Cancelled when the process stops: streams end then.
+    pub stop: CancellationToken,
+    settings: Arc<SharedSettings>,
+}
+
+/// What the process was started with, as far as routes care.
+#[derive(Clone, Debug, Default)]
+pub struct AppConfig {
+    /// Guards the application's endpoints.
+    pub api_key: Option<SecretString>,
+    /// Guards the worker endpoints where the settings hold no key.
+    pub worker_key: Option<SecretString>,
+    /// Times and sizes.
+    pub limits: Limits,
+}
+
+/// Why a shared setting is not available.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The database failed.
+    #[error("could not read the settings")]
+    Database(#[from] sqlx::Error),
+    /// A stored secret could not be opened.
+    #[error("could not open a stored setting")]
+    Sealing(#[from] SealingError),
+}
+
+impl App {
+    /// Puts an app together; it ends with `stop`.
+    #[must_use]
+    pub fn new(pool: PgPool, sealer: Sealer, config: AppConfig, stop: CancellationToken) -> Self {
+        let metrics = Arc::new(Metrics::default());
+        let database = Database::new(pool.clone(), Arc::new(Hub::new(pool)), metrics.clone());
+        Self {
+            queue: Arc::new(Queue::new(database.clone(), &config.limits, metrics.clone())),
+            job_tokens: Arc::new(JobTokens::new(&sealer)),
+            sealer: Arc::new(sealer),
+            config: Arc::new(config),
+            presence: Arc::default(),
+            settings: Arc::default(),
+            metrics,
+            stop,
+            database,
+        }
+    }
+
+    /// The settings that nearly every request needs.
+    ///
+    /// # Errors
+    /// When the database is not available, or a stored secret cannot be opened.
+    pub async fn hot_settings(&self) -> Result<Arc<HotSettings>, SettingsError> {
+        self.settings.get(&self.database, &self.sealer, &self.queue.signals).await
+    }
+
+    /// The key that guards the worker endpoints: from the settings, else from the environment.
+    ///
+    /// # Errors
+    /// When the database is not available, or the stored key cannot be opened.
+    pub async fn worker_key(&self) -> Result<Option<SecretString>, SettingsError> {
+        let hot = self.hot_settings().await?;
+        Ok(hot.worker_key.clone().or_else(|| self.config.worker_key.clone()))
+    }
+
+    /// The value of a stored setting.
+    ///
+    /// # Errors
+    /// When it was sealed with another key, or is damaged.
+    pub fn open(&self, stored: &db::system::settings::StoredSetting) -> Result<SecretString, SealingError> {
+        open(&self.sealer, stored)
+    }
+}
