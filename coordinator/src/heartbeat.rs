@@ -1,7 +1,7 @@
 //! Heartbeats: one call renews the leases of all held jobs and brings back what the API wants.
 
+use crate::job::spec::Attempt;
 use crate::job::{Controls, Shared};
-use crate::spec::Attempt;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -72,7 +72,7 @@ pub type Held = Arc<Mutex<HashMap<Attempt, Controls>>>;
 
 /// What the API wants of this coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wishes {
+pub struct Instructions {
     /// How many jobs to run at once, where the API's settings say so.
     pub slots: Option<u32>,
     /// Whether to claim at all.
@@ -92,7 +92,7 @@ async fn beat(
     coordinator: Uuid,
     slots: u32,
     held: &HashMap<Attempt, Controls>,
-) -> Result<Option<Wishes>, ClientError> {
+) -> Result<Option<Instructions>, ClientError> {
     let request = HeartbeatRequest {
         worker_id: coordinator.to_string(),
         name: hostname(),
@@ -104,7 +104,7 @@ async fn beat(
     match client.heartbeat(&request, Retry::Never).await {
         Ok(answer) => {
             pass_on(&answer, held, asked);
-            Ok(Some(wishes(&answer)))
+            Ok(Some(instructions(&answer)))
         }
         Err(error) if error.status().is_some_and(|status| matches!(status.as_u16(), 404 | 405)) => Ok(None),
         Err(error) => Err(error),
@@ -129,9 +129,9 @@ fn pass_on(answer: &HeartbeatResponse, held: &HashMap<Attempt, Controls>, asked:
     }
 }
 
-fn wishes(answer: &HeartbeatResponse) -> Wishes {
+fn instructions(answer: &HeartbeatResponse) -> Instructions {
     let third = Duration::from_millis(answer.lease_ms / 3);
-    Wishes {
+    Instructions {
         slots: answer.max_concurrent_agents,
         claims: answer.directive == Directive::Run,
         lease: Duration::from_millis(answer.lease_ms),
@@ -148,14 +148,18 @@ fn hostname() -> Option<String> {
 pub async fn send_heartbeats(
     shared: Arc<Shared>,
     held: Held,
-    wishes: watch::Sender<Option<Wishes>>,
+    instructions: watch::Sender<Option<Instructions>>,
     stop: CancellationToken,
 ) {
     let (mut failing, mut plain) = (false, false);
     let mut lease: Option<Duration> = None;
     loop {
         let now = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let slots = shared.config.slots.or_else(|| wishes.borrow().and_then(|wishes| wishes.slots)).unwrap_or(1);
+        let slots = shared
+            .config
+            .slots
+            .or_else(|| instructions.borrow().and_then(|instructions| instructions.slots))
+            .unwrap_or(1);
         let beating = beat(&shared.client, shared.state.coordinator(), slots, &now);
         // One that is swallowed must not take the time of the next, which may arrive.
         let patience = lease.map_or(PATIENCE, |lease| (lease / 4).min(PATIENCE));
@@ -173,13 +177,13 @@ pub async fn send_heartbeats(
         let interval = match beaten {
             Ok(answer) => {
                 failing = false;
-                lease = answer.map(|wishes| wishes.lease);
+                lease = answer.map(|instructions| instructions.lease);
                 if answer.is_none() && !plain {
                     tracing::info!("the API does not know heartbeats: working by the plain contract");
                 }
                 plain = answer.is_none();
-                wishes.send_replace(answer);
-                answer.map_or(PLAIN_INTERVAL, |wishes| wishes.interval)
+                instructions.send_replace(answer);
+                answer.map_or(PLAIN_INTERVAL, |instructions| instructions.interval)
             }
             Err(missed) => {
                 if !failing {

@@ -11,7 +11,7 @@ use terarchitect_coordinator::cli::{Cli, Command, LogFormat};
 use terarchitect_coordinator::config::{Config, ConfigError};
 use terarchitect_coordinator::doctor;
 use terarchitect_coordinator::engine::{ContainerEngine, Docker, WithLocal};
-use terarchitect_coordinator::run::{Coordinator, How, drain_on_signals};
+use terarchitect_coordinator::service::{Coordinator, Mode, drain_on_signals};
 use terarchitect_coordinator::state_dir::StateDir;
 use terarchitect_worker_api::client::WorkerClient;
 use tracing_subscriber::EnvFilter;
@@ -34,9 +34,9 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = Config::parse(&cli.options, |name| std::env::var(name).ok())?;
-    let how = match cli.command.unwrap_or(Command::Run) {
-        Command::Run => How::UntilDrained,
-        Command::RunOnce { wait_sec } => How::Once { wait: Duration::from_secs(wait_sec) },
+    let mode = match cli.command.unwrap_or(Command::Run) {
+        Command::Run => Mode::UntilDrained,
+        Command::RunOnce { wait_sec } => Mode::Once { wait: Duration::from_secs(wait_sec) },
         Command::Doctor => {
             let good = doctor::run(&config, &mut std::io::stdout()).await.context("could not print")?;
             return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
@@ -79,7 +79,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         tell_systemd();
     };
-    Coordinator::new(engine, client, state, config).run(drain, how, ready).await?;
+    Coordinator::new(engine, client, state, config).coordinate(drain, mode, ready).await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,8 @@
 //! What outlives a coordinator on disk: its identity under an exclusive lock, the claims of which no container was
 //! started yet, and the outbox of reports that the API has not acknowledged yet.
 
-use crate::outcome::Verdict;
-use crate::spec::Attempt;
+use crate::job::outcome::Verdict;
+use crate::job::spec::Attempt;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -193,7 +193,7 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::could_not_run;
+    use crate::job::outcome::could_not_run;
     use terarchitect_worker_api::{JobId, Reason};
 
     #[test]

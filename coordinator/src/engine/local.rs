@@ -4,7 +4,7 @@
 //! exit code, written by the shell that runs it. So a run outlives the coordinator, and the next one adopts it.
 
 use super::{ContainerEngine, Created, Docker, EngineError, Exited, Found, Signal, State, end_of};
-use crate::spec::{ContainerSpec, LABEL_PREFIX};
+use crate::job::spec::{ContainerSpec, LABEL_PREFIX};
 use async_trait::async_trait;
 use rustix::process::Pid;
 use secrecy::ExposeSecret;

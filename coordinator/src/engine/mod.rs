@@ -9,7 +9,7 @@ pub(crate) mod scripted;
 pub use docker::Docker;
 pub use local::WithLocal;
 
-use crate::spec::ContainerSpec;
+use crate::job::spec::ContainerSpec;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;

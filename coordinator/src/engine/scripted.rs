@@ -1,7 +1,7 @@
 //! An engine for tests: containers do what the test says.
 
 use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State};
-use crate::spec::ContainerSpec;
+use crate::job::spec::ContainerSpec;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::Signal;
 use crate::engine::scripted::Scripted;
-use crate::spec::{container_spec, tests as spec_tests};
+use crate::job::spec::{container_spec, tests as spec_tests};
 use serde_json::{Value, json};
 use std::path::Path;
 use terarchitect_worker_api::Job;

@@ -10,8 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::panicking;
 use std::time::{Duration, Instant};
 use terarchitect_coordinator::engine::EngineError;
+use terarchitect_coordinator::job::spec::Attempt;
 use terarchitect_coordinator::readiness::Readiness;
-use terarchitect_coordinator::spec::Attempt;
 use terarchitect_worker_api::Job;
 use uuid::Uuid;
 

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_coordinator::engine::{ContainerEngine, Docker, WithLocal};
+use terarchitect_coordinator::job::spec::{Attempt, container_spec};
 use terarchitect_coordinator::job::{Claim, Controls, Ended, Origin, supervise};
-use terarchitect_coordinator::spec::{Attempt, container_spec};
 use terarchitect_worker_api::ExecutionMode;
 
 /// A runner that says on `pipe` when it has begun, and takes its time to stop.

@@ -1,76 +1,76 @@
 //! The life of one job as a pure state machine: what happened goes in, what to do next comes out.
 //!
-//! `Claimed → Prepared → Created → Running → Exited → Judged → Kept → Reported → Removed`. Nothing is in the machine that
-//! can't be had again from the API's lease, the engine's container and the outbox: [`Machine::recovered`] takes it up
-//! from there. The part that acts is in `job.rs`.
+//! `Claimed → Prepared → Created → Running → Exited → Judged → Kept → Reported → Removed`. Everything in the machine can
+//! be rebuilt from the API's lease, the engine's container and the outbox, which is what [`Machine::recovered`] does.
+//! The part that acts is in `life.rs`.
 
 use crate::engine::{Signal, State};
-use crate::outcome::{StoppedFor, Verdict, could_not_run};
-use crate::spec::Attempt;
+use crate::job::outcome::{StoppedFor, Verdict, could_not_run};
+use crate::job::spec::Attempt;
 use terarchitect_worker_api::Reason;
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The image is there.
+    /// The image is available.
     ImageReady,
-    /// The container was made.
+    /// The container was created.
     Created(String),
     /// The container's name was taken: this host has that attempt already, in this state.
     Existing(String, State),
     /// The container runs, and has its secrets.
     Started,
-    /// What was to be done for a start can't be done, for this reason.
-    CouldNot(Reason, String),
+    /// A step towards the container's start failed, for this reason.
+    CouldNotStart(Reason, String),
     /// The container no longer runs.
     Ended,
     /// Something wants the job to end.
-    Asked(Wish),
-    /// The signal was sent, or could not be: what follows watches for its effect.
+    EndRequested(EndRequest),
+    /// The signal was sent, or sending it failed; the next step watches for its effect.
     Signalled,
-    /// The container had its time: to stop by itself, or to be gone after it was killed.
+    /// The container did not end within the time for that: the grace after TERM, or the wait after KILL.
     GraceOver,
     /// The container was examined.
     Examined(Verdict),
     /// The report is in the outbox.
     Kept,
-    /// The API has accepted the report, or has no use for it.
+    /// The API accepted the report, or refused it for good.
     Acknowledged,
-    /// The container is gone.
+    /// The container was removed.
     Removed,
-    /// The report is no longer in the outbox.
+    /// The report was removed from the outbox.
     Forgotten,
 }
 
 /// Why a job is to end before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum EndRequest {
     /// Stop the container and report why.
     Stop(StoppedFor),
-    /// The attempt is somebody else's: stop the container, report nothing.
+    /// The attempt is no longer held here: stop the container, report nothing.
     Lost,
     /// Leave the container to the next coordinator.
     Detach,
 }
 
-/// What to do next. Each is answered by an event; all but the watching ones can be repeated without harm.
+/// What to do next. Each action ends in an event. All but the watching ones can be repeated without harm.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action<'a> {
-    /// Make sure that the image is there.
+    /// Make sure that the image is available.
     PrepareImage,
-    /// Make the container.
+    /// Create the container.
     Create,
-    /// Start it.
+    /// Start the container.
     Start(&'a str),
-    /// Wait for its end or for a wish.
+    /// Wait until the container ends or the job is requested to end.
     Watch(&'a str),
     /// Send a signal.
     Signal(&'a str, Signal),
-    /// Wait for its end, as long as the grace lasts.
+    /// Wait until the container ends, for at most the grace period.
     WatchGrace(&'a str),
-    /// Wait for its end, for as long as a kill may take.
+    /// Wait until the killed container has ended.
     WatchEnd(&'a str),
-    /// Find out how it ended.
+    /// Find out how the container ended.
     Examine(&'a str, Option<StoppedFor>),
     /// Put the report into the outbox.
     Keep(&'a Verdict),
@@ -78,20 +78,20 @@ pub enum Action<'a> {
     Report(&'a Verdict),
     /// Remove the container.
     Remove(&'a str),
-    /// Take the report out of the outbox.
+    /// Remove the report from the outbox.
     Forget,
-    /// Nothing more.
+    /// Nothing more is to be done.
     End(Ended),
 }
 
-/// How it all ended.
+/// How the coordinator's part in an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The report was acknowledged and the container removed.
     Reported,
-    /// What there is, is left for the next coordinator.
+    /// The container was left for the next coordinator.
     Detached,
-    /// The attempt was somebody else's; the container is gone.
+    /// The attempt was no longer held here; the container was removed.
     Lost,
 }
 
@@ -102,7 +102,7 @@ enum Phase {
     Created {
         id: String,
     },
-    /// The start went wrong half-way: it may run, and must not when the failure is reported.
+    /// The start failed half-way. The container may run nevertheless, and must have ended when the failure is reported.
     NotStarted {
         id: String,
         verdict: Verdict,
@@ -150,7 +150,7 @@ enum Step {
 #[derive(Clone, Debug)]
 pub struct Machine {
     attempt: Option<i32>,
-    /// What its container is called, also before the engine says so: an answer may be lost on its way.
+    /// The container's name. Known before the engine has confirmed it, since that response may be lost.
     name: String,
     phase: Phase,
 }
@@ -160,24 +160,24 @@ impl Machine {
         Self { attempt: attempt.number(), name: attempt.container_name(), phase }
     }
 
-    /// A job that was claimed just now.
+    /// A job that was just claimed.
     #[must_use]
     pub fn claimed(attempt: Attempt) -> Self {
         Self::new(attempt, Phase::Claimed)
     }
 
-    /// A job of which a container is left that was started, a report, or both.
+    /// A job with a container that was started, and with a kept report if there is one.
     #[must_use]
     pub fn recovered(attempt: Attempt, container: String, kept: Option<Verdict>) -> Self {
         let phase = match kept {
             Some(verdict) => Phase::Kept { container: Some(container), verdict },
-            // Whether it still runs shows when it is watched.
+            // Watching it shows whether it still runs.
             None => Phase::Running { id: container },
         };
         Self::new(attempt, phase)
     }
 
-    /// A job of which nothing is left but what there is to say.
+    /// A job without a container, of which only the report is left.
     #[must_use]
     pub fn to_report(attempt: Attempt, verdict: Verdict) -> Self {
         Self::new(attempt, Phase::Judged { container: None, verdict })
@@ -208,7 +208,8 @@ impl Machine {
         }
     }
 
-    /// Takes in what happened. What has no meaning any more, such as the wish to stop what has ended, changes nothing.
+    /// Takes in what happened. An event without meaning in the current phase, such as a stop request for a container that
+    /// has ended, changes nothing.
     pub fn on(&mut self, event: Event) {
         let phase = std::mem::replace(&mut self.phase, Phase::Over(Ended::Lost));
         self.phase = self.next(phase, event);
@@ -221,14 +222,14 @@ impl Machine {
             (Phase::Prepared, Event::Existing(id, _)) | (Phase::Created { id }, Event::Started) => {
                 Phase::Running { id }
             }
-            (Phase::Claimed, Event::CouldNot(reason, detail)) => {
+            (Phase::Claimed, Event::CouldNotStart(reason, detail)) => {
                 Phase::Judged { container: None, verdict: could_not_run(self.attempt, reason, detail) }
             }
-            (Phase::Prepared, Event::CouldNot(reason, detail)) => {
+            (Phase::Prepared, Event::CouldNotStart(reason, detail)) => {
                 let container = Some(self.name.clone());
                 Phase::Judged { container, verdict: could_not_run(self.attempt, reason, detail) }
             }
-            (Phase::Created { id }, Event::CouldNot(reason, detail)) => {
+            (Phase::Created { id }, Event::CouldNotStart(reason, detail)) => {
                 Phase::NotStarted { id, verdict: could_not_run(self.attempt, reason, detail), killed: false }
             }
             (Phase::NotStarted { id, verdict, .. }, Event::Signalled) => {
@@ -238,7 +239,7 @@ impl Machine {
                 Phase::NotStarted { id, verdict, killed: false }
             }
             (Phase::NotStarted { id, verdict, .. }, Event::Ended) => Phase::Judged { container: Some(id), verdict },
-            (phase, Event::Asked(wish)) => self.asked(phase, wish),
+            (phase, Event::EndRequested(request)) => self.on_end_request(phase, request),
             (Phase::Running { id }, Event::Ended) => Phase::Exited { id, stopped_for: None },
             (Phase::Stopping { id, why, step: Step::Grace | Step::Killed }, Event::Ended) => {
                 Phase::Exited { id, stopped_for: Some(why) }
@@ -265,8 +266,8 @@ impl Machine {
         }
     }
 
-    fn asked(&self, phase: Phase, wish: Wish) -> Phase {
-        match (phase, wish) {
+    fn on_end_request(&self, phase: Phase, request: EndRequest) -> Phase {
+        match (phase, request) {
             (
                 Phase::Claimed
                 | Phase::Prepared
@@ -274,23 +275,23 @@ impl Machine {
                 | Phase::NotStarted { .. }
                 | Phase::Running { .. }
                 | Phase::Stopping { .. },
-                Wish::Detach,
+                EndRequest::Detach,
             ) => Phase::Over(Ended::Detached),
-            (Phase::Claimed | Phase::Prepared, Wish::Lost) => Phase::Lost { container: None },
+            (Phase::Claimed | Phase::Prepared, EndRequest::Lost) => Phase::Lost { container: None },
             (
                 Phase::Created { id }
                 | Phase::NotStarted { id, .. }
                 | Phase::Running { id }
                 | Phase::Stopping { id, .. },
-                Wish::Lost,
+                EndRequest::Lost,
             ) => Phase::Lost { container: Some(id) },
-            (Phase::Claimed | Phase::Prepared, Wish::Stop(why)) => {
+            (Phase::Claimed | Phase::Prepared, EndRequest::Stop(why)) => {
                 Phase::Judged { container: None, verdict: self.never_ran(why) }
             }
-            (Phase::Created { id }, Wish::Stop(why)) => {
+            (Phase::Created { id }, EndRequest::Stop(why)) => {
                 Phase::Judged { container: Some(id), verdict: self.never_ran(why) }
             }
-            (Phase::Running { id }, Wish::Stop(why)) => Phase::Stopping { id, why, step: Step::Term },
+            (Phase::Running { id }, EndRequest::Stop(why)) => Phase::Stopping { id, why, step: Step::Term },
             (phase, _) => phase,
         }
     }

@@ -1,4 +1,4 @@
-//! What an ended container says about its job: a pure function.
+//! What a container's end means for its job, as pure functions.
 
 use crate::engine::Exited;
 use terarchitect_worker_api::{JobReport, Reason};
@@ -10,12 +10,12 @@ pub enum StoppedFor {
     Cancel,
     /// The job took too long.
     Timeout,
-    /// The API was not reached for longer than the lease: somebody else may have the job by now.
+    /// The API was not reached for longer than the lease: another coordinator may hold the job by now.
     LeaseOver,
 }
 
 impl StoppedFor {
-    /// What the job fails with for this.
+    /// The reason to report.
     #[must_use]
     pub const fn reason(self) -> Reason {
         match self {
@@ -25,7 +25,7 @@ impl StoppedFor {
         }
     }
 
-    /// The same in words, where the reason does not say it all.
+    /// A sentence about it, where the reason alone does not say enough.
     #[must_use]
     pub const fn detail(self) -> Option<&'static str> {
         match self {
@@ -36,12 +36,12 @@ impl StoppedFor {
     }
 }
 
-/// What is reported.
+/// What to report about an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Verdict {
-    /// Whether it is `complete` or `fail`.
+    /// Whether to call `complete` or `fail`.
     pub success: bool,
-    /// The rest.
+    /// The body.
     pub report: JobReport,
 }
 
@@ -65,11 +65,13 @@ pub fn verdict(attempt: Option<i32>, exited: &Exited, stopped_for: Option<Stoppe
         }
         (2, None) => (false, Reason::AgentMisconfigured, None),
         (75, None) => (false, Reason::TryAgain, None),
-        // Nobody here sent this: the engine ended, or somebody stopped the container by hand. After a loss of power the
-        // engine says 255 of what ran before.
-        (137 | 143 | 255, None) => {
-            (false, Reason::EngineRestart, Some("the container was ended from outside".to_owned()))
-        }
+        // The coordinator did not send this signal: the engine ended, or a person stopped the container. After a loss of
+        // power the engine reports 255 for what was running.
+        (137 | 143 | 255, None) => (
+            false,
+            Reason::EngineRestart,
+            Some("the container was stopped by the engine or by a person, not by the coordinator".to_owned()),
+        ),
         (125..=127, None) => (false, Reason::EngineError, exited.error.clone()),
         _ => (false, Reason::AgentFailed, None),
     };
@@ -98,7 +100,7 @@ mod tests {
 
     #[test]
     fn exit_codes_mean_what_the_runner_documents() {
-        assert_eq!(reason(0, true, None), Reason::Completed, "a killed child is no failure by itself");
+        assert_eq!(reason(0, true, None), Reason::Completed, "a killed child process alone is not a failure");
         assert_eq!(reason(0, false, Some(StoppedFor::Cancel)), Reason::Completed);
         assert_eq!(reason(1, false, None), Reason::AgentFailed);
         assert_eq!(reason(2, false, None), Reason::AgentMisconfigured);

@@ -1,4 +1,4 @@
-//! What container a job gets: a function of the job and the configuration, and of the time for its deadline.
+//! Which container a job gets: a function of the job and the configuration, and of the time for its deadline.
 
 use crate::cli::SecretsBy;
 use crate::config::{Config, HOST_NAME};
@@ -12,21 +12,21 @@ use terarchitect_worker_api::client::reachable_as;
 use terarchitect_worker_api::{ExecutionMode, Job, JobId, JobKind};
 use uuid::Uuid;
 
-/// Where a container finds more CA certificates: the host's bundle, whole.
+/// Where a container finds the host's bundle of CA certificates.
 pub const EXTRA_CA_CERTS: &str = "/etc/terarchitect/extra-ca.crt";
-/// The beginning of every label.
+/// The prefix of every label.
 pub const LABEL_PREFIX: &str = "io.terarchitect.";
-/// Variables that are secret, besides those whose name says so.
+/// A variable whose name contains one of these words is secret.
 const SECRET_WORDS: &[&str] = &["KEY", "TOKEN", "SECRET", "PASSWORD"];
 
 /// A container to create.
 #[derive(Clone, Debug)]
 pub struct ContainerSpec {
-    /// Its name; one attempt of one job has one name.
+    /// Its name, the same for every creation of the same attempt.
     pub name: String,
     /// Its image.
     pub image: String,
-    /// Its variables; no secret is among them where secrets go over standard input.
+    /// Its environment variables, without the secrets where those go over standard input.
     pub env: Vec<(String, String)>,
     /// What to write to its standard input.
     pub stdin: Option<SecretString>,
@@ -34,7 +34,7 @@ pub struct ContainerSpec {
     pub labels: BTreeMap<String, String>,
     /// The volume to mount at `/cache`.
     pub cache_volume: String,
-    /// Where the job runs on this machine itself: the project's path.
+    /// For a job that runs on this machine itself, without a container: the project's path.
     pub local_path: Option<PathBuf>,
 }
 
@@ -48,7 +48,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The attempt that a claim answered.
+    /// The attempt that a claim returned.
     #[must_use]
     pub fn of(job: &Job) -> Self {
         Self { job_id: job.job_id, attempt: job.attempt.unwrap_or(0) }
@@ -80,7 +80,7 @@ pub fn container_spec(job: &Job, config: &Config, coordinator: Uuid) -> Containe
     let attempt = Attempt::of(job);
     let key = job.job_token.clone().or_else(|| config.worker_key.as_ref().map(|key| key.expose_secret().to_owned()));
     let local = job.execution_mode == Some(ExecutionMode::Local);
-    // What this machine calls localhost, a container calls by another name.
+    // In a container, localhost would be the container itself.
     let address = |url: &str| if local { url.to_owned() } else { reachable_as(url, HOST_NAME) };
     let mut env: BTreeMap<String, String> = job.agent_env.clone();
     env.extend(config.container.env.iter().cloned());
@@ -88,7 +88,7 @@ pub fn container_spec(job: &Job, config: &Config, coordinator: Uuid) -> Containe
     env.insert("TICKET_ID".into(), job.ticket_id.to_string());
     env.insert("PROJECT_ID".into(), job.project_id.to_string());
     let repo = match &job.project_path {
-        // The checkout itself is the repository: the branch appears in it, and its files are left alone.
+        // The checkout itself is the repository: the branch is pushed into it, and its files are not touched.
         Some(path) if local && job.repo_url.is_empty() => format!("file://{path}"),
         _ => address(&job.repo_url),
     };
@@ -144,8 +144,8 @@ fn labels(job: &Job, coordinator: Uuid) -> BTreeMap<String, String> {
     labels.into_iter().map(|(name, value)| (format!("{LABEL_PREFIX}{name}"), value)).collect()
 }
 
-/// How long a container with these labels, running since then by the engine's clock, may still run; none where nothing
-/// bounds it.
+/// How long a container with these labels may still run; none where it has no timeout. `since` is its start by the
+/// engine's clock.
 #[must_use]
 pub fn time_left(labels: &BTreeMap<String, String>, since: Option<DateTime<Utc>>) -> Option<Duration> {
     let label = |name: &str| labels.get(&format!("{LABEL_PREFIX}{name}"));
@@ -153,13 +153,13 @@ pub fn time_left(labels: &BTreeMap<String, String>, since: Option<DateTime<Utc>>
     {
         return Some(left);
     }
-    // An engine elsewhere runs on while the coordinator's machine is started anew: only its own clock is left.
+    // The coordinator's machine was restarted, but the engine on another machine was not: only the engine's clock is left.
     let timeout: u64 = label("timeout-sec")?.parse().ok()?;
     let ran = (Utc::now() - since?).to_std().unwrap_or_default();
     Some(Duration::from_secs(timeout).saturating_sub(ran))
 }
 
-/// Whether a variable's value must not be shown, by its name.
+/// Whether a variable's value is a secret, judged by its name.
 #[must_use]
 pub fn is_secret(name: &str) -> bool {
     SECRET_WORDS.iter().any(|word| name.contains(word))
@@ -229,16 +229,16 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_change_of_the_time_moves_no_timeout() {
+    fn setting_the_clock_moves_no_timeout() {
         let job = Job { job_timeout_sec: Some(600), ..job() };
         let mut labels = container_spec(&job, &config(&[]), Uuid::nil()).labels;
         let ago = |seconds| Some(Utc::now() - chrono::TimeDelta::seconds(seconds));
-        // The time was set an hour forward, or back, while the container ran.
+        // The clock was set an hour forward, or back, while the container ran.
         for started in [3600, -3600] {
             let left = time_left(&labels, ago(started)).unwrap().as_secs();
             assert!((590..=600).contains(&left), "{left} s");
         }
-        // After another start of the machine the engine's clock is what there is.
+        // After a restart of the machine only the engine's clock is left.
         labels.insert(format!("{LABEL_PREFIX}deadline"), "another/1".to_owned());
         let left = time_left(&labels, ago(100)).unwrap().as_secs();
         assert!((495..=500).contains(&left), "{left} s");

@@ -15,26 +15,26 @@ enum Step {
     Work,
     /// It fails, where it can.
     Fail,
-    /// It is done, and the coordinator killed before it hears of it.
+    /// It is done, and the coordinator is killed before it learns of it.
     WorkAndCrash,
     /// The coordinator is killed, and started again.
     Crash,
     /// The agent ends.
     Exit(i32),
-    /// Somebody removes the container.
+    /// A person removes the container.
     TakeAway,
     /// Something wants the job to end.
-    Ask(Wish),
+    RequestEnd(EndRequest),
     /// The grace is over.
     GraceOver,
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let wish = prop_oneof![
+    let request = prop_oneof![
         prop_oneof![Just(StoppedFor::Cancel), Just(StoppedFor::Timeout), Just(StoppedFor::LeaseOver)]
-            .prop_map(Wish::Stop),
-        Just(Wish::Lost),
-        Just(Wish::Detach),
+            .prop_map(EndRequest::Stop),
+        Just(EndRequest::Lost),
+        Just(EndRequest::Detach),
     ];
     prop_oneof![
         8 => Just(Step::Work),
@@ -43,7 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Crash),
         2 => prop_oneof![Just(0), Just(1), Just(137)].prop_map(Step::Exit),
         1 => Just(Step::TakeAway),
-        1 => wish.prop_map(Step::Ask),
+        1 => request.prop_map(Step::RequestEnd),
         1 => Just(Step::GraceOver),
     ]
 }
@@ -79,7 +79,7 @@ impl World {
         matches!(self.container, Some(State::Running { .. }))
     }
 
-    /// What the next coordinator finds, as `run.rs` looks for it.
+    /// What the next coordinator finds, as `service/recovery.rs` looks for it.
     fn restart(&mut self) {
         if self.container == Some(State::Created) {
             self.container = None;
@@ -101,11 +101,11 @@ impl World {
     /// Does what the machine says; none where that is to wait.
     fn work(&mut self, fails: bool) -> Option<Event> {
         let machine = self.machine.clone()?;
-        let could_not = || Event::CouldNot(Reason::EngineError, String::new());
+        let could_not = || Event::CouldNotStart(Reason::EngineError, String::new());
         Some(match machine.action() {
             Action::PrepareImage if fails => could_not(),
             Action::PrepareImage => Event::ImageReady,
-            // The engine did it, but its answer was lost.
+            // The engine did it, but its response was lost.
             Action::Create => match self.container.clone() {
                 Some(state) => Event::Existing(NAME.to_owned(), state),
                 None => {
@@ -150,7 +150,7 @@ impl World {
                 Event::Acknowledged
             }
             Action::Remove(_) => {
-                assert!(!self.held, "removed before anybody knew how it ended");
+                assert!(!self.held, "removed before its end was reported");
                 self.container = None;
                 Event::Removed
             }
@@ -186,15 +186,15 @@ impl World {
             }
             Step::Exit(_) => {}
             Step::TakeAway => self.container = None,
-            Step::Ask(wish) => {
-                if wish == Wish::Lost {
+            Step::RequestEnd(request) => {
+                if request == EndRequest::Lost {
                     self.held = false;
                 }
-                self.tell(Event::Asked(wish));
+                self.tell(Event::EndRequested(request));
             }
             Step::GraceOver => self.tell(Event::GraceOver),
         }
-        assert!(self.starts <= 1, "run twice");
+        assert!(self.starts <= 1, "started twice");
         assert!(self.accepted <= 1, "accepted twice");
     }
 
@@ -220,7 +220,7 @@ proptest! {
     #[test]
     fn whatever_happens_an_attempt_runs_once_ends_once_and_leaves_nothing(steps in prop::collection::vec(step(), 0..60)) {
         let mut world = World::new();
-        let lost = steps.iter().any(|step| matches!(step, Step::Ask(Wish::Lost)));
+        let lost = steps.iter().any(|step| matches!(step, Step::RequestEnd(EndRequest::Lost)));
         for step in steps {
             world.take(step);
         }
@@ -244,18 +244,18 @@ fn started() -> Vec<Event> {
 fn the_stop_is_a_request_first_and_then_an_order() {
     let mut machine = after(&started());
     assert_eq!(machine.action(), Action::Watch(NAME));
-    machine.on(Event::Asked(Wish::Stop(StoppedFor::Cancel)));
+    machine.on(Event::EndRequested(EndRequest::Stop(StoppedFor::Cancel)));
     assert_eq!(machine.action(), Action::Signal(NAME, Signal::Term));
     machine.on(Event::Signalled);
-    // What else is wished for meanwhile changes neither the reason nor the time it has.
-    machine.on(Event::Asked(Wish::Stop(StoppedFor::Timeout)));
+    // A further request meanwhile changes neither the reason nor the time it has.
+    machine.on(Event::EndRequested(EndRequest::Stop(StoppedFor::Timeout)));
     assert_eq!(machine.action(), Action::WatchGrace(NAME));
     machine.on(Event::GraceOver);
     assert_eq!(machine.action(), Action::Signal(NAME, Signal::Kill));
     machine.on(Event::Signalled);
     assert_eq!(machine.action(), Action::WatchEnd(NAME));
     machine.on(Event::GraceOver);
-    assert_eq!(machine.action(), Action::Signal(NAME, Signal::Kill), "the engine may not have taken it");
+    assert_eq!(machine.action(), Action::Signal(NAME, Signal::Kill), "the engine may have ignored the first one");
     machine.on(Event::Signalled);
     machine.on(Event::Ended);
     assert_eq!(machine.action(), Action::Examine(NAME, Some(StoppedFor::Cancel)));
@@ -265,7 +265,7 @@ fn the_stop_is_a_request_first_and_then_an_order() {
 fn a_start_that_went_wrong_half_way_is_ended_before_it_is_reported() {
     let created = [Event::ImageReady, Event::Created(NAME.to_owned())];
     let mut machine = after(&created);
-    machine.on(Event::CouldNot(Reason::EngineError, "no answer".to_owned()));
+    machine.on(Event::CouldNotStart(Reason::EngineError, "no response".to_owned()));
     assert_eq!(machine.action(), Action::Signal(NAME, Signal::Kill));
     machine.on(Event::Signalled);
     assert_eq!(machine.action(), Action::WatchEnd(NAME));
@@ -276,14 +276,14 @@ fn a_start_that_went_wrong_half_way_is_ended_before_it_is_reported() {
 #[test]
 fn what_was_never_started_is_cancelled_without_a_signal() {
     let mut machine = after(&[Event::ImageReady, Event::Created(NAME.to_owned())]);
-    machine.on(Event::Asked(Wish::Stop(StoppedFor::Cancel)));
+    machine.on(Event::EndRequested(EndRequest::Stop(StoppedFor::Cancel)));
     assert!(matches!(machine.action(), Action::Keep(verdict) if verdict.report.reason == Some(Reason::Cancelled)));
 }
 
 #[test]
 fn a_lost_attempt_is_removed_and_not_reported() {
     let mut machine = after(&started());
-    machine.on(Event::Asked(Wish::Lost));
+    machine.on(Event::EndRequested(EndRequest::Lost));
     assert_eq!(machine.action(), Action::Remove(NAME));
     machine.on(Event::Removed);
     assert_eq!(machine.action(), Action::Forget);

@@ -215,9 +215,9 @@ async fn killed_at_two_hundred_random_points_every_job_ends_exactly_once() {
     let mut rng = StdRng::seed_from_u64(2);
     let (_never, drain) = watch::channel(None);
     for _ in 0..KILLS {
-        let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).run(
+        let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
             drain.clone(),
-            How::UntilDrained,
+            Mode::UntilDrained,
             || {},
         ));
         tokio::time::sleep(Duration::from_micros(rng.random_range(0..25_000))).await;
@@ -225,8 +225,11 @@ async fn killed_at_two_hundred_random_points_every_job_ends_exactly_once() {
         running.abort();
         let _ = running.await;
     }
-    let last =
-        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain, How::UntilDrained, || {}));
+    let last = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
+        drain,
+        Mode::UntilDrained,
+        || {},
+    ));
     let done = tokio::time::timeout(Duration::from_secs(60), async {
         while !api.all_ended() {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -245,8 +248,11 @@ async fn silence_longer_than_the_lease_stops_the_container_and_the_late_report_i
     let base = api.serve().await;
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
-    let running =
-        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain, How::UntilDrained, || {}));
+    let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
+        drain,
+        Mode::UntilDrained,
+        || {},
+    ));
     engine.until(|all| all.values().any(|state| matches!(state, State::Running { .. }))).await;
     api.silent.store(true, Ordering::SeqCst);
     // Nobody says so, but by now the job may be somebody else's.
@@ -266,9 +272,9 @@ async fn an_api_that_is_down_stops_nothing() {
     let (_never, drain) = watch::channel(None);
     // A port on which nothing listens any more answers at once, and differently from silence.
     let proxy = testing_proxy(base.clone()).await;
-    let running = tokio::spawn(coordinator(&engine, &proxy.base, open(dir.path()).await, &[]).run(
+    let running = tokio::spawn(coordinator(&engine, &proxy.base, open(dir.path()).await, &[]).coordinate(
         drain,
-        How::UntilDrained,
+        Mode::UntilDrained,
         || {},
     ));
     engine.until(|all| all.values().any(|state| matches!(state, State::Running { .. }))).await;
@@ -317,8 +323,11 @@ async fn what_was_given_to_others_is_stopped_and_not_reported() {
     let base = api.serve().await;
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
-    let running =
-        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain, How::UntilDrained, || {}));
+    let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
+        drain,
+        Mode::UntilDrained,
+        || {},
+    ));
     engine.until(|all| all.values().filter(|state| matches!(state, State::Running { .. })).count() == 2).await;
     api.taken_away.store(true, Ordering::SeqCst);
     engine.until(|all| all.is_empty()).await;
@@ -333,12 +342,12 @@ async fn one_job_and_then_the_end() {
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let agents = let_containers_end(&engine, 5);
     let (_never, drain) = watch::channel(None);
-    let once = How::Once { wait: Duration::from_secs(20) };
-    coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain.clone(), once, || {}).await.unwrap();
+    let once = Mode::Once { wait: Duration::from_secs(20) };
+    coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(drain.clone(), once, || {}).await.unwrap();
     assert_eq!(api.lock().values().filter(|job| !job.ends.is_empty()).count(), 1);
     api.lock().retain(|_, job| !job.ends.is_empty());
-    let short = How::Once { wait: Duration::from_millis(50) };
-    coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain, short, || {}).await.unwrap();
+    let short = Mode::Once { wait: Duration::from_millis(50) };
+    coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(drain, short, || {}).await.unwrap();
     agents.abort();
 }
 
@@ -349,8 +358,11 @@ async fn a_lease_without_a_container_is_reported_as_lost() {
     api.lock().values_mut().for_each(|job| (job.attempt, job.request) = (1, Some("of another time".to_owned())));
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
-    let running =
-        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain, How::UntilDrained, || {}));
+    let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
+        drain,
+        Mode::UntilDrained,
+        || {},
+    ));
     // It is put back, and claimed anew.
     engine.until(|all| all.values().any(|state| matches!(state, State::Running { .. }))).await;
     assert_eq!(api.lock().values().map(|job| job.attempt).collect::<Vec<_>>(), [2]);
@@ -363,8 +375,11 @@ async fn a_proxy_that_says_404_for_a_while_costs_nothing() {
     let base = api.serve().await;
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
-    let running =
-        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain, How::UntilDrained, || {}));
+    let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
+        drain,
+        Mode::UntilDrained,
+        || {},
+    ));
     engine.until(|all| all.values().any(|state| matches!(state, State::Running { .. }))).await;
     api.hidden.store(true, Ordering::SeqCst);
     // The report of what ends meanwhile is kept.
@@ -379,16 +394,22 @@ async fn a_proxy_that_says_404_for_a_while_costs_nothing() {
     let _ = running.await;
     // Nor by the next coordinator, which has seen nothing else of the API.
     let (_never, drain) = watch::channel(None);
-    let again =
-        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain, How::UntilDrained, || {}));
+    let again = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
+        drain,
+        Mode::UntilDrained,
+        || {},
+    ));
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(std::fs::read_dir(&kept).unwrap().next().is_some(), "the report was thrown away");
     again.abort();
     let _ = again.await;
     api.hidden.store(false, Ordering::SeqCst);
     let (_never, drain) = watch::channel(None);
-    let again =
-        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain, How::UntilDrained, || {}));
+    let again = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
+        drain,
+        Mode::UntilDrained,
+        || {},
+    ));
     ended_once(&api, &engine).await;
     again.abort();
 }
@@ -425,8 +446,11 @@ async fn an_api_of_the_plain_contract_is_enough() {
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
     let more = ["--max-concurrent-agents", "1", "--poll-interval-sec", "1"];
-    let running =
-        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &more).run(drain, How::UntilDrained, || {}));
+    let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &more).coordinate(
+        drain,
+        Mode::UntilDrained,
+        || {},
+    ));
     for _ in 0..2 {
         engine.until(|all| all.values().any(|state| matches!(state, State::Running { .. }))).await;
         engine.exit(&engine.running()[0], 0);
@@ -446,13 +470,13 @@ async fn one_run_ends_with_an_error_where_the_api_refuses_or_is_silent() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, refusing).await });
-    let once = How::Once { wait: Duration::from_secs(20) };
-    let ended = coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain.clone(), once, || {}).await;
+    let once = Mode::Once { wait: Duration::from_secs(20) };
+    let ended = coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(drain.clone(), once, || {}).await;
     assert!(format!("{:#}", ended.unwrap_err()).contains("refuses claims"));
 
     tokio::time::pause();
     let nobody = "http://127.0.0.1:9";
-    let ended = coordinator(&engine, nobody, open(dir.path()).await, &[]).run(drain, once, || {}).await;
+    let ended = coordinator(&engine, nobody, open(dir.path()).await, &[]).coordinate(drain, once, || {}).await;
     assert!(format!("{:#}", ended.unwrap_err()).contains("did not answer"));
 }
 
@@ -462,8 +486,11 @@ async fn heartbeats_go_on_while_the_api_takes_its_time_for_a_report() {
     let base = api.serve().await;
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
-    let running =
-        tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).run(drain, How::UntilDrained, || {}));
+    let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
+        drain,
+        Mode::UntilDrained,
+        || {},
+    ));
     engine.until(|all| all.values().filter(|state| matches!(state, State::Running { .. })).count() == 2).await;
     api.slow.store(true, Ordering::SeqCst);
     engine.exit(&engine.running()[0], 0);
