@@ -8,15 +8,15 @@ pub use crate::machine::Ended;
 use crate::machine::{Action, Event, Machine, Wish};
 use crate::metrics::Metrics;
 use crate::outcome::{StoppedFor, Verdict, could_not_run, verdict};
-use crate::spec::{Attempt, ContainerSpec, is_secret, time_left};
+use crate::spec::{Attempt, ContainerSpec, time_left};
 use crate::state_dir::{Pending, StateDir};
 use futures::FutureExt;
 use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::Duration;
-use terarchitect_worker_api::client::{ClientError, Retry, Waits, WorkerClient};
-use terarchitect_worker_api::mask::Mask;
-use terarchitect_worker_api::{Reason, chain};
+use terarchitect_outbound::{Mask, Retry, Waits, chain, is_secret_name};
+use terarchitect_worker_api::Reason;
+use terarchitect_worker_api::client::{ClientError, WorkerClient};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -357,7 +357,7 @@ async fn examine(shared: &Shared, id: &str, attempt: Option<i32>, stopped_for: O
 /// The runner masks its secrets; this is for what was said before it could. The tail is masked as a whole, so that no
 /// secret escapes by lying across two pieces of the output, and the engine cuts it off between lines.
 fn masked(shared: &Shared, text: &str) -> String {
-    let passed_on = shared.config.container.env.iter().filter(|(name, _)| is_secret(name));
+    let passed_on = shared.config.container.env.iter().filter(|(name, _)| is_secret_name(name));
     let passed_on: Vec<SecretString> = passed_on.map(|(_, value)| value.clone().into()).collect();
     Mask::new(passed_on.iter().chain(&shared.config.worker_key)).apply(text)
 }
@@ -395,7 +395,7 @@ async fn report_until_acknowledged(shared: &Shared, pending: &Pending) {
 /// 404 in its own words, and its answer to a report need not have a shape.
 fn settles(error: &ClientError, api_is_plain: bool) -> bool {
     match error {
-        ClientError::InvalidAnswer { .. } => api_is_plain,
+        ClientError::InvalidResponse { .. } => api_is_plain,
         error => match error.status().map(|status| status.as_u16()) {
             Some(404) => api_is_plain || error.code() == Some("not_found"),
             status => matches!(status, Some(409 | 410)),

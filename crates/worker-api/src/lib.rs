@@ -15,11 +15,9 @@ mod words;
 
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(feature = "client")]
-pub mod mask;
 
 pub use context::{AgentSettings, ContextTicket, CurrentTicket, RelevantGraph, WorkerContext};
-pub use error::{ErrorBody, chain};
+pub use error::ErrorBody;
 pub use heartbeat::{
     Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldJobStatus, HeldState, WorkerJob, WorkerJobs,
 };
