@@ -10,7 +10,8 @@ use sqlx::PgPool;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use terarchitect_worker_api::{Directive, HeartbeatRequest, chain};
+use terarchitect_outbound::chain;
+use terarchitect_worker_api::{Directive, HeartbeatRequest};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

@@ -2,7 +2,8 @@
 
 use crate::config::Config;
 use std::time::Duration;
-use terarchitect_worker_api::client::{ClientError, Retry, WorkerClient};
+use terarchitect_outbound::Retry;
+use terarchitect_worker_api::client::{ClientError, WorkerClient};
 use terarchitect_worker_api::{Job, StartJobRequest};
 use tokio::time::Instant;
 use uuid::Uuid;

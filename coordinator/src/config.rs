@@ -5,8 +5,8 @@ use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use terarchitect_outbound::reachable_as;
 use terarchitect_worker_api::ProjectId;
-use terarchitect_worker_api::client::reachable_as;
 use url::Url;
 
 /// What a container calls the machine that it runs on.

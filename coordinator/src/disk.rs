@@ -4,7 +4,7 @@
 use crate::job::Shared;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use terarchitect_worker_api::chain;
+use terarchitect_outbound::chain;
 use tokio::time::Instant;
 
 /// Between two looks.

@@ -6,8 +6,9 @@ use crate::engine::{ContainerEngine, Docker};
 use crate::state_dir::StateDir;
 use std::io::Write;
 use std::time::Duration;
-use terarchitect_worker_api::client::{ClientError, Retry, WorkerClient};
-use terarchitect_worker_api::{HeartbeatRequest, chain};
+use terarchitect_outbound::{Retry, chain};
+use terarchitect_worker_api::HeartbeatRequest;
+use terarchitect_worker_api::client::{ClientError, WorkerClient};
 use url::Url;
 
 /// A difference of clocks from which on dates in logs and tokens mislead, in seconds.

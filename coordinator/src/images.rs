@@ -63,7 +63,7 @@ impl Images {
             }
             // An older image is better than none; what runs is logged.
             Err(error) if there => {
-                tracing::warn!(image, error = %terarchitect_worker_api::chain(&error), "could not pull a newer image; using the one that is here");
+                tracing::warn!(image, error = %terarchitect_outbound::chain(&error), "could not pull a newer image; using the one that is here");
                 self.remember(image, Known::OlderUntil(Instant::now() + REST));
                 Ok(())
             }
@@ -107,7 +107,7 @@ async fn pull(engine: &dyn ContainerEngine, image: &str) -> Result<(), EngineErr
             Ok(()) => return Ok(()),
             Err(error) if tries == TRIES => return Err(error),
             Err(error) => {
-                tracing::warn!(image, error = %terarchitect_worker_api::chain(&error), "could not pull an image; trying again");
+                tracing::warn!(image, error = %terarchitect_outbound::chain(&error), "could not pull an image; trying again");
                 tokio::time::sleep(PAUSE * tries).await;
             }
         }

@@ -3,7 +3,7 @@
 
 use crate::disk::DiskWatch;
 use crate::job::Shared;
-use terarchitect_worker_api::chain;
+use terarchitect_outbound::chain;
 
 /// What keeps this coordinator from claiming.
 #[derive(Debug, Default)]

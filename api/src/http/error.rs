@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use terarchitect_worker_api::{ErrorBody, JobStatus, chain};
+use terarchitect_outbound::chain;
+use terarchitect_worker_api::{ErrorBody, JobStatus};
 
 tokio::task_local! {
     /// The id of the request that this task serves, set by [`super::layers::with_request_id`].

@@ -4,7 +4,7 @@
 use super::machine::{Action, Event, Machine};
 use super::outcome::{StoppedFor, Verdict, could_not_run, verdict};
 use super::report::report_until_acknowledged;
-use super::spec::{Attempt, is_secret, time_left};
+use super::spec::{Attempt, time_left};
 use super::watch::{end_requested, lost_or_detached, wait_for_end};
 use super::{Claim, Controls, Ended, Origin, Shared};
 use crate::engine::{Created, EngineError, State};
@@ -12,9 +12,8 @@ use crate::state_dir::Pending;
 use futures::FutureExt;
 use secrecy::SecretString;
 use std::time::Duration;
-use terarchitect_worker_api::client::{Retry, Waits};
-use terarchitect_worker_api::mask::Mask;
-use terarchitect_worker_api::{Reason, chain};
+use terarchitect_outbound::{Mask, Retry, Waits, chain, is_secret_name};
+use terarchitect_worker_api::Reason;
 use tokio::time::Instant;
 
 /// The most of a container's output that goes into a report, in bytes.
@@ -231,7 +230,7 @@ async fn examine(shared: &Shared, id: &str, attempt: Option<i32>, stopped_for: O
 /// Masks the coordinator's own secrets. The runner masks what it prints; this is for what was printed before it could.
 /// The tail is masked as a whole, so that a secret across two pieces of output is found, and is cut between lines.
 fn masked(shared: &Shared, text: &str) -> String {
-    let passed_on = shared.config.container.env.iter().filter(|(name, _)| is_secret(name));
+    let passed_on = shared.config.container.env.iter().filter(|(name, _)| is_secret_name(name));
     let passed_on: Vec<SecretString> = passed_on.map(|(_, value)| value.clone().into()).collect();
     Mask::new(passed_on.iter().chain(&shared.config.worker_key)).apply(text)
 }

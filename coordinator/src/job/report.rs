@@ -3,8 +3,9 @@
 use super::Shared;
 use crate::state_dir::Pending;
 use std::time::Duration;
+use terarchitect_outbound::Retry;
 use terarchitect_worker_api::Reason;
-use terarchitect_worker_api::client::{ClientError, Retry};
+use terarchitect_worker_api::client::ClientError;
 
 /// Between two tries of a report that is refused for a reason that a person can fix, such as a wrong key.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
@@ -42,7 +43,7 @@ pub(super) async fn report_until_acknowledged(shared: &Shared, pending: &Pending
 /// contract does not count attempts, may word its 404 freely, and may respond to a report with any body.
 fn settles(error: &ClientError, api_is_plain: bool) -> bool {
     match error {
-        ClientError::InvalidAnswer { .. } => api_is_plain,
+        ClientError::InvalidResponse { .. } => api_is_plain,
         error => match error.status().map(|status| status.as_u16()) {
             Some(404) => api_is_plain || error.code() == Some("not_found"),
             status => matches!(status, Some(409 | 410)),

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
-use terarchitect_worker_api::client::reachable_as;
+use terarchitect_outbound::{is_secret_name, reachable_as};
 use terarchitect_worker_api::{ExecutionMode, Job, JobId, JobKind};
 use uuid::Uuid;
 
@@ -16,8 +16,6 @@ use uuid::Uuid;
 pub const EXTRA_CA_CERTS: &str = "/etc/terarchitect/extra-ca.crt";
 /// The prefix of every label.
 pub const LABEL_PREFIX: &str = "io.terarchitect.";
-/// A variable whose name contains one of these words is secret.
-const SECRET_WORDS: &[&str] = &["KEY", "TOKEN", "SECRET", "PASSWORD"];
 
 /// A container to create.
 #[derive(Clone, Debug)]
@@ -159,18 +157,13 @@ pub fn time_left(labels: &BTreeMap<String, String>, since: Option<DateTime<Utc>>
     Some(Duration::from_secs(timeout).saturating_sub(ran))
 }
 
-/// Whether a variable's value is a secret, judged by its name.
-#[must_use]
-pub fn is_secret(name: &str) -> bool {
-    SECRET_WORDS.iter().any(|word| name.contains(word))
-}
-
 /// Secrets go over standard input as one JSON line, the rest as variables.
 fn split_secrets(env: BTreeMap<String, String>, by: SecretsBy) -> (Vec<(String, String)>, Option<SecretString>) {
     if by == SecretsBy::Env {
         return (env.into_iter().collect(), None);
     }
-    let (secrets, mut plain): (BTreeMap<_, _>, BTreeMap<_, _>) = env.into_iter().partition(|(name, _)| is_secret(name));
+    let (secrets, mut plain): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        env.into_iter().partition(|(name, _)| is_secret_name(name));
     plain.insert("TERARCHITECT_SECRETS_STDIN".into(), "1".into());
     let line = format!("{}\n", serde_json::json!({"env": secrets}));
     (plain.into_iter().collect(), Some(line.into()))

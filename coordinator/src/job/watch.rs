@@ -5,8 +5,7 @@ use super::outcome::StoppedFor;
 use super::{Controls, Shared};
 use crate::engine::{Found, State};
 use std::time::Duration;
-use terarchitect_worker_api::chain;
-use terarchitect_worker_api::client::{Retry, Waits};
+use terarchitect_outbound::{Retry, Waits, chain};
 use tokio::time::Instant;
 
 /// How long to wait for a container before inspecting it: a connection to a remote engine may be dead without an error.

@@ -8,8 +8,8 @@ use crate::job::outcome::could_not_run;
 use crate::job::spec::Attempt;
 use anyhow::Context;
 use std::time::Duration;
-use terarchitect_worker_api::client::Retry;
-use terarchitect_worker_api::{Reason, WorkerJob, chain};
+use terarchitect_outbound::{Retry, chain};
+use terarchitect_worker_api::{Reason, WorkerJob};
 use tokio::time::Instant;
 
 /// How long a container must be without supervision before it is adopted.

@@ -1,168 +1,22 @@
 //! Whole coordinators on the scripted engine, killed at random points, cut off, restarted: each job ends exactly once.
-//!
-//! The API here is a small one of our own that keeps account: claims with request ids, attempts, leases by name, and how
-//! often each job's end was accepted.
 
 use super::*;
 use crate::cli::{Cli, PullPolicy};
 use crate::engine::State;
 use crate::engine::scripted::Scripted;
-use axum::extract::{Path, Query, State as Shared_};
-use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use clap::Parser;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use terarchitect_testbed::api::{ApiServer, Endpoint, Fault, Options};
+use uuid::Uuid;
 
-#[derive(Clone, Debug, Default)]
-struct FakeJob {
-    attempt: i32,
-    request: Option<String>,
-    ends: Vec<String>,
-    refused: usize,
-}
-
-/// The API, as far as a coordinator sees it.
-#[derive(Debug, Default)]
-struct FakeApi {
-    jobs: Mutex<BTreeMap<String, FakeJob>>,
-    /// Answers nothing, as behind a network that swallows everything.
-    silent: AtomicBool,
-    /// Gives running jobs to others: everything that is held is lost.
-    taken_away: AtomicBool,
-    /// Takes three seconds for every report.
-    slow: AtomicBool,
-    /// Something in front of it answers 404 to everything.
-    hidden: AtomicBool,
-    slots: u32,
-    lease_ms: u64,
-}
-
-type Api = Arc<FakeApi>;
-
-impl FakeApi {
-    fn new(jobs: usize, slots: u32, lease_ms: u64) -> Api {
-        let jobs = (0..jobs).map(|_| (Uuid::now_v7().to_string(), FakeJob::default())).collect();
-        Arc::new(Self { jobs: Mutex::new(jobs), slots, lease_ms, ..Self::default() })
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, FakeJob>> {
-        self.jobs.lock().unwrap()
-    }
-
-    fn all_ended(&self) -> bool {
-        self.lock().values().all(|job| !job.ends.is_empty())
-    }
-
-    async fn serve(self: &Arc<Self>) -> String {
-        let router = Router::new()
-            .route("/api/worker/jobs/start", post(start))
-            .route("/api/worker/heartbeat", post(heartbeat))
-            .route("/api/worker/jobs", get(held))
-            .route("/api/worker/jobs/{id}/{end}", post(end))
-            .with_state(self.clone());
-        let hidden = self.clone();
-        let router = router.layer(axum::middleware::from_fn(move |request, next: axum::middleware::Next| {
-            let hidden = hidden.clone();
-            async move {
-                if hidden.hidden.load(Ordering::SeqCst) {
-                    return axum::response::IntoResponse::into_response((StatusCode::NOT_FOUND, "no route"));
-                }
-                next.run(request).await
-            }
-        }));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        base
-    }
-
-    async fn answers(&self) {
-        while self.silent.load(Ordering::SeqCst) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
-
-async fn start(Shared_(api): Shared_<Api>, Json(body): Json<Value>) -> (StatusCode, Json<Value>) {
-    api.answers().await;
-    let request = body["request_id"].as_str().map(str::to_owned);
-    let found = {
-        let mut jobs = api.lock();
-        let before =
-            jobs.iter().find(|(_, job)| job.ends.is_empty() && job.request.is_some() && job.request == request);
-        let before = before.map(|(id, job)| (id.clone(), job.attempt));
-        before.or_else(|| {
-            let (id, job) = jobs.iter_mut().find(|(_, job)| job.ends.is_empty() && job.request.is_none())?;
-            (job.attempt, job.request) = (job.attempt + 1, request);
-            Some((id.clone(), job.attempt))
-        })
-    };
-    let Some((id, attempt)) = found else {
-        tokio::time::sleep(Duration::from_millis(body["wait_ms"].as_u64().unwrap_or(0).min(300))).await;
-        return (StatusCode::NO_CONTENT, Json(Value::Null));
-    };
-    let answer = json!({
-        "job_id": id, "ticket_id": Uuid::nil(), "project_id": Uuid::nil(), "kind": "ticket", "repo_url": "https://h/r",
-        "attempt": attempt, "lease_ms": api.lease_ms, "job_timeout_sec": 600,
-    });
-    (StatusCode::OK, Json(answer))
-}
-
-async fn heartbeat(Shared_(api): Shared_<Api>, Json(body): Json<Value>) -> Json<Value> {
-    api.answers().await;
-    let jobs = api.lock();
-    let lost = api.taken_away.load(Ordering::SeqCst);
-    let state = |named: &Value| {
-        let job = jobs.get(named["job_id"].as_str().unwrap());
-        let held = job.is_some_and(|job| job.ends.is_empty() && named["attempt"] == job.attempt);
-        json!({"job_id": named["job_id"], "attempt": named["attempt"], "state": if held && !lost { "held" } else { "lost" }})
-    };
-    let answer: Vec<Value> = body["jobs"].as_array().unwrap().iter().map(state).collect();
-    Json(json!({"jobs": answer, "directive": "run", "max_concurrent_agents": api.slots, "lease_ms": api.lease_ms}))
-}
-
-async fn held(Shared_(api): Shared_<Api>, Query(_): Query<BTreeMap<String, String>>) -> Json<Value> {
-    let jobs = api.lock();
-    let held: Vec<Value> = jobs
-        .iter()
-        .filter(|(_, job)| job.request.is_some() && job.ends.is_empty())
-        .map(|(id, job)| {
-            json!({"job_id": id, "attempt": job.attempt, "ticket_id": Uuid::nil(), "project_id": Uuid::nil(),
-                "lease_remaining_ms": 1000, "cancel_requested": false})
-        })
-        .collect();
-    Json(json!({"jobs": held}))
-}
-
-/// `complete` and agent failures end a job; failures of the infrastructure put it back.
-async fn end(
-    Shared_(api): Shared_<Api>,
-    Path((id, end)): Path<(String, String)>,
-    Json(body): Json<Value>,
-) -> (StatusCode, Json<Value>) {
-    api.answers().await;
-    if api.slow.load(Ordering::SeqCst) {
-        tokio::time::sleep(Duration::from_secs(3)).await;
-    }
-    let mut jobs = api.lock();
-    let Some(job) = jobs.get_mut(&id) else { return (StatusCode::NOT_FOUND, Json(json!({"error": "no such job"}))) };
-    if body["attempt"] != job.attempt || !job.ends.is_empty() || job.request.is_none() {
-        job.refused += 1;
-        return (StatusCode::CONFLICT, Json(json!({"error": "over", "code": "stale_attempt"})));
-    }
-    let reason = body["reason"].as_str().unwrap_or_default().to_owned();
-    if end == "complete" || reason == "agent_failed" {
-        job.ends.push(reason);
-        return (StatusCode::OK, Json(json!({"job_id": id, "status": "completed"})));
-    }
-    job.request = None;
-    (StatusCode::OK, Json(json!({"job_id": id, "status": "pending"})))
+/// An API with so many jobs.
+async fn api(jobs: usize, slots: u32, lease_ms: u64) -> ApiServer {
+    let lease = Duration::from_millis(lease_ms);
+    let api = ApiServer::start_with(Options { slots, lease, ..Options::default() }).await.unwrap();
+    api.add_jobs(jobs);
+    api
 }
 
 fn coordinator(engine: &Arc<Scripted>, base: &str, state: StateDir, more: &[&str]) -> Coordinator {
@@ -198,18 +52,18 @@ fn let_containers_end(engine: &Arc<Scripted>, seed: u64) -> tokio::task::JoinHan
     })
 }
 
-async fn ended_once(api: &FakeApi, engine: &Scripted) {
+async fn ended_once(api: &ApiServer, engine: &Scripted) {
     engine.until(|all| all.is_empty()).await;
-    for (id, job) in api.lock().iter() {
-        assert_eq!(job.ends.len(), 1, "{id}: {job:?}");
+    for job in api.jobs() {
+        assert_eq!(job.ends.len(), 1, "{job:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_two_hundred_random_points_every_job_ends_exactly_once() {
     const KILLS: u32 = 200;
-    let api = FakeApi::new(150, 4, 60_000);
-    let base = api.serve().await;
+    let api = api(150, 4, 60_000).await;
+    let base = api.url();
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let agents = let_containers_end(&engine, 1);
     let mut rng = StdRng::seed_from_u64(2);
@@ -231,21 +85,19 @@ async fn killed_at_two_hundred_random_points_every_job_ends_exactly_once() {
         || {},
     ));
     let done = tokio::time::timeout(Duration::from_secs(60), async {
-        while !api.all_ended() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        api.until_all_ended().await;
         ended_once(&api, &engine).await;
     });
     done.await.expect("every job ends");
-    assert!(engine.doubles().is_empty(), "attempts that were run twice: {:?}", engine.doubles());
+    assert!(engine.doubles().is_empty(), "attempts that were started twice: {:?}", engine.doubles());
     agents.abort();
     last.abort();
 }
 
 #[tokio::test]
 async fn silence_longer_than_the_lease_stops_the_container_and_the_late_report_is_refused() {
-    let api = FakeApi::new(1, 1, 1_500);
-    let base = api.serve().await;
+    let api = api(1, 1, 1_500).await;
+    let base = api.url();
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
     let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
@@ -254,23 +106,23 @@ async fn silence_longer_than_the_lease_stops_the_container_and_the_late_report_i
         || {},
     ));
     engine.until(|all| all.values().any(|state| matches!(state, State::Running { .. }))).await;
-    api.silent.store(true, Ordering::SeqCst);
-    // Nobody says so, but by now the job may be somebody else's.
+    api.set_fault_everywhere(Fault::Silent);
+    // The coordinator can't be told, but by now another one may hold the job.
     engine.until(|all| !all.values().any(|state| matches!(state, State::Running { .. }))).await;
-    api.lock().values_mut().for_each(|job| job.attempt += 1);
-    api.silent.store(false, Ordering::SeqCst);
+    api.give_jobs_to_others();
+    api.clear_faults();
     engine.until(|all| all.is_empty()).await;
-    assert_eq!(api.lock().values().map(|job| (job.ends.len(), job.refused)).collect::<Vec<_>>(), [(0, 1)]);
+    assert_eq!(api.jobs().iter().map(|job| (job.ends.len(), job.refused)).collect::<Vec<_>>(), [(0, 1)]);
     running.abort();
 }
 
 #[tokio::test]
 async fn an_api_that_is_down_stops_nothing() {
-    let api = FakeApi::new(1, 1, 1_500);
-    let base = api.serve().await;
+    let api = api(1, 1, 1_500).await;
+    let base = api.url();
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
-    // A port on which nothing listens any more answers at once, and differently from silence.
+    // A port on which nothing listens any more refuses at once, which differs from silence.
     let proxy = testing_proxy(base.clone()).await;
     let running = tokio::spawn(coordinator(&engine, &proxy.base, open(dir.path()).await, &[]).coordinate(
         drain,
@@ -319,8 +171,8 @@ async fn testing_proxy(base: String) -> TestingProxy {
 
 #[tokio::test]
 async fn what_was_given_to_others_is_stopped_and_not_reported() {
-    let api = FakeApi::new(2, 2, 3_000);
-    let base = api.serve().await;
+    let api = api(2, 2, 3_000).await;
+    let base = api.url();
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
     let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
@@ -329,23 +181,23 @@ async fn what_was_given_to_others_is_stopped_and_not_reported() {
         || {},
     ));
     engine.until(|all| all.values().filter(|state| matches!(state, State::Running { .. })).count() == 2).await;
-    api.taken_away.store(true, Ordering::SeqCst);
+    api.give_jobs_to_others();
     engine.until(|all| all.is_empty()).await;
-    assert!(api.lock().values().all(|job| job.ends.is_empty() && job.refused == 0));
+    assert!(api.jobs().iter().all(|job| job.ends.is_empty() && job.refused == 0));
     running.abort();
 }
 
 #[tokio::test]
 async fn one_job_and_then_the_end() {
-    let api = FakeApi::new(3, 4, 60_000);
-    let base = api.serve().await;
+    let api = api(3, 4, 60_000).await;
+    let base = api.url();
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let agents = let_containers_end(&engine, 5);
     let (_never, drain) = watch::channel(None);
     let once = Mode::Once { wait: Duration::from_secs(20) };
     coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(drain.clone(), once, || {}).await.unwrap();
-    assert_eq!(api.lock().values().filter(|job| !job.ends.is_empty()).count(), 1);
-    api.lock().retain(|_, job| !job.ends.is_empty());
+    assert_eq!(api.jobs().iter().filter(|job| !job.ends.is_empty()).count(), 1);
+    api.remove_open_jobs();
     let short = Mode::Once { wait: Duration::from_millis(50) };
     coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(drain, short, || {}).await.unwrap();
     agents.abort();
@@ -353,9 +205,9 @@ async fn one_job_and_then_the_end() {
 
 #[tokio::test]
 async fn a_lease_without_a_container_is_reported_as_lost() {
-    let api = FakeApi::new(1, 1, 60_000);
-    let base = api.serve().await;
-    api.lock().values_mut().for_each(|job| (job.attempt, job.request) = (1, Some("of another time".to_owned())));
+    let api = api(0, 1, 60_000).await;
+    let base = api.url();
+    api.hold_job(Uuid::now_v7(), 1);
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
     let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
@@ -363,16 +215,16 @@ async fn a_lease_without_a_container_is_reported_as_lost() {
         Mode::UntilDrained,
         || {},
     ));
-    // It is put back, and claimed anew.
+    // It is put back into the queue, and claimed again.
     engine.until(|all| all.values().any(|state| matches!(state, State::Running { .. }))).await;
-    assert_eq!(api.lock().values().map(|job| job.attempt).collect::<Vec<_>>(), [2]);
+    assert_eq!(api.jobs().iter().map(|job| job.attempt).collect::<Vec<_>>(), [2]);
     running.abort();
 }
 
 #[tokio::test]
 async fn a_proxy_that_says_404_for_a_while_costs_nothing() {
-    let api = FakeApi::new(1, 1, 3_000);
-    let base = api.serve().await;
+    let api = api(1, 1, 3_000).await;
+    let base = api.url();
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
     let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
@@ -381,7 +233,7 @@ async fn a_proxy_that_says_404_for_a_while_costs_nothing() {
         || {},
     ));
     engine.until(|all| all.values().any(|state| matches!(state, State::Running { .. }))).await;
-    api.hidden.store(true, Ordering::SeqCst);
+    api.set_fault_everywhere(Fault::ProxyNotFound);
     // The report of what ends meanwhile is kept.
     engine.exit(&engine.running()[0], 0);
     let kept = dir.path().join("outbox");
@@ -403,7 +255,7 @@ async fn a_proxy_that_says_404_for_a_while_costs_nothing() {
     assert!(std::fs::read_dir(&kept).unwrap().next().is_some(), "the report was thrown away");
     again.abort();
     let _ = again.await;
-    api.hidden.store(false, Ordering::SeqCst);
+    api.clear_faults();
     let (_never, drain) = watch::channel(None);
     let again = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
         drain,
@@ -416,33 +268,9 @@ async fn a_proxy_that_says_404_for_a_while_costs_nothing() {
 
 #[tokio::test]
 async fn an_api_of_the_plain_contract_is_enough() {
-    // Claims, and answers to reports that have no shape; no heartbeats, no leases.
-    let jobs = Arc::new(Mutex::new(vec![Uuid::now_v7(), Uuid::now_v7()]));
-    let reports = Arc::new(Mutex::new(Vec::new()));
-    let (claims, ends) = (jobs.clone(), reports.clone());
-    let router = Router::new()
-        .route(
-            "/api/worker/jobs/start",
-            post(move |Json(body): Json<Value>| async move {
-                assert!(body.get("worker_id").is_none(), "who names itself must send heartbeats: {body}");
-                let Some(id) = claims.lock().unwrap().pop() else {
-                    return (StatusCode::NO_CONTENT, Json(Value::Null));
-                };
-                let job = json!({"job_id": id, "ticket_id": Uuid::nil(), "project_id": Uuid::nil(), "kind": "ticket",
-                    "repo_url": "https://h/r"});
-                (StatusCode::OK, Json(job))
-            }),
-        )
-        .route(
-            "/api/worker/jobs/{id}/{end}",
-            post(move |Path((id, end)): Path<(String, String)>| async move {
-                ends.lock().unwrap().push((id, end));
-                Json(json!({"message": "Job completed"}))
-            }),
-        );
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let api = ApiServer::start_with(Options { plain: true, ..Options::default() }).await.unwrap();
+    api.add_jobs(2);
+    let base = api.url();
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
     let more = ["--max-concurrent-agents", "1", "--poll-interval-sec", "1"];
@@ -456,34 +284,33 @@ async fn an_api_of_the_plain_contract_is_enough() {
         engine.exit(&engine.running()[0], 0);
         engine.until(|all| !all.values().any(|state| matches!(state, State::Exited(_)))).await;
     }
-    assert_eq!(reports.lock().unwrap().iter().filter(|(_, end)| end == "complete").count(), 2);
+    let reports = api.reports();
+    assert!(reports.len() == 2 && reports.iter().all(|report| report.accepted && report.call == "complete"));
     running.abort();
 }
 
 #[tokio::test]
-async fn one_run_ends_with_an_error_where_the_api_refuses_or_is_silent() {
+async fn one_job_alone_ends_with_an_error_where_the_api_refuses_or_is_silent() {
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
-    let refusing = Router::new()
-        .route("/api/worker/heartbeat", post(|| async { (StatusCode::NOT_FOUND, "no") }))
-        .fallback(|| async { (StatusCode::UNAUTHORIZED, Json(json!({"error": "no", "code": "unauthorized"}))) });
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, refusing).await });
+    let api = ApiServer::start().await.unwrap();
+    api.set_fault_everywhere(Fault::Refuse(401, "unauthorized"));
+    api.set_fault(Endpoint::Heartbeat, Fault::ProxyNotFound);
+    let base = api.url();
     let once = Mode::Once { wait: Duration::from_secs(20) };
     let ended = coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(drain.clone(), once, || {}).await;
     assert!(format!("{:#}", ended.unwrap_err()).contains("refuses claims"));
 
     tokio::time::pause();
-    let nobody = "http://127.0.0.1:9";
-    let ended = coordinator(&engine, nobody, open(dir.path()).await, &[]).coordinate(drain, once, || {}).await;
-    assert!(format!("{:#}", ended.unwrap_err()).contains("did not answer"));
+    let unreachable = "http://127.0.0.1:9";
+    let ended = coordinator(&engine, unreachable, open(dir.path()).await, &[]).coordinate(drain, once, || {}).await;
+    assert!(format!("{:#}", ended.unwrap_err()).contains("did not respond"));
 }
 
 #[tokio::test]
 async fn heartbeats_go_on_while_the_api_takes_its_time_for_a_report() {
-    let api = FakeApi::new(2, 2, 1_500);
-    let base = api.serve().await;
+    let api = api(2, 2, 1_500).await;
+    let base = api.url();
     let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
     let (_never, drain) = watch::channel(None);
     let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
@@ -492,11 +319,11 @@ async fn heartbeats_go_on_while_the_api_takes_its_time_for_a_report() {
         || {},
     ));
     engine.until(|all| all.values().filter(|state| matches!(state, State::Running { .. })).count() == 2).await;
-    api.slow.store(true, Ordering::SeqCst);
+    api.set_fault(Endpoint::Report, Fault::Delay(Duration::from_secs(3)));
     engine.exit(&engine.running()[0], 0);
     // Two lease periods later the report has arrived, and the other one was not stopped.
     engine.until(|all| all.len() == 1).await;
     assert_eq!(engine.running().len(), 1);
-    assert_eq!(api.lock().values().map(|job| job.ends.len()).sum::<usize>(), 1);
+    assert_eq!(api.jobs().iter().map(|job| job.ends.len()).sum::<usize>(), 1);
     running.abort();
 }

@@ -1,5 +1,6 @@
 //! Heartbeats: one call per coordinator renews every lease that it holds.
 
+use crate::words::words;
 use crate::{JobId, ProjectId, TicketId};
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +74,8 @@ pub enum HeldState {
     Lost,
 }
 
+words!(HeldState, "state of a held job", { Held => "held", Cancel => "cancel", Lost => "lost" });
+
 /// What a coordinator should do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -84,6 +87,8 @@ pub enum Directive {
     /// Finish what runs, claim nothing.
     Drain,
 }
+
+words!(Directive, "directive", { Run => "run", Drain => "drain" });
 
 /// Answer of `GET /api/worker/jobs?worker_id=`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

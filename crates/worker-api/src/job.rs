@@ -1,5 +1,6 @@
 //! Jobs of the queue: claims and the reports that end them.
 
+use crate::words::words;
 use crate::{JobId, ProjectId, TicketId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,16 +37,7 @@ pub enum JobKind {
     Review,
 }
 
-impl JobKind {
-    /// The word on the wire and in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ticket => "ticket",
-            Self::Review => "review",
-        }
-    }
-}
+words!(JobKind, "job kind", { Ticket => "ticket", Review => "review" });
 
 /// Where a job runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,16 +51,7 @@ pub enum ExecutionMode {
     Local,
 }
 
-impl ExecutionMode {
-    /// The word on the wire and in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Docker => "docker",
-            Self::Local => "local",
-        }
-    }
-}
+words!(ExecutionMode, "execution mode", { Docker => "docker", Local => "local" });
 
 /// Where a job stands in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -87,19 +70,7 @@ pub enum JobStatus {
     Cancelled,
 }
 
-impl JobStatus {
-    /// The word on the wire and in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
+words!(JobStatus, "job status", { Pending => "pending", Running => "running", Completed => "completed", Failed => "failed", Cancelled => "cancelled" });
 
 /// A claimed job: the 200 answer of `POST /api/worker/jobs/start`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

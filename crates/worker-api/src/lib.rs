@@ -11,23 +11,23 @@ mod ids;
 mod job;
 mod memory;
 mod ticket;
+mod words;
 
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(feature = "client")]
-pub mod mask;
 
 pub use context::{AgentSettings, ContextTicket, CurrentTicket, RelevantGraph, WorkerContext};
-pub use error::{ErrorBody, chain};
+pub use error::ErrorBody;
 pub use heartbeat::{
     Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldJobStatus, HeldState, WorkerJob, WorkerJobs,
 };
-pub use ids::{JobId, LogId, NoteId, ProjectId, TicketId};
+pub use ids::{InvalidWorkerId, JobId, LogId, NoteId, ProjectId, TicketId, WorkerId};
 pub use job::{
     ExecutionMode, Job, JobKind, JobReport, JobReportResponse, JobStatus, Reason, ReleaseRequest, StartJobRequest,
 };
 pub use memory::{IndexRequest, IndexResponse, RetrieveRequest, RetrieveResponse, RetrieveResult};
 pub use ticket::{AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, Message};
+pub use words::UnknownWord;
 
 /// The largest `wait_ms` that a claim may ask for: the server answers 204 after this long at the latest.
 pub const MAX_WAIT_MS: u32 = 25_000;

@@ -15,8 +15,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use terarchitect_agent_runner::worker::opencode::{OpenCode, OpenCodeOptions, Provider};
-use terarchitect_agent_runner::worker::{Worker, api_base};
+use terarchitect_agent_runner::agent::{AgentKind, AgentOptions, Provider, start};
+use terarchitect_outbound::api_base;
 use terarchitect_testbed::chat::{ChatServer, Script};
 use terarchitect_testbed::forge::Forge;
 use terarchitect_testbed::postgres::{Options, TestPostgres};
@@ -126,18 +126,18 @@ async fn opencode_alone(binary: &Path, chat: &ChatServer, folder: &Path, state: 
     }
     let provider =
         Provider { base_url: api_base(&chat.base_url())?, model: MODEL.to_owned(), api_key: None, limits: None };
-    let options = OpenCodeOptions { binary: binary.to_owned(), ..OpenCodeOptions::new(work, state, provider) };
+    let options = AgentOptions::new(binary.to_owned(), work, state, provider);
     let (before, begin) = (chat.requests().len(), Instant::now());
-    let mut worker = OpenCode::launch(options).await?;
+    let mut agent = start(AgentKind::OpenCode, options).await?;
     let stop = CancellationToken::new();
     let took = {
-        let prompt = worker.prompt("Phase: research. What is here?", &stop);
+        let prompt = agent.prompt("Phase: research. What is here?", &stop);
         tokio::select! {
             _ = prompt => begin.elapsed(),
             () = chat.wait_for_more_than(before) => begin.elapsed(),
         }
     };
-    drop(worker);
+    drop(agent);
     Ok(took.as_secs_f64())
 }
 

@@ -3,12 +3,6 @@
 //! Every call says how stubborn it is ([`Retry`]); each try has its own time limit. Repeating a call is safe: reports
 //! are fenced by their attempt, log entries carry a key, and a claim carries a request id.
 
-mod address;
-mod retry;
-
-pub use address::reachable_as;
-pub use retry::{Retry, Waits};
-
 use crate::{
     AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, ErrorBody, HeartbeatRequest,
     HeartbeatResponse, IndexRequest, IndexResponse, Job, JobId, JobReport, JobReportResponse, Message, ProjectId,
@@ -18,6 +12,7 @@ use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
+use terarchitect_outbound::{InvalidUrl, Retriable, Retry, chain, endpoint, http_url, retry_after};
 use url::Url;
 
 /// How long one try of an ordinary call may take.
@@ -29,12 +24,9 @@ const EXCERPT_CHARS: usize = 200;
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The address is no usable base URL.
-    #[error("{url:?} is not an http:// or https:// address")]
-    InvalidUrl {
-        /// The address as given.
-        url: String,
-    },
+    /// The address is not a usable base URL.
+    #[error(transparent)]
+    InvalidUrl(#[from] InvalidUrl),
     /// The HTTP client could not be set up, for example because no CA certificates can be read.
     #[error("could not set up the HTTP client")]
     Setup(#[source] reqwest::Error),
@@ -65,7 +57,7 @@ pub enum ClientError {
     },
     /// A success whose body is not what the contract says.
     #[error("{method} {url} answered something that is no {expected}: is this the address of Terarchitect's API?")]
-    InvalidAnswer {
+    InvalidResponse {
         /// The method of the call.
         method: Method,
         /// The address of the call.
@@ -124,23 +116,23 @@ impl ClientError {
         }
     }
 
-    /// Whether the same call may succeed later.
+    /// The error and all its causes in one line.
     #[must_use]
-    pub fn may_pass(&self) -> bool {
+    pub fn chain(&self) -> String {
+        chain(self)
+    }
+}
+
+impl Retriable for ClientError {
+    fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { status, .. } => {
                 status.is_server_error()
                     || matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
             }
-            Self::InvalidUrl { .. } | Self::Setup(_) | Self::InvalidAnswer { .. } => false,
+            Self::InvalidUrl(_) | Self::Setup(_) | Self::InvalidResponse { .. } => false,
         }
-    }
-
-    /// The error and all its causes in one line.
-    #[must_use]
-    pub fn chain(&self) -> String {
-        crate::chain(self)
     }
 
     fn retry_after(&self) -> Option<Duration> {
@@ -165,11 +157,7 @@ impl WorkerClient {
     /// # Errors
     /// When `base` is no HTTP address, or the TLS set-up of the machine is unusable.
     pub fn new(base: &str, key: Option<SecretString>) -> Result<Self, ClientError> {
-        let invalid = || ClientError::InvalidUrl { url: base.to_owned() };
-        let mut url: Url = base.trim().parse().map_err(|_| invalid())?;
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(invalid());
-        }
+        let mut url = http_url(base)?;
         url.set_query(None);
         url.set_fragment(None);
         let http = reqwest::Client::builder()
@@ -383,13 +371,11 @@ impl WorkerClient {
         body: Option<&B>,
         retry: Retry,
     ) -> Result<(StatusCode, Url, Vec<u8>), ClientError> {
-        let mut url = self.base.clone();
-        let path = format!("{}/{}", url.path().trim_end_matches('/'), call.path);
-        url.set_path(&path);
+        let mut url = endpoint(&self.base, &call.path);
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(call.query);
         }
-        retry::retry(retry, || self.try_once(call, &url, body)).await
+        terarchitect_outbound::retry(retry, || self.try_once(call, &url, body)).await
     }
 
     async fn try_once<B: Serialize>(
@@ -412,11 +398,7 @@ impl WorkerClient {
         }
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
-        let retry_after = response
-            .headers()
-            .get(reqwest::header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .map(|seconds: u64| Duration::from_secs(seconds.min(60)));
+        let retry_after = retry_after(response.headers());
         let bytes = response.bytes().await.map_err(unreachable)?.to_vec();
         if status.is_success() {
             return Ok((status, url.clone(), bytes));
@@ -434,7 +416,7 @@ struct Call<'a> {
 }
 
 fn parse<T: DeserializeOwned>(method: &Method, url: Url, bytes: &[u8]) -> Result<T, ClientError> {
-    serde_json::from_slice(bytes).map_err(|source| ClientError::InvalidAnswer {
+    serde_json::from_slice(bytes).map_err(|source| ClientError::InvalidResponse {
         method: method.clone(),
         url,
         expected: std::any::type_name::<T>().rsplit("::").next().unwrap_or("answer"),
