@@ -35,7 +35,7 @@ wait $postgres
 cd / && rm -rf "$2"
 "#;
 
-/// How a cluster is run.
+/// How a cluster is started.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Wait for the disk at every commit. Off by default: most tests ask what was decided, not what survives a crash.
@@ -110,9 +110,9 @@ impl TestPostgres {
     /// The process that the others of the cluster are children of.
     ///
     /// # Errors
-    /// When it does not run.
+    /// When it is not running.
     pub fn postmaster_pid(&self) -> anyhow::Result<u32> {
-        let text = fs::read_to_string(self.dir.join("data/postmaster.pid")).context("Postgres does not run")?;
+        let text = fs::read_to_string(self.dir.join("data/postmaster.pid")).context("Postgres is not running")?;
         text.lines().next().and_then(|line| line.trim().parse().ok()).context("postmaster.pid holds no process id")
     }
 
@@ -122,7 +122,7 @@ impl TestPostgres {
         &self.binaries
     }
 
-    /// Makes a database with a name of its own, as a copy of `template` where one is given, and answers its name.
+    /// Creates a database with a name of its own, as a copy of `template` where one is given, and returns its name.
     ///
     /// # Errors
     /// When Postgres refuses.
@@ -156,7 +156,7 @@ impl TestPostgres {
         Ok(())
     }
 
-    /// Stops it as a crash would, without a checkpoint, starts it again and waits until it answers.
+    /// Stops it as a crash would, without a checkpoint, starts it again and waits until it accepts connections.
     ///
     /// # Errors
     /// When it does not come back.
@@ -221,7 +221,7 @@ fn find_binaries() -> anyhow::Result<PathBuf> {
     initdb.parent().map(Path::to_owned).context("initdb has no folder")
 }
 
-/// Whom to run Postgres as when the caller is root, whom it refuses.
+/// The user and group to run Postgres as. Postgres refuses to run as root.
 fn unprivileged_user() -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
         return None;

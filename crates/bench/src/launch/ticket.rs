@@ -87,13 +87,18 @@ pub(super) async fn run(programs: &Path, image: &str, effort: Effort) -> anyhow:
 }
 
 async fn call(app: &mut Connection, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
-    let answer = app.send(method, path, body.to_string()).await?;
-    ensure!((200..300).contains(&answer.status), "{path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
-    serde_json::from_slice(&answer.body).context("the API answered no JSON")
+    let response = app.send(method, path, body.to_string()).await?;
+    ensure!(
+        (200..300).contains(&response.status),
+        "{path}: {} {}",
+        response.status,
+        String::from_utf8_lossy(&response.body)
+    );
+    serde_json::from_slice(&response.body).context("the API returned no JSON")
 }
 
 fn id_of(made: &Value) -> anyhow::Result<String> {
-    Ok(made["id"].as_str().context("the API answered no id")?.to_owned())
+    Ok(made["id"].as_str().context("the API returned no id")?.to_owned())
 }
 
 /// Where containers reach this machine.
@@ -149,11 +154,13 @@ async fn one_ticket(app: &mut Connection, project: &str, chat: &ChatServer) -> a
     let (before, begin) = (chat.requests().len(), Instant::now());
     call(app, Method::PATCH, &format!("{tickets}/{ticket}"), &json!({"column_id": "in_progress"})).await?;
     let patience = Duration::from_secs(60);
-    tokio::time::timeout(patience, chat.wait_for_more_than(before)).await.context("the model was not asked in time")?;
+    tokio::time::timeout(patience, chat.wait_for_more_than(before))
+        .await
+        .context("the model got no request in time")?;
     let took = begin.elapsed();
     let mut most = 0;
     while begin.elapsed() < patience {
-        // It ends at some moment while this looks at it.
+        // It may end while this reads it.
         most = runner().and_then(|pid| resident_bytes(pid).ok()).unwrap_or(0).max(most);
         let jobs = call(app, Method::GET, &format!("/api/jobs?ticket_id={ticket}&limit=1"), &Value::Null).await?;
         match jobs["jobs"][0]["status"].as_str() {
