@@ -1,7 +1,7 @@
 //! The typed HTTP client of the worker API, for coordinators and runners.
 //!
-//! Every call says how stubborn it is ([`Retry`]); each try has its own time limit. Repeating a call is safe: reports
-//! are fenced by their attempt, log entries carry a key, and a claim carries a request id.
+//! Every call is given how long to retry ([`Retry`]); each try has its own time limit. Repeating a call is safe: reports
+//! are fenced by their attempt, log entries have a key, and a claim has a request id.
 
 use crate::{
     AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, ErrorBody, HeartbeatRequest,
@@ -18,7 +18,7 @@ use url::Url;
 /// How long one try of an ordinary call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How much of an answer that isn't JSON is kept for the error message, in characters.
+/// How much of a response that isn't JSON is kept for the error message, in characters.
 const EXCERPT_CHARS: usize = 200;
 
 /// Why a call failed.
@@ -30,8 +30,8 @@ pub enum ClientError {
     /// The HTTP client could not be set up, for example because no CA certificates can be read.
     #[error("could not set up the HTTP client")]
     Setup(#[source] reqwest::Error),
-    /// No answer arrived.
-    #[error("no answer from {method} {url}")]
+    /// There was no response.
+    #[error("no response from {method} {url}")]
     Unreachable {
         /// The method of the call.
         method: Method,
@@ -42,21 +42,21 @@ pub enum ClientError {
         source: reqwest::Error,
     },
     /// The API refused.
-    #[error("{method} {url} answered {status}: {}", body.error)]
+    #[error("{method} {url} returned {status}: {}", body.error)]
     Refused {
         /// The method of the call.
         method: Method,
         /// The address of the call.
         url: Url,
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
         /// What it said.
         body: Box<ErrorBody>,
-        /// When the API asks to be tried again.
+        /// How long the API asks to wait before a retry.
         retry_after: Option<Duration>,
     },
     /// A success whose body is not what the contract says.
-    #[error("{method} {url} answered something that is no {expected}: is this the address of Terarchitect's API?")]
+    #[error("the response of {method} {url} is not a {expected}: check that this is the address of Terarchitect's API")]
     InvalidResponse {
         /// The method of the call.
         method: Method,
@@ -89,8 +89,8 @@ impl ClientError {
         }
     }
 
-    /// Whether this shows that no API runs at the address: nothing listens there, or a proxy says so. Unlike silence,
-    /// which may be the fault of the network in between.
+    /// Whether this shows that no API runs at the address: nothing listens there, or a proxy says so. A missing response
+    /// does not show it, since the network in between may be at fault.
     #[must_use]
     pub fn api_is_down(&self) -> bool {
         match self {
@@ -155,7 +155,7 @@ impl WorkerClient {
     /// A client for the API at `base`, such as `http://localhost:5010`; `key` is sent as a bearer token.
     ///
     /// # Errors
-    /// When `base` is no HTTP address, or the TLS set-up of the machine is unusable.
+    /// `base` is not an HTTP address, or the HTTP client could not be set up.
     pub fn new(base: &str, key: Option<SecretString>) -> Result<Self, ClientError> {
         let mut url = http_url(base)?;
         url.set_query(None);
@@ -181,7 +181,7 @@ impl WorkerClient {
         &self.base
     }
 
-    /// Claims a job; none when there is no work. A long poll gets its waiting time on top of the time limit.
+    /// Claims a job, or returns none if there is no work. A long poll's waiting time is added to the time limit.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -191,10 +191,10 @@ impl WorkerClient {
         self.send_optional(call, Some(request), retry).await
     }
 
-    /// Reports that a job ended well.
+    /// Reports that a job succeeded.
     ///
     /// # Errors
-    /// See [`ClientError`]; 409 with code `stale_attempt` when the attempt is no longer the job's.
+    /// See [`ClientError`]; 409 with code `stale_attempt` if the attempt is over.
     pub async fn complete_job(
         &self,
         job: JobId,
@@ -204,10 +204,10 @@ impl WorkerClient {
         self.post(format!("api/worker/jobs/{job}/complete"), report, retry).await
     }
 
-    /// Reports that a job ended badly.
+    /// Reports that a job failed.
     ///
     /// # Errors
-    /// See [`ClientError`]; 409 with code `stale_attempt` when the attempt is no longer the job's.
+    /// See [`ClientError`]; 409 with code `stale_attempt` if the attempt is over.
     pub async fn fail_job(
         &self,
         job: JobId,
@@ -220,7 +220,7 @@ impl WorkerClient {
     /// Hands back a job that was never started.
     ///
     /// # Errors
-    /// See [`ClientError`]; 409 with code `stale_attempt` when the attempt is no longer the job's.
+    /// See [`ClientError`]; 409 with code `stale_attempt` if the attempt is over.
     pub async fn release_job(
         &self,
         job: JobId,
@@ -238,7 +238,7 @@ impl WorkerClient {
         self.post("api/worker/heartbeat".into(), request, retry).await
     }
 
-    /// What a coordinator is believed to hold.
+    /// The jobs that a coordinator holds, according to the API.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -248,7 +248,7 @@ impl WorkerClient {
         self.send(call, None::<&()>, retry).await
     }
 
-    /// Everything about a ticket that its runner needs.
+    /// Everything that a runner needs to know about its ticket.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -289,7 +289,7 @@ impl WorkerClient {
         self.post(format!("api/projects/{project}/tickets/{ticket}/complete"), request, retry).await
     }
 
-    /// Whether a person asked for the ticket's run to stop.
+    /// Whether the ticket's attempt should stop.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -300,8 +300,8 @@ impl WorkerClient {
         retry: Retry,
     ) -> Result<bool, ClientError> {
         let path = format!("api/projects/{project}/tickets/{ticket}/cancel-requested");
-        let answer: CancelRequested = self.get(path, retry).await?;
-        Ok(answer.cancel_requested)
+        let response: CancelRequested = self.get(path, retry).await?;
+        Ok(response.cancel_requested)
     }
 
     /// Finds documents of the project's memory.
@@ -419,12 +419,12 @@ fn parse<T: DeserializeOwned>(method: &Method, url: Url, bytes: &[u8]) -> Result
     serde_json::from_slice(bytes).map_err(|source| ClientError::InvalidResponse {
         method: method.clone(),
         url,
-        expected: std::any::type_name::<T>().rsplit("::").next().unwrap_or("answer"),
+        expected: std::any::type_name::<T>().rsplit("::").next().unwrap_or("response"),
         source,
     })
 }
 
-/// What a proxy or another program answered, as an error of ours.
+/// The response of a proxy or another program, as an error body.
 fn foreign_error(bytes: &[u8]) -> ErrorBody {
     let text: String = String::from_utf8_lossy(bytes).trim().chars().take(EXCERPT_CHARS).collect();
     let error = if text.is_empty() { "no explanation was given".to_owned() } else { text };
