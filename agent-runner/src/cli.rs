@@ -18,10 +18,10 @@ pub struct Cli {
     pub options: Options,
 }
 
-const AFTER_HELP: &str =
-    "Settings that are not given here come from the API. WORKER_… is for the coding agent, AGENT_… for the Director.\n\
-With no AGENT_… setting at all, the coding agent works without a Director.\n\
-Exit codes: 0 success, 1 the agent failed, 2 wrong configuration, 75 try again later, 130 cancelled,
+const AFTER_HELP: &str = "Settings that are not given here come from the API.\n\
+WORKER_LLM_URL, WORKER_MODEL and WORKER_API_KEY are for the coding agent's model; AGENT_LLM_URL, AGENT_MODEL and \
+AGENT_API_KEY are for the Director's. Without any of the latter the coding agent works without a Director.\n\
+Exit codes: 0 success, 1 the agent failed, 2 wrong configuration, 75 try again later, 130 cancelled, \
 143 ended by the signal TERM.";
 
 /// What to do.

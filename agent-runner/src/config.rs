@@ -29,7 +29,7 @@ impl ConfigError {
 /// What is known before the first call to the API.
 #[derive(Debug)]
 pub struct Config {
-    /// What to run.
+    /// What to do.
     pub command: Command,
     /// The ticket.
     pub ticket: TicketId,
@@ -123,27 +123,7 @@ impl Config {
                 "TERARCHITECT_API_URL is '{api_url}', which is not an address such as http://localhost:5010"
             ));
         }
-        for (name, text) in [
-            ("GITHUB_API_URL", &options.github_api_url),
-            ("OPENCODE_SERVER_URL", &options.opencode_server_url),
-            ("WORKER_LLM_URL", &options.worker_llm_url),
-            ("AGENT_LLM_URL", &options.agent_llm_url),
-        ] {
-            if given(text).is_some_and(|text| http_url(text).is_err()) {
-                problems.push(format!(
-                    "{name} is '{}', which is not an address that starts with http:// or https://",
-                    text.trim()
-                ));
-            }
-        }
-        for (name, text) in
-            [("WORKER_TIMEOUT_SEC", &options.worker_timeout_sec), ("AGENT_MAX_TURNS", &options.agent_max_turns)]
-        {
-            if given(text).is_some_and(|text| text.parse::<u32>().map_or(true, |n| n == 0)) {
-                problems.push(format!("{name} is '{}', which is not a whole number above 0", text.trim()));
-            }
-        }
-        problems.extend(agent_kind(options).err());
+        problems.extend(problems_of(options));
         let command = command.or_else(|| match options.job_kind.trim() {
             "" | "ticket" => Some(Command::Ticket),
             "review" => Some(Command::Review),
@@ -231,6 +211,33 @@ impl AgentConfig {
             ),
         })
     }
+}
+
+/// What is wrong with the options that the API's settings can also give, a sentence each.
+fn problems_of(options: &Options) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, text) in [
+        ("GITHUB_API_URL", &options.github_api_url),
+        ("OPENCODE_SERVER_URL", &options.opencode_server_url),
+        ("WORKER_LLM_URL", &options.worker_llm_url),
+        ("AGENT_LLM_URL", &options.agent_llm_url),
+    ] {
+        if given(text).is_some_and(|text| http_url(text).is_err()) {
+            problems.push(format!(
+                "{name} is '{}', which is not an address that starts with http:// or https://",
+                text.trim()
+            ));
+        }
+    }
+    for (name, text) in
+        [("WORKER_TIMEOUT_SEC", &options.worker_timeout_sec), ("AGENT_MAX_TURNS", &options.agent_max_turns)]
+    {
+        if given(text).is_some_and(|text| text.parse::<u32>().map_or(true, |n| n == 0)) {
+            problems.push(format!("{name} is '{}', which is not a whole number above 0", text.trim()));
+        }
+    }
+    problems.extend(agent_kind(options).err());
+    problems
 }
 
 /// The agent program that WORKER_MODE names; without it the default one.

@@ -1,8 +1,8 @@
 //! One attempt at one ticket, inside a container or from a shell: clones, drives the coding agent, pushes, opens the
 //! pull request and reports back. The program is in `main.rs`.
 //!
-//! `attempt` knows all the others. `director` decides what the agent is told, over the seam of `agent`; neither knows the
-//! API or the forge.
+//! `attempt` knows all the others. `director` decides what the agent is told, over the seam of `agent`; neither knows
+//! the API or the forge.
 
 pub mod agent;
 pub mod attempt;

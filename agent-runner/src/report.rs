@@ -78,7 +78,8 @@ impl Reporter {
 }
 
 impl Sending {
-    /// Waits until everything is sent, but no longer than `limit`. Drop every [`Reporter`] first, or this always waits so long.
+    /// Waits until everything is sent, but no longer than `limit`. Drop every [`Reporter`] first; otherwise this always
+    /// waits until the limit.
     pub async fn finish(mut self, limit: Duration) {
         if tokio::time::timeout(limit, &mut self.0).await.is_err() {
             tracing::warn!("could not send the last log entries in time; they are dropped");

@@ -22,7 +22,8 @@ struct Line {
 pub enum StdinError {
     /// None arrived, for example because the coordinator ended meanwhile. Another attempt may work.
     #[error(
-        "no secrets arrived on standard input ({0}): write them there, or unset TERARCHITECT_SECRETS_STDIN to pass them as variables"
+        "no secrets arrived on standard input ({0}): write them there, or unset TERARCHITECT_SECRETS_STDIN to pass them \
+         as variables"
     )]
     Absent(&'static str),
     /// The line is not what it should be.

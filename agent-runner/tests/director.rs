@@ -19,7 +19,7 @@ const COMPLETE: &str = r#"{"complete": true, "summary": "A cart and its test", "
 #[derive(Clone, Default)]
 struct Scribe {
     phases: Arc<Mutex<Vec<String>>>,
-    fails_to_summarize: bool,
+    fails_to_compact: bool,
     waits_for_cancel: bool,
 }
 
@@ -39,9 +39,9 @@ impl Agent for Scribe {
         Ok(TurnOutput { text: "I did it.".to_owned(), cost_usd: Some(0.25), ..TurnOutput::default() })
     }
 
-    async fn summarize(&mut self, _cancel: &CancellationToken) -> Result<(), AgentError> {
-        self.phases.lock().unwrap().push("summarize".to_owned());
-        if self.fails_to_summarize {
+    async fn compact(&mut self, _cancel: &CancellationToken) -> Result<(), AgentError> {
+        self.phases.lock().unwrap().push("compact".to_owned());
+        if self.fails_to_compact {
             return Err(AgentError::Model { kind: ModelFailure::Compaction, message: "no".to_owned() });
         }
         Ok(())
@@ -142,12 +142,12 @@ async fn an_answer_that_is_unusable_twice_is_a_failure_that_says_so() {
 #[tokio::test]
 async fn a_compaction_that_fails_does_not_end_the_ticket() {
     let server = director(&[PLAN_OK], &[MORE, MORE, COMPLETE]).await;
-    let mut agent = Scribe { fails_to_summarize: true, ..Scribe::default() };
-    let limits = Limits { summarize_every: 3, ..Limits::default() };
+    let mut agent = Scribe { fails_to_compact: true, ..Scribe::default() };
+    let limits = Limits { compact_every: 3, ..Limits::default() };
     let mut hooks = Record::default();
     drive_with(&server, limits, &mut agent, &mut hooks).await.unwrap();
     let phases = agent.phases.lock().unwrap().clone();
-    assert_eq!(phases.iter().position(|entry| entry == "summarize"), Some(3), "{phases:?}");
+    assert_eq!(phases.iter().position(|entry| entry == "compact"), Some(3), "{phases:?}");
     assert!(hooks.log.iter().any(|entry| entry.contains("could not be compacted")), "{:?}", hooks.log);
 }
 

@@ -71,7 +71,7 @@ async fn turns_continue_one_conversation_also_across_a_compaction() {
     let model = model(rules).await;
     let mut agent = launch(&place, &model, binary).await;
     assert_eq!(agent.prompt("number one", &never()).await.unwrap().text, "First.");
-    agent.summarize(&never()).await.unwrap();
+    agent.compact(&never()).await.unwrap();
     assert_eq!(agent.prompt("number two", &never()).await.unwrap().text, "Second.");
     let after = model.wait_for_request(|request| request.last("user") == "number two").await;
     let told = after.body["messages"].to_string();
@@ -88,7 +88,7 @@ async fn a_failed_compaction_is_not_taken_for_a_success() {
     let model = model(rules).await;
     let mut agent = launch(&place, &model, binary).await;
     agent.prompt("number one", &never()).await.unwrap();
-    let error = agent.summarize(&never()).await.unwrap_err();
+    let error = agent.compact(&never()).await.unwrap_err();
     assert!(matches!(error, AgentError::Model { kind: ModelFailure::Refused, .. }), "{error:?}");
     assert_eq!(agent.prompt("number two", &never()).await.unwrap().text, "Second.");
     agent.shutdown().await;

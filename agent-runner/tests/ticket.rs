@@ -8,6 +8,8 @@ mod opencode_support;
 use clap::Parser;
 use opencode_support::opencode;
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use terarchitect_agent_runner::attempt::{AttemptError, Finished, attempt_ticket};
 use terarchitect_agent_runner::cli::Cli;
@@ -27,13 +29,16 @@ struct World {
     chat: ChatServer,
     project: ProjectId,
     ticket: TicketId,
-    opencode: std::path::PathBuf,
+    opencode: PathBuf,
 }
 
 impl World {
     /// None where OpenCode is not installed; `scripts/test` installs it.
     async fn start(script: Script) -> Option<Self> {
-        let opencode = opencode()?;
+        Some(Self::with_agent(opencode()?, script).await)
+    }
+
+    async fn with_agent(opencode: PathBuf, script: Script) -> Self {
         let forge = Forge::start().await.unwrap();
         forge.create_repo("demo", "hello", &[("README.md", "# Hello\n"), ("hello.sh", "echo hello\n")]).unwrap();
         let chat = ChatServer::start(script).await.unwrap();
@@ -44,7 +49,7 @@ impl World {
         world.respond("POST", "/complete$", json!({"message": "Ticket completed"})).await;
         world.respond("POST", "/memory/retrieve$", json!({"results": []})).await;
         world.respond("POST", "/memory/index$", json!({"message": "Indexed", "count": 1})).await;
-        Some(world)
+        world
     }
 
     async fn respond(&self, verb: &str, path: &str, body: Value) {
@@ -206,5 +211,20 @@ async fn a_wrong_setting_is_exit_code_2() {
     world.cancel_requested(false).await;
     let error = world.attempt(&["--github-token", "wrong-token-wrong"]).await.unwrap_err();
     assert_eq!(error.exit_code(), 2, "{error:?}");
-    assert!(error.chain().contains("check GITHUB_TOKEN"), "{}", error.chain());
+    assert!(error.chain().contains("check that GITHUB_TOKEN"), "{}", error.chain());
+}
+
+#[tokio::test]
+async fn an_agent_that_can_not_start_is_a_failure_of_its_own_and_not_a_cancellation() {
+    let place = tempfile::tempdir().unwrap();
+    let broken = place.path().join("broken");
+    std::fs::write(&broken, "#!/bin/sh\nexit 3\n").unwrap();
+    std::fs::set_permissions(&broken, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for (program, exit_code) in [(broken, 75), ("/nowhere/opencode".into(), 2)] {
+        let world = World::with_agent(program, Script::demo()).await;
+        world.cancel_requested(false).await;
+        let error = world.attempt(&[]).await.unwrap_err();
+        assert!(matches!(error, AttemptError::Agent(_)) && error.exit_code() == exit_code, "{error:?}");
+        assert!(world.steps().await.contains(&"failed".to_owned()));
+    }
 }

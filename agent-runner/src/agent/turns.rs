@@ -17,7 +17,7 @@ pub trait Agent: Send {
     async fn prompt(&mut self, prompt: &str, cancel: &CancellationToken) -> Result<TurnOutput, AgentError>;
 
     /// Compacts the conversation.
-    async fn summarize(&mut self, cancel: &CancellationToken) -> Result<(), AgentError>;
+    async fn compact(&mut self, cancel: &CancellationToken) -> Result<(), AgentError>;
 
     /// Stops the agent and everything that it started. No process is left.
     async fn shutdown(self: Box<Self>);

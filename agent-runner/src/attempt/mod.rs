@@ -66,7 +66,9 @@ pub async fn attempt_ticket(
 ) -> Result<Finished, AttemptError> {
     let client = WorkerClient::new(&config.api_url, config.api_key.clone()).map_err(AttemptError::Api)?;
     let context = tokio::select! {
-        context = client.worker_context(config.project, config.ticket, Retry::For(API_PATIENCE)) => context.map_err(AttemptError::Api)?,
+        context = client.worker_context(config.project, config.ticket, Retry::For(API_PATIENCE)) => {
+            context.map_err(AttemptError::Api)?
+        }
         () = cancel.cancelled() => return Err(AttemptError::Cancelled),
     };
     let agent = AgentConfig::resolve(&mut options, &context, config.host_alias.as_deref())?;
@@ -247,7 +249,8 @@ impl Attempt {
         });
         tokio::select! {
             cloned = cloning => {
-                cloned.unwrap_or_else(|error| Err(AttemptError::Internal(format!("the task that clones failed: {error}"))))
+                let failed = |error| AttemptError::Internal(format!("the task that clones failed: {error}"));
+                cloned.unwrap_or_else(|error| Err(failed(error)))
             }
             // libgit2 notices a cancellation only between two packets, so a silent remote is not waited for.
             () = cancel.cancelled() => Err(AttemptError::Cancelled),

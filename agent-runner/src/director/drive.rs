@@ -44,8 +44,8 @@ pub struct Outcome {
     pub cost_usd: Option<f64>,
 }
 
-/// Drives the agent until the ticket is complete. With `director: None` the agent works alone. The agent is left running;
-/// its owner calls [`Agent::shutdown`].
+/// Drives the agent until the ticket is complete. With `director: None` the agent works alone. The agent is left
+/// running; its owner calls [`Agent::shutdown`].
 ///
 /// # Errors
 /// The agent, the Director's model or a hook failed, the attempt was cancelled, or the ticket could not be completed.
@@ -68,7 +68,7 @@ pub async fn drive(
         let event = match step.action {
             Action::PromptAgent { phase, prompt } => drive.prompt(phase, &prompt).await?,
             Action::AskDirector { phase, messages } => drive.ask(phase, &messages).await?,
-            Action::Summarize => drive.summarize().await?,
+            Action::Compact => drive.compact().await?,
             Action::Finish { summary, reason } => return Ok(drive.outcome(summary, reason)),
             Action::Fail(failure) => return Err(failed(failure)),
         };
@@ -131,9 +131,9 @@ impl Drive<'_> {
     }
 
     /// Where the model fails to compact, the conversation continues as it is, and compaction is tried again later.
-    async fn summarize(&mut self) -> Result<Event, DriveError> {
+    async fn compact(&mut self) -> Result<Event, DriveError> {
         self.stop_if_cancelled()?;
-        let text = match self.agent.summarize(self.cancel).await {
+        let text = match self.agent.compact(self.cancel).await {
             Ok(()) => "The agent's conversation was compacted".to_owned(),
             Err(error @ AgentError::Model { .. }) if !error.is_misconfiguration() => {
                 format!("The agent's conversation could not be compacted; continuing without: {error}")
@@ -141,7 +141,7 @@ impl Drive<'_> {
             Err(error) => return Err(DriveError::from_agent(error)),
         };
         tracing::info!("{text}");
-        self.hooks.log("summarize", &text, None).await;
+        self.hooks.log("compact", &text, None).await;
         Ok(Event::Compacted)
     }
 

@@ -25,7 +25,7 @@ pub(super) enum Event {
 pub(super) enum Action {
     PromptAgent { phase: Phase, prompt: String },
     AskDirector { phase: Phase, messages: Vec<ChatMessage> },
-    Summarize,
+    Compact,
     Finish { summary: String, reason: Option<String> },
     Fail(Failure),
 }
@@ -249,14 +249,14 @@ impl State {
     fn prompt(mut self, phase: Phase, prompt: String, then: At) -> Step {
         if self.is_compaction_due() {
             self.at = At::Compacting { phase, prompt, then: Box::new(then) };
-            return Step { state: self, action: Action::Summarize, note: None };
+            return Step { state: self, action: Action::Compact, note: None };
         }
         self.at = then;
         Step { state: self, action: Action::PromptAgent { phase, prompt }, note: None }
     }
 
     fn is_compaction_due(&self) -> bool {
-        self.limits.summarize_every > 0 && self.turns_since_compaction >= self.limits.summarize_every
+        self.limits.compact_every > 0 && self.turns_since_compaction >= self.limits.compact_every
     }
 
     /// The ticket again, if the conversation is compacted before the next prompt.

@@ -43,7 +43,7 @@ fn name(action: &Action) -> String {
     match action {
         Action::PromptAgent { phase, .. } => format!("agent {phase}"),
         Action::AskDirector { phase, .. } => format!("director {phase}"),
-        Action::Summarize => "summarize".to_owned(),
+        Action::Compact => "compact".to_owned(),
         Action::Finish { .. } => "finish".to_owned(),
         Action::Fail(failure) => format!("fail {failure:?}"),
     }
@@ -207,7 +207,7 @@ fn without_a_director_the_agent_does_it_alone_in_one_turn() {
 
 #[test]
 fn after_a_compaction_the_agent_is_told_the_ticket_again() {
-    let step = start(brief("Add a cart"), Limits { summarize_every: 3, ..Limits::default() }, true);
+    let step = start(brief("Add a cart"), Limits { compact_every: 3, ..Limits::default() }, true);
     let events = [
         worked("r"),
         worked("THE PLAN"),
@@ -219,7 +219,7 @@ fn after_a_compaction_the_agent_is_told_the_ticket_again() {
         more("more"),
     ];
     let actions = play(step, events);
-    assert_eq!(names(&actions)[5..7], ["summarize", "agent execution"]);
+    assert_eq!(names(&actions)[5..7], ["compact", "agent execution"]);
     assert!(prompt(&actions[6]).contains("Do it well") && prompt(&actions[6]).contains("THE PLAN"));
     assert!(!prompt(&actions[8]).contains("Do it well"), "{}", prompt(&actions[8]));
 }

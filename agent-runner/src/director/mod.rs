@@ -62,13 +62,13 @@ pub struct Limits {
     /// How many execution turns the agent gets.
     pub execution_turns: u32,
     /// After how many turns the agent's conversation is compacted.
-    pub summarize_every: u32,
+    pub compact_every: u32,
     /// How many of the last questions and answers the Director is shown again.
     pub remembered_exchanges: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { plan_rounds: 3, execution_turns: 50, summarize_every: 30, remembered_exchanges: 8 }
+        Self { plan_rounds: 3, execution_turns: 50, compact_every: 30, remembered_exchanges: 8 }
     }
 }

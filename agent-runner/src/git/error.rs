@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+const WRONG_TOKEN: &str = "check that GITHUB_TOKEN may read and write the repository";
+const NO_TOKEN: &str = "it needs a token, set GITHUB_TOKEN, or github_agent_token in the settings";
+
 /// Why the repository could not be used. Each is a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
@@ -18,7 +21,7 @@ pub enum GitError {
         dir: PathBuf,
     },
     /// The remote refuses the token, or requires one.
-    #[error("{url} denied access: {}", if *had_token { "the token has no access to it; check GITHUB_TOKEN" } else { "it needs a token; set GITHUB_TOKEN, or github_agent_token in the settings" })]
+    #[error("{url} denied access: {}", if *had_token { WRONG_TOKEN } else { NO_TOKEN })]
     Denied {
         /// The repository.
         url: String,
@@ -33,8 +36,8 @@ pub enum GitError {
     },
     /// Another program or person pushed to the branch.
     #[error(
-        "the branch {branch} has changed at the remote meanwhile ({reason}); nothing was overwritten: start the ticket again to \
-         continue from there"
+        "the branch {branch} has changed at the remote meanwhile ({reason}); nothing was overwritten: start the ticket \
+         again to continue from there"
     )]
     Rejected {
         /// The branch.

@@ -105,7 +105,7 @@ impl OpenCode {
         }
     }
 
-    pub(super) async fn compact(&mut self, cancel: &CancellationToken) -> Result<(), AgentError> {
+    pub(super) async fn run_compaction(&mut self, cancel: &CancellationToken) -> Result<(), AgentError> {
         let bounds = self.bounds(cancel);
         self.compact_within(&bounds).await
     }
@@ -313,7 +313,7 @@ impl OpenCode {
             server.kill().await;
         } else {
             tracing::error!(
-                "the agent did not stop when asked to; the runner did not start its server and can't end it: restart that server"
+                "the agent did not stop when asked to: restart its server, which the runner did not start and can't end"
             );
         }
     }

@@ -30,7 +30,8 @@ const NO_PERMISSION: &str =
     "You run unattended, so no person can grant this. Find another way, inside of the workspace.";
 
 /// What the agent is told when it asks a question.
-const NO_ANSWER: &str = "You run unattended, so no person can answer. Decide by yourself what fits the ticket best, and say so in your report.";
+const NO_ANSWER: &str = "You run unattended, so no person can answer. Decide by \
+    yourself what fits the ticket best, and say so in your report.";
 
 /// Follows the events of one session until it is dropped. Runs beside the turns.
 pub(super) async fn follow(api: Api, session: String, progress: Arc<dyn ProgressSink>) {

@@ -62,8 +62,8 @@ impl Agent for OpenCode {
         self.run_turn(prompt, cancel).await
     }
 
-    async fn summarize(&mut self, cancel: &CancellationToken) -> Result<(), AgentError> {
-        self.compact(cancel).await
+    async fn compact(&mut self, cancel: &CancellationToken) -> Result<(), AgentError> {
+        self.run_compaction(cancel).await
     }
 
     async fn shutdown(mut self: Box<Self>) {
