@@ -24,8 +24,8 @@ pub enum Claimed {
     None,
 }
 
-/// How long to ask the API to hold a claim, in milliseconds: at most a quarter of the lease, since the lease of a job counts
-/// from before its claim was sent.
+/// How long to ask the API to hold a claim, in milliseconds: at most a quarter of the lease, since the lease of a job
+/// counts from before its claim was sent.
 #[must_use]
 pub fn wait_ms(lease: Option<Duration>) -> u32 {
     lease.map_or(WAIT_MS, |lease| u32::try_from((lease / 4).as_millis()).unwrap_or(WAIT_MS).min(WAIT_MS))

@@ -1,7 +1,7 @@
 //! Until when a job may run, on a clock that setting the time does not move: the seconds since this machine was booted.
 //!
-//! A container carries its deadline as a label, so that the next coordinator knows it too. The label also names the boot
-//! that the seconds are counted from; after another boot they mean nothing.
+//! A container carries its deadline as a label, so that the next coordinator knows it too. The label also names the
+//! boot that the seconds are counted from; after another boot they mean nothing.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::fmt;

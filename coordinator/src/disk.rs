@@ -1,5 +1,5 @@
-//! Whether the engine's disk has room for another container. A full disk breaks the engine for everything on the machine,
-//! so claims stop before that. Running jobs go on, and reports need hardly any space.
+//! Whether the engine's disk has room for another container. A full disk breaks the engine for everything on the
+//! machine, so claims stop before that. Running jobs go on, and reports need hardly any space.
 
 use crate::job::Shared;
 use std::path::{Path, PathBuf};
@@ -25,8 +25,8 @@ pub fn free_at(path: &Path) -> Option<Free> {
     Some(Free { mib: stat.f_bavail.saturating_mul(stat.f_frsize) / (1024 * 1024) })
 }
 
-/// Whether claims should pause. Between the two thresholds the last decision stands, so that claims do not start and stop
-/// all the time on a disk that is nearly full.
+/// Whether claims should pause. Between the two thresholds the last decision stands, so that claims do not start and
+/// stop all the time on a disk that is nearly full.
 #[must_use]
 pub fn is_short(free: Option<Free>, min_mib: u64, was_short: bool) -> bool {
     match free {

@@ -191,8 +191,8 @@ pub async fn send_heartbeats(
                     missed.log(lease);
                     failing = true;
                 }
-                // An API that does not run ends no leases, nor does it in the first lease period after its start. Without
-                // any response, another coordinator may hold the job once the lease has run out.
+                // An API that does not run ends no leases, nor does it in the first lease period after its start.
+                // Without any response, another coordinator may hold the job once the lease has run out.
                 if let Some(lease) = lease.filter(|_| missed.api_is_down()) {
                     now.values().for_each(|controls| controls.renew(Instant::now() + lease));
                 }

@@ -85,8 +85,8 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Notifies systemd that the coordinator is ready, and feeds its watchdog if it has one, which restarts a coordinator that
-/// hangs.
+/// Notifies systemd that the coordinator is ready, and feeds its watchdog if it has one, which restarts a coordinator
+/// that hangs.
 fn notify_systemd() {
     let notified = sd_notify::notify(false, &[NotifyState::Ready]);
     if let Err(error) = notified {

@@ -1,5 +1,5 @@
-//! Whether another container could be started here. Otherwise nothing must be claimed: the job would fail, or wait until
-//! its lease runs out, while another machine could run it.
+//! Whether another container could be started here. Otherwise nothing must be claimed: the job would fail, or wait
+//! until its lease runs out, while another machine could run it.
 
 use crate::disk::DiskWatch;
 use crate::job::Shared;
@@ -20,8 +20,8 @@ pub fn image_hint(image: &str) -> String {
 }
 
 impl Readiness {
-    /// Whether the engine responds, has room, and has the image that jobs need, which is pulled where the policy says so.
-    /// Logs when that changes.
+    /// Whether the engine responds, has room, and has the image that jobs need, which is pulled where the policy says
+    /// so. Logs when that changes.
     pub async fn may_claim(&mut self, shared: &Shared) -> bool {
         self.engine_responds(shared).await && !self.disk.is_short(shared).await && self.has_image(shared).await
     }

@@ -101,8 +101,8 @@ impl StateDir {
         self.coordinator
     }
 
-    /// The request ids of claims whose container may not have been started yet. A claim repeated with one of them gets the
-    /// same job.
+    /// The request ids of claims whose container may not have been started yet. A claim repeated with one of them gets
+    /// the same job.
     ///
     /// # Errors
     /// When they can't be read.

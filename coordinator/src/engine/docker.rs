@@ -84,7 +84,8 @@ impl Docker {
         }
     }
 
-    /// Runs a program in a container of the image, without any of a job's secrets, and returns its exit code and output.
+    /// Runs a program in a container of the image, without any of a job's secrets, and returns its exit code and
+    /// output.
     ///
     /// # Errors
     /// When the engine refuses, fails or does not respond.

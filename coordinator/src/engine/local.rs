@@ -1,7 +1,8 @@
 //! Jobs of local projects: the runner as a process of this machine, behind the same interface as a container.
 //!
 //! What a container engine would remember is kept in a folder per job: labels, process, output, and at the end the exit
-//! code, written by the shell that started the runner. So a local job outlives its coordinator, and the next one adopts it.
+//! code, written by the shell that started the runner. So a local job outlives its coordinator, and the next one adopts
+//! it.
 
 use super::{ContainerEngine, Created, Docker, EngineError, Exited, Found, Signal, State, end_of};
 use crate::job::spec::{ContainerSpec, LABEL_PREFIX};
@@ -20,13 +21,13 @@ use uuid::Uuid;
 
 /// The prefix of every local job's id.
 const PREFIX: &str = "local:";
-/// How often to check a process. One that an earlier coordinator started is not a child of this one, so its end can only
-/// be polled.
+/// How often to check a process. One that an earlier coordinator started is not a child of this one, so its end can
+/// only be polled.
 const POLL: Duration = Duration::from_millis(200);
 /// How long a removed job's processes may take to stop by themselves.
 const REMOVE_GRACE: Duration = Duration::from_secs(10);
-/// Starts the runner and writes its exit code to a file, whole or not at all. The shell ignores the signals that both get,
-/// so that it can still write the code once the runner has stopped.
+/// Starts the runner and writes its exit code to a file, whole or not at all. The shell ignores the signals that both
+/// get, so that it can still write the code once the runner has stopped.
 const SUPERVISOR: &str =
     r#"trap : TERM INT; "$0" ticket >"$1/output" 2>&1; echo $? >"$1/exit.new"; mv "$1/exit.new" "$1/exit""#;
 
@@ -91,8 +92,8 @@ impl LocalJob {
         Found { id: id.to_owned(), labels: labels.unwrap_or_default(), state }
     }
 
-    /// The group of processes that was started, also when the shell has ended and others of the group are left. Its id is
-    /// not reused for as long as one of them lives.
+    /// The group of processes that was started, also when the shell has ended and others of the group are left. Its id
+    /// is not reused for as long as one of them lives.
     fn group(&self) -> Option<Pid> {
         let kept = self.read("process")?;
         let pid: i32 = kept.split_once(' ')?.0.parse().ok()?;

@@ -61,8 +61,8 @@ pub trait ContainerEngine: Send + Sync {
 /// The longest secret, in bytes, whose end can't show where output without line ends is cut off.
 const LONGEST_SECRET: usize = 1024;
 
-/// The end of some output as text: at most `max_bytes`. Where something was cut off, it begins at the start of a line, so
-/// that no half of a secret is left, which masking would not recognise.
+/// The end of some output as text: at most `max_bytes`. Where something was cut off, it begins at the start of a line,
+/// so that no half of a secret is left, which masking would not recognise.
 fn end_of(output: &[u8], max_bytes: usize) -> String {
     let Some(cut) = output.len().checked_sub(max_bytes).filter(|&cut| cut > 0) else { return text_of(output) };
     // A cut right behind the end of a line splits no line.

@@ -1,8 +1,8 @@
 //! The life of one job as a pure state machine: what happened goes in, what to do next comes out.
 //!
-//! `Claimed → Prepared → Created → Running → Exited → Judged → Kept → Reported → Removed`. Everything in the machine can
-//! be rebuilt from the API's lease, the engine's container and the outbox, which is what [`Machine::recovered`] does.
-//! The part that acts is in `life.rs`.
+//! `Claimed → Prepared → Created → Running → Exited → Judged → Kept → Reported → Removed`. Everything in the machine
+//! can be rebuilt from the API's lease, the engine's container and the outbox, which is what [`Machine::recovered`]
+//! does. The part that acts is in `life.rs`.
 
 use crate::engine::{Signal, State};
 use crate::job::outcome::{StoppedFor, Verdict, could_not_run};
@@ -208,8 +208,8 @@ impl Machine {
         }
     }
 
-    /// Takes in what happened. An event without meaning in the current phase, such as a stop request for a container that
-    /// has ended, changes nothing.
+    /// Takes in what happened. An event without meaning in the current phase, such as a stop request for a container
+    /// that has ended, changes nothing.
     pub fn on(&mut self, event: Event) {
         let phase = std::mem::replace(&mut self.phase, Phase::Over(Ended::Lost));
         self.phase = self.next(phase, event);

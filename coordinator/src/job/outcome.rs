@@ -65,8 +65,8 @@ pub fn verdict(attempt: Option<i32>, exited: &Exited, stopped_for: Option<Stoppe
         }
         (2, None) => (false, Reason::AgentMisconfigured, None),
         (75, None) => (false, Reason::TryAgain, None),
-        // The coordinator did not send this signal: the engine ended, or a person stopped the container. After a loss of
-        // power the engine reports 255 for what was running.
+        // The coordinator did not send this signal: the engine ended, or a person stopped the container. After a loss
+        // of power the engine reports 255 for what was running.
         (137 | 143 | 255, None) => (
             false,
             Reason::EngineRestart,

@@ -151,7 +151,8 @@ pub fn time_left(labels: &BTreeMap<String, String>, since: Option<DateTime<Utc>>
     {
         return Some(left);
     }
-    // The coordinator's machine was restarted, but the engine on another machine was not: only the engine's clock is left.
+    // The coordinator's machine was restarted, but the engine on another machine was not: only the engine's clock is
+    // left.
     let timeout: u64 = label("timeout-sec")?.parse().ok()?;
     let ran = (Utc::now() - since?).to_std().unwrap_or_default();
     Some(Duration::from_secs(timeout).saturating_sub(ran))

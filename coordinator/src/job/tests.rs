@@ -1,4 +1,5 @@
-//! A job on the scripted engine against a scripted API: what is reported, when the container goes, what a restart finds.
+//! A job on the scripted engine against a scripted API: what is reported, when the container goes, what a restart
+//! finds.
 
 use super::*;
 use crate::engine::scripted::Scripted;

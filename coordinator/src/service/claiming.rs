@@ -64,8 +64,8 @@ impl Coordinator {
             let shared = self.shared.clone();
             let hold = wait_ms(self.instructions.borrow().map(|instructions| instructions.lease));
             let claiming = claim(&shared.client, &shared.config, shared.state.coordinator(), heartbeats, id, hold);
-            // The API may have handed out a job for a claim that is given up here. The next start repeats the claim with
-            // the same request id and gets that job; without a next start, the job's lease runs out.
+            // The API may have handed out a job for a claim that is given up here. The next start repeats the claim
+            // with the same request id and gets that job; without a next start, the job's lease runs out.
             let claimed = tokio::select! {
                 claimed = claiming => claimed,
                 () = drain_requested(&mut drain) => return,

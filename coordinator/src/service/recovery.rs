@@ -44,8 +44,8 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Recovers what neither a container nor a report shows: jobs whose claim was under way when the earlier coordinator
-    /// ended, and leases of which nothing else is left.
+    /// Recovers what neither a container nor a report shows: jobs whose claim was under way when the earlier
+    /// coordinator ended, and leases of which nothing else is left.
     pub(super) async fn recover(&mut self) {
         let shared = self.shared.clone();
         let coordinator = shared.state.coordinator();
@@ -88,8 +88,8 @@ impl Coordinator {
         }
     }
 
-    /// Adopts containers of this coordinator that no task supervises, such as after a panic. Only those that stay without
-    /// supervision for a while: a container that is just being created may not be listed as held yet.
+    /// Adopts containers of this coordinator that no task supervises, such as after a panic. Only those that stay
+    /// without supervision for a while: a container that is just being created may not be listed as held yet.
     pub(super) async fn reap(&mut self) {
         let own = match self.shared.engine.list_own(self.shared.state.coordinator()).await {
             Ok(own) => own,

@@ -1,7 +1,7 @@
 //! What only a real engine can show: a container out of memory, one that floods its log, an image that is missing, a
-//! container that is removed; an engine that is restarted, that hangs, whose disk is full. Needs Docker and a base image
-//! with a shell, named by `TERARCHITECT_TEST_IMAGE`; `scripts/test` provides both, and sets `TERARCHITECT_REQUIRE_DOCKER`
-//! so that no test is skipped silently.
+//! container that is removed; an engine that is restarted, that hangs, whose disk is full. Needs Docker and a base
+//! image with a shell, named by `TERARCHITECT_TEST_IMAGE`; `scripts/test` provides both, and sets
+//! `TERARCHITECT_REQUIRE_DOCKER` so that no test is skipped silently.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test that can't go on should fail where it stands")]
 
@@ -57,7 +57,8 @@ impl Engine {
         docker
     }
 
-    /// Listens for the start of the container called `name`, including a start right before the engine knew the listener.
+    /// Listens for the start of the container called `name`, including a start right before the engine knew the
+    /// listener.
     fn container_starts(&self, name: &str) -> Starts {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().to_string();
         let container = format!("container={name}");

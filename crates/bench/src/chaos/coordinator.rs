@@ -1,7 +1,7 @@
 //! Coordinators on a real engine, killed at random while they run containers: one API, one Postgres, two coordinators.
 //!
-//! The containers are of a small image that waits for a moment and succeeds or fails. This tests that every job is ended
-//! and reported once, not what an agent does.
+//! The containers are of a small image that waits for a moment and succeeds or fails. This tests that every job is
+//! ended and reported once, not what an agent does.
 
 use crate::api::Api;
 use crate::chaos::queue::{counts, print_outcomes};

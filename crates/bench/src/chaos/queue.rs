@@ -1,8 +1,8 @@
 //! The queue under kills, restarts and cut connections: many clients, two replicas, one Postgres.
 //!
-//! The account at the end is taken from the database and from the responses that the clients got. A double is a job with two
-//! accepted outcomes; a loss is a job that was enqueued and has none; a limit is exceeded where more jobs of a project
-//! were held at one moment than the project allows.
+//! The account at the end is taken from the database and from the responses that the clients got. A double is a job
+//! with two accepted outcomes; a loss is a job that was enqueued and has none; a limit is exceeded where more jobs of a
+//! project were held at one moment than the project allows.
 
 use crate::api::Api;
 use crate::http::{Connection, HttpResponse};

@@ -203,8 +203,8 @@ pub(super) fn held(shared: &Shared, query: &str) -> Response {
     Json(json!({"jobs": held})).into_response()
 }
 
-/// Ends an attempt: a completion, a failure of the agent and a cancellation end the job as well; every other failure puts
-/// it back into the queue. A report of an attempt that is over is refused.
+/// Ends an attempt: a completion, a failure of the agent and a cancellation end the job as well; every other failure
+/// puts it back into the queue. A report of an attempt that is over is refused.
 pub(super) fn end(shared: &Shared, job: &str, call: &str, body: &Value) -> Response {
     let Ok(id) = job.parse::<Uuid>() else {
         return refuse(StatusCode::BAD_REQUEST, "invalid_path", "The job's id is not a valid UUID.");

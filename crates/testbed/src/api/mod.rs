@@ -1,5 +1,6 @@
-//! A scripted stand-in for the worker API: it hands out the jobs that a test gives it, keeps account of attempts, leases
-//! and reports as the real API does, serves one ticket to a runner, records every call, and misbehaves on request.
+//! A scripted stand-in for the worker API: it hands out the jobs that a test gives it, keeps account of attempts,
+//! leases and reports as the real API does, serves one ticket to a runner, records every call, and misbehaves on
+//! request.
 //!
 //! It speaks the contract in plain JSON and shares no types with the programs under test, so that a change of the wire
 //! shows in their tests.
