@@ -138,3 +138,21 @@ TOOLS
         die "OpenCode $version could not be installed with npm"
     [ -x "$OPENCODE_BIN" ] || die "npm installed OpenCode $version, but there is no $OPENCODE_BIN"
 }
+
+# Puts schemathesis under target/, and sets SCHEMATHESIS.
+SCHEMATHESIS_VERSION=4.32.5
+require_schemathesis() {
+    local prefix=$ROOT/target/tools/schemathesis-$SCHEMATHESIS_VERSION
+    SCHEMATHESIS=$prefix/bin/schemathesis
+    [ -x "$SCHEMATHESIS" ] && return 0
+    require_tools <<'TOOLS'
+python3 python3 the check of the API's document
+TOOLS
+    python3 -c 'import venv, ensurepip' 2>/dev/null || install_packages "the check of the API's document" python3-venv
+    info "installing schemathesis $SCHEMATHESIS_VERSION"
+    rm -rf -- "$prefix"
+    mkdir -p "${prefix%/*}"
+    python3 -m venv "$prefix" && "$prefix/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS_VERSION" </dev/null ||
+        die "schemathesis $SCHEMATHESIS_VERSION could not be installed with pip"
+    [ -x "$SCHEMATHESIS" ] || die "pip installed schemathesis $SCHEMATHESIS_VERSION, but there is no $SCHEMATHESIS"
+}
