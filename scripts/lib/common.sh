@@ -156,3 +156,19 @@ TOOLS
         die "schemathesis $SCHEMATHESIS_VERSION could not be installed with pip"
     [ -x "$SCHEMATHESIS" ] || die "pip installed schemathesis $SCHEMATHESIS_VERSION, but there is no $SCHEMATHESIS"
 }
+
+# Builds packages in a cargo profile, and sets PROGRAMS to the folder with their programs: profile, packages. Where
+# TERARCHITECT_PROGRAMS names a folder with programs that are built already, nothing is built: cargo would choose other
+# features for some packages than for all, and build their dependencies again.
+build_programs() {
+    local profile=$1 package
+    shift
+    if [ -n "${TERARCHITECT_PROGRAMS:-}" ]; then
+        PROGRAMS=$TERARCHITECT_PROGRAMS
+        return
+    fi
+    local packages=()
+    for package in "$@"; do packages+=(-p "$package"); done
+    SQLX_OFFLINE=true cargo build --quiet --locked --profile "$profile" "${packages[@]}"
+    PROGRAMS=${CARGO_TARGET_DIR:-$ROOT/target}/$([ "$profile" = dev ] && echo debug || echo "$profile")
+}
