@@ -51,17 +51,14 @@ TOOLS
 
 # Builds the programs and the image, in the cargo profile `profile`; sets `bin` and `image`.
 build_system() {
-    local cargo_profile folder
     case $profile in
-    release) cargo_profile=release folder=release ;;
-    dev) cargo_profile=dev folder=debug ;;
+    release | dev) ;;
     *) die "TERARCHITECT_PROFILE is '$profile'; set it to release or dev" ;;
     esac
-    bin=${CARGO_TARGET_DIR:-$ROOT/target}/$folder
     image=${AGENT_IMAGE:-terarchitect-agent}
     step "Building ($profile)"
-    SQLX_OFFLINE=true cargo build --locked --profile "$cargo_profile" --quiet \
-        -p terarchitect-api -p terarchitect-coordinator -p terarchitect-testbed -p terarchitect-agent-runner
+    build_programs "$profile" terarchitect-api terarchitect-coordinator terarchitect-testbed terarchitect-agent-runner
+    bin=$PROGRAMS
     TERARCHITECT_PROFILE=$profile "$ROOT/scripts/build-agent-image" --tag "$image"
 }
 
