@@ -107,7 +107,7 @@ fn gateway(image: &str) -> anyhow::Result<std::net::IpAddr> {
     let output = Command::new("docker").args(hosts).arg("/etc/hosts").output().context("could not run docker")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().find(|line| line.contains("host.docker.internal")).context("the engine has no gateway")?;
-    line.split_whitespace().next().unwrap_or_default().parse().context("the gateway is no address")
+    line.split_whitespace().next().unwrap_or_default().parse().context("the gateway is not an address")
 }
 
 /// Copies OpenCode out of the image.
