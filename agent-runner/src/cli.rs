@@ -5,42 +5,45 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// Runs one ticket: clones, drives the coding agent, pushes, opens the pull request, reports back.
+/// Works on one ticket: clones the repository, drives a coding agent, pushes the branch, opens the pull request, and
+/// reports to the API.
 #[derive(Debug, Parser)]
 #[command(name = "agent-runner", version, max_term_width = 110, after_help = AFTER_HELP)]
 pub struct Cli {
-    /// What to run; absent: what JOB_KIND says, a ticket by default.
+    /// What to do [default: the value of JOB_KIND].
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// How to run it.
+    /// The options.
     #[command(flatten)]
     pub options: Options,
 }
 
-const AFTER_HELP: &str = "The agent's settings come from the API; the environment wins over them.\n\
-Exit codes: 0 success, 1 the agent failed, 2 wrong configuration, 75 try again later, 130 cancelled,
-143 ended by TERM.";
+const AFTER_HELP: &str = "Settings that are not given here come from the API.\n\
+WORKER_LLM_URL, WORKER_MODEL and WORKER_API_KEY are for the coding agent's model; AGENT_LLM_URL, AGENT_MODEL and \
+AGENT_API_KEY are for the Director's. Without any of the latter the coding agent works without a Director.\n\
+Exit codes: 0 success, 1 the agent failed, 2 wrong configuration, 75 try again later, 130 cancelled, \
+143 ended by the signal TERM.";
 
-/// What to run.
+/// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Work on a ticket and open a pull request.
     Ticket,
-    /// Answer a comment on a ticket's pull request.
+    /// Work on a comment on a ticket's pull request (not available yet).
     Review,
 }
 
-/// How to log where there is no terminal.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Pretty,
-    /// For programs, one object a line.
+    /// One JSON object per line, for programs.
     Json,
 }
 
-/// All options as they are typed; [`crate::config::Config`] is what they mean. Texts, so that an empty variable is the
-/// same as none and every mistake is told at once.
+/// All options as they are typed; [`crate::config::Config`] is what they mean. They are texts, so that an empty variable
+/// counts as unset, and all mistakes are reported at once.
 #[derive(Debug, Args)]
 pub struct Options {
     /// The ticket's id.
@@ -49,7 +52,7 @@ pub struct Options {
     /// The project's id.
     #[arg(long, env = "PROJECT_ID", default_value = "", hide_default_value = true, global = true, value_name = "UUID")]
     pub project_id: String,
-    /// The API's address, such as http://localhost:5010.
+    /// The address of Terarchitect's API, such as http://localhost:5010.
     #[arg(
         long,
         env = "TERARCHITECT_API_URL",
@@ -59,13 +62,13 @@ pub struct Options {
         value_name = "URL"
     )]
     pub api_url: String,
-    /// The repository to clone.
+    /// The repository to clone [default: the project's].
     #[arg(long, env = "REPO_URL", default_value = "", hide_default_value = true, global = true, value_name = "URL")]
     pub repo_url: String,
-    /// `ticket` or `review`.
+    /// What to do if no command is given: `ticket` or `review`.
     #[arg(long, env = "JOB_KIND", default_value = "ticket", global = true, value_name = "KIND")]
     pub job_kind: String,
-    /// The API's worker key, or the job's token.
+    /// The key for Terarchitect's API: its worker key, or the token of the job.
     #[arg(
         long,
         env = "TERARCHITECT_WORKER_API_KEY",
@@ -76,7 +79,7 @@ pub struct Options {
         value_name = "KEY"
     )]
     pub worker_api_key: String,
-    /// Clones, pushes, and opens the pull request.
+    /// The token that clones, pushes and opens the pull request.
     #[arg(
         long,
         env = "GITHUB_TOKEN",
@@ -87,7 +90,8 @@ pub struct Options {
         value_name = "TOKEN"
     )]
     pub github_token: String,
-    /// GitHub's REST API, where it is not https://api.github.com; the repository's host then counts as GitHub.
+    /// The address of GitHub's REST API, for GitHub Enterprise. If it is set, the repository's host is taken for GitHub
+    /// [default: https://api.github.com, for repositories on github.com].
     #[arg(
         long,
         env = "GITHUB_API_URL",
@@ -97,7 +101,7 @@ pub struct Options {
         value_name = "URL"
     )]
     pub github_api_url: String,
-    /// The agent that works: only `opencode`.
+    /// The coding agent; this version knows `opencode` [default: opencode].
     #[arg(
         long,
         env = "WORKER_MODE",
@@ -107,7 +111,7 @@ pub struct Options {
         value_name = "NAME"
     )]
     pub worker_mode: String,
-    /// The worker's language model: an OpenAI-compatible API.
+    /// The OpenAI-compatible API of the coding agent's model, such as http://localhost:8000/v1.
     #[arg(
         long,
         env = "WORKER_LLM_URL",
@@ -117,7 +121,7 @@ pub struct Options {
         value_name = "URL"
     )]
     pub worker_llm_url: String,
-    /// The worker's model.
+    /// The name of the coding agent's model.
     #[arg(
         long,
         env = "WORKER_MODEL",
@@ -127,7 +131,7 @@ pub struct Options {
         value_name = "NAME"
     )]
     pub worker_model: String,
-    /// The key of the worker's model.
+    /// The API key for the coding agent's model.
     #[arg(
         long,
         env = "WORKER_API_KEY",
@@ -138,7 +142,7 @@ pub struct Options {
         value_name = "KEY"
     )]
     pub worker_llm_key: String,
-    /// How long one turn of the worker may take, in seconds [default: 3600].
+    /// How long one turn of the coding agent may take, in seconds [default: 3600].
     #[arg(
         long,
         env = "WORKER_TIMEOUT_SEC",
@@ -148,7 +152,7 @@ pub struct Options {
         value_name = "SECONDS"
     )]
     pub worker_timeout_sec: String,
-    /// The Director's language model [default: the worker's].
+    /// The OpenAI-compatible API of the Director's model [default: WORKER_LLM_URL].
     #[arg(
         long,
         env = "AGENT_LLM_URL",
@@ -158,7 +162,7 @@ pub struct Options {
         value_name = "URL"
     )]
     pub agent_llm_url: String,
-    /// The Director's model. With no AGENT_… setting at all the worker works alone.
+    /// The name of the Director's model [default: WORKER_MODEL].
     #[arg(
         long,
         env = "AGENT_MODEL",
@@ -168,7 +172,7 @@ pub struct Options {
         value_name = "NAME"
     )]
     pub agent_model: String,
-    /// The key of the Director's model [default: the worker's].
+    /// The API key for the Director's model [default: WORKER_API_KEY].
     #[arg(
         long,
         env = "AGENT_API_KEY",
@@ -179,7 +183,7 @@ pub struct Options {
         value_name = "KEY"
     )]
     pub agent_llm_key: String,
-    /// How many execution turns the Director may order [default: 50].
+    /// How many execution turns the Director may give the coding agent [default: 50].
     #[arg(
         long,
         env = "AGENT_MAX_TURNS",
@@ -189,7 +193,7 @@ pub struct Options {
         value_name = "N"
     )]
     pub agent_max_turns: String,
-    /// An OpenCode server that runs already; absent: one is started.
+    /// The address of an OpenCode server that is already running [default: start one].
     #[arg(
         long,
         env = "OPENCODE_SERVER_URL",
@@ -199,7 +203,7 @@ pub struct Options {
         value_name = "URL"
     )]
     pub opencode_server_url: String,
-    /// The user of that server [default: opencode].
+    /// The user name for the server at OPENCODE_SERVER_URL [default: opencode].
     #[arg(
         long,
         env = "OPENCODE_SERVER_USERNAME",
@@ -209,7 +213,7 @@ pub struct Options {
         value_name = "NAME"
     )]
     pub opencode_server_username: String,
-    /// The password of that server.
+    /// The password for the server at OPENCODE_SERVER_URL.
     #[arg(
         long,
         env = "OPENCODE_SERVER_PASSWORD",
@@ -220,10 +224,10 @@ pub struct Options {
         value_name = "PASSWORD"
     )]
     pub opencode_server_password: String,
-    /// The OpenCode program.
+    /// The OpenCode program to start.
     #[arg(long, env = "OPENCODE_BIN", default_value = "opencode", global = true, value_name = "FILE")]
     pub opencode_bin: PathBuf,
-    /// The author of commits [default: Terarchitect].
+    /// The name of the author of commits [default: Terarchitect].
     #[arg(
         long,
         env = "GIT_USER_NAME",
@@ -233,7 +237,7 @@ pub struct Options {
         value_name = "NAME"
     )]
     pub git_user_name: String,
-    /// The author's address [default: terarchitect@localhost].
+    /// The email address of the author of commits [default: terarchitect@localhost].
     #[arg(
         long,
         env = "GIT_USER_EMAIL",
@@ -243,7 +247,7 @@ pub struct Options {
         value_name = "EMAIL"
     )]
     pub git_user_email: String,
-    /// Where to clone; must be empty [default: a temporary directory].
+    /// The directory to clone into; it must be empty [default: a temporary directory].
     #[arg(
         long,
         env = "WORKSPACE_DIR",
@@ -253,10 +257,10 @@ pub struct Options {
         value_name = "DIR"
     )]
     pub workspace_dir: String,
-    /// The user to run the agent as, where the runner is root.
+    /// The user that the coding agent runs as, if this program runs as root [default: root].
     #[arg(long, env = "AGENT_USER", default_value = "", hide_default_value = true, global = true, value_name = "NAME")]
     pub agent_user: String,
-    /// What localhost in the API's settings is called here, such as host.docker.internal in a container.
+    /// The host name that replaces localhost in settings from the API, such as host.docker.internal in a container.
     #[arg(
         long,
         env = "TERARCHITECT_HOST_ALIAS",
@@ -266,7 +270,7 @@ pub struct Options {
         value_name = "HOST"
     )]
     pub host_alias: String,
-    /// 1: read more variables from standard input first, as one line {"env": {"NAME": "value"}}.
+    /// With 1, first read further variables from standard input, as one line {"env": {"NAME": "value"}}.
     #[arg(
         long,
         env = "TERARCHITECT_SECRETS_STDIN",
@@ -276,13 +280,13 @@ pub struct Options {
         value_name = "0|1"
     )]
     pub secrets_stdin: String,
-    /// How to log where there is no terminal.
+    /// The format of log lines.
     #[arg(long, env = "LOG_FORMAT", default_value = "pretty", global = true)]
     pub log_format: LogFormat,
 }
 
 impl Options {
-    /// Sets an option by the name of its variable, unless it has a value; for variables that come from elsewhere.
+    /// Sets an option by the name of its variable, unless it already has a value. Unknown names are ignored.
     pub fn set(&mut self, variable: &str, value: &str) {
         let field = match variable {
             "REPO_URL" => &mut self.repo_url,

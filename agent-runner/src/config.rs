@@ -1,12 +1,12 @@
-//! What the options mean. Two steps: what must be right before anything is touched, and what the API's settings add.
+//! What the options mean, in two steps: [`Config`] is checked before anything is done, and [`AgentConfig`] adds the
+//! settings from the API.
 
+use crate::agent::{AgentKind, Provider};
 use crate::cli::{Command, Options};
-use crate::worker::api_base;
-use crate::worker::opencode::Provider;
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::time::Duration;
-use terarchitect_worker_api::client::reachable_as;
+use terarchitect_outbound::{api_base, http_url, reachable_as};
 use terarchitect_worker_api::{ProjectId, TicketId, WorkerContext};
 use url::Url;
 
@@ -26,10 +26,10 @@ impl ConfigError {
     }
 }
 
-/// What is known before the API was asked.
+/// What is known before the first call to the API.
 #[derive(Debug)]
 pub struct Config {
-    /// What to run.
+    /// What to do.
     pub command: Command,
     /// The ticket.
     pub ticket: TicketId,
@@ -43,11 +43,11 @@ pub struct Config {
     pub workspace: Option<PathBuf>,
     /// The user to run the agent as.
     pub agent_user: Option<String>,
-    /// What localhost is called here.
+    /// The name of the API's localhost as seen from here.
     pub host_alias: Option<String>,
 }
 
-/// What the API's settings and the environment say together.
+/// The API's settings and the environment combined.
 #[derive(Debug)]
 pub struct AgentConfig {
     /// The repository.
@@ -56,15 +56,17 @@ pub struct AgentConfig {
     pub github_token: Option<SecretString>,
     /// GitHub's REST API, where it is set.
     pub github_api_url: Option<Url>,
-    /// The worker's model.
-    pub worker: Provider,
+    /// The agent program.
+    pub kind: AgentKind,
+    /// The agent's model.
+    pub model: Provider,
     /// How long one turn may take.
     pub turn_timeout: Duration,
-    /// The Director's model; none when the worker works alone.
+    /// The Director's model; none when the agent works alone.
     pub director: Option<DirectorConfig>,
     /// How many execution turns there may be.
     pub max_turns: u32,
-    /// An OpenCode server that runs already.
+    /// An OpenCode server that is already running.
     pub opencode_server: Option<Url>,
     /// The author of commits: name and address.
     pub author: (String, String),
@@ -90,7 +92,7 @@ fn secret(text: &str) -> Option<SecretString> {
 }
 
 impl Config {
-    /// Reads what must be right before anything is touched.
+    /// Reads what must be right before anything is done.
     ///
     /// # Errors
     /// Every variable that is missing or malformed, a sentence each.
@@ -104,7 +106,7 @@ impl Config {
             Some(text) => match text.parse::<uuid::Uuid>() {
                 Ok(id) => Some(id),
                 Err(_) => {
-                    problems.push(format!("{name} is '{text}', which is no UUID; set it to the {what}'s id"));
+                    problems.push(format!("{name} is '{text}', which is not a valid UUID; set it to the {what}'s id"));
                     None
                 }
             },
@@ -116,34 +118,12 @@ impl Config {
             problems.push(
                 "TERARCHITECT_API_URL is not set; set it to the API's address, such as http://localhost:5010".into(),
             );
-        } else if !is_http(&api_url) {
+        } else if http_url(&api_url).is_err() {
             problems.push(format!(
-                "TERARCHITECT_API_URL is '{api_url}', which is no address such as http://localhost:5010"
+                "TERARCHITECT_API_URL is '{api_url}', which is not an address such as http://localhost:5010"
             ));
         }
-        for (name, text) in [
-            ("GITHUB_API_URL", &options.github_api_url),
-            ("OPENCODE_SERVER_URL", &options.opencode_server_url),
-            ("WORKER_LLM_URL", &options.worker_llm_url),
-            ("AGENT_LLM_URL", &options.agent_llm_url),
-        ] {
-            if given(text).is_some_and(|text| !is_http(text)) {
-                problems.push(format!(
-                    "{name} is '{}', which is no address that starts with http:// or https://",
-                    text.trim()
-                ));
-            }
-        }
-        for (name, text) in
-            [("WORKER_TIMEOUT_SEC", &options.worker_timeout_sec), ("AGENT_MAX_TURNS", &options.agent_max_turns)]
-        {
-            if given(text).is_some_and(|text| text.parse::<u32>().map_or(true, |n| n == 0)) {
-                problems.push(format!("{name} is '{}', which is no whole number above 0", text.trim()));
-            }
-        }
-        if let Some(mode) = given(&options.worker_mode).filter(|mode| !mode.eq_ignore_ascii_case("opencode")) {
-            problems.push(format!("WORKER_MODE is '{mode}'; this version has the worker 'opencode' alone"));
-        }
+        problems.extend(problems_of(options));
         let command = command.or_else(|| match options.job_kind.trim() {
             "" | "ticket" => Some(Command::Ticket),
             "review" => Some(Command::Review),
@@ -169,7 +149,7 @@ impl Config {
 }
 
 impl AgentConfig {
-    /// Puts the API's settings under the environment.
+    /// Completes the options with the API's settings; the options' own values win.
     ///
     /// # Errors
     /// Every setting that is missing or malformed, a sentence each.
@@ -192,36 +172,35 @@ impl AgentConfig {
             given(text).unwrap_or_default().to_owned()
         };
         let repo_url = need("REPO_URL", &options.repo_url);
-        let (worker_url, worker_model) =
+        let (agent_url, agent_model) =
             (need("WORKER_LLM_URL", &options.worker_llm_url), need("WORKER_MODEL", &options.worker_model));
-        if let Some(mode) = given(&options.worker_mode).filter(|mode| !mode.eq_ignore_ascii_case("opencode")) {
-            problems.push(format!("WORKER_MODE is '{mode}'; this version has the worker 'opencode' alone"));
-        }
+        let kind = agent_kind(options).map_err(|problem| problems.push(problem)).unwrap_or_default();
         let number = |text: &str, default: u32| {
             given(text).and_then(|text| text.parse().ok()).filter(|n| *n > 0).unwrap_or(default)
         };
-        let base_url = match api_base(&worker_url) {
+        let base_url = match api_base(&agent_url) {
             Ok(url) => Some(url),
-            Err(_) if worker_url.is_empty() => None,
+            Err(_) if agent_url.is_empty() => None,
             Err(error) => {
                 problems.push(format!("WORKER_LLM_URL: {error}"));
                 None
             }
         };
         let Some(base_url) = base_url.filter(|_| problems.is_empty()) else { return Err(ConfigError { problems }) };
-        let worker_key = secret(&options.worker_llm_key);
-        let worker = Provider { base_url, model: worker_model.clone(), api_key: worker_key.clone(), limits: None };
+        let agent_key = secret(&options.worker_llm_key);
+        let model = Provider { base_url, model: agent_model.clone(), api_key: agent_key.clone(), limits: None };
         let named = [&options.agent_llm_url, &options.agent_model, &options.agent_llm_key];
         let director = named.iter().any(|text| given(text).is_some()).then(|| DirectorConfig {
-            url: given(&options.agent_llm_url).unwrap_or(&worker_url).to_owned(),
-            model: given(&options.agent_model).unwrap_or(&worker_model).to_owned(),
-            key: secret(&options.agent_llm_key).or(worker_key),
+            url: given(&options.agent_llm_url).unwrap_or(&agent_url).to_owned(),
+            model: given(&options.agent_model).unwrap_or(&agent_model).to_owned(),
+            key: secret(&options.agent_llm_key).or(agent_key),
         });
         Ok(Self {
             repo_url,
             github_token: secret(&options.github_token),
             github_api_url: given(&options.github_api_url).and_then(|url| url.parse().ok()),
-            worker,
+            kind,
+            model,
             turn_timeout: Duration::from_secs(number(&options.worker_timeout_sec, 3600).into()),
             director,
             max_turns: number(&options.agent_max_turns, 50),
@@ -234,11 +213,40 @@ impl AgentConfig {
     }
 }
 
-fn is_http(text: &str) -> bool {
-    text.parse::<Url>().is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+/// What is wrong with the options that the API's settings can also give, a sentence each.
+fn problems_of(options: &Options) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, text) in [
+        ("GITHUB_API_URL", &options.github_api_url),
+        ("OPENCODE_SERVER_URL", &options.opencode_server_url),
+        ("WORKER_LLM_URL", &options.worker_llm_url),
+        ("AGENT_LLM_URL", &options.agent_llm_url),
+    ] {
+        if given(text).is_some_and(|text| http_url(text).is_err()) {
+            problems.push(format!(
+                "{name} is '{}', which is not an address that starts with http:// or https://",
+                text.trim()
+            ));
+        }
+    }
+    for (name, text) in
+        [("WORKER_TIMEOUT_SEC", &options.worker_timeout_sec), ("AGENT_MAX_TURNS", &options.agent_max_turns)]
+    {
+        if given(text).is_some_and(|text| text.parse::<u32>().map_or(true, |n| n == 0)) {
+            problems.push(format!("{name} is '{}', which is not a whole number above 0", text.trim()));
+        }
+    }
+    problems.extend(agent_kind(options).err());
+    problems
 }
 
-/// A setting's value as it must be in here: what the API's machine calls localhost has another name in a container.
+/// The agent program that WORKER_MODE names; without it the default one.
+fn agent_kind(options: &Options) -> Result<AgentKind, String> {
+    given(&options.worker_mode)
+        .map_or(Ok(AgentKind::default()), |name| name.parse().map_err(|error| format!("WORKER_MODE: {error}")))
+}
+
+/// A setting's value with the API's localhost replaced by its name in this container.
 fn aliased(value: &str, host_alias: Option<&str>) -> String {
     host_alias.map_or_else(|| value.to_owned(), |host| reachable_as(value, host))
 }
@@ -250,7 +258,7 @@ mod tests {
     use clap::Parser;
 
     #[test]
-    fn every_mistake_is_told_at_once() {
+    fn every_mistake_is_named_at_once() {
         let cli = Cli::parse_from([
             "agent-runner",
             "ticket",

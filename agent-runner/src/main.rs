@@ -3,12 +3,11 @@
 use clap::Parser;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use terarchitect_agent_runner::attempt::{AttemptError, Finished, attempt_ticket};
+use terarchitect_agent_runner::cancel;
 use terarchitect_agent_runner::cli::{Cli, Command, LogFormat, Options};
 use terarchitect_agent_runner::config::{Config, ConfigError};
-use terarchitect_agent_runner::exit::RunError;
-use terarchitect_agent_runner::run::Finished;
 use terarchitect_agent_runner::stdin_secrets::{self, StdinError};
-use terarchitect_agent_runner::{cancel, run};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -31,7 +30,7 @@ async fn main() -> ExitCode {
 }
 
 async fn start(command: Option<Command>, mut options: Options) -> Result<Finished, (u8, String)> {
-    let failed = |error: RunError| (error.exit_code(), error.chain());
+    let failed = |error: AttemptError| (error.exit_code(), error.chain());
     if options.secrets_stdin.trim() == "1" {
         stdin_secrets::read(&mut options)
             .await
@@ -39,19 +38,19 @@ async fn start(command: Option<Command>, mut options: Options) -> Result<Finishe
     }
     let config = Config::parse(command, &options).map_err(|error| failed(error.into()))?;
     if config.command == Command::Review {
-        let error = ConfigError::one("this version does not answer review comments yet; run the ticket instead");
+        let error = ConfigError::one("this version can't work on review comments yet; start it with `ticket`");
         return Err(failed(error.into()));
     }
     let token = CancellationToken::new();
     let terminated =
         cancel::on_signals(token.clone()).map_err(|error| (1, format!("could not listen for signals: {error}")))?;
-    Box::pin(run::ticket(config, options, token)).await.map_err(|error| match error.exit_code() {
+    Box::pin(attempt_ticket(config, options, token)).await.map_err(|error| match error.exit_code() {
         130 => (terminated.exit_code(), error.chain()),
         _ => failed(error),
     })
 }
 
-/// Log lines where there is no terminal; in one the progress line says what happens, and the log only what is wrong.
+/// Logs what happens where there is no terminal. In a terminal the status line shows it, and the log only has warnings.
 fn start_logging(format: LogFormat) {
     let terminal = std::io::stderr().is_terminal();
     let level = if terminal { "warn" } else { "info" };

@@ -1,12 +1,12 @@
-//! What a person at a terminal sees while the agent works; elsewhere the log lines say it.
+//! What a person at a terminal sees while the agent works. Without a terminal the log shows it.
 
-use crate::worker::{AgentEvent, ProgressSink};
+use crate::agent::{AgentEvent, ProgressSink};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
-use terarchitect_worker_api::mask::Mask;
+use terarchitect_outbound::Mask;
 
-/// A line that says what happens right now, with lines above it for what has happened.
+/// A status line for what happens right now, with lines above it for what has happened.
 #[derive(Clone, Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -14,7 +14,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A line in the terminal, or nothing where standard error is none.
+    /// A status line, or nothing where standard error is not a terminal.
     #[must_use]
     pub fn new(mask: Mask) -> Self {
         let bar = if std::io::stderr().is_terminal() {
@@ -29,17 +29,17 @@ impl Progress {
         Self { bar, mask }
     }
 
-    /// Says what happens now.
+    /// Shows what happens now, in the status line.
     pub fn now(&self, what: &str) {
         self.bar.set_message(self.mask.apply(what));
     }
 
-    /// Says what has happened, above the line.
+    /// Shows what has happened, above the status line.
     pub fn done(&self, what: &str) {
         self.bar.println(self.mask.apply(what));
     }
 
-    /// Takes the line away.
+    /// Removes the status line.
     pub fn end(&self) {
         self.bar.finish_and_clear();
     }
@@ -56,13 +56,13 @@ impl ProgressSink for Progress {
             AgentEvent::Retrying { attempt, message } => {
                 tracing::warn!(
                     attempt,
-                    "the model did not answer properly, the agent tries again: {}",
+                    "a call to the agent's model failed; the agent retries it: {}",
                     self.mask.apply(&message)
                 );
-                self.now(&format!("the model did not answer properly, try {attempt}"));
+                self.now(&format!("a call to the agent's model failed (try {attempt}); retrying"));
             }
             AgentEvent::PermissionRejected { permission, patterns } => {
-                tracing::warn!(permission, ?patterns, "the agent was refused a permission");
+                tracing::warn!(permission, ?patterns, "the agent asked for a permission; it was rejected");
             }
             AgentEvent::QuestionRejected => {
                 tracing::warn!("the agent asked a question; it was told to decide by itself");

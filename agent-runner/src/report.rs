@@ -1,21 +1,21 @@
-//! The run's log at the API: entries in order, masked, bounded, sent again until they arrive. A log that can't be
-//! written never fails the run.
+//! The attempt's log at the API: entries in order, masked, bounded, retried until they arrive. A log that can't be
+//! written never fails the attempt.
 
 use std::time::Duration;
-use terarchitect_worker_api::client::{Retry, WorkerClient};
-use terarchitect_worker_api::mask::Mask;
+use terarchitect_outbound::{Mask, Retry};
+use terarchitect_worker_api::client::WorkerClient;
 use terarchitect_worker_api::{AppendLogRequest, ProjectId, TicketId};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// The most entries that wait; the run says so when it has to leave some out.
+/// How many entries may wait for the API; further ones are dropped, with a warning.
 const MAX_WAITING: usize = 1_000;
 /// The longest summary, in bytes.
 const MAX_SUMMARY_BYTES: usize = 8 * 1024;
 /// The longest raw output, in bytes.
 const MAX_RAW_BYTES: usize = 64 * 1024;
-/// How long one entry is tried.
+/// For how long sending one entry is retried.
 const ENTRY_LIMIT: Duration = Duration::from_secs(120);
 
 /// Takes log entries and sends them in the background.
@@ -26,19 +26,23 @@ pub struct Reporter {
     mask: Mask,
 }
 
-/// The background side; wait for it at the end.
+/// The background task; wait for it at the end.
 #[derive(Debug)]
 pub struct Sending(JoinHandle<()>);
 
 impl Reporter {
-    /// A reporter for one run.
+    /// A reporter for one attempt.
     #[must_use]
     pub fn start(client: WorkerClient, project: ProjectId, ticket: TicketId, mask: Mask) -> (Self, Sending) {
         let (entries, mut waiting) = mpsc::channel::<AppendLogRequest>(MAX_WAITING);
         let sending = tokio::spawn(async move {
             while let Some(entry) = waiting.recv().await {
                 if let Err(error) = client.append_log(project, ticket, &entry, Retry::For(ENTRY_LIMIT)).await {
-                    tracing::warn!(step = entry.step, error = error.chain(), "a log entry could not be stored");
+                    tracing::warn!(
+                        step = entry.step,
+                        error = error.chain(),
+                        "could not send a log entry; it is dropped"
+                    );
                 }
             }
         });
@@ -68,22 +72,23 @@ impl Reporter {
         };
         tracing::info!(step, "{}", entry.summary.lines().next().unwrap_or_default());
         if self.entries.try_send(entry).is_err() {
-            tracing::warn!(step, "too many log entries wait for the API; this one is left out");
+            tracing::warn!(step, "too many log entries wait for the API; this one is dropped");
         }
     }
 }
 
 impl Sending {
-    /// Waits until everything is sent, but no longer than this. Drop every [`Reporter`] first.
+    /// Waits until everything is sent, but no longer than `limit`. Drop every [`Reporter`] first; otherwise this always
+    /// waits until the limit.
     pub async fn finish(mut self, limit: Duration) {
         if tokio::time::timeout(limit, &mut self.0).await.is_err() {
-            tracing::warn!("the last log entries could not be stored in time");
+            tracing::warn!("could not send the last log entries in time; they are dropped");
             self.0.abort();
         }
     }
 }
 
-/// The text, or its beginning and end with a note between them that says how much is left out.
+/// The text; a longer one is reduced to its beginning and end, with a note about how much is left out.
 fn bounded(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();

@@ -20,23 +20,26 @@ struct Line {
 /// Why no secrets could be read.
 #[derive(Debug, thiserror::Error)]
 pub enum StdinError {
-    /// Nobody wrote them: whoever started this is gone. Trying again helps.
-    #[error("no secrets arrived on standard input ({0}); unset TERARCHITECT_SECRETS_STDIN to give them as variables")]
+    /// None arrived, for example because the coordinator ended meanwhile. Another attempt may work.
+    #[error(
+        "no secrets arrived on standard input ({0}): write them there, or unset TERARCHITECT_SECRETS_STDIN to pass them \
+         as variables"
+    )]
     Absent(&'static str),
     /// The line is not what it should be.
     #[error(transparent)]
     Malformed(#[from] ConfigError),
 }
 
-/// Reads one line `{"env": {"NAME": "value"}}` and puts it under the options.
+/// Reads one line `{"env": {"NAME": "value"}}` and sets the options that have no value yet.
 ///
 /// # Errors
-/// When none arrives in time, or it is malformed.
+/// No line arrived in time, or it is malformed.
 pub async fn read(options: &mut Options) -> Result<(), StdinError> {
     let mut text = String::new();
     let mut input = BufReader::new(tokio::io::stdin().take(MAX_BYTES));
     match tokio::time::timeout(LIMIT, input.read_line(&mut text)).await {
-        Err(_) => return Err(StdinError::Absent("none within 30 seconds")),
+        Err(_) => return Err(StdinError::Absent("nothing within 30 seconds")),
         Ok(Err(_)) => return Err(StdinError::Absent("it could not be read")),
         Ok(Ok(0)) => return Err(StdinError::Absent("it was closed")),
         Ok(Ok(_)) => {}

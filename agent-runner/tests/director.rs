@@ -1,13 +1,13 @@
-//! Whole runs: the Director on a scripted chat model, with a worker and hooks that only keep a record.
+//! Whole tickets: the Director on a scripted chat model, with an agent and hooks that only keep a record.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use terarchitect_agent_runner::agent::{Agent, AgentError, ModelFailure, TurnOutput};
 use terarchitect_agent_runner::director::chat::ChatModel;
-use terarchitect_agent_runner::director::{Brief, DriveError, DriveHooks, Limits, Outcome, Phase, TurnChanges, run};
-use terarchitect_agent_runner::worker::{ModelFailure, TurnOutput, Worker, WorkerError};
+use terarchitect_agent_runner::director::{Brief, DriveError, DriveHooks, Limits, Outcome, Phase, TurnChanges, drive};
 use terarchitect_testbed::chat::{ChatServer, Reply, Rule, Script};
 use tokio_util::sync::CancellationToken;
 
@@ -15,34 +15,34 @@ const PLAN_OK: &str = r#"{"approved": true, "feedback": ""}"#;
 const MORE: &str = r#"{"complete": false, "summary": "", "instructions": "Write the test too"}"#;
 const COMPLETE: &str = r#"{"complete": true, "summary": "A cart and its test", "reason": null}"#;
 
-/// A worker that does at once whatever it is told, and keeps the phases of its prompts.
+/// An agent that does everything at once, and records the phases of its prompts.
 #[derive(Clone, Default)]
 struct Scribe {
-    heard: Arc<Mutex<Vec<String>>>,
-    fails_to_summarize: bool,
+    phases: Arc<Mutex<Vec<String>>>,
+    fails_to_compact: bool,
     waits_for_cancel: bool,
 }
 
 #[async_trait]
-impl Worker for Scribe {
+impl Agent for Scribe {
     fn name(&self) -> String {
         "Scribe 1".to_owned()
     }
 
-    async fn prompt(&mut self, prompt: &str, cancel: &CancellationToken) -> Result<TurnOutput, WorkerError> {
+    async fn prompt(&mut self, prompt: &str, cancel: &CancellationToken) -> Result<TurnOutput, AgentError> {
         let phase = prompt.lines().next().unwrap_or_default().to_owned();
-        self.heard.lock().unwrap().push(phase);
+        self.phases.lock().unwrap().push(phase);
         if self.waits_for_cancel {
             cancel.cancelled().await;
-            return Err(WorkerError::Cancelled);
+            return Err(AgentError::Cancelled);
         }
         Ok(TurnOutput { text: "I did it.".to_owned(), cost_usd: Some(0.25), ..TurnOutput::default() })
     }
 
-    async fn summarize(&mut self, _cancel: &CancellationToken) -> Result<(), WorkerError> {
-        self.heard.lock().unwrap().push("summarize".to_owned());
-        if self.fails_to_summarize {
-            return Err(WorkerError::Model { kind: ModelFailure::Compaction, message: "no".to_owned() });
+    async fn compact(&mut self, _cancel: &CancellationToken) -> Result<(), AgentError> {
+        self.phases.lock().unwrap().push("compact".to_owned());
+        if self.fails_to_compact {
+            return Err(AgentError::Model { kind: ModelFailure::Compaction, message: "no".to_owned() });
         }
         Ok(())
     }
@@ -50,7 +50,7 @@ impl Worker for Scribe {
     async fn shutdown(self: Box<Self>) {}
 }
 
-/// Hooks that keep what they are told.
+/// Hooks that keep a record.
 #[derive(Default)]
 struct Record {
     turns: Vec<(Phase, u32)>,
@@ -60,7 +60,7 @@ struct Record {
 
 #[async_trait]
 impl DriveHooks for Record {
-    async fn after_worker_turn(
+    async fn after_turn(
         &mut self,
         phase: Phase,
         turn: u32,
@@ -98,25 +98,25 @@ fn model(server: &ChatServer) -> ChatModel {
     ChatModel::new(&server.base_url(), "director", None).unwrap().with_patience(Duration::from_secs(1))
 }
 
-async fn drive(
+async fn drive_with(
     server: &ChatServer,
     limits: Limits,
-    worker: &mut Scribe,
+    agent: &mut Scribe,
     hooks: &mut Record,
 ) -> Result<Outcome, DriveError> {
-    run(&brief(), limits, worker, Some(&model(server)), hooks, &CancellationToken::new()).await
+    drive(&brief(), limits, agent, Some(&model(server)), hooks, &CancellationToken::new()).await
 }
 
 #[tokio::test]
-async fn a_run_goes_through_its_phases_and_ends_with_the_directors_summary() {
+async fn a_ticket_goes_through_its_phases_and_ends_with_the_directors_summary() {
     let server = director(&[PLAN_OK], &[MORE, COMPLETE]).await;
-    let (mut worker, mut hooks) = (Scribe::default(), Record::default());
-    let outcome = drive(&server, Limits::default(), &mut worker, &mut hooks).await.unwrap();
+    let (mut agent, mut hooks) = (Scribe::default(), Record::default());
+    let outcome = drive_with(&server, Limits::default(), &mut agent, &mut hooks).await.unwrap();
     let expected =
-        Outcome { summary: "A cart and its test".to_owned(), reason: None, worker_turns: 4, cost_usd: Some(1.0) };
+        Outcome { summary: "A cart and its test".to_owned(), reason: None, agent_turns: 4, cost_usd: Some(1.0) };
     assert_eq!(outcome, expected);
-    let heard = worker.heard.lock().unwrap().clone();
-    assert_eq!(heard, ["Phase: research", "Phase: plan", "Phase: execution", "Phase: execution"]);
+    let phases = agent.phases.lock().unwrap().clone();
+    assert_eq!(phases, ["Phase: research", "Phase: plan", "Phase: execution", "Phase: execution"]);
     assert_eq!(hooks.turns, [(Phase::Research, 1), (Phase::Plan, 2), (Phase::Execution, 3), (Phase::Execution, 4)]);
     let wants_more = format!("turn-review: The Director wants more after turn 1: Write the test too <{MORE}>");
     assert!(hooks.log.contains(&wants_more), "{:?}", hooks.log);
@@ -125,48 +125,49 @@ async fn a_run_goes_through_its_phases_and_ends_with_the_directors_summary() {
 }
 
 #[tokio::test]
-async fn an_answer_that_can_not_be_read_is_asked_for_once_more() {
+async fn an_unusable_answer_is_asked_for_once_more() {
     let server = director(&["Fine with me!", PLAN_OK], &[COMPLETE]).await;
-    drive(&server, Limits::default(), &mut Scribe::default(), &mut Record::default()).await.unwrap();
+    drive_with(&server, Limits::default(), &mut Scribe::default(), &mut Record::default()).await.unwrap();
 }
 
 #[tokio::test]
-async fn twice_the_wrong_answer_is_a_failure_that_says_so() {
+async fn an_answer_that_is_unusable_twice_is_a_failure_that_says_so() {
     let server = director(&["Fine with me!", "I said: fine!"], &[]).await;
-    let error = drive(&server, Limits::default(), &mut Scribe::default(), &mut Record::default()).await.unwrap_err();
-    assert!(matches!(error, DriveError::UnreadableAnswer { phase: Phase::PlanReview, .. }), "{error:?}");
+    let error =
+        drive_with(&server, Limits::default(), &mut Scribe::default(), &mut Record::default()).await.unwrap_err();
+    assert!(matches!(error, DriveError::UnusableAnswer { phase: Phase::PlanReview, .. }), "{error:?}");
     assert!(!error.is_infrastructure() && !error.is_misconfiguration() && error.to_string().contains("AGENT_MODEL"));
 }
 
 #[tokio::test]
-async fn the_conversation_is_compacted_and_a_failure_to_do_so_does_not_end_the_run() {
+async fn a_compaction_that_fails_does_not_end_the_ticket() {
     let server = director(&[PLAN_OK], &[MORE, MORE, COMPLETE]).await;
-    let mut worker = Scribe { fails_to_summarize: true, ..Scribe::default() };
-    let limits = Limits { summarize_every: 3, ..Limits::default() };
+    let mut agent = Scribe { fails_to_compact: true, ..Scribe::default() };
+    let limits = Limits { compact_every: 3, ..Limits::default() };
     let mut hooks = Record::default();
-    drive(&server, limits, &mut worker, &mut hooks).await.unwrap();
-    let heard = worker.heard.lock().unwrap().clone();
-    assert_eq!(heard.iter().position(|entry| entry == "summarize"), Some(3), "{heard:?}");
+    drive_with(&server, limits, &mut agent, &mut hooks).await.unwrap();
+    let phases = agent.phases.lock().unwrap().clone();
+    assert_eq!(phases.iter().position(|entry| entry == "compact"), Some(3), "{phases:?}");
     assert!(hooks.log.iter().any(|entry| entry.contains("could not be compacted")), "{:?}", hooks.log);
 }
 
 #[tokio::test]
-async fn what_fails_after_a_turn_ends_the_run_with_its_own_error() {
+async fn a_hook_that_fails_ends_the_ticket_with_its_own_error() {
     let server = director(&[PLAN_OK], &[COMPLETE]).await;
     let mut hooks = Record { fails_at: Some(3), ..Record::default() };
-    let error = drive(&server, Limits::default(), &mut Scribe::default(), &mut hooks).await.unwrap_err();
+    let error = drive_with(&server, Limits::default(), &mut Scribe::default(), &mut hooks).await.unwrap_err();
     let DriveError::Hook(source) = &error else { panic!("{error:?}") };
     assert_eq!(source.to_string(), "the push was refused");
 }
 
 #[tokio::test]
-async fn cancelling_ends_the_workers_turn_and_the_run() {
+async fn cancelling_ends_the_agents_turn_and_the_ticket() {
     let server = director(&[], &[]).await;
-    let mut worker = Scribe { waits_for_cancel: true, ..Scribe::default() };
+    let mut agent = Scribe { waits_for_cancel: true, ..Scribe::default() };
     let cancel = CancellationToken::new();
     let director = model(&server);
     let (brief, mut hooks) = (brief(), Record::default());
-    let running = run(&brief, Limits::default(), &mut worker, Some(&director), &mut hooks, &cancel);
+    let running = drive(&brief, Limits::default(), &mut agent, Some(&director), &mut hooks, &cancel);
     let (result, ()) = tokio::join!(running, async { cancel.cancel() });
     assert!(result.unwrap_err().is_cancelled());
 }
@@ -177,8 +178,8 @@ async fn cancelling_does_not_wait_for_a_silent_director() {
     let server = ChatServer::start(Script { rules: vec![silent] }).await.unwrap();
     let cancel = CancellationToken::new();
     let director = model(&server);
-    let (brief, mut worker, mut hooks) = (brief(), Scribe::default(), Record::default());
-    let running = run(&brief, Limits::default(), &mut worker, Some(&director), &mut hooks, &cancel);
+    let (brief, mut agent, mut hooks) = (brief(), Scribe::default(), Record::default());
+    let running = drive(&brief, Limits::default(), &mut agent, Some(&director), &mut hooks, &cancel);
     let asked = async {
         server.wait_for_request(|_| true).await;
         cancel.cancel();
@@ -191,18 +192,19 @@ async fn cancelling_does_not_wait_for_a_silent_director() {
 async fn a_refused_key_of_the_director_is_a_misconfiguration() {
     let refused = Rule { reply: Reply { status: Some(401), ..Reply::default() }, ..Rule::text("director", "", "") };
     let server = ChatServer::start(Script { rules: vec![refused] }).await.unwrap();
-    let error = drive(&server, Limits::default(), &mut Scribe::default(), &mut Record::default()).await.unwrap_err();
+    let error =
+        drive_with(&server, Limits::default(), &mut Scribe::default(), &mut Record::default()).await.unwrap_err();
     assert!(error.is_misconfiguration() && !error.is_infrastructure(), "{error:?}");
 }
 
 #[tokio::test]
-async fn without_a_director_the_worker_is_prompted_once_and_its_words_are_the_summary() {
-    let (mut worker, mut hooks) = (Scribe::default(), Record::default());
+async fn without_a_director_the_agent_is_prompted_once_and_its_answer_is_the_summary() {
+    let (mut agent, mut hooks) = (Scribe::default(), Record::default());
     let cancel = CancellationToken::new();
-    let outcome = run(&brief(), Limits::default(), &mut worker, None, &mut hooks, &cancel).await.unwrap();
-    assert_eq!((outcome.summary.as_str(), outcome.worker_turns), ("I did it.", 1));
+    let outcome = drive(&brief(), Limits::default(), &mut agent, None, &mut hooks, &cancel).await.unwrap();
+    assert_eq!((outcome.summary.as_str(), outcome.agent_turns), ("I did it.", 1));
     assert_eq!(
         (hooks.turns, hooks.log),
-        (vec![(Phase::Execution, 1)], vec!["execution: Worker turn 1 starts".to_owned()])
+        (vec![(Phase::Execution, 1)], vec!["execution: Agent turn 1 starts".to_owned()])
     );
 }

@@ -28,7 +28,7 @@ fn client(server: &MockServer) -> ChatModel {
     ChatModel::new(&server.uri(), "large", Some(key)).unwrap().with_patience(Duration::from_secs(2))
 }
 
-/// What the server answers to every request, and what the client makes of it.
+/// What the client returns if the server responds to every request like this.
 async fn asked(response: ResponseTemplate) -> Result<String, ChatError> {
     let server = MockServer::start().await;
     Mock::given(method("POST")).respond_with(response).mount(&server).await;
@@ -36,7 +36,7 @@ async fn asked(response: ResponseTemplate) -> Result<String, ChatError> {
 }
 
 #[tokio::test]
-async fn a_question_is_asked_as_the_dialect_wants_it() {
+async fn a_question_has_the_form_of_an_openai_request() {
     let server = MockServer::start().await;
     let body = json!({ "model": "large", "stream": false, "messages": [{ "role": "user", "content": "Well?" }],
         "response_format": { "type": "json_object" } });
@@ -67,7 +67,7 @@ async fn a_server_without_json_mode_is_asked_without_and_that_is_remembered() {
 }
 
 #[tokio::test]
-async fn failures_that_pass_are_tried_again() {
+async fn failures_that_pass_are_retried() {
     let server = MockServer::start().await;
     Mock::given(method("POST")).respond_with(refusal(503, "busy")).up_to_n_times(1).mount(&server).await;
     let slow_down = refusal(429, "slow down").insert_header("retry-after", "0");
@@ -77,7 +77,7 @@ async fn failures_that_pass_are_tried_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_stays_down_is_the_surroundings_fault() {
+async fn a_server_that_stays_down_counts_as_infrastructure() {
     let error = asked(refusal(500, "broken")).await.unwrap_err();
     assert!(error.is_infrastructure() && error.to_string().contains("broken"), "{error}");
 
@@ -86,7 +86,7 @@ async fn a_server_that_stays_down_is_the_surroundings_fault() {
 }
 
 #[tokio::test]
-async fn an_unreachable_server_is_the_surroundings_fault() {
+async fn an_unreachable_server_counts_as_infrastructure() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let client = ChatModel::new(&format!("http://127.0.0.1:{port}"), "large", None).unwrap();
     let error = client.with_patience(Duration::from_millis(300)).ask(&question()).await.unwrap_err();
@@ -107,7 +107,7 @@ async fn a_wrong_key_model_or_address_names_the_settings_and_shows_no_key() {
 }
 
 #[tokio::test]
-async fn a_web_page_is_no_chat_api() {
+async fn a_web_page_is_not_a_chat_api() {
     let page = ResponseTemplate::new(200).set_body_string("<html>Welcome</html>");
     let error = asked(page).await.unwrap_err();
     assert!(error.is_misconfiguration() && error.to_string().contains("AGENT_LLM_URL"), "{error}");
@@ -122,7 +122,7 @@ async fn a_refused_request_is_not_repeated() {
 }
 
 #[test]
-fn what_is_no_address_is_said_before_any_call() {
+fn an_invalid_address_is_reported_before_any_call() {
     let error = ChatModel::new("model.internal:8000", "large", None).unwrap_err();
     assert!(error.is_misconfiguration() && error.to_string().contains("AGENT_LLM_URL"), "{error}");
 }

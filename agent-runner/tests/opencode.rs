@@ -1,4 +1,4 @@
-//! The worker on the real OpenCode, with a scripted model behind it.
+//! The agent seam on the real OpenCode, with a scripted model behind it.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(clippy::print_stderr, reason = "says what is skipped")]
@@ -13,12 +13,10 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use terarchitect_agent_runner::worker::opencode::{OpenCode, RunAs, ServerAddress};
-use terarchitect_agent_runner::worker::{AgentEvent, ModelFailure, Worker, WorkerError};
+use terarchitect_agent_runner::agent::users::RunAs;
+use terarchitect_agent_runner::agent::{Agent, AgentError, AgentEvent, AgentKind, ModelFailure, ServerAddress, start};
 use terarchitect_testbed::chat::{ChatRequest, ChatServer, Reply, Rule};
 use tokio_util::sync::CancellationToken;
-
-type Boxed = Box<dyn Worker>;
 
 /// What OpenCode's own request for a summary contains.
 const COMPACTION: &str = "<conversation>";
@@ -27,8 +25,8 @@ async fn model(rules: impl IntoIterator<Item = Rule>) -> ChatServer {
     ChatServer::start(script(rules)).await.unwrap()
 }
 
-async fn launch(place: &Place, model: &ChatServer, binary: PathBuf) -> Boxed {
-    Box::new(OpenCode::launch(place.options(binary, provider(&model.base_url()))).await.unwrap())
+async fn launch(place: &Place, model: &ChatServer, binary: PathBuf) -> Box<dyn Agent> {
+    start(AgentKind::OpenCode, place.options(binary, provider(&model.base_url()))).await.unwrap()
 }
 
 fn never() -> CancellationToken {
@@ -40,18 +38,18 @@ fn any(_: &ChatRequest) -> bool {
 }
 
 #[tokio::test]
-async fn a_turn_writes_a_file_and_tells_what_it_did() {
+async fn a_turn_writes_a_file_and_reports_what_it_did() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
     let file = place.work("hello.txt");
     let model = model(to_by_tool("Write it.", "write", json!({ "filePath": file, "content": "hello" }))).await;
     let started = Instant::now();
-    let mut worker = launch(&place, &model, binary).await;
+    let mut agent = launch(&place, &model, binary).await;
     let ready = started.elapsed();
-    let output = worker.prompt("Write it.", &never()).await.unwrap();
+    let output = agent.prompt("Write it.", &never()).await.unwrap();
     eprintln!("ready after {ready:?}, first turn {:?}", output.duration);
 
-    assert!(worker.name().starts_with("OpenCode "), "{}", worker.name());
+    assert!(agent.name().starts_with("OpenCode "), "{}", agent.name());
     assert_eq!(std::fs::read_to_string(file).unwrap(), "hello");
     assert_eq!(output.text, "Done.");
     assert_eq!(output.tools.iter().map(ToString::to_string).collect::<Vec<_>>(), ["write hello.txt"]);
@@ -61,7 +59,7 @@ async fn a_turn_writes_a_file_and_tells_what_it_did() {
     place.events.wait_for("the text", |event| matches!(event, AgentEvent::Text { .. })).await;
     assert!(model.requests().iter().all(|request| request.key.as_deref() == Some(KEY)));
     assert!(model.requests()[0].last("system").contains("You run unattended"));
-    worker.shutdown().await;
+    agent.shutdown().await;
     assert_eq!(place.processes(), []);
 }
 
@@ -71,15 +69,15 @@ async fn turns_continue_one_conversation_also_across_a_compaction() {
     let place = Place::new();
     let rules = [to(COMPACTION, says("Summary.")), to("number one", says("First.")), to("number two", says("Second."))];
     let model = model(rules).await;
-    let mut worker = launch(&place, &model, binary).await;
-    assert_eq!(worker.prompt("number one", &never()).await.unwrap().text, "First.");
-    worker.summarize(&never()).await.unwrap();
-    assert_eq!(worker.prompt("number two", &never()).await.unwrap().text, "Second.");
+    let mut agent = launch(&place, &model, binary).await;
+    assert_eq!(agent.prompt("number one", &never()).await.unwrap().text, "First.");
+    agent.compact(&never()).await.unwrap();
+    assert_eq!(agent.prompt("number two", &never()).await.unwrap().text, "Second.");
     let after = model.wait_for_request(|request| request.last("user") == "number two").await;
     let told = after.body["messages"].to_string();
     assert!(told.contains("Summary.") && !told.contains("number one"), "{told}");
     place.events.wait_for("the compaction", |event| *event == AgentEvent::Compacted).await;
-    worker.shutdown().await;
+    agent.shutdown().await;
 }
 
 #[tokio::test]
@@ -88,12 +86,12 @@ async fn a_failed_compaction_is_not_taken_for_a_success() {
     let place = Place::new();
     let rules = [to(COMPACTION, fails(400)), to("number one", says("First.")), to("number two", says("Second."))];
     let model = model(rules).await;
-    let mut worker = launch(&place, &model, binary).await;
-    worker.prompt("number one", &never()).await.unwrap();
-    let error = worker.summarize(&never()).await.unwrap_err();
-    assert!(matches!(error, WorkerError::Model { kind: ModelFailure::Refused, .. }), "{error:?}");
-    assert_eq!(worker.prompt("number two", &never()).await.unwrap().text, "Second.");
-    worker.shutdown().await;
+    let mut agent = launch(&place, &model, binary).await;
+    agent.prompt("number one", &never()).await.unwrap();
+    let error = agent.compact(&never()).await.unwrap_err();
+    assert!(matches!(error, AgentError::Model { kind: ModelFailure::Refused, .. }), "{error:?}");
+    assert_eq!(agent.prompt("number two", &never()).await.unwrap().text, "Second.");
+    agent.shutdown().await;
 }
 
 #[tokio::test]
@@ -101,19 +99,19 @@ async fn cancelling_a_stalled_turn_takes_less_than_five_seconds_and_leaves_the_a
     let Some(binary) = opencode() else { return };
     let place = Place::new();
     let model = model([to("stall", stalls()), to("go on", says("Still here."))]).await;
-    let mut worker = launch(&place, &model, binary).await;
+    let mut agent = launch(&place, &model, binary).await;
     let cancel = never();
     let asked = async {
         model.wait_for_request(any).await;
         cancel.cancel();
         Instant::now()
     };
-    let (result, cancelled) = tokio::join!(worker.prompt("stall", &cancel), asked);
-    assert!(matches!(result, Err(WorkerError::Cancelled)), "{result:?}");
+    let (result, cancelled) = tokio::join!(agent.prompt("stall", &cancel), asked);
+    assert!(matches!(result, Err(AgentError::Cancelled)), "{result:?}");
     assert!(cancelled.elapsed() < Duration::from_secs(5), "{:?}", cancelled.elapsed());
 
-    assert_eq!(worker.prompt("go on", &never()).await.unwrap().text, "Still here.");
-    worker.shutdown().await;
+    assert_eq!(agent.prompt("go on", &never()).await.unwrap().text, "Still here.");
+    agent.shutdown().await;
     assert_eq!(place.processes(), []);
 }
 
@@ -123,33 +121,33 @@ async fn cancelling_ends_a_running_command_and_shutdown_what_it_left_behind() {
     let place = Place::new();
     let command = json!({ "description": "x", "command": "setsid sleep 4711 >/dev/null 2>&1 & sleep 4712" });
     let model = model(to_by_tool("run it", "bash", command)).await;
-    let mut worker = launch(&place, &model, binary).await;
+    let mut agent = launch(&place, &model, binary).await;
     let cancel = never();
     let running = async {
         eventually("the command", || place.processes().iter().any(|(_, command)| command == "sleep 4712")).await;
         cancel.cancel();
     };
-    let (result, ()) = tokio::join!(worker.prompt("run it", &cancel), running);
-    assert!(matches!(result, Err(WorkerError::Cancelled)), "{result:?}");
+    let (result, ()) = tokio::join!(agent.prompt("run it", &cancel), running);
+    assert!(matches!(result, Err(AgentError::Cancelled)), "{result:?}");
     eventually("the command's end", || place.processes().iter().all(|(_, command)| command != "sleep 4712")).await;
-    worker.shutdown().await;
+    agent.shutdown().await;
     assert_eq!(place.processes(), []);
 }
 
 #[tokio::test]
-async fn dropping_a_busy_worker_leaves_no_process() {
+async fn dropping_a_busy_agent_leaves_no_process() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
     let model = model(to_by_tool("run it", "bash", json!({ "description": "x", "command": "sleep 4713" }))).await;
-    let mut worker = launch(&place, &model, binary).await;
+    let mut agent = launch(&place, &model, binary).await;
     let cancel = never();
-    let prompt = worker.prompt("run it", &cancel);
+    let prompt = agent.prompt("run it", &cancel);
     let running = eventually("the command", || place.processes().iter().any(|(_, command)| command == "sleep 4713"));
     tokio::select! {
         result = prompt => panic!("{result:?}"),
         () = running => {}
     }
-    drop(worker);
+    drop(agent);
     eventually("the end of all", || place.processes().is_empty()).await;
 }
 
@@ -160,13 +158,13 @@ async fn a_turn_that_takes_too_long_is_stopped() {
     let model = model([to("", stalls())]).await;
     let mut options = place.options(binary, provider(&model.base_url()));
     options.turn_timeout = Duration::from_secs(4);
-    let mut worker: Boxed = Box::new(OpenCode::launch(options).await.unwrap());
+    let mut agent = start(AgentKind::OpenCode, options).await.unwrap();
     let started = Instant::now();
-    let error = worker.prompt("stall", &never()).await.unwrap_err();
-    assert!(matches!(error, WorkerError::Timeout { after } if after == Duration::from_secs(4)), "{error:?}");
+    let error = agent.prompt("stall", &never()).await.unwrap_err();
+    assert!(matches!(error, AgentError::Timeout { after } if after == Duration::from_secs(4)), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
     assert!(error.to_string().contains("WORKER_TIMEOUT_SEC"), "{error}");
-    worker.shutdown().await;
+    agent.shutdown().await;
     assert_eq!(place.processes(), []);
 }
 
@@ -175,11 +173,11 @@ async fn a_wrong_key_is_a_misconfiguration_that_names_the_setting() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
     let model = model([to("", fails(401))]).await;
-    let mut worker = launch(&place, &model, binary).await;
-    let error = worker.prompt("hello", &never()).await.unwrap_err();
+    let mut agent = launch(&place, &model, binary).await;
+    let error = agent.prompt("hello", &never()).await.unwrap_err();
     assert!(error.is_misconfiguration() && !error.is_infrastructure(), "{error:?}");
     assert!(error.to_string().contains("WORKER_API_KEY") && error.to_string().contains("401"), "{error}");
-    worker.shutdown().await;
+    agent.shutdown().await;
 }
 
 #[tokio::test]
@@ -187,24 +185,24 @@ async fn an_unknown_model_is_a_misconfiguration() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
     let model = model([to("", fails(404))]).await;
-    let mut worker = launch(&place, &model, binary).await;
-    let error = worker.prompt("hello", &never()).await.unwrap_err();
-    assert!(matches!(error, WorkerError::Model { kind: ModelFailure::NotFound, .. }), "{error:?}");
+    let mut agent = launch(&place, &model, binary).await;
+    let error = agent.prompt("hello", &never()).await.unwrap_err();
+    assert!(matches!(error, AgentError::Model { kind: ModelFailure::NotFound, .. }), "{error:?}");
     assert!(error.is_misconfiguration() && error.to_string().contains("WORKER_MODEL"), "{error}");
-    worker.shutdown().await;
+    agent.shutdown().await;
 }
 
 #[tokio::test]
 #[ignore = "takes minutes: OpenCode itself is patient with a failing server, twice"]
-async fn a_model_that_stays_down_is_the_surroundings_fault() {
+async fn a_model_that_stays_down_counts_as_infrastructure() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
     let model = model([to("", fails(503))]).await;
-    let mut worker = launch(&place, &model, binary).await;
-    let error = worker.prompt("hello", &never()).await.unwrap_err();
+    let mut agent = launch(&place, &model, binary).await;
+    let error = agent.prompt("hello", &never()).await.unwrap_err();
     assert!(error.is_infrastructure() && !error.is_misconfiguration(), "{error:?}");
     place.events.wait_for("a retry", |event| matches!(event, AgentEvent::Retrying { .. })).await;
-    worker.shutdown().await;
+    agent.shutdown().await;
 }
 
 #[tokio::test]
@@ -213,9 +211,9 @@ async fn a_prompt_that_opencode_loses_over_a_full_conversation_is_given_again() 
     let place = Place::new();
     let twice = Rule { times: Some(2), ..to("do it", fails(413)) };
     let model = model([twice, to("do it", says("Did it.")), to("", says("Whatever."))]).await;
-    let mut worker = launch(&place, &model, binary).await;
-    assert_eq!(worker.prompt("do it", &never()).await.unwrap().text, "Did it.");
-    worker.shutdown().await;
+    let mut agent = launch(&place, &model, binary).await;
+    assert_eq!(agent.prompt("do it", &never()).await.unwrap().text, "Did it.");
+    agent.shutdown().await;
 }
 
 #[tokio::test]
@@ -223,7 +221,7 @@ async fn the_death_of_the_server_is_noticed_at_once() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
     let model = model([to("", stalls())]).await;
-    let mut worker = launch(&place, &model, binary).await;
+    let mut agent = launch(&place, &model, binary).await;
     let cancel = never();
     let killed = async {
         model.wait_for_request(any).await;
@@ -233,24 +231,24 @@ async fn the_death_of_the_server_is_noticed_at_once() {
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
         Instant::now()
     };
-    let (result, killed) = tokio::join!(worker.prompt("stall", &cancel), killed);
-    assert!(matches!(&result, Err(error @ WorkerError::Died { .. }) if error.is_infrastructure()), "{result:?}");
+    let (result, killed) = tokio::join!(agent.prompt("stall", &cancel), killed);
+    assert!(matches!(&result, Err(error @ AgentError::Died { .. }) if error.is_infrastructure()), "{result:?}");
     assert!(killed.elapsed() < Duration::from_secs(3), "{:?}", killed.elapsed());
-    assert!(matches!(worker.prompt("again", &never()).await, Err(WorkerError::Died { .. })));
-    worker.shutdown().await;
+    assert!(matches!(agent.prompt("again", &never()).await, Err(AgentError::Died { .. })));
+    agent.shutdown().await;
     assert_eq!(place.processes(), []);
 }
 
 #[tokio::test]
-async fn what_lies_outside_of_the_workspace_is_refused_without_waiting_for_anybody() {
+async fn access_outside_of_the_workspace_is_refused_without_waiting_for_a_person() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
     let model = model(to_by_tool("read it", "read", json!({ "filePath": "/etc/hostname" }))).await;
-    let mut worker = launch(&place, &model, binary).await;
-    let output = worker.prompt("read it", &never()).await.unwrap();
+    let mut agent = launch(&place, &model, binary).await;
+    let output = agent.prompt("read it", &never()).await.unwrap();
     assert_eq!(output.text, "Done.");
     assert!(output.tools[0].to_string().contains("failed"), "{:?}", output.tools);
-    worker.shutdown().await;
+    agent.shutdown().await;
 }
 
 #[tokio::test]
@@ -266,16 +264,16 @@ async fn a_question_to_a_person_is_answered_by_the_runner() {
     let (_server, address) = foreign_server(&place, &model, binary.clone());
     let mut options = place.options(binary, provider(&model.base_url()));
     options.server = Some(address);
-    let mut worker: Boxed = Box::new(OpenCode::launch(options).await.unwrap());
+    let mut agent = start(AgentKind::OpenCode, options).await.unwrap();
 
-    let output = worker.prompt("ask it", &never()).await.unwrap();
+    let output = agent.prompt("ask it", &never()).await.unwrap();
     assert_eq!((output.text.as_str(), output.tools[0].name.as_str()), ("Done.", "question"));
     place.events.wait_for("the answer", |event| matches!(event, AgentEvent::QuestionRejected)).await;
 
-    let output = worker.prompt("read it", &never()).await.unwrap();
+    let output = agent.prompt("read it", &never()).await.unwrap();
     assert!(output.tools[0].to_string().contains("failed"), "{:?}", output.tools);
     place.events.wait_for("the refusal", |event| matches!(event, AgentEvent::PermissionRejected { .. })).await;
-    worker.shutdown().await;
+    agent.shutdown().await;
 }
 
 #[tokio::test]
@@ -289,19 +287,19 @@ async fn a_lost_connection_to_the_server_costs_no_turn() {
     address.url = format!("http://{}", proxy.address).parse().unwrap();
     let mut options = place.options(binary, provider(&model.base_url()));
     options.server = Some(address);
-    let mut worker: Boxed = Box::new(OpenCode::launch(options).await.unwrap());
+    let mut agent = start(AgentKind::OpenCode, options).await.unwrap();
     let cut = async {
         model.wait_for_request(any).await;
         proxy.cut();
     };
     let cancel = never();
-    let (output, ()) = tokio::join!(worker.prompt("slowly", &cancel), cut);
+    let (output, ()) = tokio::join!(agent.prompt("slowly", &cancel), cut);
     assert_eq!(output.unwrap().text, "Took my time.");
-    worker.shutdown().await;
+    agent.shutdown().await;
 }
 
 #[tokio::test]
-async fn a_wrong_password_for_a_running_server_is_said_before_any_turn() {
+async fn a_wrong_password_for_a_running_server_is_reported_before_any_turn() {
     let Some(binary) = opencode() else { return };
     let place = Place::new();
     let model = model([to("", says("Hello."))]).await;
@@ -309,7 +307,7 @@ async fn a_wrong_password_for_a_running_server_is_said_before_any_turn() {
     address.password = Some(SecretString::from("wrong"));
     let mut options = place.options(binary, provider(&model.base_url()));
     options.server = Some(address);
-    let error = OpenCode::launch(options).await.err().unwrap();
+    let error = start(AgentKind::OpenCode, options).await.err().unwrap();
     assert!(error.is_misconfiguration() && error.to_string().contains("OPENCODE_SERVER_PASSWORD"), "{error}");
 }
 
@@ -329,8 +327,8 @@ async fn as_another_user_the_agent_has_no_privilege_and_no_group_of_ours() {
     let model = model(to_by_tool("who am I", "bash", json!({ "description": "x", "command": command }))).await;
     let mut options = place.options(binary, provider(&model.base_url()));
     options.run_as = Some(RunAs { uid, gid, home: place.root().join("home") });
-    let mut worker: Boxed = Box::new(OpenCode::launch(options).await.unwrap());
-    worker.prompt("who am I", &never()).await.unwrap();
+    let mut agent = start(AgentKind::OpenCode, options).await.unwrap();
+    agent.prompt("who am I", &never()).await.unwrap();
     let said = model.wait_for_request(|request| !request.last("tool").is_empty()).await.last("tool");
     let lines: Vec<&str> = said.lines().map(str::trim).collect();
     assert_eq!(lines[..2], ["64217", "64218"], "{said}");
@@ -338,7 +336,7 @@ async fn as_another_user_the_agent_has_no_privilege_and_no_group_of_ours() {
         assert!(capability.ends_with("0000000000000000"), "{said}");
     }
     assert_eq!(lines[5..7], ["own home", "0"], "{said}");
-    worker.shutdown().await;
+    agent.shutdown().await;
     assert_eq!(place.processes(), []);
 }
 
@@ -378,10 +376,10 @@ async fn a_broken_configuration_in_the_repository_is_named() {
     let place = Place::new();
     std::fs::write(place.work("opencode.json"), "{ broken").unwrap();
     let model = model([to("hello", says("Hello."))]).await;
-    let mut worker = launch(&place, &model, binary).await;
-    let error = worker.prompt("hello", &never()).await.unwrap_err();
+    let mut agent = launch(&place, &model, binary).await;
+    let error = agent.prompt("hello", &never()).await.unwrap_err();
     assert!(error.is_misconfiguration() && error.to_string().contains("opencode.json"), "{error}");
-    worker.shutdown().await;
+    agent.shutdown().await;
 }
 
 #[tokio::test]
@@ -389,18 +387,18 @@ async fn a_missing_program_is_one_sentence() {
     let place = Place::new();
     let model = model([to("", says("Hello."))]).await;
     let options = place.options("/nowhere/opencode".into(), provider(&model.base_url()));
-    let error = OpenCode::launch(options).await.err().unwrap();
+    let error = start(AgentKind::OpenCode, options).await.err().unwrap();
     assert!(error.is_misconfiguration() && error.to_string().contains("OPENCODE_BIN"), "{error}");
 }
 
 #[tokio::test]
-async fn a_program_that_ends_at_once_is_reported_with_its_last_words() {
+async fn a_program_that_ends_at_once_is_reported_with_its_last_output() {
     let place = Place::new();
     let model = model([to("", says("Hello."))]).await;
     let program = place.root().join("broken");
     std::fs::write(&program, "#!/bin/sh\necho illegal instruction >&2\nexit 3\n").unwrap();
     std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let error = OpenCode::launch(place.options(program, provider(&model.base_url()))).await.err().unwrap();
-    assert!(matches!(error, WorkerError::Startup { .. }), "{error:?}");
+    let error = start(AgentKind::OpenCode, place.options(program, provider(&model.base_url()))).await.err().unwrap();
+    assert!(matches!(error, AgentError::Startup { .. }), "{error:?}");
     assert!(error.to_string().contains("exit status: 3"), "{error}");
 }

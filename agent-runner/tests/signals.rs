@@ -1,4 +1,4 @@
-//! What the exit code says of a run that a signal ended: TERM comes from the machine, INT from a person.
+//! The exit code of an attempt that a signal ended: TERM comes from the machine, INT from a person.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
 
@@ -6,9 +6,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
-/// Ends a run by this signal while it waits for the API, and answers its exit code.
+/// Ends an attempt with this signal while it waits for the API, and returns the exit code.
 fn ended_by(signal: Signal) -> Option<i32> {
-    // An API that takes the call and says nothing.
+    // An API that accepts the call and never responds.
     let api = TcpListener::bind("127.0.0.1:0").unwrap();
     let id = uuid::Uuid::now_v7().to_string();
     let mut runner = Command::new(env!("CARGO_BIN_EXE_agent-runner"))

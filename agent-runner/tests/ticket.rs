@@ -8,11 +8,12 @@ mod opencode_support;
 use clap::Parser;
 use opencode_support::opencode;
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use terarchitect_agent_runner::attempt::{AttemptError, Finished, attempt_ticket};
 use terarchitect_agent_runner::cli::Cli;
 use terarchitect_agent_runner::config::Config;
-use terarchitect_agent_runner::exit::RunError;
-use terarchitect_agent_runner::run::{self, Finished};
 use terarchitect_testbed::chat::{ChatServer, Rule, Script};
 use terarchitect_testbed::forge::Forge;
 use terarchitect_worker_api::{ProjectId, TicketId};
@@ -28,32 +29,35 @@ struct World {
     chat: ChatServer,
     project: ProjectId,
     ticket: TicketId,
-    opencode: std::path::PathBuf,
+    opencode: PathBuf,
 }
 
 impl World {
     /// None where OpenCode is not installed; `scripts/test` installs it.
     async fn start(script: Script) -> Option<Self> {
-        let opencode = opencode()?;
+        Some(Self::with_agent(opencode()?, script).await)
+    }
+
+    async fn with_agent(opencode: PathBuf, script: Script) -> Self {
         let forge = Forge::start().await.unwrap();
         forge.create_repo("demo", "hello", &[("README.md", "# Hello\n"), ("hello.sh", "echo hello\n")]).unwrap();
         let chat = ChatServer::start(script).await.unwrap();
         let (project, ticket) = (ProjectId::new(), TicketId::new());
         let world = Self { api: MockServer::start().await, forge, chat, project, ticket, opencode };
-        world.answer("GET", "/worker-context$", world.context()).await;
-        world.answer("POST", "/logs$", json!({"id": uuid::Uuid::nil(), "message": "Log added"})).await;
-        world.answer("POST", "/complete$", json!({"message": "Ticket completed"})).await;
-        world.answer("POST", "/memory/retrieve$", json!({"results": []})).await;
-        world.answer("POST", "/memory/index$", json!({"message": "Indexed", "count": 1})).await;
-        Some(world)
+        world.respond("GET", "/worker-context$", world.context()).await;
+        world.respond("POST", "/logs$", json!({"id": uuid::Uuid::nil(), "message": "Log added"})).await;
+        world.respond("POST", "/complete$", json!({"message": "Ticket completed"})).await;
+        world.respond("POST", "/memory/retrieve$", json!({"results": []})).await;
+        world.respond("POST", "/memory/index$", json!({"message": "Indexed", "count": 1})).await;
+        world
     }
 
-    async fn answer(&self, verb: &str, path: &str, body: Value) {
+    async fn respond(&self, verb: &str, path: &str, body: Value) {
         let template = ResponseTemplate::new(200).set_body_json(body);
         Mock::given(method(verb)).and(path_regex(path)).respond_with(template).with_priority(5).mount(&self.api).await;
     }
 
-    /// Answers the cancellation poll from now on.
+    /// Sets the response to the cancellation poll from now on.
     async fn cancel_requested(&self, requested: bool) {
         let template = ResponseTemplate::new(200).set_body_json(json!({"cancel_requested": requested}));
         let priority = if requested { 1 } else { 5 };
@@ -79,7 +83,7 @@ impl World {
         })
     }
 
-    async fn run(&self, more: &[&str]) -> Result<Finished, RunError> {
+    async fn attempt(&self, more: &[&str]) -> Result<Finished, AttemptError> {
         let (api, project, ticket) = (self.api.uri(), self.project.to_string(), self.ticket.to_string());
         let opencode = self.opencode.to_str().unwrap();
         let args = [
@@ -98,7 +102,7 @@ impl World {
         ];
         let cli = Cli::parse_from(args.iter().chain(more));
         let config = Config::parse(cli.command, &cli.options).unwrap();
-        Box::pin(run::ticket(config, cli.options, CancellationToken::new())).await
+        Box::pin(attempt_ticket(config, cli.options, CancellationToken::new())).await
     }
 
     /// The bodies of all calls whose path ends so.
@@ -117,7 +121,7 @@ async fn a_ticket_becomes_a_pull_request_and_no_secret_leaves() {
     let Some(world) = World::start(Script::demo()).await else { return };
     world.cancel_requested(false).await;
     let api = world.forge.api_url();
-    let finished = world.run(&["--github-api-url", &api]).await.unwrap();
+    let finished = world.attempt(&["--github-api-url", &api]).await.unwrap();
     let pulls = world.forge.pulls("demo", "hello");
     assert_eq!((pulls.len(), pulls[0].title.as_str()), (1, "Greet people by name"));
     assert_eq!(finished.pull_url.as_deref().map(|url| url.ends_with("/pull/1")), Some(true));
@@ -135,8 +139,8 @@ async fn a_ticket_becomes_a_pull_request_and_no_secret_leaves() {
     for secret in [world.forge.token(), WORKER_KEY, "scripted-worker-key"] {
         assert!(!said.contains(secret), "{secret}");
     }
-    // A second run of the same ticket goes on with the branch, and reuses the pull request.
-    world.run(&["--github-api-url", &api]).await.unwrap();
+    // A second attempt at the same ticket continues the branch, and reuses the pull request.
+    world.attempt(&["--github-api-url", &api]).await.unwrap();
     assert_eq!(world.forge.pulls("demo", "hello").len(), 1);
 }
 
@@ -144,13 +148,16 @@ async fn a_ticket_becomes_a_pull_request_and_no_secret_leaves() {
 async fn without_a_known_forge_the_branch_is_pushed_and_that_is_said() {
     let Some(world) = World::start(Script::demo()).await else { return };
     world.cancel_requested(false).await;
-    let finished = world.run(&[]).await.unwrap();
+    let finished = world.attempt(&[]).await.unwrap();
     assert_eq!(finished.pull_url, None);
     assert!(world.forge.git("demo", "hello", &["rev-parse", &finished.branch]).is_ok());
     let complete = world.calls("/complete").await;
     assert_eq!(complete[0]["pr_number"], json!(null));
     let said = world.calls("/logs").await;
-    assert!(said.iter().any(|entry| entry["summary"].as_str().unwrap().contains("no forge that is known")), "{said:?}");
+    assert!(
+        said.iter().any(|entry| entry["summary"].as_str().unwrap().contains("not at a forge that is known")),
+        "{said:?}"
+    );
 }
 
 fn idle(verdict: &str) -> Script {
@@ -168,21 +175,21 @@ async fn nothing_changed_is_a_failure_unless_the_director_says_why() {
     let verdict = r#"{"complete": true, "summary": "Nothing done.", "instructions": ""}"#;
     let Some(world) = World::start(idle(verdict)).await else { return };
     world.cancel_requested(false).await;
-    let error = world.run(&[]).await.unwrap_err();
-    assert!(matches!(error, RunError::NothingChanged) && error.exit_code() == 1, "{error:?}");
+    let error = world.attempt(&[]).await.unwrap_err();
+    assert!(matches!(error, AttemptError::NothingChanged) && error.exit_code() == 1, "{error:?}");
     assert!(world.calls("/complete").await.is_empty());
 
     let verdict =
         r#"{"complete": true, "summary": "Done before.", "instructions": "", "reason": "It greets already."}"#;
     let Some(world) = World::start(idle(verdict)).await else { return };
     world.cancel_requested(false).await;
-    let finished = world.run(&[]).await.unwrap();
+    let finished = world.attempt(&[]).await.unwrap();
     assert_eq!((finished.pull_url, world.calls("/complete").await.len()), (None, 1));
     assert!(world.steps().await.contains(&"nothing_changed".to_owned()));
 }
 
 #[tokio::test]
-async fn a_cancellation_in_a_long_turn_ends_the_run_within_seconds() {
+async fn a_cancellation_in_a_long_turn_ends_the_attempt_within_seconds() {
     let stall = Script::parse(include_str!("../../crates/testbed/scripts/stall.json")).unwrap();
     let Some(world) = World::start(stall).await else { return };
     world.cancel_requested(false).await;
@@ -191,7 +198,7 @@ async fn a_cancellation_in_a_long_turn_ends_the_run_within_seconds() {
         world.cancel_requested(true).await;
         Instant::now()
     };
-    let (ended, cancelled_at) = tokio::join!(world.run(&[]), cancel);
+    let (ended, cancelled_at) = tokio::join!(world.attempt(&[]), cancel);
     assert!(cancelled_at.elapsed() < Duration::from_secs(10));
     assert_eq!(ended.unwrap_err().exit_code(), 130);
     assert!(world.calls("/complete").await.is_empty());
@@ -202,7 +209,22 @@ async fn a_cancellation_in_a_long_turn_ends_the_run_within_seconds() {
 async fn a_wrong_setting_is_exit_code_2() {
     let Some(world) = World::start(Script::demo()).await else { return };
     world.cancel_requested(false).await;
-    let error = world.run(&["--github-token", "wrong-token-wrong"]).await.unwrap_err();
+    let error = world.attempt(&["--github-token", "wrong-token-wrong"]).await.unwrap_err();
     assert_eq!(error.exit_code(), 2, "{error:?}");
-    assert!(error.chain().contains("check GITHUB_TOKEN"), "{}", error.chain());
+    assert!(error.chain().contains("check that GITHUB_TOKEN"), "{}", error.chain());
+}
+
+#[tokio::test]
+async fn an_agent_that_can_not_start_is_a_failure_of_its_own_and_not_a_cancellation() {
+    let place = tempfile::tempdir().unwrap();
+    let broken = place.path().join("broken");
+    std::fs::write(&broken, "#!/bin/sh\nexit 3\n").unwrap();
+    std::fs::set_permissions(&broken, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for (program, exit_code) in [(broken, 75), ("/nowhere/opencode".into(), 2)] {
+        let world = World::with_agent(program, Script::demo()).await;
+        world.cancel_requested(false).await;
+        let error = world.attempt(&[]).await.unwrap_err();
+        assert!(matches!(error, AttemptError::Agent(_)) && error.exit_code() == exit_code, "{error:?}");
+        assert!(world.steps().await.contains(&"failed".to_owned()));
+    }
 }

@@ -1,38 +1,41 @@
-//! Claiming: one job at a time, with a long poll where the API holds claims.
+//! A claim: one job at a time, with a long poll where the API holds claims.
 
 use crate::config::Config;
 use std::time::Duration;
-use terarchitect_worker_api::client::{ClientError, Retry, WorkerClient};
+use terarchitect_outbound::Retry;
+use terarchitect_worker_api::client::{ClientError, WorkerClient};
 use terarchitect_worker_api::{Job, StartJobRequest};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// How long the API is asked to hold a claim.
+/// The longest time that the API is asked to hold a claim, in milliseconds.
 const WAIT_MS: u32 = 20_000;
-/// An answer without work that came sooner than this was not held: the API is one of the plain contract.
+/// A response without a job that came sooner than this was not held: the API is one of the plain contract.
 const HELD_AT_LEAST: Duration = Duration::from_secs(1);
 
-/// What a claim gave.
+/// The result of a claim.
 #[derive(Debug)]
 pub enum Claimed {
-    /// Work, and when it was asked for.
+    /// A job, and when the claim was sent.
     Job(Box<Job>, Instant),
-    /// None, and the API held the claim: ask again at once.
+    /// No job, and the API held the claim: claim again at once.
     NoneHeld,
-    /// None: wait for the poll interval.
+    /// No job, at once: wait for the poll interval.
     None,
 }
 
-/// How long to ask the API to hold a claim, where leases hold for so long: a lease counts from before the claim was sent.
+/// How long to ask the API to hold a claim, in milliseconds: at most a quarter of the lease, since the lease of a job
+/// counts from before its claim was sent.
 #[must_use]
 pub fn wait_ms(lease: Option<Duration>) -> u32 {
     lease.map_or(WAIT_MS, |lease| u32::try_from((lease / 4).as_millis()).unwrap_or(WAIT_MS).min(WAIT_MS))
 }
 
-/// Claims the next job. `heartbeats` says whether this coordinator may name itself: who does must send heartbeats.
+/// Claims the next job. `heartbeats` says whether the claim may name this coordinator: one that is named must send
+/// heartbeats, which an API of the plain contract does not take.
 ///
 /// # Errors
-/// When the API does not answer or refuses.
+/// When the API refuses or does not respond.
 pub async fn claim(
     client: &WorkerClient,
     config: &Config,

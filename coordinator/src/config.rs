@@ -1,42 +1,27 @@
-//! What the options mean: addresses parsed, numbers checked, everything that is wrong said at once.
+//! The configuration: the options parsed and checked, with all problems reported at once.
 
 use crate::cli::{DEFAULT_DOCKER_HOST, DockerMode, DrainMode, Options, PullPolicy, SecretsBy};
+use crate::variables;
 use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use terarchitect_outbound::reachable_as;
 use terarchitect_worker_api::ProjectId;
-use terarchitect_worker_api::client::reachable_as;
 use url::Url;
 
-/// What a container calls the machine that it runs on.
+/// The name by which a container reaches the machine that it runs on.
 pub const HOST_NAME: &str = "host.docker.internal";
 
-/// Variables that are passed on to containers when they are set.
-pub const PASSED_ON: &[&str] = &[
-    "AGENT_LLM_URL",
-    "AGENT_MODEL",
-    "AGENT_API_KEY",
-    "AGENT_MAX_TURNS",
-    "WORKER_LLM_URL",
-    "WORKER_MODEL",
-    "WORKER_API_KEY",
-    "WORKER_TIMEOUT_SEC",
-    "WORKER_MODE",
-    "GITHUB_API_URL",
-    "GIT_USER_NAME",
-    "GIT_USER_EMAIL",
-];
-
-/// Everything that is wrong with the configuration, a sentence each.
+/// Every problem of the configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", problems.join("\n"))]
 pub struct ConfigError {
-    /// The sentences.
+    /// A sentence for each problem.
     pub problems: Vec<String>,
 }
 
-/// What the options mean.
+/// The parsed options.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The API's address.
@@ -45,15 +30,15 @@ pub struct Config {
     pub container_api_url: String,
     /// The API's worker key.
     pub worker_key: Option<SecretString>,
-    /// Claim for these; empty means any.
+    /// Claim for these projects; empty means any.
     pub projects: Vec<ProjectId>,
-    /// The image to run.
+    /// The agent image, where a project names no other.
     pub image: String,
     /// How many containers run at once, where the environment says so.
     pub slots: Option<u32>,
-    /// Between two claims.
+    /// The pause between two claims that the API did not hold.
     pub poll_interval: Duration,
-    /// Between asking a container to stop and killing it.
+    /// The time between TERM and KILL for a container.
     pub stop_grace: Duration,
     /// What containers may use and get.
     pub container: ContainerConfig,
@@ -65,45 +50,45 @@ pub struct Config {
     pub pull_policy: PullPolicy,
     /// Claim nothing below this much free space, in MiB.
     pub min_free_mb: u64,
-    /// The runner's program where local projects are allowed.
+    /// The program agent-runner, where jobs of local projects are allowed.
     pub local_runner: Option<PathBuf>,
-    /// Where to serve metrics.
+    /// The address of `/metrics` and `/health`.
     pub metrics_addr: Option<SocketAddr>,
 }
 
 /// What containers may use and get.
 #[derive(Clone, Debug)]
 pub struct ContainerConfig {
-    /// Memory in bytes.
+    /// The memory limit in bytes.
     pub memory_bytes: Option<i64>,
-    /// Processors in billionths.
+    /// The limit of processors, in billionths.
     pub nano_cpus: Option<i64>,
-    /// Processes.
+    /// The limit of processes.
     pub pids: Option<i64>,
-    /// The network.
+    /// The network; none means the coordinator's own.
     pub network: Option<String>,
-    /// More capabilities.
+    /// Capabilities beyond those that the runner needs.
     pub cap_add: Vec<String>,
-    /// Variables for the runner.
+    /// Environment variables for the runner.
     pub env: Vec<(String, String)>,
-    /// How secrets reach it.
+    /// How secrets reach the runner.
     pub secrets: SecretsBy,
-    /// Whether it may use a Docker engine.
+    /// Whether containers may use a Docker engine.
     pub docker_mode: DockerMode,
     /// The engine's runtime.
     pub runtime: Option<String>,
-    /// More CA certificates.
+    /// A file with the CA certificates that containers trust.
     pub extra_ca_certs: Option<PathBuf>,
     /// Where the engine listens.
     pub docker_host: String,
     /// How long the engine may take for one call.
     pub call_limit: Duration,
-    /// Who pulls images.
+    /// User name and password for the image's registry.
     pub registry: Option<(String, SecretString)>,
 }
 
 impl ContainerConfig {
-    /// Every default that was relaxed, a sentence each, for the log at start.
+    /// A sentence for every safe default that the configuration relaxes, for the log at start and for `doctor`.
     #[must_use]
     pub fn relaxed(&self) -> Vec<String> {
         let mut relaxed = Vec::new();
@@ -114,7 +99,7 @@ impl ContainerConfig {
         };
         say(
             self.secrets == SecretsBy::Env,
-            "AGENT_SECRETS=env: secrets stand in the containers' environment, where docker inspect shows them",
+            "AGENT_SECRETS=env: secrets are in the containers' environment, where docker inspect shows them",
         );
         say(
             self.docker_mode == DockerMode::Dind,
@@ -145,10 +130,10 @@ fn words(text: &str) -> Vec<String> {
 }
 
 impl Config {
-    /// Reads the options; `variable` looks a variable of the environment up.
+    /// Parses the options; `variable` reads an environment variable.
     ///
     /// # Errors
-    /// Everything that is missing or malformed.
+    /// Everything that is missing or malformed, in one error.
     pub fn parse(cli: &Options, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let mut address = |name: &str, text: &str, required: bool| {
@@ -157,19 +142,22 @@ impl Config {
             if given(text).is_none() && required {
                 problems.push(format!("{name} is not set; set it to the API's address, such as http://localhost:5010"));
             } else if given(text).is_some() && !good {
-                problems
-                    .push(format!("{name} is '{}', which is no address such as http://localhost:5010", text.trim()));
+                problems.push(format!(
+                    "{name} is '{}', which is not an address such as http://localhost:5010",
+                    text.trim()
+                ));
             }
             text.trim().to_owned()
         };
-        let api_url = address("TERARCHITECT_API_URL", &cli.api_url, true);
-        let container_api_url = address("CONTAINER_API_URL", &cli.container_api_url, false);
+        let api_url = address(variables::TERARCHITECT_API_URL, &cli.api_url, true);
+        let container_api_url = address(variables::CONTAINER_API_URL, &cli.container_api_url, false);
         let mut projects = Vec::new();
-        for (name, text) in [("PROJECT_ID", &cli.project_id), ("PROJECT_IDS", &cli.project_ids)] {
+        for (name, text) in [(variables::PROJECT_ID, &cli.project_id), (variables::PROJECT_IDS, &cli.project_ids)] {
             for word in words(text) {
                 match word.parse() {
                     Ok(id) => projects.push(id),
-                    Err(_) => problems.push(format!("{name}: '{word}' is no UUID; copy the project's id from the API")),
+                    Err(_) => problems
+                        .push(format!("{name}: '{word}' is not a valid UUID; copy the project's id from the API")),
                 }
             }
         }
@@ -177,17 +165,17 @@ impl Config {
             None => None,
             Some(Ok(number)) if number >= low => Some(number),
             Some(_) => {
-                problems.push(format!("{name} is '{}', which is no whole number from {low}", text.trim()));
+                problems.push(format!("{name} is '{}', which is not a whole number of at least {low}", text.trim()));
                 None
             }
         };
-        let slots = number("MAX_CONCURRENT_AGENTS", &cli.max_concurrent_agents, 1);
-        let poll = number("POLL_INTERVAL_SEC", &cli.poll_interval_sec, 1).unwrap_or(10);
-        let grace = number("AGENT_STOP_GRACE_SEC", &cli.stop_grace_sec, 0).unwrap_or(30);
+        let slots = number(variables::MAX_CONCURRENT_AGENTS, &cli.max_concurrent_agents, 1);
+        let poll = number(variables::POLL_INTERVAL_SEC, &cli.poll_interval_sec, 1).unwrap_or(10);
+        let grace = number(variables::AGENT_STOP_GRACE_SEC, &cli.stop_grace_sec, 0).unwrap_or(30);
         let metrics_addr = given(&cli.metrics_addr).and_then(|text| match text.parse() {
             Ok(address) => Some(address),
             Err(_) => {
-                problems.push(format!("METRICS_ADDR is '{text}', which is no address such as 127.0.0.1:9464"));
+                problems.push(format!("METRICS_ADDR is '{text}', which is not an address such as 127.0.0.1:9464"));
                 None
             }
         });
@@ -195,19 +183,22 @@ impl Config {
             "" | "0" => false,
             "1" => true,
             other => {
-                problems.push(format!("ALLOW_LOCAL_EXECUTION is '{other}'; set it to 1 to allow local execution"));
+                problems.push(format!(
+                    "ALLOW_LOCAL_EXECUTION is '{other}'; set it to 1 to allow jobs of local projects, or to 0"
+                ));
                 false
             }
         };
         if let Some(file) = given(&cli.extra_ca_certs).filter(|file| !Path::new(file).is_file()) {
-            problems.push(format!("AGENT_EXTRA_CA_CERTS is '{file}', which is no file on this machine"));
+            problems.push(format!("AGENT_EXTRA_CA_CERTS is '{file}', which is not a file on this machine"));
         }
         if given(&cli.registry_username).is_some() != given(&cli.registry_password).is_some() {
             problems.push("set both AGENT_REGISTRY_USERNAME and AGENT_REGISTRY_PASSWORD, or neither".to_owned());
         }
         let state_dir = given(&cli.state_dir).map(PathBuf::from).or_else(|| default_state_dir(&variable));
         if state_dir.is_none() {
-            problems.push("there is no home directory to keep state in; set COORDINATOR_STATE_DIR".to_owned());
+            problems
+                .push("there is no home directory for the coordinator's state; set COORDINATOR_STATE_DIR".to_owned());
         }
         let state_dir = state_dir.map(absolute);
         let (Some(state_dir), true) = (state_dir, problems.is_empty()) else { return Err(ConfigError { problems }) };
@@ -237,12 +228,12 @@ impl Config {
     }
 }
 
-/// Local runs begin in another folder.
+/// Local jobs start in another directory, where a relative path would mean something else.
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
-/// A program's bare name is looked for where programs are.
+/// Leaves a bare name as it is, so that it is searched in PATH.
 fn program(path: &Path) -> PathBuf {
     if path.components().nth(1).is_some() { absolute(path.to_owned()) } else { path.to_owned() }
 }
@@ -251,13 +242,13 @@ fn program(path: &Path) -> PathBuf {
 fn container_config(cli: &Options, variable: impl Fn(&str) -> Option<String>) -> ContainerConfig {
     let mut env: Vec<(String, String)> = Vec::new();
     let extra = words(&cli.env_passthrough);
-    for name in PASSED_ON.iter().copied().chain(extra.iter().map(String::as_str)) {
+    for name in variables::PASSED_ON.iter().copied().chain(extra.iter().map(String::as_str)) {
         if let Some(value) = variable(name).filter(|value| !value.is_empty()) {
             env.push((name.to_owned(), value));
         }
     }
     if let Some(token) = given(&cli.github_token) {
-        env.push(("GITHUB_TOKEN".to_owned(), token.to_owned()));
+        env.push((variables::GITHUB_TOKEN.to_owned(), token.to_owned()));
     }
     ContainerConfig {
         memory_bytes: (cli.memory_mb > 0).then_some(cli.memory_mb * 1024 * 1024),
@@ -293,7 +284,7 @@ mod tests {
     use clap::Parser;
 
     #[test]
-    fn every_mistake_is_told_at_once() {
+    fn every_mistake_is_reported_at_once() {
         let cli = Cli::parse_from([
             "c",
             "--api-url",

@@ -1,20 +1,20 @@
-//! Until when a job may run, on a clock that no change of the time moves: the seconds since this machine was started.
+//! Until when a job may run, on a clock that setting the time does not move: the seconds since this machine was booted.
 //!
-//! A container carries its deadline as a label, so that the next coordinator knows it too. The label names the run of the
-//! machine that the seconds belong to; in another one they mean nothing.
+//! A container carries its deadline as a label, so that the next coordinator knows it too. The label also names the
+//! boot that the seconds are counted from; after another boot they mean nothing.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// Which run of the machine this is; the kernel makes one up at each start.
+/// The id of this boot, which the kernel picks.
 static BOOT: LazyLock<String> = LazyLock::new(|| {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
     id.map(|id| id.trim().to_owned()).unwrap_or_default()
 });
 
-/// A moment in a run of this machine.
+/// A moment after a boot of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deadline {
     boot: String,
@@ -22,20 +22,20 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// So long from now.
+    /// The moment that is this long from now.
     #[must_use]
     pub fn after(timeout: Duration) -> Self {
         Self { boot: BOOT.clone(), second: (since_boot() + timeout).as_secs() }
     }
 
-    /// A deadline as a label has it.
+    /// Reads a deadline from a label.
     #[must_use]
     pub fn parse(label: &str) -> Option<Self> {
         let (boot, second) = label.split_once('/')?;
         Some(Self { boot: boot.to_owned(), second: second.parse().ok()? })
     }
 
-    /// How long it still is; none when it belongs to another run of the machine.
+    /// How much time is left; none when it belongs to another boot.
     #[must_use]
     pub fn left(&self) -> Option<Duration> {
         let same = !self.boot.is_empty() && self.boot == *BOOT;
@@ -49,7 +49,7 @@ impl fmt::Display for Deadline {
     }
 }
 
-/// Goes on while the machine sleeps, unlike the clock of [`std::time::Instant`].
+/// This clock goes on while the machine sleeps, unlike that of [`std::time::Instant`].
 fn since_boot() -> Duration {
     let now = clock_gettime(ClockId::Boottime);
     Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_read_as_it_is_written_and_belongs_to_this_run_of_the_machine() {
+    fn it_is_read_as_it_is_written_and_belongs_to_this_boot() {
         let deadline = Deadline::after(Duration::from_secs(600));
         assert_eq!(Deadline::parse(&deadline.to_string()), Some(deadline.clone()));
         let left = deadline.left().unwrap().as_secs();

@@ -1,32 +1,32 @@
-//! Whether there is room for another container. A full disk breaks the engine for everything on the machine, so nothing
-//! is claimed before that; what runs goes on, and reporting needs hardly any space.
+//! Whether the engine's disk has room for another container. A full disk breaks the engine for everything on the
+//! machine, so claims stop before that. Running jobs go on, and reports need hardly any space.
 
 use crate::job::Shared;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use terarchitect_worker_api::chain;
+use terarchitect_outbound::chain;
 use tokio::time::Instant;
 
-/// Between two looks.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// How often to check.
+const CHECK_AGAIN: Duration = Duration::from_secs(10);
 
-/// What is known of the engine's disk.
+/// The free space of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Free {
     /// In MiB.
     pub mib: u64,
 }
 
-/// The free space at a path of this machine; none where it can't be seen, as with an engine on another machine.
+/// The free space at a path of this machine; none where it can't be read, as with an engine on another machine.
 #[must_use]
 pub fn free_at(path: &Path) -> Option<Free> {
     let stat = rustix::fs::statvfs(path).ok()?;
-    // What a user that is not root may still take.
+    // The space that is left for users other than root.
     Some(Free { mib: stat.f_bavail.saturating_mul(stat.f_frsize) / (1024 * 1024) })
 }
 
-/// Whether claims should pause. Between the two thresholds the last decision stands, so that a disk at the edge does not
-/// make claims start and stop all the time.
+/// Whether claims should pause. Between the two thresholds the last decision stands, so that claims do not start and
+/// stop all the time on a disk that is nearly full.
 #[must_use]
 pub fn is_short(free: Option<Free>, min_mib: u64, was_short: bool) -> bool {
     match free {
@@ -36,28 +36,28 @@ pub fn is_short(free: Option<Free>, min_mib: u64, was_short: bool) -> bool {
     }
 }
 
-/// Looks at the engine's disk now and then.
+/// Checks the engine's disk from time to time.
 #[derive(Debug, Default)]
 pub struct DiskWatch {
     root: Option<Option<PathBuf>>,
-    looked: Option<Instant>,
+    checked: Option<Instant>,
     short: bool,
 }
 
 impl DiskWatch {
-    /// Whether claims should pause. Says so in the log when that changes.
+    /// Whether claims should pause. Logs when that changes.
     pub async fn is_short(&mut self, shared: &Shared) -> bool {
         let min_mib = shared.config.min_free_mb;
-        if min_mib == 0 || self.looked.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
+        if min_mib == 0 || self.checked.is_some_and(|at| at.elapsed() < CHECK_AGAIN) {
             return self.short;
         }
-        self.looked = Some(Instant::now());
+        self.checked = Some(Instant::now());
         let root = match &self.root {
             Some(root) => root.clone(),
             None => match shared.engine.root_dir().await {
                 Ok(root) => self.root.insert(root).clone(),
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "could not ask the engine for its folder");
+                    tracing::warn!(error = %chain(&error), "could not ask the engine for its data folder; its free space is unknown");
                     return self.short;
                 }
             },
@@ -67,9 +67,9 @@ impl DiskWatch {
         if short != self.short {
             let free_mib = free.map(|free| free.mib);
             if short {
-                tracing::error!(free_mib, min_mib, folder = ?root, "the engine's disk is short of space: claiming nothing until there is more; remove images and containers that nobody needs (docker system df), or lower COORDINATOR_MIN_FREE_MB");
+                tracing::error!(free_mib, min_mib, folder = ?root, "the engine's disk is nearly full; claiming nothing until there is space; remove unused images and containers (docker system df shows them), or lower COORDINATOR_MIN_FREE_MB");
             } else {
-                tracing::info!(free_mib, "there is space again; claiming");
+                tracing::info!(free_mib, "the engine's disk has space again; claiming jobs");
             }
         }
         self.short = short;
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn claims_pause_below_the_threshold_and_go_on_with_some_room() {
         let free = |mib| Some(Free { mib });
-        assert!(!is_short(None, 1000, true), "what can't be seen does not stop anything");
+        assert!(!is_short(None, 1000, true), "an unknown free space stops nothing");
         assert!(is_short(free(999), 1000, false));
         assert!(is_short(free(1100), 1000, true));
         assert!(!is_short(free(1100), 1000, false));

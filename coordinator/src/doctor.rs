@@ -1,4 +1,4 @@
-//! `terarchitect-coordinator doctor`: everything that jobs need, checked one by one, each with what to do about it.
+//! `terarchitect-coordinator doctor`: checks everything that jobs need, and says for each problem what to do.
 
 use crate::config::{Config, ContainerConfig, HOST_NAME};
 use crate::disk;
@@ -6,29 +6,30 @@ use crate::engine::{ContainerEngine, Docker};
 use crate::state_dir::StateDir;
 use std::io::Write;
 use std::time::Duration;
-use terarchitect_worker_api::client::{ClientError, Retry, WorkerClient};
-use terarchitect_worker_api::{HeartbeatRequest, chain};
+use terarchitect_outbound::{Retry, chain};
+use terarchitect_worker_api::HeartbeatRequest;
+use terarchitect_worker_api::client::{ClientError, WorkerClient};
 use url::Url;
 
-/// A difference of clocks from which on dates in logs and tokens mislead, in seconds.
+/// From this difference of clocks on, dates in logs are misleading, in seconds.
 const CLOCK_SKEW_SEC: i64 = 60;
 
 /// How a check ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// It is as it should be; what was found.
+    /// As it should be: what was found.
     Good(String),
-    /// It works, but somebody should know.
+    /// It works, but the operator should know this.
     Warn(String),
-    /// Jobs can't run like this; what to do.
+    /// Jobs can't run like this: what to do.
     Bad(String),
 }
 
-/// Checks everything, prints a line for each to `out`, and answers whether jobs can run.
+/// Checks everything, prints a line for each check to `out`, and returns whether jobs can run.
 ///
 /// # Errors
 /// When the output can't be written.
-pub async fn run(config: &Config, out: &mut impl Write) -> std::io::Result<bool> {
+pub async fn check(config: &Config, out: &mut impl Write) -> std::io::Result<bool> {
     let mut report = Report { out, good: true };
     report.say("state directory", check_state(config))?;
     report.say("API", check_api(config).await)?;
@@ -78,19 +79,21 @@ fn check_state(config: &Config) -> Finding {
 }
 
 async fn get(config: &Config, path: &str) -> Result<reqwest::Response, String> {
-    let base: Url = config.api_url.parse().map_err(|_| format!("{} is no address", config.api_url))?;
+    let base: Url = config.api_url.parse().map_err(|_| format!("{} is not an address", config.api_url))?;
     let url = format!("{}/{path}", base.as_str().trim_end_matches('/'));
     let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().map_err(|error| chain(&error))?;
-    client.get(&url).send().await.map_err(|error| format!("no answer from {url}: {}", chain(&error.without_url())))
+    client.get(&url).send().await.map_err(|error| format!("no response from {url}: {}", chain(&error.without_url())))
 }
 
 async fn check_api(config: &Config) -> Finding {
     match get(config, "ready").await {
-        Ok(answer) if answer.status().is_success() => Finding::Good(format!("{} is ready", config.api_url)),
-        Ok(answer) if answer.status().as_u16() == 404 => {
-            Finding::Warn(format!("{} answers, but knows no /ready: an API of the plain contract", config.api_url))
+        Ok(response) if response.status().is_success() => Finding::Good(format!("{} is ready", config.api_url)),
+        Ok(response) if response.status().as_u16() == 404 => {
+            Finding::Warn(format!("{} responds, but has no /ready: it is an API of the plain contract", config.api_url))
         }
-        Ok(answer) => Finding::Bad(format!("{} answers {}; look at the API's log", config.api_url, answer.status())),
+        Ok(response) => {
+            Finding::Bad(format!("{}/ready returns {}; the API's log says why", config.api_url, response.status()))
+        }
         Err(problem) => Finding::Bad(format!("{problem}; start the API, or set TERARCHITECT_API_URL")),
     }
 }
@@ -100,7 +103,7 @@ async fn check_key(config: &Config) -> Finding {
         Ok(client) => client,
         Err(error) => return Finding::Bad(error.chain()),
     };
-    // Under a name of its own, so that a check is not mistaken for a coordinator with slots.
+    // Under a name of its own, so that the API does not list the check as a coordinator with slots.
     let request = HeartbeatRequest {
         worker_id: "doctor".to_owned(),
         name: None,
@@ -109,24 +112,26 @@ async fn check_key(config: &Config) -> Finding {
         jobs: Vec::new(),
     };
     match client.heartbeat(&request, Retry::Never).await {
-        Ok(answer) => Finding::Good(format!("accepted; leases of {} s", answer.lease_ms / 1000)),
+        Ok(response) => Finding::Good(format!("accepted; leases of {} s", response.lease_ms / 1000)),
         Err(ClientError::Refused { status, .. }) if matches!(status.as_u16(), 404 | 405) => {
-            Finding::Warn("the API knows no heartbeats: a lost host costs its jobs their whole time".to_owned())
+            Finding::Warn("not checked: the API has no heartbeats; if this host is lost, its jobs are retried only after their whole timeout".to_owned())
         }
         Err(error) => Finding::Bad(format!("{}; check TERARCHITECT_WORKER_API_KEY", error.chain())),
     }
 }
 
 async fn check_clock(config: &Config) -> Finding {
-    let Ok(answer) = get(config, "health").await else { return Finding::Warn("the API did not answer".to_owned()) };
-    let date = answer.headers().get("date").and_then(|value| value.to_str().ok());
+    let Ok(response) = get(config, "health").await else {
+        return Finding::Warn("not compared: the API did not respond".to_owned());
+    };
+    let date = response.headers().get("date").and_then(|value| value.to_str().ok());
     let Some(theirs) = date.and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok()) else {
-        return Finding::Warn("the API's answer has no date to compare with".to_owned());
+        return Finding::Warn("not compared: the API's response has no date".to_owned());
     };
     let skew = (chrono::Utc::now() - theirs.to_utc()).num_seconds().abs();
     if skew > CLOCK_SKEW_SEC {
         return Finding::Warn(format!(
-            "differs from the API's by {skew} s; leases and timeouts do not mind, but dates in logs mislead: set up NTP"
+            "differs from the API's by {skew} s; leases and timeouts still work, but dates in logs are misleading: set up NTP"
         ));
     }
     Finding::Good(format!("within {} s of the API's", skew.max(1)))
@@ -155,12 +160,14 @@ async fn check_engine<W: Write>(config: &Config, engine: &Docker, report: &mut R
             Finding::Good(format!("{image}, {}", version.trim()))
         }
         Ok((0, version)) => Finding::Warn(format!(
-            "{image} has {}, this is {}; build or pull the image of this version",
+            "{image} contains {}, but this coordinator is {}; build or pull the image of this version",
             version.trim(),
             env!("CARGO_PKG_VERSION")
         )),
-        Ok((code, output)) => Finding::Bad(format!("{image} does not run the runner (exit {code}): {}", output.trim())),
-        Err(error) => Finding::Bad(format!("{image} does not run: {}", chain(&error))),
+        Ok((code, output)) => {
+            Finding::Bad(format!("the runner in {image} does not start (exit code {code}): {}", output.trim()))
+        }
+        Err(error) => Finding::Bad(format!("{image} could not be started: {}", chain(&error))),
     };
     report.say("image", finding)?;
     report.say("network", check_network(config, engine).await)
@@ -170,17 +177,15 @@ async fn check_disk(config: &Config, engine: &Docker) -> Finding {
     match engine.root_dir().await {
         Ok(Some(dir)) => match disk::free_at(&dir) {
             Some(free) if free.mib < config.min_free_mb => Finding::Bad(format!(
-                "{} MiB free in {}, less than COORDINATOR_MIN_FREE_MB ({}): nothing is claimed; see docker system df",
+                "{} MiB free in {}, less than COORDINATOR_MIN_FREE_MB ({}): no jobs are claimed; docker system df shows what can be removed",
                 free.mib,
                 dir.display(),
                 config.min_free_mb
             )),
             Some(free) => Finding::Good(format!("{} MiB free in {}", free.mib, dir.display())),
-            None => Finding::Warn(format!("the free space in {} can't be seen", dir.display())),
+            None => Finding::Warn(format!("the free space in {} can't be read", dir.display())),
         },
-        Ok(None) => {
-            Finding::Warn("the engine is on another machine; its free space can't be seen from here".to_owned())
-        }
+        Ok(None) => Finding::Warn("not checked: the engine is on another machine".to_owned()),
         Err(error) => Finding::Bad(chain(&error)),
     }
 }
@@ -188,7 +193,7 @@ async fn check_disk(config: &Config, engine: &Docker) -> Finding {
 /// Whether a container of the image, with its network, gets through to the API.
 async fn check_network(config: &Config, engine: &Docker) -> Finding {
     let Ok(url) = config.container_api_url.parse::<Url>() else {
-        return Finding::Bad(format!("{} is no address", config.container_api_url));
+        return Finding::Bad(format!("{} is not an address", config.container_api_url));
     };
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
         return Finding::Bad(format!("{url} names no host"));
@@ -197,11 +202,13 @@ async fn check_network(config: &Config, engine: &Docker) -> Finding {
     let script = r#"timeout 8 bash -c 'exec 3<>"/dev/tcp/$HOST/$PORT"'"#;
     let env = [("HOST".to_owned(), host.to_owned()), ("PORT".to_owned(), port.to_string())];
     match engine.probe(&config.image, &["/bin/bash", "-c", script], &env).await {
-        Ok((0, _)) => Finding::Good(format!("a container reaches {url}")),
+        Ok((0, _)) => Finding::Good(format!("a container can reach {url}")),
         Ok(_) if host == HOST_NAME => Finding::Bad(format!(
-            "a container does not reach {url}; let the API listen beyond loopback (TERARCHITECT_LISTEN), open the port in the firewall for the engine's network, or set CONTAINER_API_URL"
+            "a container can't reach {url}; let the API listen beyond loopback (TERARCHITECT_LISTEN), open its port in the firewall for the engine's network, or set CONTAINER_API_URL"
         )),
-        Ok(_) => Finding::Bad(format!("a container does not reach {url}; check the network, or set CONTAINER_API_URL")),
+        Ok(_) => Finding::Bad(format!(
+            "a container can't reach {url}; check the network of containers, or set CONTAINER_API_URL"
+        )),
         Err(error) => Finding::Bad(chain(&error)),
     }
 }

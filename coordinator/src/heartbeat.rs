@@ -1,36 +1,37 @@
-//! Heartbeats: one call renews the leases of all held jobs and brings back what the API wants.
+//! Heartbeats: one call renews the leases of all held jobs and brings back the API's instructions.
 
+use crate::job::spec::Attempt;
 use crate::job::{Controls, Shared};
-use crate::spec::Attempt;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use terarchitect_worker_api::client::{ClientError, Retry, WorkerClient};
+use terarchitect_outbound::Retry;
+use terarchitect_worker_api::client::{ClientError, WorkerClient};
 use terarchitect_worker_api::{Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldState};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Between two heartbeats where the API does not say how long leases hold.
+/// The longest time between two heartbeats.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Between two tries of a heartbeat that does not arrive.
+/// Between two tries of a heartbeat that failed.
 const RETRY_HEARTBEAT: Duration = Duration::from_secs(2);
 
-/// How long one heartbeat may take, where leases are long.
+/// How long one heartbeat may take at most; less where leases are short.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Between two looks whether an API that did not know heartbeats does by now.
+/// How often to try heartbeats on an API that did not know them, which may have been updated.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Why a heartbeat did not count.
+/// Why a heartbeat renewed no lease.
 enum Missed {
-    /// The API, or something in front of it, refused it or could not be reached.
+    /// The API, or a proxy in front of it, refused it or could not be reached.
     Refused(ClientError),
-    /// No answer came in time.
+    /// No response arrived in time.
     Silent,
-    /// The answer was that there is no such address, though there was.
+    /// A 404 or 405, though this API is known to have the endpoint.
     Unknown,
 }
 
@@ -43,56 +44,56 @@ impl Missed {
         let lease_sec = lease.map(|lease| lease.as_secs());
         match self {
             Self::Refused(error) if error.api_is_down() => {
-                tracing::warn!(error = error.chain(), "the API is down; what runs goes on");
+                tracing::warn!(error = error.chain(), "the API is down; running jobs go on");
             }
             Self::Refused(error) if error.status().is_some_and(|status| status.is_client_error()) => tracing::error!(
                 error = error.chain(),
                 lease_sec,
-                "the API refuses heartbeats; check TERARCHITECT_API_URL and TERARCHITECT_WORKER_API_KEY; containers are stopped when their leases are over"
+                "the API refuses heartbeats; check TERARCHITECT_API_URL and TERARCHITECT_WORKER_API_KEY; containers are stopped when their leases run out"
             ),
             Self::Refused(error) => tracing::warn!(
                 error = error.chain(),
                 lease_sec,
-                "a heartbeat did not arrive; trying on, containers are stopped when their leases are over"
+                "a heartbeat failed; trying again; containers are stopped when their leases run out"
             ),
             Self::Silent => tracing::warn!(
                 lease_sec,
-                "a heartbeat was not answered; trying on, containers are stopped when their leases are over"
+                "a heartbeat got no response; trying again; containers are stopped when their leases run out"
             ),
             Self::Unknown => tracing::warn!(
                 lease_sec,
-                "a heartbeat was answered with 404, perhaps by a proxy; trying on, containers are stopped when their leases are over"
+                "a heartbeat got 404 or 405, perhaps from a proxy; trying again; containers are stopped when their leases run out"
             ),
         }
     }
 }
 
-/// Everything that is held, with its controls.
+/// Every held attempt, with its controls.
 pub type Held = Arc<Mutex<HashMap<Attempt, Controls>>>;
 
-/// What the API wants of this coordinator.
+/// What the API tells this coordinator to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wishes {
+pub struct Instructions {
     /// How many jobs to run at once, where the API's settings say so.
     pub slots: Option<u32>,
-    /// Whether to claim at all.
+    /// Whether to claim jobs.
     pub claims: bool,
     /// How long leases hold.
     pub lease: Duration,
-    /// When to send the next heartbeat: a third of the lease, so that two may be lost.
+    /// How long to wait before the next heartbeat: a third of the lease, so that two may be lost.
     pub interval: Duration,
 }
 
 /// Sends one heartbeat and passes on what it says about each job. None when the API does not know heartbeats.
 ///
 /// # Errors
-/// When the API does not answer; leases run on meanwhile.
+/// When the API refuses or does not respond; no lease was renewed then.
 async fn beat(
     client: &WorkerClient,
     coordinator: Uuid,
     slots: u32,
     held: &HashMap<Attempt, Controls>,
-) -> Result<Option<Wishes>, ClientError> {
+) -> Result<Option<Instructions>, ClientError> {
     let request = HeartbeatRequest {
         worker_id: coordinator.to_string(),
         name: hostname(),
@@ -102,19 +103,19 @@ async fn beat(
     };
     let asked = Instant::now();
     match client.heartbeat(&request, Retry::Never).await {
-        Ok(answer) => {
-            pass_on(&answer, held, asked);
-            Ok(Some(wishes(&answer)))
+        Ok(response) => {
+            pass_on(&response, held, asked);
+            Ok(Some(instructions(&response)))
         }
         Err(error) if error.status().is_some_and(|status| matches!(status.as_u16(), 404 | 405)) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn pass_on(answer: &HeartbeatResponse, held: &HashMap<Attempt, Controls>, asked: Instant) {
-    // Counted from before the heartbeat was sent: the API's own count began later.
-    let until = asked + Duration::from_millis(answer.lease_ms);
-    for job in &answer.jobs {
+fn pass_on(response: &HeartbeatResponse, held: &HashMap<Attempt, Controls>, asked: Instant) {
+    // Counted from before the heartbeat was sent, so that a lease here never outlasts the API's.
+    let until = asked + Duration::from_millis(response.lease_ms);
+    for job in &response.jobs {
         let Some(controls) = held.get(&Attempt { job_id: job.job_id, attempt: job.attempt }) else { continue };
         match job.state {
             HeldState::Held => controls.renew(until),
@@ -122,19 +123,19 @@ fn pass_on(answer: &HeartbeatResponse, held: &HashMap<Attempt, Controls>, asked:
                 controls.renew(until);
                 controls.cancel.cancel();
             }
-            // An API that did not count attempts when it was claimed can't know it by one.
+            // Claimed while the API did not count attempts yet: it can't recognise this one.
             HeldState::Lost if job.attempt == 0 => {}
             HeldState::Lost => controls.lost.cancel(),
         }
     }
 }
 
-fn wishes(answer: &HeartbeatResponse) -> Wishes {
-    let third = Duration::from_millis(answer.lease_ms / 3);
-    Wishes {
-        slots: answer.max_concurrent_agents,
-        claims: answer.directive == Directive::Run,
-        lease: Duration::from_millis(answer.lease_ms),
+fn instructions(response: &HeartbeatResponse) -> Instructions {
+    let third = Duration::from_millis(response.lease_ms / 3);
+    Instructions {
+        slots: response.max_concurrent_agents,
+        claims: response.directive == Directive::Run,
+        lease: Duration::from_millis(response.lease_ms),
         interval: third.clamp(Duration::from_secs(1), DEFAULT_INTERVAL),
     }
 }
@@ -148,50 +149,54 @@ fn hostname() -> Option<String> {
 pub async fn send_heartbeats(
     shared: Arc<Shared>,
     held: Held,
-    wishes: watch::Sender<Option<Wishes>>,
+    instructions: watch::Sender<Option<Instructions>>,
     stop: CancellationToken,
 ) {
     let (mut failing, mut plain) = (false, false);
     let mut lease: Option<Duration> = None;
     loop {
         let now = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let slots = shared.config.slots.or_else(|| wishes.borrow().and_then(|wishes| wishes.slots)).unwrap_or(1);
+        let slots = shared
+            .config
+            .slots
+            .or_else(|| instructions.borrow().and_then(|instructions| instructions.slots))
+            .unwrap_or(1);
         let beating = beat(&shared.client, shared.state.coordinator(), slots, &now);
-        // One that is swallowed must not take the time of the next, which may arrive.
+        // A heartbeat without a response must not use up the time of the next one, which may succeed.
         let patience = lease.map_or(PATIENCE, |lease| (lease / 4).min(PATIENCE));
         let beaten = tokio::select! {
             () = stop.cancelled() => return,
             beaten = tokio::time::timeout(patience, beating) => beaten,
         };
         let beaten = match beaten {
-            // What knew heartbeats once does not forget them: something in front of it says so.
+            // An API that knew heartbeats does not forget them: this is the response of a proxy.
             Ok(Ok(None)) if lease.is_some() => Err(Missed::Unknown),
             Ok(beaten) => beaten.map_err(Missed::Refused),
             Err(_) => Err(Missed::Silent),
         };
         shared.metrics.heartbeat(beaten.is_ok());
         let interval = match beaten {
-            Ok(answer) => {
+            Ok(received) => {
                 failing = false;
-                lease = answer.map(|wishes| wishes.lease);
-                if answer.is_none() && !plain {
-                    tracing::info!("the API does not know heartbeats: working by the plain contract");
+                lease = received.map(|instructions| instructions.lease);
+                if received.is_none() && !plain {
+                    tracing::info!("the API does not know heartbeats; working by the plain contract, without leases");
                 }
-                plain = answer.is_none();
-                wishes.send_replace(answer);
-                answer.map_or(PLAIN_INTERVAL, |wishes| wishes.interval)
+                plain = received.is_none();
+                instructions.send_replace(received);
+                received.map_or(PLAIN_INTERVAL, |instructions| instructions.interval)
             }
             Err(missed) => {
                 if !failing {
                     missed.log(lease);
                     failing = true;
                 }
-                // Where no API runs nobody ends leases, and not in the first lease period after its start either. Where
-                // there is only silence, somebody else may have the job once the lease is over.
+                // An API that does not run ends no leases, nor does it in the first lease period after its start.
+                // Without any response, another coordinator may hold the job once the lease has run out.
                 if let Some(lease) = lease.filter(|_| missed.api_is_down()) {
                     now.values().for_each(|controls| controls.renew(Instant::now() + lease));
                 }
-                // Several tries before the lease is over, also where leases are short.
+                // Several tries within one lease, also where leases are short.
                 lease.map_or(RETRY_HEARTBEAT, |lease| (lease / 4).min(RETRY_HEARTBEAT))
             }
         };

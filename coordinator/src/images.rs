@@ -1,4 +1,4 @@
-//! Images: looked for once, pulled where the policy says so, and not asked for again for a while where they can't be had.
+//! Images: pulled where the policy says so, and after failed pulls not tried again for a while.
 
 use crate::cli::PullPolicy;
 use crate::engine::{ContainerEngine, EngineError};
@@ -9,12 +9,12 @@ use tokio::time::Instant;
 
 /// How often a pull is tried.
 const TRIES: u32 = 3;
-/// Between two tries.
+/// The pause after the first try; it grows by as much after each further one.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How long an image that can't be had is not asked for again.
+/// How long an image that could not be pulled is not tried again.
 const REST: Duration = Duration::from_secs(60);
 
-/// Which images are there, and which could not be had a short while ago.
+/// Which images are available, and which could not be pulled a short while ago.
 #[derive(Debug)]
 pub struct Images {
     policy: PullPolicy,
@@ -26,22 +26,22 @@ pub struct Images {
 #[derive(Clone, Copy, Debug)]
 enum Known {
     Pulled,
-    /// A newer one could not be had a short while ago.
+    /// A newer one could not be pulled a short while ago.
     OlderUntil(Instant),
     UnavailableUntil(Instant),
 }
 
 impl Images {
-    /// Nothing is known yet.
+    /// Knows no image yet.
     #[must_use]
     pub fn new(policy: PullPolicy) -> Self {
         Self { policy, pulling: tokio::sync::Mutex::default(), known: Mutex::default() }
     }
 
-    /// Makes sure that the image is there.
+    /// Makes sure that the image is on this machine.
     ///
     /// # Errors
-    /// When it isn't and can't be pulled, now or a short while ago.
+    /// When it isn't, and can't be pulled now or could not be pulled a short while ago.
     pub async fn require(&self, engine: &dyn ContainerEngine, image: &str) -> Result<(), EngineError> {
         if self.rests(image) {
             return Err(EngineError::NoImage { image: image.to_owned() });
@@ -61,9 +61,9 @@ impl Images {
                 self.remember(image, Known::Pulled);
                 Ok(())
             }
-            // An older image is better than none; what runs is logged.
+            // An older image is better than none.
             Err(error) if there => {
-                tracing::warn!(image, error = %terarchitect_worker_api::chain(&error), "could not pull a newer image; using the one that is here");
+                tracing::warn!(image, error = %terarchitect_outbound::chain(&error), "could not pull the image; using the one on this machine, which may be older");
                 self.remember(image, Known::OlderUntil(Instant::now() + REST));
                 Ok(())
             }
@@ -74,13 +74,13 @@ impl Images {
         }
     }
 
-    /// Whether the image could not be had a short while ago: claiming jobs that need it would only fail them.
+    /// Whether the image could not be pulled a short while ago: jobs that need it would only fail.
     #[must_use]
     pub fn rests(&self, image: &str) -> bool {
         matches!(self.lock().get(image), Some(Known::UnavailableUntil(until)) if Instant::now() < *until)
     }
 
-    /// With `always`, one pull in the life of the process is enough for jobs that follow each other.
+    /// Whether the image needs no pull: with `always`, one pull in the life of the process is enough.
     fn is_fresh(&self, image: &str) -> bool {
         match self.lock().get(image) {
             Some(Known::Pulled) => true,
@@ -107,7 +107,7 @@ async fn pull(engine: &dyn ContainerEngine, image: &str) -> Result<(), EngineErr
             Ok(()) => return Ok(()),
             Err(error) if tries == TRIES => return Err(error),
             Err(error) => {
-                tracing::warn!(image, error = %terarchitect_worker_api::chain(&error), "could not pull an image; trying again");
+                tracing::warn!(image, error = %terarchitect_outbound::chain(&error), "could not pull an image; trying again");
                 tokio::time::sleep(PAUSE * tries).await;
             }
         }

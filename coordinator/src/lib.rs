@@ -1,8 +1,8 @@
-//! Claims jobs over HTTP and runs one agent container each, never more than it was told to.
+//! Claims jobs over HTTP and runs one agent container each, up to a limit.
 //!
-//! Everything about a job can be found again in three places: the API's lease, the container with its labels, and the
-//! outbox. So a coordinator may end at any moment; the next one on the same state directory goes on. It kills only what
-//! is cancelled, fenced or past its deadline, and never because the API can't be reached. The program is in `main.rs`.
+//! Everything about a job can be rebuilt from three places: the API's lease, the container with its labels, and the
+//! outbox. So a coordinator may end at any moment, and the next one on the same state directory goes on. It kills only
+//! containers whose job is cancelled, past its deadline, or no longer held here. The program is in `main.rs`.
 
 pub mod claims;
 pub mod cli;
@@ -14,10 +14,8 @@ pub mod engine;
 pub mod heartbeat;
 pub mod images;
 pub mod job;
-pub mod machine;
 pub mod metrics;
-pub mod outcome;
 pub mod readiness;
-pub mod run;
-pub mod spec;
+pub mod service;
 pub mod state_dir;
+pub mod variables;

@@ -11,17 +11,17 @@ use terarchitect_coordinator::cli::{Cli, Command, LogFormat};
 use terarchitect_coordinator::config::{Config, ConfigError};
 use terarchitect_coordinator::doctor;
 use terarchitect_coordinator::engine::{ContainerEngine, Docker, WithLocal};
-use terarchitect_coordinator::run::{Coordinator, How, drain_on_signals};
+use terarchitect_coordinator::service::{Coordinator, Mode, drain_on_signals};
 use terarchitect_coordinator::state_dir::StateDir;
 use terarchitect_worker_api::client::WorkerClient;
 use tracing_subscriber::EnvFilter;
 
-// A few threads' worth of small tasks: two workers are enough for any number of jobs, and each costs memory.
+// The tasks are small: two threads are enough for any number of jobs, and each thread costs memory.
 #[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging(cli.options.log_format);
-    match Box::pin(run(cli)).await {
+    match Box::pin(execute(cli)).await {
         Ok(code) => code,
         Err(error) => {
             for line in format!("{error:#}").lines() {
@@ -32,17 +32,18 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = Config::parse(&cli.options, |name| std::env::var(name).ok())?;
-    let how = match cli.command.unwrap_or(Command::Run) {
-        Command::Run => How::UntilDrained,
-        Command::RunOnce { wait_sec } => How::Once { wait: Duration::from_secs(wait_sec) },
+    let mode = match cli.command.unwrap_or(Command::Run) {
+        Command::Run => Mode::UntilDrained,
+        Command::RunOnce { wait_sec } => Mode::Once { wait: Duration::from_secs(wait_sec) },
         Command::Doctor => {
-            let good = doctor::run(&config, &mut std::io::stdout()).await.context("could not print")?;
-            return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            let passed =
+                doctor::check(&config, &mut std::io::stdout()).await.context("could not print the findings")?;
+            return Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
     };
-    let drain = drain_on_signals(config.drain_mode).context("could not listen for signals")?;
+    let drain = drain_on_signals(config.drain_mode).context("could not install the signal handlers")?;
     let state = StateDir::open(&config.state_dir)?;
     let client = WorkerClient::new(&config.api_url, config.worker_key.clone())?;
     let docker = Docker::connect(config.container.clone()).await?;
@@ -62,7 +63,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         slots = config.slots,
         coordinator.id = %state.coordinator(),
         limits = doctor::limits(&config.container),
-        "claiming jobs of {projects}, running them with {engine_version}"
+        "starting to claim jobs of {projects} and to run them with {engine_version}"
     );
     for sentence in config.container.relaxed() {
         tracing::warn!("{sentence}");
@@ -77,19 +78,19 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         {
             tracing::warn!(%error, path = ready_file, "could not write the ready file");
         }
-        tell_systemd();
+        notify_systemd();
     };
-    Coordinator::new(engine, client, state, config).run(drain, how, ready).await?;
+    Coordinator::new(engine, client, state, config).coordinate(drain, mode, ready).await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says to systemd that everything runs, and goes on saying so where it wants to hear it: without that it would restart
-/// a coordinator that hangs.
-fn tell_systemd() {
-    let told = sd_notify::notify(false, &[NotifyState::Ready]);
-    if let Err(error) = told {
-        tracing::warn!(%error, "could not tell systemd that everything runs");
+/// Notifies systemd that the coordinator is ready, and feeds its watchdog if it has one, which restarts a coordinator
+/// that hangs.
+fn notify_systemd() {
+    let notified = sd_notify::notify(false, &[NotifyState::Ready]);
+    if let Err(error) = notified {
+        tracing::warn!(%error, "could not notify systemd that the coordinator is ready");
     }
     let mut usec = 0;
     if sd_notify::watchdog_enabled(false, &mut usec) {
@@ -98,7 +99,7 @@ fn tell_systemd() {
             loop {
                 ticks.tick().await;
                 if let Err(error) = sd_notify::notify(false, &[NotifyState::Watchdog]) {
-                    tracing::warn!(%error, "could not tell systemd that everything still runs");
+                    tracing::warn!(%error, "could not notify systemd's watchdog");
                 }
             }
         });

@@ -1,4 +1,4 @@
-//! What the process counts, and the two addresses that say so: `/metrics` for Prometheus, `/health` for supervisors.
+//! Metrics of the process, and the two endpoints that serve them: `/metrics` for Prometheus, `/health` for supervisors.
 
 use anyhow::Context;
 use axum::Router;
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Without a heartbeat that arrived for this long, the coordinator is not healthy. It still does its work.
+/// Without a successful heartbeat for this long, the coordinator is reported as unhealthy. It still does its work.
 const HEALTHY_FOR: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -32,7 +32,7 @@ struct ResultLabel {
     result: &'static str,
 }
 
-/// What the process counts.
+/// The metrics of the process.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
@@ -44,29 +44,29 @@ pub struct Metrics {
     adopted: Counter,
     launch: Histogram,
     disk_short: Gauge,
-    heard: Arc<Mutex<Instant>>,
+    last_heartbeat: Arc<Mutex<Instant>>,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("terarchitect_coordinator");
         let held = Gauge::default();
-        registry.register("jobs", "Jobs that are held", held.clone());
+        registry.register("jobs", "Jobs that this coordinator holds", held.clone());
         let slots = Gauge::default();
-        registry.register("slots", "How many jobs may be held at once", slots.clone());
+        registry.register("slots", "How many jobs this coordinator may hold at once", slots.clone());
         let claims = Family::default();
-        registry.register("claims", "Claims answered, by result", claims.clone());
+        registry.register("claims", "Claims, by result", claims.clone());
         let heartbeats = Family::default();
         registry.register("heartbeats", "Heartbeats, by result", heartbeats.clone());
         let ended = Family::default();
         registry.register("jobs_ended", "Jobs whose end was reported and acknowledged, by reason", ended.clone());
         let adopted = Counter::default();
-        registry.register("containers_adopted", "Containers taken over from an earlier run", adopted.clone());
+        registry.register("containers_adopted", "Containers adopted from an earlier coordinator", adopted.clone());
         let launch = Histogram::new(exponential_buckets(0.05, 2.0, 12));
-        let help = "From a claim to the start of its container";
+        let help = "Time from a claim to the start of its container";
         registry.register_with_unit("launch", help, Unit::Seconds, launch.clone());
         let disk_short = Gauge::default();
-        let help = "1 while nothing is claimed because the engine's disk is short of space";
+        let help = "1 while nothing is claimed because the engine's disk is nearly full";
         registry.register("disk_short", help, disk_short.clone());
         Self {
             registry: Arc::new(registry),
@@ -78,7 +78,7 @@ impl Default for Metrics {
             adopted,
             launch,
             disk_short,
-            heard: Arc::new(Mutex::new(Instant::now())),
+            last_heartbeat: Arc::new(Mutex::new(Instant::now())),
         }
     }
 }
@@ -97,7 +97,7 @@ impl Metrics {
         let result = if arrived { "arrived" } else { "failed" };
         self.heartbeats.get_or_create(&ResultLabel { result }).inc();
         if arrived {
-            *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            *self.last_heartbeat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
     }
 
@@ -123,17 +123,17 @@ impl Metrics {
 
     fn render(&self) -> String {
         let mut text = String::new();
-        // Text is written into memory, which does not fail.
+        // Writing text into memory does not fail.
         encode(&mut text, &self.registry).unwrap_or_default();
         text
     }
 
     fn is_healthy(&self) -> bool {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < HEALTHY_FOR
+        self.last_heartbeat.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < HEALTHY_FOR
     }
 }
 
-/// Serves `/metrics` and `/health` until `stop`. Answers the address that it really listens on.
+/// Serves `/metrics` and `/health` until `stop`. Returns the address that it listens on, with the port that was picked.
 ///
 /// # Errors
 /// When it can't listen there.
@@ -154,6 +154,9 @@ async fn health(State(metrics): State<Metrics>) -> (StatusCode, &'static str) {
     if metrics.is_healthy() {
         (StatusCode::OK, "healthy\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "no heartbeat has reached the API for two minutes\n")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no heartbeat has succeeded for two minutes; the coordinator's log says why\n",
+        )
     }
 }

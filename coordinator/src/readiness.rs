@@ -1,9 +1,9 @@
-//! Whether another container could be run here. What can't be run must not be claimed: it would only fail, or wait for
-//! its lease to run out, while another machine could have it.
+//! Whether another container could be started here. Otherwise nothing must be claimed: the job would fail, or wait
+//! until its lease runs out, while another machine could run it.
 
 use crate::disk::DiskWatch;
 use crate::job::Shared;
-use terarchitect_worker_api::chain;
+use terarchitect_outbound::chain;
 
 /// What keeps this coordinator from claiming.
 #[derive(Debug, Default)]
@@ -13,41 +13,41 @@ pub struct Readiness {
     imageless: bool,
 }
 
-/// What to do about an image that can't be had.
+/// What to do about an image that is not available.
 #[must_use]
 pub fn image_hint(image: &str) -> String {
     format!("build it with scripts/build-agent-image, pull it with docker pull {image}, or set AGENT_IMAGE")
 }
 
 impl Readiness {
-    /// Whether the engine answers, has room, and has the image that jobs need, pulled where the policy says so. Says in the
-    /// log when that changes.
+    /// Whether the engine responds, has room, and has the image that jobs need, which is pulled where the policy says
+    /// so. Logs when that changes.
     pub async fn may_claim(&mut self, shared: &Shared) -> bool {
-        self.engine_answers(shared).await && !self.disk.is_short(shared).await && self.has_image(shared).await
+        self.engine_responds(shared).await && !self.disk.is_short(shared).await && self.has_image(shared).await
     }
 
-    async fn engine_answers(&mut self, shared: &Shared) -> bool {
-        let answer = shared.engine.version().await;
-        match &answer {
-            Ok(_) if self.silent => tracing::info!("the engine answers again; claiming"),
+    async fn engine_responds(&mut self, shared: &Shared) -> bool {
+        let version = shared.engine.version().await;
+        match &version {
+            Ok(_) if self.silent => tracing::info!("the engine responds again; claiming jobs"),
             Err(error) if !self.silent => {
-                tracing::error!(error = %chain(error), "claiming nothing until the engine answers; what runs is left alone");
+                tracing::error!(error = %chain(error), "the engine does not respond; claiming nothing until it does; running containers are left alone");
             }
             _ => {}
         }
-        self.silent = answer.is_err();
+        self.silent = version.is_err();
         !self.silent
     }
 
     async fn has_image(&mut self, shared: &Shared) -> bool {
         let image = &shared.config.image;
-        let had = shared.images.require(shared.engine.as_ref(), image).await;
-        if let Err(error) = &had
+        let available = shared.images.require(shared.engine.as_ref(), image).await;
+        if let Err(error) = &available
             && !self.imageless
         {
-            tracing::error!(error = %chain(error), "claiming nothing until the image is there; {}", image_hint(image));
+            tracing::error!(error = %chain(error), "claiming nothing until the image is available; {}", image_hint(image));
         }
-        self.imageless = had.is_err();
+        self.imageless = available.is_err();
         !self.imageless
     }
 }

@@ -1,8 +1,8 @@
-//! What outlives a coordinator on disk: its identity under an exclusive lock, the claims of which no container was
-//! started yet, and the outbox of reports that the API has not acknowledged yet.
+//! What outlives a coordinator on disk: its identity, under an exclusive lock; the claims whose container has not been
+//! started yet; and the outbox of reports that the API has not acknowledged yet.
 
-use crate::outcome::Verdict;
-use crate::spec::Attempt;
+use crate::job::outcome::Verdict;
+use crate::job::spec::Attempt;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -18,6 +18,15 @@ pub enum StateError {
         /// The directory.
         dir: PathBuf,
     },
+    /// The identity is not one that this version can read.
+    #[error(
+        "{} does not contain a UUID; restore it, or remove it to begin with a new identity: jobs of the old one then return to the queue when their leases run out",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file can't be read or written.
     #[error("could not read or write {}; set COORDINATOR_STATE_DIR to a directory that you can write", path.display())]
     Io {
@@ -29,7 +38,7 @@ pub enum StateError {
     },
 }
 
-/// A state directory that is ours while this lives.
+/// A state directory, locked until this is dropped.
 #[derive(Debug)]
 pub struct StateDir {
     outbox: PathBuf,
@@ -50,7 +59,7 @@ pub struct Pending {
 }
 
 impl StateDir {
-    /// Takes the directory, unless another process has it.
+    /// Locks the directory, unless another process has locked it.
     ///
     /// # Errors
     /// See [`StateError`].
@@ -74,8 +83,10 @@ impl StateDir {
         let path = dir.join("coordinator-id");
         let coordinator = match fs::read_to_string(&path).map(|text| text.trim().parse()) {
             Ok(Ok(id)) => id,
+            // A new identity would orphan the containers and leases of the old one.
+            Ok(Err(_)) => return Err(StateError::Damaged { path }),
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&path)(error)),
-            Ok(Err(_)) | Err(_) => {
+            Err(_) => {
                 let id = Uuid::now_v7();
                 write_durably(&path, id.to_string().as_bytes()).map_err(failed(&path))?;
                 id
@@ -84,14 +95,14 @@ impl StateDir {
         Ok(Self { outbox, claims, coordinator, _lock: lock })
     }
 
-    /// Who this coordinator is, for the API and on its containers.
+    /// This coordinator's identity, for the API and on the labels of its containers.
     #[must_use]
     pub fn coordinator(&self) -> Uuid {
         self.coordinator
     }
 
-    /// The request ids of claims that were sent and of which no container was started yet, as far as is known: asked again
-    /// with one, the API answers the same job.
+    /// The request ids of claims whose container may not have been started yet. A claim repeated with one of them gets
+    /// the same job.
     ///
     /// # Errors
     /// When they can't be read.
@@ -105,7 +116,7 @@ impl StateDir {
         Ok(claims)
     }
 
-    /// Keeps the request id of the claim that comes next, before it is sent.
+    /// Writes down the request id of the next claim, before it is sent.
     ///
     /// # Errors
     /// When it can't be written.
@@ -114,10 +125,10 @@ impl StateDir {
         write_durably(&path, b"").map_err(|source| StateError::Io { path, source })
     }
 
-    /// Forgets a claim: its container was started, or nothing came of it.
+    /// Forgets a claim: its container was started, or it got no job.
     pub fn end_claim(&self, request: Uuid) {
-        // One that comes back is asked once more at the next start, and answered with the same job or none.
-        remove_file(&self.claims.join(request.to_string()), "could not remove the note of a claim");
+        // If it can't be removed, the claim is repeated at the next start, and gets the same job or none.
+        remove_file(&self.claims.join(request.to_string()), "could not remove the file of a finished claim");
     }
 
     /// Keeps a report until the API has acknowledged it.
@@ -153,7 +164,7 @@ impl StateDir {
             match fs::read(&path).map(|text| serde_json::from_slice(&text)) {
                 Ok(Ok(pending)) => all.push(pending),
                 Ok(Err(error)) => {
-                    tracing::error!(path = %path.display(), %error, "a kept report can't be read; leaving it");
+                    tracing::error!(path = %path.display(), %error, "could not read a report in the outbox; leaving the file as it is, so this report is never sent");
                 }
                 Err(source) => return Err(StateError::Io { path, source }),
             }
@@ -163,7 +174,7 @@ impl StateDir {
 
     /// Forgets a report.
     pub fn forget(&self, attempt: Attempt) {
-        // One that comes back is reported once more, which the API answers like the first time.
+        // If it can't be removed, it is sent again at the next start, and the API responds as it did the first time.
         remove_file(&self.path(attempt), "could not remove an acknowledged report");
     }
 
@@ -180,7 +191,7 @@ fn remove_file(path: &Path, problem: &'static str) {
     }
 }
 
-/// Written beside its place, synced and renamed: after a crash it is there whole or not at all.
+/// Writes a file beside its place, syncs and renames it: after a crash it is there whole or not at all.
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("new");
     let mut file = File::create(&draft)?;
@@ -193,7 +204,7 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::could_not_run;
+    use crate::job::outcome::could_not_run;
     use terarchitect_worker_api::{JobId, Reason};
 
     #[test]
@@ -216,5 +227,14 @@ mod tests {
         assert_eq!(second.all_kept().unwrap().len(), 1);
         second.forget(attempt);
         assert!(second.all_kept().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_damaged_identity_is_an_error_and_no_new_identity() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(StateDir::open(dir.path()).unwrap());
+        std::fs::write(dir.path().join("coordinator-id"), "garbled").unwrap();
+        assert!(matches!(StateDir::open(dir.path()), Err(StateError::Damaged { .. })));
+        assert_eq!(std::fs::read_to_string(dir.path().join("coordinator-id")).unwrap(), "garbled");
     }
 }

@@ -138,3 +138,37 @@ TOOLS
         die "OpenCode $version could not be installed with npm"
     [ -x "$OPENCODE_BIN" ] || die "npm installed OpenCode $version, but there is no $OPENCODE_BIN"
 }
+
+# Puts schemathesis under target/, and sets SCHEMATHESIS.
+SCHEMATHESIS_VERSION=4.32.5
+require_schemathesis() {
+    local prefix=$ROOT/target/tools/schemathesis-$SCHEMATHESIS_VERSION
+    SCHEMATHESIS=$prefix/bin/schemathesis
+    [ -x "$SCHEMATHESIS" ] && return 0
+    require_tools <<'TOOLS'
+python3 python3 the check of the API's document
+TOOLS
+    python3 -c 'import venv, ensurepip' 2>/dev/null || install_packages "the check of the API's document" python3-venv
+    info "installing schemathesis $SCHEMATHESIS_VERSION"
+    rm -rf -- "$prefix"
+    mkdir -p "${prefix%/*}"
+    python3 -m venv "$prefix" && "$prefix/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS_VERSION" </dev/null ||
+        die "schemathesis $SCHEMATHESIS_VERSION could not be installed with pip"
+    [ -x "$SCHEMATHESIS" ] || die "pip installed schemathesis $SCHEMATHESIS_VERSION, but there is no $SCHEMATHESIS"
+}
+
+# Builds packages in a cargo profile, and sets PROGRAMS to the folder with their programs: profile, packages. Where
+# TERARCHITECT_PROGRAMS names a folder with programs that are built already, nothing is built: cargo would choose other
+# features for some packages than for all, and build their dependencies again.
+build_programs() {
+    local profile=$1 package
+    shift
+    if [ -n "${TERARCHITECT_PROGRAMS:-}" ]; then
+        PROGRAMS=$TERARCHITECT_PROGRAMS
+        return
+    fi
+    local packages=()
+    for package in "$@"; do packages+=(-p "$package"); done
+    SQLX_OFFLINE=true cargo build --quiet --locked --profile "$profile" "${packages[@]}"
+    PROGRAMS=${CARGO_TARGET_DIR:-$ROOT/target}/$([ "$profile" = dev ] && echo debug || echo "$profile")
+}

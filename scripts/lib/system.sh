@@ -20,7 +20,7 @@ finish() {
     fi
     exit $status
 }
-# In the order opposite to the start, each with its orderly end.
+# Stops the programs with TERM, in the opposite order of their start.
 stop_all() {
     local i
     for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
@@ -33,11 +33,11 @@ keep_logs() {
     local kept
     kept=$(mktemp -d "${TMPDIR:-/tmp}/terarchitect-quickstart-logs.XXXXXX")
     cp "$dir"/*.log "$kept"/ 2>/dev/null || true
-    warn "it did not work; the logs are in $kept"
+    warn "this failed; the logs are in $kept"
 }
 
 prepare_system() {
-    step "What is needed"
+    step "Checking what is needed"
     require_rust
     require_tools <<'TOOLS'
 curl curl calls of the API
@@ -51,25 +51,22 @@ TOOLS
 
 # Builds the programs and the image, in the cargo profile `profile`; sets `bin` and `image`.
 build_system() {
-    local cargo_profile folder
     case $profile in
-    release) cargo_profile=release folder=release ;;
-    dev) cargo_profile=dev folder=debug ;;
+    release | dev) ;;
     *) die "TERARCHITECT_PROFILE is '$profile'; set it to release or dev" ;;
     esac
-    bin=${CARGO_TARGET_DIR:-$ROOT/target}/$folder
     image=${AGENT_IMAGE:-terarchitect-agent}
     step "Building ($profile)"
-    SQLX_OFFLINE=true cargo build --locked --profile "$cargo_profile" --quiet \
-        -p terarchitect-api -p terarchitect-coordinator -p terarchitect-testbed -p terarchitect-agent-runner
+    build_programs "$profile" terarchitect-api terarchitect-coordinator terarchitect-testbed terarchitect-agent-runner
+    bin=$PROGRAMS
     TERARCHITECT_PROFILE=$profile "$ROOT/scripts/build-agent-image" --tag "$image"
 }
 
-# Sets `dir`: a temporary one, or the one that is kept; makes the keys once.
+# Sets `dir`: a temporary one with `once`, else a permanent one. Creates the keys on first use.
 choose_directory() {
     if [ -n "$once" ]; then
         dir=$(mktemp -d "${TMPDIR:-/tmp}/terarchitect-quickstart.XXXXXX")
-        # The user of the private Postgres has to get through.
+        # The private Postgres's user must be able to enter it.
         chmod 755 "$dir"
     else
         dir=${TERARCHITECT_QUICKSTART_DIR:-$([ "$(id -u)" = 0 ] && echo /var/lib/terarchitect-quickstart || echo "${XDG_DATA_HOME:-$HOME/.local/share}/terarchitect-quickstart")}
@@ -88,7 +85,7 @@ choose_directory() {
     export TERARCHITECT_API_KEY TERARCHITECT_WORKER_API_KEY
 }
 
-# Starts a program in the background: name, then command. It must write its ready file before this returns.
+# Starts a program in the background, and waits for its ready file. Arguments: name, command.
 start() {
     local name=$1 waited=0
     shift
@@ -107,7 +104,7 @@ start() {
     done
 }
 
-# Ends the script when a program that was started has ended.
+# Ends the script if a program that was started has ended.
 require_running() {
     local i
     for i in "${!pids[@]}"; do
@@ -115,14 +112,14 @@ require_running() {
     done
 }
 
-# The scripted model and the forge; an argument is a script for the model. Sets addresses, repo_url and forge_token.
+# Starts the scripted model and the forge. Argument: a script for the model. Sets addresses, repo_url and forge_token.
 start_testbed() {
-    # What containers reach this machine by: the engine knows, and tells a container.
+    # The address at which containers reach this machine: the engine writes it into a container's hosts file.
     local gateway
     gateway=$(docker run --rm --add-host host.docker.internal:host-gateway --entrypoint cat "$image" /etc/hosts |
         awk '$2 == "host.docker.internal" { print $1; exit }')
     addresses=127.0.0.1:0
-    # Where it is no address of this machine (Docker Desktop), the engine forwards to loopback.
+    # Where it is not an address of this machine (Docker Desktop), the engine forwards to loopback.
     if [ -n "$gateway" ] && hostname -I 2>/dev/null | grep -qwF "$gateway"; then
         addresses=$addresses,$gateway:0
     fi
@@ -147,13 +144,13 @@ start_api() {
     printf '%s' "${api_url##*:}" >"$dir/port"
 }
 
-# Calls the API: method, path, body. Prints the answer; a refusal ends the script with the API's own sentence.
+# Calls the API. Arguments: method, path, body. Prints the response; an error ends the script with the API's sentence.
 call() {
-    local answer status
-    answer=$(curl -sS -X "$1" "$api_url$2" -H "Authorization: Bearer $TERARCHITECT_API_KEY" \
-        -H 'Content-Type: application/json' ${3:+-d "$3"} -w '\n%{http_code}') || die "the API does not answer at $api_url"
-    status=${answer##*$'\n'} answer=${answer%$'\n'*}
-    case $status in 2*) printf '%s' "$answer" ;; *) die "$1 $2: $(jq -r '.error // .' <<<"$answer")" ;; esac
+    local response status
+    response=$(curl -sS -X "$1" "$api_url$2" -H "Authorization: Bearer $TERARCHITECT_API_KEY" \
+        -H 'Content-Type: application/json' ${3:+-d "$3"} -w '\n%{http_code}') || die "the API does not respond at $api_url"
+    status=${response##*$'\n'} response=${response%$'\n'*}
+    case $status in 2*) printf '%s' "$response" ;; *) die "$1 $2: $(jq -r '.error // .' <<<"$response")" ;; esac
 }
 
 configure_model() {
@@ -164,7 +161,7 @@ configure_model() {
 }
 
 start_coordinator() {
-    # No secret of the caller's own environment goes to the demonstration's containers.
+    # No secret of the caller's environment may reach the demonstration's containers.
     start coordinator env -u GITHUB_TOKEN -u WORKER_LLM_URL -u WORKER_MODEL -u WORKER_API_KEY -u AGENT_LLM_URL \
         -u AGENT_MODEL -u AGENT_API_KEY -u TERARCHITECT_API_KEY -u PROJECT_ID -u PROJECT_IDS \
         TERARCHITECT_API_URL="$api_url" GITHUB_API_URL="$(testbed .api_url)" AGENT_IMAGE="$image" \
@@ -173,7 +170,7 @@ start_coordinator() {
         "$bin/terarchitect-coordinator"
 }
 
-# Makes a project and a ticket, in the backlog. Sets project and ticket.
+# Creates a project, and a ticket in its backlog. Arguments: title, description. Sets project and ticket.
 make_ticket() {
     project=$(call POST /api/projects "$(jq -n --arg url "$repo_url" '{name: "Hello", description: "A sample", github_url: $url, is_existing_repo: true}')" | jq -r .id)
     ticket=$(call POST "/api/projects/$project/tickets" "$(jq -n --arg title "$1" --arg description "$2" '{title: $title, description: $description, column_id: "backlog"}')" | jq -r .id)
@@ -185,7 +182,7 @@ job_status() { call GET "/api/jobs?ticket_id=$ticket&limit=1" | jq -r '.jobs[0].
 
 ticket_logs() { call GET "/api/projects/$project/tickets/$ticket/logs"; }
 
-# Prints the log entries that are new.
+# Prints the log entries since the last call.
 show_new() {
     local logs count
     logs=$(ticket_logs)

@@ -1,4 +1,4 @@
-//! Reads the Director's answers. Pure, and strict: a wrong shape is said, never guessed around.
+//! Parses the Director's answers. Pure, and strict: an answer of a wrong shape is an error that says why, never a guess.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -26,13 +26,13 @@ pub(super) struct TurnVerdict {
     pub(super) blocked: Option<String>,
 }
 
-/// The shapes as they are shown to a Director that got one wrong.
+/// The shapes, to show to a Director whose answer had another one.
 pub(super) const PLAN_SHAPE: &str = r#"{"approved": true or false, "feedback": "text"}"#;
 pub(super) const TURN_SHAPE: &str =
     r#"{"complete": true or false, "summary": "text", "instructions": "text", "reason": "text", "blocked": "text"}"#;
 
 impl PlanVerdict {
-    /// Reads the answer to a plan review; the error is for the Director's eyes.
+    /// Parses the answer to a plan review. The error is text for the Director.
     pub(super) fn parse(answer: &str) -> Result<Self, String> {
         let verdict: Self = object(answer)?;
         if !verdict.approved && verdict.feedback.is_none() {
@@ -43,7 +43,7 @@ impl PlanVerdict {
 }
 
 impl TurnVerdict {
-    /// Reads the answer to a turn review; the error is for the Director's eyes.
+    /// Parses the answer to a turn review. The error is text for the Director.
     pub(super) fn parse(answer: &str) -> Result<Self, String> {
         let verdict: Self = object(answer)?;
         if verdict.complete && verdict.summary.is_none() {
@@ -56,7 +56,7 @@ impl TurnVerdict {
     }
 }
 
-/// Exactly one JSON object. A model's thoughts before it and a fence around it are tolerated, nothing else.
+/// Exactly one JSON object. Reasoning in tags before it and a fence around it are accepted, nothing else.
 fn object<T: DeserializeOwned>(answer: &str) -> Result<T, String> {
     let text = without_fence(without_thoughts(answer.trim()));
     if text.is_empty() {
@@ -67,7 +67,7 @@ fn object<T: DeserializeOwned>(answer: &str) -> Result<T, String> {
     serde_json::from_value(Value::Object(object)).map_err(|error| error.to_string())
 }
 
-/// Some models think aloud in tags before they answer.
+/// Some models write their reasoning in tags before they answer.
 fn without_thoughts(text: &str) -> &str {
     match text.strip_prefix("<think>").and_then(|thoughts| thoughts.split_once("</think>")) {
         Some((_, answer)) => answer.trim(),
@@ -83,7 +83,7 @@ fn without_fence(text: &str) -> &str {
     }
 }
 
-/// Absent, `null` and blank all mean that there is nothing.
+/// Absent, `null` and blank texts all count as none.
 fn optional<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))

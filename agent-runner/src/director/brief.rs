@@ -1,4 +1,4 @@
-//! What a run knows about its ticket before it starts, in the words that prompts use. Pure.
+//! What is known about a ticket before the first turn, as text for prompts. Pure.
 
 use crate::prompts::{TICKET, fenced, render, shortened};
 use serde_json::{Map, Value};
@@ -7,12 +7,12 @@ use terarchitect_worker_api::{ContextTicket, CurrentTicket, RelevantGraph, Worke
 /// The title of the ticket that every new project starts with.
 const SETUP_TITLE: &str = "Project setup";
 
-/// How much of each part goes into a prompt, in characters.
+/// The longest that each part of a prompt may be, in characters.
 const DESCRIPTION_CHARS: usize = 24_000;
 const SECTION_CHARS: usize = 8_000;
 const LINE_CHARS: usize = 300;
 
-/// The ticket and its surroundings as text. All of it was written by others: prompts show it as data.
+/// The ticket and its context as text. All of it was written by others, so prompts show it as data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Brief {
     /// The project's name.
@@ -27,16 +27,16 @@ pub struct Brief {
     pub graph: String,
     /// The project's notes.
     pub notes: String,
-    /// Titles of other tickets that are worked on right now.
+    /// Titles of other tickets that are in progress.
     pub in_progress: String,
-    /// Titles of tickets that were finished last.
+    /// Titles of the tickets that were finished most recently.
     pub done: String,
-    /// Passages of the project's memory that answer to this ticket.
+    /// Passages from the project's memory that relate to this ticket.
     pub memory: String,
     /// What the repository itself says about working on it, e.g. its `AGENTS.md` or `CONTRIBUTING.md`. The caller
-    /// fills this in once the repository is there.
+    /// fills this in after the clone.
     pub conventions: String,
-    /// What an earlier run left on the branch, e.g. its commits; empty on a fresh branch. Filled in by the caller.
+    /// What an earlier attempt left on the branch, e.g. its commits; empty on a new branch. Filled in by the caller.
     pub earlier_work: String,
 }
 
@@ -64,7 +64,7 @@ impl Brief {
         }
     }
 
-    /// Whether this is the ticket that sets a new project up, which takes the short flow.
+    /// Whether this is the ticket that sets up a new project, which takes the short flow.
     #[must_use]
     pub fn is_project_setup(&self) -> bool {
         self.title.trim().eq_ignore_ascii_case(SETUP_TITLE)
@@ -129,7 +129,7 @@ fn describe_graph(graph: &RelevantGraph) -> String {
     nodes.chain(edges).collect::<Vec<_>>().join("\n")
 }
 
-/// A node's name, wherever the front end put it.
+/// A node's name; front ends store it in different fields.
 fn label(node: &Value) -> Option<String> {
     let data = node.get("data").unwrap_or(&Value::Null);
     [text(data, "label"), text(node, "label"), text(data, "name"), text(node, "name"), text(node, "id")]
@@ -138,11 +138,11 @@ fn label(node: &Value) -> Option<String> {
         .next()
 }
 
-/// What else is written on a node or an edge, without what only serves to draw it.
+/// The other texts of a node or an edge, without those that only serve to draw it.
 fn properties(item: &Value) -> String {
-    const WORTH_SAYING: &[&str] = &["type", "kind", "technology", "technologies", "description", "details", "notes"];
+    const SHOWN: &[&str] = &["type", "kind", "technology", "technologies", "description", "details", "notes"];
     let data = item.get("data").unwrap_or(&Value::Null);
-    let said = WORTH_SAYING.iter().filter_map(|name| {
+    let said = SHOWN.iter().filter_map(|name| {
         let value = text(data, name).or_else(|| text(item, name))?;
         Some(format!("\n  {name}: {}", value.replace('\n', "\n  ")))
     });

@@ -1,38 +1,34 @@
-//! A client for any chat API that speaks OpenAI's dialect. One question, one answer; what it means is not known here.
+//! A client for any chat API that is compatible with OpenAI's: one question, one answer. What an answer means is not
+//! decided here.
 
-use crate::worker::api_base;
 use reqwest::StatusCode;
-use reqwest::header::RETRY_AFTER;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use terarchitect_worker_api::client::{Retry, Waits};
+use terarchitect_outbound::{InvalidUrl, Retriable, Retry, api_base, chain, endpoint, retry, retry_after};
 use url::Url;
 
-/// How long one answer may take: a thinking model can be silent for minutes.
+/// How long one answer may take: a reasoning model can be silent for minutes.
 const CALL_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// How long failures that can pass are tried again, counted from the first try.
+/// For how long failures that may pass are retried, counted from the first try.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// The longest pause that the server can ask for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
-
-/// The largest answer that is read.
-const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// The largest response that is read.
+const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
 
 /// How much of a refusal is shown, in characters.
 const EXCERPT_CHARS: usize = 300;
 
-/// Who says something.
+/// Who wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The rules.
     System,
-    /// The one who asks.
+    /// The program that asks.
     User,
     /// The model.
     Assistant,
@@ -41,27 +37,27 @@ pub enum Role {
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChatMessage {
-    /// Who says it.
+    /// Who wrote it.
     pub role: Role,
-    /// What.
+    /// Its text.
     pub content: String,
 }
 
 /// A model's answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChatAnswer {
-    /// Its words.
+    /// Its text.
     pub text: String,
-    /// Tokens that it read, if the server counts them.
+    /// Tokens that the model read, if the server counts them.
     pub tokens_in: Option<u64>,
-    /// Tokens that it wrote.
+    /// Tokens that the model wrote, if the server counts them.
     pub tokens_out: Option<u64>,
 }
 
 /// Why the model could not be asked. Each is a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
-    /// The address is no usable base URL.
+    /// The address is not a usable base URL.
     #[error("AGENT_LLM_URL is {url:?}, which is not an http:// or https:// address")]
     InvalidUrl {
         /// The address as given.
@@ -71,31 +67,31 @@ pub enum ChatError {
     #[error("could not set up the HTTP client")]
     Setup(#[source] reqwest::Error),
     /// The key, the model or the address is wrong.
-    #[error("the Director's model answered {status} ({message}): check AGENT_LLM_URL, AGENT_MODEL and AGENT_API_KEY")]
+    #[error("the Director's model returned {status} ({message}): check AGENT_LLM_URL, AGENT_MODEL and AGENT_API_KEY")]
     Misconfigured {
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
         /// What it said.
         message: String,
     },
-    /// What answers is no chat API.
-    #[error("what answers at {url} is no chat API in OpenAI's dialect ({message}): check AGENT_LLM_URL")]
-    NoChatApi {
+    /// The server is not a chat API.
+    #[error("the server at {url} is not an OpenAI-compatible chat API ({message}): check AGENT_LLM_URL")]
+    NotChatApi {
         /// The address that was called.
         url: String,
-        /// What came instead.
+        /// What it returned instead.
         message: String,
     },
-    /// The request itself is refused.
+    /// The request itself was refused.
     #[error("the Director's model refused the request with {status}: {message}")]
     Refused {
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
         /// What it said.
         message: String,
     },
-    /// No usable answer arrived, also after several tries.
-    #[error("the Director's model did not answer properly, also after several tries ({message}): try again later")]
+    /// There was no usable response, also after several tries.
+    #[error("the Director's model is unavailable, also after several tries ({message}): try again later")]
     Unavailable {
         /// What happened at the last try.
         message: String,
@@ -103,7 +99,7 @@ pub enum ChatError {
 }
 
 impl ChatError {
-    /// Whether the surroundings failed (exit code 75).
+    /// Whether the environment failed (exit code 75).
     #[must_use]
     pub fn is_infrastructure(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
@@ -112,7 +108,7 @@ impl ChatError {
     /// Whether a setting is wrong (exit code 2).
     #[must_use]
     pub fn is_misconfiguration(&self) -> bool {
-        matches!(self, Self::InvalidUrl { .. } | Self::Misconfigured { .. } | Self::NoChatApi { .. })
+        matches!(self, Self::InvalidUrl { .. } | Self::Misconfigured { .. } | Self::NotChatApi { .. })
     }
 }
 
@@ -122,7 +118,7 @@ pub struct ChatModel {
     endpoint: Url,
     model: String,
     api_key: Option<SecretString>,
-    /// Whether the server understands that an answer must be JSON; learnt from its refusal.
+    /// Whether to ask for an answer in JSON. Switched off once the server has refused that.
     asks_for_json: AtomicBool,
     patience: Duration,
 }
@@ -137,11 +133,9 @@ impl ChatModel {
     /// A client for the API at `base_url` (see [`api_base`]).
     ///
     /// # Errors
-    /// The address is none, or the HTTP client could not be set up.
+    /// The address is invalid, or the HTTP client could not be set up.
     pub fn new(base_url: &str, model: &str, api_key: Option<SecretString>) -> Result<Self, ChatError> {
-        let mut endpoint = api_base(base_url).map_err(|error| ChatError::InvalidUrl { url: error.url })?;
-        let path = format!("{}/chat/completions", endpoint.path().trim_end_matches('/'));
-        endpoint.set_path(&path);
+        let base = api_base(base_url).map_err(|InvalidUrl { url }| ChatError::InvalidUrl { url })?;
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .timeout(CALL_TIMEOUT)
@@ -149,7 +143,7 @@ impl ChatModel {
             .map_err(ChatError::Setup)?;
         Ok(Self {
             http,
-            endpoint,
+            endpoint: endpoint(&base, "chat/completions"),
             model: model.to_owned(),
             api_key: api_key.filter(|key| !key.expose_secret().is_empty()),
             asks_for_json: AtomicBool::new(true),
@@ -157,7 +151,7 @@ impl ChatModel {
         })
     }
 
-    /// The same model, given up on after another time.
+    /// The same model, with another time limit for retries.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -169,28 +163,25 @@ impl ChatModel {
         &self.model
     }
 
-    /// Asks, and waits for the whole answer. Failures that can pass are tried again for a while.
+    /// Asks, and waits for the whole answer. Failures that may pass are retried for a while.
     ///
     /// # Errors
-    /// The model refused, or did not answer in time.
+    /// The model refused, or there was no usable response in time.
     pub async fn ask(&self, messages: &[ChatMessage]) -> Result<ChatAnswer, ChatError> {
-        let mut waits = Waits::new(Retry::For(self.patience));
-        loop {
-            let (message, asked_wait) = match self.try_once(messages).await {
-                Ok(answer) => return Ok(answer),
-                Err(Failure::Final(error)) => return Err(error),
+        let answered = retry(Retry::For(self.patience), || async {
+            match self.try_once(messages).await {
                 Err(Failure::NoJsonMode) => {
-                    tracing::info!("the Director's model has no JSON mode, asking without");
+                    tracing::info!("the Director's model has no JSON mode; asking without it");
                     self.asks_for_json.store(false, Ordering::Relaxed);
-                    continue;
+                    self.try_once(messages).await
                 }
-                Err(Failure::MayPass { message, retry_after }) => (message, retry_after),
-            };
-            let Some(wait) = waits.next_wait() else { return Err(ChatError::Unavailable { message }) };
-            let wait = asked_wait.unwrap_or(wait);
-            tracing::warn!(wait_ms = wait.as_millis(), "the Director's model did not answer ({message}), trying again");
-            tokio::time::sleep(wait).await;
-        }
+                result => result,
+            }
+        });
+        answered.await.map_err(|failure| match failure {
+            Failure::Final(error) => error,
+            Failure::MayPass { .. } | Failure::NoJsonMode => ChatError::Unavailable { message: failure.to_string() },
+        })
     }
 
     async fn try_once(&self, messages: &[ChatMessage]) -> Result<ChatAnswer, Failure> {
@@ -203,9 +194,9 @@ impl ChatModel {
         if let Some(key) = &self.api_key {
             request = request.bearer_auth(key.expose_secret());
         }
-        let response = request.send().await.map_err(|error| passing(chain(error)))?;
+        let response = request.send().await.map_err(lost)?;
         let status = response.status();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry_after = retry_after(response.headers());
         let body = read_bounded(response).await?;
         if status.is_success() {
             return self.read_answer(&body);
@@ -225,20 +216,20 @@ impl ChatModel {
     }
 
     fn read_answer(&self, body: &[u8]) -> Result<ChatAnswer, Failure> {
-        let no_api = |message: String| {
+        let not_api = |message: String| {
             let mut url = self.endpoint.clone();
             let _ = (url.set_username(""), url.set_password(None));
             url.set_query(None);
-            Failure::Final(ChatError::NoChatApi { url: url.to_string(), message })
+            Failure::Final(ChatError::NotChatApi { url: url.to_string(), message })
         };
-        // Gateways report failures behind them with a status of 200.
+        // Some gateways report failures of the model with a status of 200.
         if serde_json::from_slice::<Value>(body).is_ok_and(|body| body.get("error").is_some_and(|e| !e.is_null())) {
             return Err(passing(self.excerpt(body)));
         }
         let completion: Completion =
-            serde_json::from_slice(body).map_err(|_| no_api(format!("it said: {}", self.excerpt(body))))?;
+            serde_json::from_slice(body).map_err(|_| not_api(format!("it returned: {}", self.excerpt(body))))?;
         let Some(choice) = completion.choices.into_iter().next() else {
-            return Err(no_api("its answer holds no choice".to_owned()));
+            return Err(not_api("its response has no choices".to_owned()));
         };
         let usage = completion.usage.unwrap_or_default();
         Ok(ChatAnswer {
@@ -248,7 +239,7 @@ impl ChatModel {
         })
     }
 
-    /// What a refusal says, without our key, which some servers repeat.
+    /// The message of a refusal, without the key, which some servers repeat.
     fn excerpt(&self, body: &[u8]) -> String {
         let text = serde_json::from_slice::<Value>(body)
             .ok()
@@ -265,10 +256,28 @@ impl ChatModel {
     }
 }
 
+/// Why one try failed.
+#[derive(Debug, thiserror::Error)]
 enum Failure {
+    #[error(transparent)]
     Final(ChatError),
+    #[error("the server has no JSON mode")]
     NoJsonMode,
+    #[error("{message}")]
     MayPass { message: String, retry_after: Option<Duration> },
+}
+
+impl Retriable for Failure {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::MayPass { .. })
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::MayPass { retry_after, .. } => *retry_after,
+            Self::Final(_) | Self::NoJsonMode => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -315,29 +324,22 @@ fn passing(message: String) -> Failure {
     Failure::MayPass { message, retry_after: None }
 }
 
-fn may_pass(status: StatusCode, message: &str, retry_after: Option<u64>) -> Failure {
-    let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
-    Failure::MayPass { message: format!("it answered {status}: {message}"), retry_after }
+/// The connection failed before or within the response.
+fn lost(error: reqwest::Error) -> Failure {
+    passing(chain(&error.without_url()))
+}
+
+fn may_pass(status: StatusCode, message: &str, retry_after: Option<Duration>) -> Failure {
+    Failure::MayPass { message: format!("it returned {status}: {message}"), retry_after }
 }
 
 async fn read_bounded(mut response: reqwest::Response) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| passing(chain(error)))? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(passing("its answer is larger than any answer should be".to_owned()));
+    while let Some(chunk) = response.chunk().await.map_err(lost)? {
+        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+            return Err(passing("its response is too large".to_owned()));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-fn chain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

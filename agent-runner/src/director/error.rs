@@ -1,74 +1,74 @@
-//! How a run can fail, and what that means for the job.
+//! Why a ticket could not be completed, and what that means for the job.
 
 use super::chat::ChatError;
-use crate::worker::WorkerError;
+use crate::agent::AgentError;
 
-/// Why a run did not reach its end.
+/// Why a ticket could not be completed.
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError {
-    /// The run was cancelled; the worker is idle.
-    #[error("the run was cancelled")]
+    /// The attempt was cancelled; the agent is idle.
+    #[error("the attempt was cancelled")]
     Cancelled,
-    /// The worker failed.
-    #[error("the worker could not do its turn")]
-    Worker(#[source] WorkerError),
+    /// The agent failed.
+    #[error("the agent could not do its turn")]
+    Agent(#[source] AgentError),
     /// The Director's model failed.
-    #[error("the Director could not be asked")]
+    #[error("a question to the Director failed")]
     Director(#[source] ChatError),
-    /// The Director's answer was twice not what it was asked for.
+    /// The Director's answer was unusable twice in a row.
     #[error(
-        "the Director's answer to {phase} could not be read, also when asked again ({problem}): use a model that \
-         follows instructions better (AGENT_MODEL)"
+        "the Director's answer in {phase} was unusable twice in a row ({problem}): use a model that follows \
+         instructions better (AGENT_MODEL)"
     )]
-    UnreadableAnswer {
-        /// What it was asked about.
+    UnusableAnswer {
+        /// What the question was about.
         phase: super::Phase,
         /// What is wrong with the answer.
         problem: String,
     },
-    /// The worker used up its turns.
+    /// The agent used up its turns.
     #[error(
-        "the Director did not call the ticket complete within {limit} turns; what was done so far is on the branch, \
-         make the ticket smaller or its description clearer"
+        "the ticket was not complete after {limit} execution turns (AGENT_MAX_TURNS); what was done so far is on the \
+         branch: make the ticket smaller or its description clearer"
     )]
     TurnLimit {
         /// How many turns there were.
         limit: u32,
     },
-    /// The Director sees no way to complete the ticket.
-    #[error("the ticket can't be completed as it stands, the Director says: {reason}")]
+    /// The Director says that the ticket can't be completed.
+    #[error("the Director says that the ticket can't be completed: {reason}")]
     Blocked {
         /// Why.
         reason: String,
     },
-    /// The run lost its thread, which is a mistake in this program.
-    #[error("the run lost its thread, please report this as a defect")]
+    /// The flow and its driver disagree, which is a defect of this program.
+    #[error("the Director's flow got out of order; please report this as a defect")]
     OutOfOrder,
-    /// What had to be done after a turn failed.
-    #[error("the work of a turn could not be kept")]
+    /// Committing or pushing after a turn failed.
+    #[error("the changes of a turn could not be committed and pushed")]
     Hook(#[source] anyhow::Error),
 }
 
 impl DriveError {
-    /// Cancellation is the same whoever noticed it.
-    pub(super) fn from_worker(error: WorkerError) -> Self {
+    /// A cancellation that the agent noticed is still one of the attempt.
+    pub(super) fn from_agent(error: AgentError) -> Self {
         match error {
-            WorkerError::Cancelled => Self::Cancelled,
-            error => Self::Worker(error),
+            AgentError::Cancelled => Self::Cancelled,
+            error => Self::Agent(error),
         }
     }
 
-    /// Whether the run was cancelled (exit code 130).
+    /// Whether the attempt was cancelled (exit code 130).
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled)
     }
 
-    /// Whether the surroundings failed rather than the agent (exit code 75). A hook's error is for its owner to judge.
+    /// Whether the environment failed rather than the agent (exit code 75). The caller judges a hook's error.
     #[must_use]
     pub fn is_infrastructure(&self) -> bool {
         match self {
-            Self::Worker(error) => error.is_infrastructure(),
+            Self::Agent(error) => error.is_infrastructure(),
             Self::Director(error) => error.is_infrastructure(),
             _ => false,
         }
@@ -78,7 +78,7 @@ impl DriveError {
     #[must_use]
     pub fn is_misconfiguration(&self) -> bool {
         match self {
-            Self::Worker(error) => error.is_misconfiguration(),
+            Self::Agent(error) => error.is_misconfiguration(),
             Self::Director(error) => error.is_misconfiguration(),
             _ => false,
         }

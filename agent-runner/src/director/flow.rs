@@ -1,7 +1,7 @@
-//! The life of a ticket as a state machine: what happened in, what to do next out. Pure.
+//! The work on a ticket as a state machine: an event goes in, and the next action comes out. Pure.
 //!
-//! Full flow: research → plan → plan review (again, if rejected) → execution turns, each judged, until complete.
-//! Short flow, for a new project's setup: setup turns, each judged. Without a Director: one turn that does it all.
+//! Full flow: research → plan → plan review (again, if rejected) → execution turns, each reviewed, until complete.
+//! Short flow, for a new project's setup: setup turns, each reviewed. Without a Director: one turn that does it all.
 
 use super::answer::{PLAN_SHAPE, PlanVerdict, TURN_SHAPE, TurnVerdict};
 use super::chat::ChatMessage;
@@ -12,28 +12,28 @@ use super::{Brief, Limits, Phase};
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Event {
-    /// The worker came to the end of the turn that it was prompted for.
-    WorkerDone(Report),
+    /// The agent finished its turn.
+    AgentDone(Report),
     /// The Director answered.
     DirectorSaid(String),
-    /// The worker's conversation was compacted, or that failed and is left for later.
+    /// The agent's conversation was compacted, or that failed and is left for later.
     Compacted,
 }
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Action {
-    PromptWorker { phase: Phase, prompt: String },
+    PromptAgent { phase: Phase, prompt: String },
     AskDirector { phase: Phase, messages: Vec<ChatMessage> },
-    Summarize,
+    Compact,
     Finish { summary: String, reason: Option<String> },
     Fail(Failure),
 }
 
-/// Why a run gives up by itself.
+/// Why the flow ends without a complete ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    UnreadableAnswer {
+    UnusableAnswer {
         phase: Phase,
         problem: String,
     },
@@ -43,7 +43,7 @@ pub(super) enum Failure {
     Blocked {
         reason: String,
     },
-    /// An event that can't follow the last action: a mistake in this program.
+    /// An event that can't follow the last action: a defect of this program.
     OutOfOrder,
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Note {
     pub(super) text: String,
 }
 
-/// The next state, with what to do and what to write into the log.
+/// The next state, with the action to take and the note for the log.
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) state: State,
@@ -62,7 +62,7 @@ pub(super) struct Step {
     pub(super) note: Option<Note>,
 }
 
-/// Where the run stands.
+/// Where the work on the ticket stands.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     brief: Brief,
@@ -74,7 +74,7 @@ pub(super) struct State {
     research: String,
     plan: String,
     plan_round: u32,
-    /// Judged turns so far, the running one included.
+    /// Turns so far that change files, the running one included.
     work_turns: u32,
     turns_since_compaction: u32,
     idle_turns: u32,
@@ -103,7 +103,7 @@ struct Question {
     was_repeated: bool,
 }
 
-/// The first step of a run.
+/// The first step.
 pub(super) fn start(brief: Brief, limits: Limits, has_director: bool) -> Step {
     let state = State {
         ticket: brief.render(),
@@ -122,7 +122,10 @@ pub(super) fn start(brief: Brief, limits: Limits, has_director: bool) -> Step {
     if state.brief.is_project_setup() {
         let prompt = words::setup(&state.ticket);
         let mut step = state.work(Phase::Setup, prompt);
-        step.note = Some(Note { phase: Phase::Setup, text: "This is the project's setup: short flow".to_owned() });
+        step.note = Some(Note {
+            phase: Phase::Setup,
+            text: "This ticket sets up the project, so it takes the short flow".to_owned(),
+        });
         step
     } else if has_director {
         let prompt = words::research(&state.ticket);
@@ -139,11 +142,11 @@ pub(super) fn next(mut state: State, event: Event) -> Step {
         (At::Compacting { phase, prompt, then }, Event::Compacted) => {
             state.turns_since_compaction = 0;
             state.at = *then;
-            Step { state, action: Action::PromptWorker { phase, prompt }, note: None }
+            Step { state, action: Action::PromptAgent { phase, prompt }, note: None }
         }
-        (At::Research, Event::WorkerDone(report)) => state.after_research(report),
-        (At::Planning, Event::WorkerDone(report)) => state.after_plan(report),
-        (At::Working(phase), Event::WorkerDone(report)) => state.after_work(phase, &report),
+        (At::Research, Event::AgentDone(report)) => state.after_research(report),
+        (At::Planning, Event::AgentDone(report)) => state.after_plan(report),
+        (At::Working(phase), Event::AgentDone(report)) => state.after_work(phase, &report),
         (At::PlanReview(question), Event::DirectorSaid(answer)) => state.after_plan_review(question, &answer),
         (At::TurnReview(question, phase), Event::DirectorSaid(answer)) => {
             state.after_turn_review(question, phase, &answer)
@@ -165,7 +168,7 @@ impl State {
         self.plan = report.text;
         let research = if self.plan_round == 1 { self.research.as_str() } else { "" };
         let question = words::plan_review(&self.plan, self.plan_round, research);
-        // The plan is in the question itself; as the one that stands it is shown only later.
+        // This question contains the plan, so it is not shown a second time as the current plan.
         self.ask(Phase::PlanReview, Question { text: question, was_repeated: false }, None)
     }
 
@@ -187,7 +190,7 @@ impl State {
             (true, true) => format!("The Director approved the plan in round {}", self.plan_round),
             (true, false) => format!("The Director approved the plan in round {}: {feedback}", self.plan_round),
             (false, _) => format!(
-                "The Director still has objections after {} rounds, work starts with them in mind: {feedback}",
+                "The Director still has objections after {} rounds; the agent starts and is told about them: {feedback}",
                 self.plan_round
             ),
         };
@@ -219,7 +222,7 @@ impl State {
         let turn = self.work_turns;
         if verdict.complete {
             let summary = verdict.summary.unwrap_or_default();
-            let text = format!("The Director calls the ticket complete after turn {turn}: {summary}");
+            let text = format!("The Director says that the ticket is complete after turn {turn}: {summary}");
             return self.finish(summary, verdict.reason).noting(Phase::TurnReview, text);
         }
         if let Some(reason) = verdict.blocked {
@@ -237,7 +240,7 @@ impl State {
         self.work(phase, prompt).noting(Phase::TurnReview, text)
     }
 
-    /// A turn that changes files, and is judged if there is a Director.
+    /// A turn that changes files, and is reviewed if there is a Director.
     fn work(mut self, phase: Phase, prompt: String) -> Step {
         self.work_turns += 1;
         self.prompt(phase, prompt, At::Working(phase))
@@ -246,17 +249,17 @@ impl State {
     fn prompt(mut self, phase: Phase, prompt: String, then: At) -> Step {
         if self.is_compaction_due() {
             self.at = At::Compacting { phase, prompt, then: Box::new(then) };
-            return Step { state: self, action: Action::Summarize, note: None };
+            return Step { state: self, action: Action::Compact, note: None };
         }
         self.at = then;
-        Step { state: self, action: Action::PromptWorker { phase, prompt }, note: None }
+        Step { state: self, action: Action::PromptAgent { phase, prompt }, note: None }
     }
 
     fn is_compaction_due(&self) -> bool {
-        self.limits.summarize_every > 0 && self.turns_since_compaction >= self.limits.summarize_every
+        self.limits.compact_every > 0 && self.turns_since_compaction >= self.limits.compact_every
     }
 
-    /// The ticket once more, if the conversation is compacted before the next prompt.
+    /// The ticket again, if the conversation is compacted before the next prompt.
     fn refreshed(&self) -> Option<String> {
         self.is_compaction_due().then(|| self.ticket.clone())
     }
@@ -271,10 +274,10 @@ impl State {
         Step { state: self, action: Action::AskDirector { phase, messages }, note: None }
     }
 
-    /// An unusable answer is sent back once, with what is wrong with it.
+    /// An unusable answer is sent back once, with the reason.
     fn ask_again(mut self, phase: Phase, question: Question, answer: &str, problem: String, shape: &str) -> Step {
         if question.was_repeated {
-            return self.fail(Failure::UnreadableAnswer { phase, problem });
+            return self.fail(Failure::UnusableAnswer { phase, problem });
         }
         let plan = if phase == Phase::PlanReview { "" } else { self.plan.as_str() };
         let complaint = words::ask_again(phase, &problem, shape);
@@ -284,7 +287,7 @@ impl State {
             At::Working(work) => At::TurnReview(question, work),
             _ => At::PlanReview(question),
         };
-        let text = format!("The Director's answer could not be read, asking again: {problem}");
+        let text = format!("The Director's answer is unusable; asking again: {problem}");
         Step { state: self, action: Action::AskDirector { phase, messages }, note: None }.noting(phase, text)
     }
 

@@ -1,4 +1,4 @@
-//! Stories of whole runs, without any IO.
+//! Stories of whole tickets, without any IO.
 
 use super::*;
 use crate::director::TurnChanges;
@@ -21,14 +21,14 @@ fn said(text: &str) -> Event {
 
 fn worked(text: &str) -> Event {
     let changes = TurnChanges { changed: true, diffstat: "a.rs | 2 ++".to_owned(), diff: None };
-    Event::WorkerDone(Report { text: text.to_owned(), tools: vec!["write a.rs".to_owned()], changes })
+    Event::AgentDone(Report { text: text.to_owned(), tools: vec!["write a.rs".to_owned()], changes })
 }
 
 fn idled() -> Event {
-    Event::WorkerDone(Report { text: "Nothing to do.".to_owned(), ..Report::default() })
+    Event::AgentDone(Report { text: "Nothing to do.".to_owned(), ..Report::default() })
 }
 
-/// Plays the events and gives the action after each.
+/// Plays the events and returns the action after each.
 fn play(mut step: Step, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
     let mut actions = vec![step.action.clone()];
     for event in events {
@@ -41,9 +41,9 @@ fn play(mut step: Step, events: impl IntoIterator<Item = Event>) -> Vec<Action> 
 /// An action in a word or two.
 fn name(action: &Action) -> String {
     match action {
-        Action::PromptWorker { phase, .. } => format!("worker {phase}"),
+        Action::PromptAgent { phase, .. } => format!("agent {phase}"),
         Action::AskDirector { phase, .. } => format!("director {phase}"),
-        Action::Summarize => "summarize".to_owned(),
+        Action::Compact => "compact".to_owned(),
         Action::Finish { .. } => "finish".to_owned(),
         Action::Fail(failure) => format!("fail {failure:?}"),
     }
@@ -59,7 +59,7 @@ fn last_question(action: &Action) -> &str {
 }
 
 fn prompt(action: &Action) -> &str {
-    let Action::PromptWorker { prompt, .. } = action else { panic!("{action:?}") };
+    let Action::PromptAgent { prompt, .. } = action else { panic!("{action:?}") };
     prompt
 }
 
@@ -79,12 +79,12 @@ fn a_ticket_goes_from_research_to_complete() {
     assert_eq!(
         names(&actions),
         [
-            "worker research",
-            "worker plan",
+            "agent research",
+            "agent plan",
             "director plan-review",
-            "worker execution",
+            "agent execution",
             "director turn-review",
-            "worker execution",
+            "agent execution",
             "director turn-review",
             "finish"
         ]
@@ -98,7 +98,7 @@ fn every_prompt_says_its_phase_on_a_line_of_its_own() {
     let events = [worked("Found it"), worked("The plan"), said(PLAN_OK), worked("Half"), more("the rest")];
     for action in play(step, events) {
         let (phase, text) = match &action {
-            Action::PromptWorker { phase, prompt } => (phase, prompt.as_str()),
+            Action::PromptAgent { phase, prompt } => (phase, prompt.as_str()),
             Action::AskDirector { phase, .. } => (phase, last_question(&action)),
             other => panic!("{other:?}"),
         };
@@ -112,7 +112,7 @@ fn a_rejected_plan_goes_back_with_the_feedback_and_after_the_last_round_work_sta
     let no = |feedback: &str| said(&format!(r#"{{"approved": false, "feedback": "{feedback}"}}"#));
     let events = [worked("r"), worked("plan A"), no("test the empty cart"), worked("plan B"), no("still no test")];
     let actions = play(step, events);
-    assert_eq!(names(&actions)[3..], ["worker plan", "director plan-review", "worker execution"]);
+    assert_eq!(names(&actions)[3..], ["agent plan", "director plan-review", "agent execution"]);
     assert!(prompt(&actions[3]).contains("test the empty cart"));
     assert!(last_question(&actions[4]).contains("plan B"));
     assert!(prompt(&actions[5]).contains("still no test"));
@@ -129,42 +129,42 @@ fn the_director_sees_what_changed_and_the_plan_that_stands() {
 }
 
 #[test]
-fn turns_without_a_change_are_counted_for_the_director() {
+fn the_director_is_told_how_many_turns_changed_nothing() {
     let step = start(brief("Add a cart"), Limits::default(), true);
     let actions = play(step, [worked("r"), worked("p"), said(PLAN_OK), idled(), more("go on"), idled()]);
     assert!(
-        last_question(&actions[6]).contains("Nothing, for the 2. time in a row."),
+        last_question(&actions[6]).contains("Nothing, for the second turn in a row."),
         "{}",
         last_question(&actions[6])
     );
 }
 
 #[test]
-fn an_unreadable_answer_is_sent_back_once_with_what_is_wrong() {
+fn an_unusable_answer_is_sent_back_once_with_the_reason() {
     let step = start(brief("Add a cart"), Limits::default(), true);
     let actions = play(
         start(brief("Add a cart"), Limits::default(), true),
         [worked("r"), worked("p"), said("Looks good!"), said(PLAN_OK)],
     );
-    assert_eq!(names(&actions)[3..], ["director plan-review", "worker execution"]);
+    assert_eq!(names(&actions)[3..], ["director plan-review", "agent execution"]);
     let Action::AskDirector { messages, .. } = &actions[3] else { panic!() };
     let tail: Vec<Role> = messages[messages.len() - 2..].iter().map(|message| message.role).collect();
     assert_eq!(tail, [Role::Assistant, Role::User]);
     assert!(last_question(&actions[3]).contains("not exactly one JSON object"));
 
     let actions = play(step, [worked("r"), worked("p"), said("Looks good!"), said("Really!")]);
-    assert!(names(&actions)[4].starts_with("fail UnreadableAnswer"), "{actions:?}");
+    assert!(names(&actions)[4].starts_with("fail UnusableAnswer"), "{actions:?}");
 }
 
 #[test]
-fn each_question_has_a_second_chance_of_its_own() {
+fn each_question_may_be_asked_a_second_time() {
     let step = start(brief("Add a cart"), Limits::default(), true);
     let events = [worked("r"), worked("p"), said("?"), said(PLAN_OK), worked("w"), said("?"), said(COMPLETE)];
     assert_eq!(name(play(step, events).last().unwrap()), "finish");
 }
 
 #[test]
-fn the_turn_limit_ends_a_run_that_never_completes() {
+fn the_turn_limit_ends_a_ticket_that_is_never_complete() {
     let step = start(brief("Add a cart"), Limits { execution_turns: 2, ..Limits::default() }, true);
     let events = [worked("r"), worked("p"), said(PLAN_OK), worked("1"), more("a"), worked("2"), more("b")];
     assert_eq!(*play(step, events).last().unwrap(), Action::Fail(Failure::TurnLimit { limit: 2 }));
@@ -194,20 +194,20 @@ fn a_project_setup_takes_the_short_flow() {
     let actions = play(step, [worked("Set up"), more("a README"), worked("Written"), said(COMPLETE)]);
     assert_eq!(
         names(&actions),
-        ["worker setup", "director turn-review", "worker setup", "director turn-review", "finish"]
+        ["agent setup", "director turn-review", "agent setup", "director turn-review", "finish"]
     );
 }
 
 #[test]
-fn without_a_director_the_worker_does_it_alone_in_one_turn() {
+fn without_a_director_the_agent_does_it_alone_in_one_turn() {
     let step = start(brief("Add a cart"), Limits::default(), false);
     let actions = play(step, [worked("  I did it.\n")]);
     assert_eq!(actions[1], Action::Finish { summary: "I did it.".to_owned(), reason: None });
 }
 
 #[test]
-fn the_conversation_is_compacted_in_time_and_the_ticket_told_again() {
-    let step = start(brief("Add a cart"), Limits { summarize_every: 3, ..Limits::default() }, true);
+fn after_a_compaction_the_agent_is_told_the_ticket_again() {
+    let step = start(brief("Add a cart"), Limits { compact_every: 3, ..Limits::default() }, true);
     let events = [
         worked("r"),
         worked("THE PLAN"),
@@ -219,13 +219,13 @@ fn the_conversation_is_compacted_in_time_and_the_ticket_told_again() {
         more("more"),
     ];
     let actions = play(step, events);
-    assert_eq!(names(&actions)[5..7], ["summarize", "worker execution"]);
+    assert_eq!(names(&actions)[5..7], ["compact", "agent execution"]);
     assert!(prompt(&actions[6]).contains("Do it well") && prompt(&actions[6]).contains("THE PLAN"));
     assert!(!prompt(&actions[8]).contains("Do it well"), "{}", prompt(&actions[8]));
 }
 
 #[test]
-fn an_event_out_of_order_ends_the_run() {
+fn an_event_out_of_order_is_a_failure() {
     let step = start(brief("Add a cart"), Limits::default(), true);
     assert_eq!(play(step, [said(PLAN_OK)])[1], Action::Fail(Failure::OutOfOrder));
 }

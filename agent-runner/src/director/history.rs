@@ -1,8 +1,8 @@
 //! What the Director is shown: its rules, the ticket, the plan, and the last exchanges. Pure.
 //!
-//! Its memory is bounded, so that a long run costs no more per question than a short one: old exchanges are left
-//! out, younger ones are cut, and both are said. Users' and assistant's messages alternate strictly, since some
-//! models refuse anything else.
+//! Its memory is bounded, so that a question late in a long ticket costs no more than an early one: the oldest exchanges
+//! are left out and the others are shortened, and both are said. User and assistant messages alternate strictly, since
+//! some models refuse anything else.
 
 use super::chat::{ChatMessage, Role};
 use crate::prompts::{DIRECTOR_SYSTEM, fenced, shortened};
@@ -12,8 +12,8 @@ use std::collections::VecDeque;
 const QUESTION_CHARS: usize = 3_000;
 const ANSWER_CHARS: usize = 2_000;
 
-/// The ticket is a message of its own, always the same, so that a server's cache of it stays good. It takes an answer
-/// to keep the messages alternating.
+/// The ticket is a message of its own, always the same, so that a server's cache of it stays valid. This answer to it
+/// keeps the messages alternating.
 const TICKET_READ: &str = r#"{"read": true}"#;
 
 /// How much of the plan is shown.
@@ -40,7 +40,7 @@ impl History {
         }
     }
 
-    /// The messages of a question. `retry` is an unusable answer to it and what was said about that.
+    /// The messages of a question. `retry` is an unusable answer to it, and the reason that was given.
     pub(super) fn messages(
         &self,
         ticket: &str,
@@ -71,7 +71,7 @@ impl History {
         messages
     }
 
-    /// What the first question that is shown needs before it.
+    /// What stands before the first question that is shown.
     fn preface(&self, plan: &str) -> String {
         let mut preface = String::new();
         if self.forgotten > 0 {
@@ -79,7 +79,7 @@ impl History {
         }
         if !plan.is_empty() {
             let plan = fenced(&shortened(plan, PLAN_CHARS));
-            preface.push_str(&format!("## The plan that stands\n{plan}\n\n---\n\n"));
+            preface.push_str(&format!("## The current plan\n{plan}\n\n---\n\n"));
         }
         preface
     }
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_forgotten_is_said() {
+    fn the_director_is_told_how_many_exchanges_are_left_out() {
         let mut history = History::new(2);
         for number in 0..5 {
             history.remember(&format!("q{number}"), "a");

@@ -1,7 +1,7 @@
-//! The Director: decides what the worker is told next, and when the ticket is done.
+//! The Director: decides what the agent is told next, and when the ticket is complete.
 //!
-//! What happens when (`flow`) is pure: a state and an event give the next state and one action. [`run`] carries the
-//! actions out with a worker, a chat model and the caller's hooks. Git, the forge and the API are the hooks' business.
+//! The order of things (`flow`) is pure: a state and an event give the next state and one action. [`drive`] carries out
+//! the actions with an agent, a chat model and the caller's hooks. Git, the forge and the API are the hooks' business.
 
 mod answer;
 mod brief;
@@ -13,23 +13,23 @@ mod history;
 mod words;
 
 pub use brief::Brief;
-pub use drive::{DriveHooks, Outcome, TurnChanges, run};
+pub use drive::{DriveHooks, Outcome, TurnChanges, drive};
 pub use error::DriveError;
 
-/// Where in its life a ticket stands. Written into every prompt as `Phase: …`.
+/// What the work on a ticket is at. Written into every prompt as `Phase: …`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The worker reads the repository and reports.
+    /// The agent reads the repository and reports.
     Research,
-    /// The worker writes its plan.
+    /// The agent writes its plan.
     Plan,
-    /// The Director judges the plan.
+    /// The Director reviews the plan.
     PlanReview,
-    /// The worker changes the code.
+    /// The agent changes the code.
     Execution,
-    /// The Director judges a turn.
+    /// The Director reviews a turn.
     TurnReview,
-    /// The worker sets up a project: the short flow.
+    /// The agent sets up a project: the short flow.
     Setup,
 }
 
@@ -54,21 +54,21 @@ impl std::fmt::Display for Phase {
     }
 }
 
-/// How far a run may go.
+/// The limits of the work on one ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How often the plan is reviewed before work starts with what there is.
+    /// How often the plan is reviewed; after that, work starts even with objections.
     pub plan_rounds: u32,
-    /// How many execution turns the worker gets.
+    /// How many execution turns the agent gets.
     pub execution_turns: u32,
-    /// After how many worker turns its conversation is compacted.
-    pub summarize_every: u32,
-    /// How many of its last exchanges the Director remembers word for word.
+    /// After how many turns the agent's conversation is compacted.
+    pub compact_every: u32,
+    /// How many of the last questions and answers the Director is shown again.
     pub remembered_exchanges: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { plan_rounds: 3, execution_turns: 50, summarize_every: 30, remembered_exchanges: 8 }
+        Self { plan_rounds: 3, execution_turns: 50, compact_every: 30, remembered_exchanges: 8 }
     }
 }

@@ -1,12 +1,12 @@
-//! Fills the prompts with what a run knows. Pure.
+//! Fills in the prompts. Pure.
 
 use super::{Phase, TurnChanges};
 use crate::prompts::{
-    DIRECTOR_ASK_AGAIN, DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, WORKER_ALONE, WORKER_CONTINUE, WORKER_EXECUTION,
-    WORKER_PLAN, WORKER_PLAN_AGAIN, WORKER_RESEARCH, WORKER_RULES, WORKER_SETUP, fenced, render, shortened,
+    AGENT_ALONE, AGENT_CONTINUE, AGENT_EXECUTION, AGENT_PLAN, AGENT_PLAN_AGAIN, AGENT_RESEARCH, AGENT_RULES,
+    AGENT_SETUP, DIRECTOR_ASK_AGAIN, DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, fenced, render, shortened,
 };
 
-/// A turn as the Director is told about it.
+/// A turn as it is reported to the Director.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Report {
     pub(super) text: String,
@@ -23,58 +23,58 @@ const DIFFSTAT_CHARS: usize = 4_000;
 /// How many tool calls of a turn the Director is shown: the last ones.
 const TOOLS_SHOWN: usize = 40;
 
-/// How much of the Director's words the worker is shown; it is generous, and guards against a runaway answer.
+/// How much of the Director's answer the agent is shown. Generous: it only guards against an endless answer.
 const INSTRUCTION_CHARS: usize = 16_000;
 
 pub(super) fn research(ticket: &str) -> String {
-    with_ticket(WORKER_RESEARCH, ticket)
+    with_ticket(AGENT_RESEARCH, ticket)
 }
 
 pub(super) fn setup(ticket: &str) -> String {
-    with_ticket(WORKER_SETUP, ticket)
+    with_ticket(AGENT_SETUP, ticket)
 }
 
 pub(super) fn alone(ticket: &str) -> String {
-    with_ticket(WORKER_ALONE, ticket)
+    with_ticket(AGENT_ALONE, ticket)
 }
 
 fn with_ticket(template: &str, ticket: &str) -> String {
-    render(template, &[("rules", WORKER_RULES), ("ticket", ticket)])
+    render(template, &[("rules", AGENT_RULES), ("ticket", ticket)])
 }
 
 pub(super) fn plan(title: &str) -> String {
-    render(WORKER_PLAN, &[("title", title)])
+    render(AGENT_PLAN, &[("title", title)])
 }
 
 pub(super) fn plan_again(title: &str, feedback: &str) -> String {
-    render(WORKER_PLAN_AGAIN, &[("title", title), ("feedback", &shortened(feedback, INSTRUCTION_CHARS))])
+    render(AGENT_PLAN_AGAIN, &[("title", title), ("feedback", &shortened(feedback, INSTRUCTION_CHARS))])
 }
 
-/// `context` is the ticket once more; the plan goes with it.
+/// With `context`, the ticket is told again, together with the plan.
 pub(super) fn execution(title: &str, context: Option<&str>, plan: &str, objections: &str) -> String {
     let plan = if context.is_some() { fenced(&shortened(plan, PLAN_CHARS)) } else { String::new() };
     let objections = shortened(objections, INSTRUCTION_CHARS);
     let values = [
         ("title", title),
-        ("rules", WORKER_RULES),
+        ("rules", AGENT_RULES),
         ("ticket", context.unwrap_or_default()),
         ("plan", &plan),
         ("objections", &objections),
     ];
-    render(WORKER_EXECUTION, &values)
+    render(AGENT_EXECUTION, &values)
 }
 
-/// `context` is the ticket once more; the plan goes with it.
+/// With `context`, the ticket is told again, together with the plan.
 pub(super) fn go_on(phase: Phase, title: &str, context: Option<&str>, plan: &str, instructions: &str) -> String {
     let values = [
         ("phase", phase.as_str()),
         ("title", title),
-        ("rules", WORKER_RULES),
+        ("rules", AGENT_RULES),
         ("ticket", context.unwrap_or_default()),
         ("plan", &fenced(&shortened(plan, PLAN_CHARS))),
         ("instructions", &shortened(instructions, INSTRUCTION_CHARS)),
     ];
-    render(WORKER_CONTINUE, &values)
+    render(AGENT_CONTINUE, &values)
 }
 
 pub(super) fn plan_review(plan: &str, round: u32, research: &str) -> String {
@@ -100,7 +100,7 @@ pub(super) fn ask_again(phase: Phase, problem: &str, shape: &str) -> String {
 }
 
 fn or_nothing(text: &str) -> String {
-    if text.is_empty() { "(It said nothing.)".to_owned() } else { text.to_owned() }
+    if text.is_empty() { "(The agent said nothing.)".to_owned() } else { text.to_owned() }
 }
 
 fn tools(tools: &[String]) -> String {
@@ -115,6 +115,7 @@ fn changes(report: &Report, idle_turns: u32) -> String {
     }
     match idle_turns {
         0 | 1 => "Nothing.".to_owned(),
-        more => format!("Nothing, for the {more}. time in a row."),
+        2 => "Nothing, for the second turn in a row.".to_owned(),
+        more => format!("Nothing. The last {more} turns have all changed nothing."),
     }
 }

@@ -1,5 +1,5 @@
 //! The agent's own git directory in the workspace: a copy of the objects and branches, with a configuration that names
-//! the remote without any credential.
+//! the remote without any credentials.
 
 use super::CloneRequest;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Commits of what lies in the workspace.
+//! Commits of what is in the workspace.
 
 use super::{GitError, Workspace};
 use git2::{DiffFormat, DiffStatsFormat, IndexAddOption, Oid, Signature};
@@ -22,9 +22,9 @@ pub struct Committed {
 pub struct Change {
     /// How many files.
     pub files: usize,
-    /// The files with their added and removed lines.
+    /// The changed files with their numbers of added and removed lines.
     pub diffstat: String,
-    /// The change itself, cut where it is long.
+    /// The change itself, cut off if it is long.
     pub diff: String,
 }
 
@@ -34,10 +34,10 @@ pub(super) fn signature(author: &(String, String)) -> Result<Signature<'static>,
 
 impl Workspace {
     /// Commits everything that changed in the workspace: new, changed and deleted files, but nothing that the
-    /// repository ignores. Answers nothing when nothing changed.
+    /// repository ignores. Returns none if nothing changed.
     ///
     /// # Errors
-    /// When the workspace can't be read or the commit not be written.
+    /// The workspace can't be read, or the commit can't be written.
     pub fn commit(&mut self, message: &str) -> Result<Option<Committed>, GitError> {
         self.try_commit(message).map_err(|source| GitError::new("could not commit the changes", source))
     }
@@ -58,11 +58,11 @@ impl Workspace {
         Ok(Some(Committed { short_id: id.to_string()[..8].to_owned(), change }))
     }
 
-    /// Everything that this run changed so far.
+    /// Everything that this attempt has changed so far.
     ///
     /// # Errors
     /// When the repository can't be read.
-    pub fn change_of_run(&self) -> Result<Change, GitError> {
+    pub fn change_of_attempt(&self) -> Result<Change, GitError> {
         let head = self.head()?;
         self.change_between(self.base, head).map_err(|source| GitError::new("could not compare the branch", source))
     }

@@ -2,23 +2,26 @@
 
 use std::path::PathBuf;
 
+const WRONG_TOKEN: &str = "check that GITHUB_TOKEN may read and write the repository";
+const NO_TOKEN: &str = "it needs a token, set GITHUB_TOKEN, or github_agent_token in the settings";
+
 /// Why the repository could not be used. Each is a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
-    /// The address is none.
-    #[error("REPO_URL is '{url}', which is no address of a Git repository, such as https://github.com/owner/repo")]
+    /// The address is invalid.
+    #[error("REPO_URL is '{url}', which is not the address of a Git repository, such as https://github.com/owner/repo")]
     InvalidUrl {
-        /// The address, without what may be secret in it.
+        /// The address, without its secret part.
         url: String,
     },
-    /// The workspace holds something.
+    /// The workspace contains something.
     #[error("the workspace {} is not empty; set WORKSPACE_DIR to an empty directory, or unset it", dir.display())]
     NotEmpty {
         /// The workspace.
         dir: PathBuf,
     },
-    /// The remote refuses the token, or wants one.
-    #[error("{url} refuses access: {}", if *had_token { "the token has no access to it; check GITHUB_TOKEN" } else { "it needs a token; set GITHUB_TOKEN, or github_agent_token in the settings" })]
+    /// The remote refuses the token, or requires one.
+    #[error("{url} denied access: {}", if *had_token { WRONG_TOKEN } else { NO_TOKEN })]
     Denied {
         /// The repository.
         url: String,
@@ -31,9 +34,10 @@ pub enum GitError {
         /// The repository.
         url: String,
     },
-    /// Somebody else pushed to the branch.
+    /// Another program or person pushed to the branch.
     #[error(
-        "the branch {branch} was changed at the remote while this ran ({reason}); nothing was overwritten; run the ticket again to continue from there"
+        "the branch {branch} has changed at the remote meanwhile ({reason}); nothing was overwritten: start the ticket \
+         again to continue from there"
     )]
     Rejected {
         /// The branch.
@@ -41,7 +45,7 @@ pub enum GitError {
         /// What the remote said.
         reason: String,
     },
-    /// The remote can't be reached or fails.
+    /// The remote can't be reached, or failed.
     #[error("{attempted} {url}")]
     Unreachable {
         /// What was attempted.
@@ -52,10 +56,10 @@ pub enum GitError {
         #[source]
         source: git2::Error,
     },
-    /// The run was cancelled meanwhile.
-    #[error("the run was cancelled")]
+    /// The attempt was cancelled meanwhile.
+    #[error("the attempt was cancelled")]
     Cancelled,
-    /// A file or folder can't be read or written.
+    /// A file or directory can't be read or written.
     #[error("{attempted}")]
     Io {
         /// What was attempted.
@@ -64,7 +68,7 @@ pub enum GitError {
         #[source]
         source: std::io::Error,
     },
-    /// Anything else that libgit2 says.
+    /// Any other error of libgit2.
     #[error("{attempted}")]
     Git {
         /// What was attempted.

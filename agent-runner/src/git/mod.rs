@@ -1,8 +1,8 @@
 //! The repository, through libgit2, in process: no hooks run, and no credential reaches a process.
 //!
-//! The runner's own repository is private: its git directory lies outside of the workspace, where the agent can't
-//! change its configuration, and its token goes through the credential callback alone. In the workspace lies a second
-//! git directory for the agent, so that `git diff` and `git log` work for it; the runner never reads that one.
+//! The runner's own repository is private: its git directory is outside of the workspace, where the agent can't change
+//! its configuration, and its token is only passed through the credential callback. The workspace has a second git
+//! directory for the agent, so that `git diff` and `git log` work for it; the runner never reads that one.
 
 mod agent_copy;
 mod commit;
@@ -20,12 +20,12 @@ use secrecy::SecretString;
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
-/// How much history is fetched of a branch that an earlier run has begun.
+/// How many commits are fetched of a branch that an earlier attempt has started.
 const CONTINUED_DEPTH: i32 = 50;
 
-/// Files that say how to work on a repository, the most telling first.
+/// Files that say how to work on a repository; the first that exists is used.
 const CONVENTIONS: &[&str] = &["AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md"];
-/// The most of them that is read.
+/// How much of it is read.
 const MAX_CONVENTIONS_BYTES: usize = 16 * 1024;
 
 /// What to clone, and to where.
@@ -33,7 +33,7 @@ const MAX_CONVENTIONS_BYTES: usize = 16 * 1024;
 pub struct CloneRequest {
     /// The repository.
     pub url: RemoteUrl,
-    /// What opens it.
+    /// The token that gives access to it.
     pub token: Option<SecretString>,
     /// The branch to work on.
     pub branch: String,
@@ -51,11 +51,11 @@ pub struct Workspace {
     request: CloneRequest,
     /// The remote's default branch.
     default_branch: String,
-    /// Where the branch began: the default branch's head, or the branch's own head where it is continued.
+    /// Where this attempt started: the head of the default branch, or of the ticket's own branch if it is continued.
     base: Oid,
-    /// Whether the remote had the branch already.
+    /// Whether the remote already had the branch.
     continued: bool,
-    /// What the remote has of the branch.
+    /// The branch's head at the remote.
     pushed: Option<Oid>,
 }
 
@@ -68,12 +68,12 @@ impl Workspace {
     /// See [`GitError`].
     pub fn clone(request: CloneRequest, cancel: &CancellationToken) -> Result<Self, GitError> {
         let failed = |attempted: &'static str| move |source| GitError::new(attempted, source);
-        let repo = init(&request).map_err(failed("could not make a repository in the workspace"))?;
+        let repo = init(&request).map_err(failed("could not create a repository in the workspace"))?;
         let connection = Connection { request: &request, cancel };
         let heads = connection.heads(&repo)?;
         let default_branch = heads.default_branch.clone().unwrap_or_else(|| "main".to_owned());
         let (base, continued) = if heads.is_empty() {
-            (begin_empty_repository(&repo, &connection, &default_branch)?, false)
+            (start_empty_repository(&repo, &connection, &default_branch)?, false)
         } else {
             let continued = heads.has(&request.branch);
             let mut branches = vec![default_branch.as_str()];
@@ -102,7 +102,7 @@ impl Workspace {
         &self.request.branch
     }
 
-    /// Whether an earlier run had begun the branch.
+    /// Whether an earlier attempt has started the branch.
     #[must_use]
     pub fn is_continued(&self) -> bool {
         self.continued
@@ -149,7 +149,7 @@ impl Workspace {
         CONVENTIONS.iter().find_map(|name| read(name).ok()).unwrap_or_default()
     }
 
-    /// Pushes the branch, unless the remote has all of it. Never over somebody else's commits.
+    /// Pushes the branch, and returns whether there was anything to push. Never overwrites the commits of others.
     ///
     /// # Errors
     /// See [`GitError`].
@@ -174,8 +174,8 @@ fn title(commit: &git2::Commit<'_>) -> String {
     String::from_utf8_lossy(commit.message_bytes()).lines().next().unwrap_or_default().to_owned()
 }
 
-/// A bare git directory of our own, with the workspace as its work tree for this process alone: nothing in the
-/// workspace points to it.
+/// The runner's own bare git directory. Only this process uses the workspace as its work tree; nothing in the workspace
+/// points to it.
 fn init(request: &CloneRequest) -> Result<Repository, git2::Error> {
     let mut options = RepositoryInitOptions::new();
     options.bare(true).external_template(false).initial_head(&request.branch);
@@ -184,7 +184,7 @@ fn init(request: &CloneRequest) -> Result<Repository, git2::Error> {
     let mut config = repo.config()?;
     config.set_bool("core.bare", false)?;
     config.set_bool("core.filemode", true)?;
-    // What is committed is what lies in the workspace, whatever the machine's own configuration says.
+    // Commit exactly what is in the workspace, whatever the machine's git configuration says.
     config.set_str("core.autocrlf", "false")?;
     Ok(repo)
 }
@@ -211,24 +211,24 @@ fn check_out(repo: &Repository, branch: &str, at: Oid) -> Result<(), git2::Error
 
 /// A repository without a commit gets an empty first one on its default branch, so that there is something to open a
 /// pull request against.
-fn begin_empty_repository(repo: &Repository, connection: &Connection<'_>, branch: &str) -> Result<Oid, GitError> {
+fn start_empty_repository(repo: &Repository, connection: &Connection<'_>, branch: &str) -> Result<Oid, GitError> {
     let make = || -> Result<Oid, git2::Error> {
         let tree = repo.find_tree(repo.treebuilder(None)?.write()?)?;
         let author = commit::signature(&connection.request.author)?;
         repo.commit(Some(&format!("refs/heads/{branch}")), &author, &author, "Initial commit", &tree, &[])
     };
     let first =
-        make().map_err(|source| GitError::new("could not make the first commit of an empty repository", source))?;
+        make().map_err(|source| GitError::new("could not create the first commit of an empty repository", source))?;
     connection.push(repo, branch)?;
     repo.reference(&format!("refs/remotes/origin/{branch}"), first, true, "first commit")
-        .map_err(|source| GitError::new("could not make the first commit of an empty repository", source))?;
+        .map_err(|source| GitError::new("could not create the first commit of an empty repository", source))?;
     Ok(first)
 }
 
-/// The folder must be empty: what lies there would otherwise end up in the pull request, or be overwritten.
+/// The directory must be empty: its files would otherwise end up in the pull request, or be overwritten.
 ///
 /// # Errors
-/// When it is not empty, or can't be read or made.
+/// It is not empty, or can't be read or created.
 pub fn require_empty(dir: &Path) -> Result<(), GitError> {
     let io = |source| GitError::Io { attempted: "could not use the workspace", source };
     std::fs::create_dir_all(dir).map_err(io)?;

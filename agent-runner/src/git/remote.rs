@@ -1,4 +1,4 @@
-//! The other side: its address, its branches, credentials, pushes.
+//! The remote: its address, its branches, credentials, pushes.
 
 use super::{CloneRequest, GitError};
 use git2::{Cred, CredentialType, Direction, ErrorClass, ErrorCode, PushOptions, RemoteCallbacks, Repository};
@@ -15,11 +15,11 @@ pub struct RemoteUrl {
 }
 
 impl RemoteUrl {
-    /// Reads an address. `git@host:owner/repo` becomes `https://host/owner/repo`, since a token opens that and there is
-    /// no SSH key here; a user or password in it is dropped.
+    /// Reads an address. `git@host:owner/repo` becomes `https://host/owner/repo`, which a token gives access to; the
+    /// runner has no SSH key. A user or password in the address is dropped.
     ///
     /// # Errors
-    /// When it is no address of a repository.
+    /// The text is not the address of a repository.
     pub fn parse(text: &str) -> Result<Self, GitError> {
         let text = text.trim();
         let invalid = || GitError::InvalidUrl { url: redacted(text) };
@@ -46,7 +46,7 @@ impl RemoteUrl {
         Ok(Self { text: url.to_string(), parsed: Some(url) })
     }
 
-    /// The address as git takes it.
+    /// The address as git needs it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -64,7 +64,7 @@ impl RemoteUrl {
         self.parsed.as_ref().and_then(Url::host_str)
     }
 
-    /// Its owner and name, where the path has just these.
+    /// Its owner and name, if its path consists of these.
     #[must_use]
     pub fn owner_and_name(&self) -> Option<(String, String)> {
         let path = self.parsed.as_ref()?.path().trim_matches('/');
@@ -74,7 +74,7 @@ impl RemoteUrl {
     }
 }
 
-/// An address without what stands before its host, for an error message.
+/// An address without the credentials before its host, for an error message.
 fn redacted(text: &str) -> String {
     text.rsplit('@').next().unwrap_or_default().chars().take(200).collect()
 }
@@ -95,7 +95,7 @@ impl Heads {
     }
 }
 
-/// How the remote is talked to.
+/// How to connect to the remote.
 pub(super) struct Connection<'a> {
     pub(super) request: &'a CloneRequest,
     pub(super) cancel: &'a CancellationToken,
@@ -121,7 +121,7 @@ impl Connection<'_> {
         read().map_err(|source| self.error("could not reach the repository", source))
     }
 
-    /// The token goes through here alone, and once: a remote that refuses it would otherwise be asked for ever.
+    /// The only place that passes the token on, and only once: if the remote refuses it, libgit2 would ask for ever.
     pub(super) fn callbacks(&self) -> RemoteCallbacks<'_> {
         let tries = Cell::new(0);
         let mut callbacks = RemoteCallbacks::new();
@@ -157,13 +157,13 @@ impl Connection<'_> {
             (Ok(()), Some(reason)) => Err(GitError::Rejected { branch: branch.to_owned(), reason }),
             (Err(error), _) if error.code() == ErrorCode::NotFastForward => Err(GitError::Rejected {
                 branch: branch.to_owned(),
-                reason: "it has commits that this run does not have".into(),
+                reason: "it has commits that this attempt does not have".into(),
             }),
             (Err(error), _) => Err(self.error("could not push to the repository", error)),
         }
     }
 
-    /// What libgit2's error means. It tells HTTP statuses in words alone.
+    /// What libgit2's error means. HTTP statuses only appear in its text.
     pub(super) fn error(&self, attempted: &'static str, source: git2::Error) -> GitError {
         let url = self.request.url.as_str().to_owned();
         let text = source.message().to_owned();

@@ -92,7 +92,7 @@ async fn what_the_agent_left_is_what_is_pushed() {
 }
 
 #[tokio::test]
-async fn a_branch_that_was_begun_is_continued_and_never_overwritten() {
+async fn an_existing_branch_is_continued_and_never_overwritten() {
     let forge = forge().await;
     let (first, second, third) = (Place::new(), Place::new(), Place::new());
     let mut one = cloned(&forge, &first, "hello").await.unwrap();
@@ -197,7 +197,7 @@ async fn conventions_come_from_the_default_branch_alone() {
 }
 
 #[test]
-fn addresses_are_read_in_all_their_forms() {
+fn every_form_of_address_is_read() {
     let parse = |text: &str| RemoteUrl::parse(text).map(|url| url.as_str().to_owned());
     assert_eq!(parse("git@github.com:o/r.git").unwrap(), "https://github.com/o/r.git");
     assert_eq!(parse("ssh://git@github.com/o/r").unwrap(), "https://github.com/o/r");

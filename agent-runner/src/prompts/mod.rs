@@ -1,38 +1,38 @@
-//! The words that worker and Director are told, as Markdown files, and the small renderer that fills them.
+//! The prompts of the agent and the Director, as Markdown files, and the small renderer that fills them in.
 //!
-//! A template knows two things: `{{name}}` is a value, and `{{#if name}} … {{/if}}` is shown if that value is not
-//! empty. Values are put in as they are and never read as templates themselves.
+//! A template has two constructs: `{{name}}` is a value, and `{{#if name}} … {{/if}}` is shown if that value is not
+//! empty. Values are inserted as they are and are never read as templates themselves.
 
-/// Told to the Director first, as the system's words.
+/// The Director's system prompt.
 pub const DIRECTOR_SYSTEM: &str = include_str!("director-system.md");
-/// The Director judges a plan.
+/// The Director reviews a plan.
 pub const DIRECTOR_PLAN_REVIEW: &str = include_str!("director-plan-review.md");
-/// The Director judges a turn.
+/// The Director reviews a turn.
 pub const DIRECTOR_TURN_REVIEW: &str = include_str!("director-turn-review.md");
-/// The Director's last answer could not be read.
+/// The Director's last answer was unusable.
 pub const DIRECTOR_ASK_AGAIN: &str = include_str!("director-ask-again.md");
-/// The ticket and its surroundings, part of other prompts.
+/// The ticket and its context, part of other prompts.
 pub const TICKET: &str = include_str!("ticket.md");
-/// What holds for every turn of the worker, part of other prompts.
-pub const WORKER_RULES: &str = include_str!("worker-rules.md");
-/// What OpenCode is told beside its own system prompt, which expects a person at a terminal.
+/// Rules for every turn of the agent, part of other prompts.
+pub const AGENT_RULES: &str = include_str!("agent-rules.md");
+/// Added to OpenCode's own system prompt, which expects a person at a terminal.
 pub const OPENCODE_SYSTEM: &str = include_str!("opencode-system.md");
-/// The worker looks around.
-pub const WORKER_RESEARCH: &str = include_str!("worker-research.md");
-/// The worker writes its plan.
-pub const WORKER_PLAN: &str = include_str!("worker-plan.md");
-/// The worker changes its plan.
-pub const WORKER_PLAN_AGAIN: &str = include_str!("worker-plan-again.md");
-/// The worker carries out its plan.
-pub const WORKER_EXECUTION: &str = include_str!("worker-execution.md");
-/// The worker goes on as the Director says.
-pub const WORKER_CONTINUE: &str = include_str!("worker-continue.md");
-/// The worker sets a project up.
-pub const WORKER_SETUP: &str = include_str!("worker-setup.md");
-/// The worker does a whole ticket without a Director.
-pub const WORKER_ALONE: &str = include_str!("worker-alone.md");
+/// The agent researches.
+pub const AGENT_RESEARCH: &str = include_str!("agent-research.md");
+/// The agent writes its plan.
+pub const AGENT_PLAN: &str = include_str!("agent-plan.md");
+/// The agent revises its plan.
+pub const AGENT_PLAN_AGAIN: &str = include_str!("agent-plan-again.md");
+/// The agent carries out its plan.
+pub const AGENT_EXECUTION: &str = include_str!("agent-execution.md");
+/// The agent continues with the Director's instructions.
+pub const AGENT_CONTINUE: &str = include_str!("agent-continue.md");
+/// The agent sets up a project.
+pub const AGENT_SETUP: &str = include_str!("agent-setup.md");
+/// The agent does a whole ticket without a Director.
+pub const AGENT_ALONE: &str = include_str!("agent-alone.md");
 
-/// Fills a template. Names that are not given are empty.
+/// Fills in a template. Values that are not given are empty.
 #[must_use]
 pub fn render(template: &str, values: &[(&str, &str)]) -> String {
     let value = |name: &str| values.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| *value);
@@ -53,7 +53,7 @@ pub fn render(template: &str, values: &[(&str, &str)]) -> String {
     collapse_blank_lines(&out)
 }
 
-/// What follows the section whose start was just read; sections may hold others.
+/// What follows the section whose start was just read. Sections can contain others.
 fn behind_section(mut rest: &str) -> &str {
     let mut depth = 1;
     while depth > 0
@@ -75,7 +75,7 @@ fn next_tag(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, tag.trim(), after))
 }
 
-/// Left-out sections leave gaps; more than one blank line in a row becomes one, outside of fences.
+/// Closes the gaps of sections that were left out: several blank lines in a row become one, outside of fences.
 fn collapse_blank_lines(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut blank, mut fence) = (true, None::<usize>);
@@ -100,23 +100,23 @@ fn collapse_blank_lines(text: &str) -> String {
     out.trim_end().to_owned()
 }
 
-/// Text by others, between fences that it can't close: the fence is longer than any run of backticks in it.
+/// Text by others, between fences that it can't close: they are longer than any sequence of backticks in it.
 #[must_use]
 pub fn fenced(text: &str) -> String {
     let text = text.trim();
     if text.is_empty() {
         return String::new();
     }
-    let (mut longest, mut run) = (3, 0);
+    let (mut longest, mut length) = (3, 0);
     for character in text.chars() {
-        run = if character == '`' { run + 1 } else { 0 };
-        longest = longest.max(run);
+        length = if character == '`' { length + 1 } else { 0 };
+        longest = longest.max(length);
     }
     let fence = "`".repeat(longest + 1);
     format!("{fence}text\n{text}\n{fence}")
 }
 
-/// At most `max` characters of a text: its head and its tail, and how much is missing between them.
+/// At most `max` characters of a text: its beginning and its end, with a note about how much is left out between them.
 #[must_use]
 pub fn shortened(text: &str, max: usize) -> String {
     let count = text.chars().count();
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_put_in_and_empty_sections_left_out() {
+    fn values_are_inserted_and_empty_sections_left_out() {
         let template = "A {{name}}\n\n{{#if note}}\n## Note\n{{note}}\n{{/if}}\n\nB";
         assert_eq!(render(template, &[("name", "x"), ("note", "y")]), "A x\n\n## Note\ny\n\nB");
         assert_eq!(render(template, &[("name", "x"), ("note", " ")]), "A x\n\nB");
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_said() {
+    fn a_shortened_text_says_how_much_is_left_out() {
         assert_eq!(shortened("short", 10), "short");
         assert_eq!(shortened("ääääääääääää", 9), "ääääää\n[… 3 characters left out …]\näää");
     }
@@ -208,15 +208,15 @@ mod tests {
             DIRECTOR_TURN_REVIEW,
             DIRECTOR_ASK_AGAIN,
             TICKET,
-            WORKER_RULES,
+            AGENT_RULES,
             OPENCODE_SYSTEM,
-            WORKER_RESEARCH,
-            WORKER_PLAN,
-            WORKER_PLAN_AGAIN,
-            WORKER_EXECUTION,
-            WORKER_CONTINUE,
-            WORKER_SETUP,
-            WORKER_ALONE,
+            AGENT_RESEARCH,
+            AGENT_PLAN,
+            AGENT_PLAN_AGAIN,
+            AGENT_EXECUTION,
+            AGENT_CONTINUE,
+            AGENT_SETUP,
+            AGENT_ALONE,
         ];
         for template in all {
             assert_eq!(template.matches("{{#if ").count(), template.matches("{{/if}}").count(), "{template}");

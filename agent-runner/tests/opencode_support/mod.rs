@@ -10,14 +10,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use terarchitect_agent_runner::worker::opencode::{OpenCodeOptions, Provider};
-use terarchitect_agent_runner::worker::{AgentEvent, ProgressSink, api_base};
+use terarchitect_agent_runner::agent::{AgentEvent, AgentOptions, ProgressSink, Provider};
+use terarchitect_outbound::api_base;
 use terarchitect_testbed::chat::{Reply, Rule, Script, ToolCall, When};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// OpenCode's program, or `None` with a word about it: the tests that need it are then skipped.
+/// OpenCode's program. Without it this returns `None` and says so: the tests that need it are then skipped.
 pub fn opencode() -> Option<PathBuf> {
     let named = std::env::var_os("OPENCODE_BIN").map(PathBuf::from);
     let on_path = || {
@@ -116,9 +116,8 @@ impl Place {
         }
     }
 
-    pub fn options(&self, binary: PathBuf, provider: Provider) -> OpenCodeOptions {
-        let mut options = OpenCodeOptions::new(self.work(""), self.root.path().join("state"), provider);
-        options.binary = binary;
+    pub fn options(&self, binary: PathBuf, provider: Provider) -> AgentOptions {
+        let mut options = AgentOptions::new(binary, self.work(""), self.root.path().join("state"), provider);
         options.progress = self.events.clone();
         options
     }

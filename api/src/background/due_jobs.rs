@@ -3,7 +3,7 @@
 use crate::db;
 use crate::state::App;
 use std::time::Duration;
-use terarchitect_worker_api::chain;
+use terarchitect_outbound::chain;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

@@ -5,7 +5,7 @@ use crate::actions::{ActionError, ActionResult};
 use crate::db::errors::is_deadlock;
 use crate::state::App;
 use std::time::Duration;
-use terarchitect_worker_api::chain;
+use terarchitect_outbound::chain;
 use tokio_util::sync::CancellationToken;
 
 /// The longest time between two checks.

@@ -2,7 +2,7 @@
 
 use crate::state::App;
 use std::time::Duration;
-use terarchitect_worker_api::chain;
+use terarchitect_outbound::chain;
 use tokio_util::sync::CancellationToken;
 
 /// Between two writes.

@@ -8,7 +8,7 @@ use crate::domain::live::position::Position;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
-use terarchitect_worker_api::chain;
+use terarchitect_outbound::chain;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

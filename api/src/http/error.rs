@@ -9,7 +9,8 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use std::sync::Arc;
-use terarchitect_worker_api::{ErrorBody, chain};
+use terarchitect_outbound::chain;
+use terarchitect_worker_api::ErrorBody;
 
 tokio::task_local! {
     /// The id of the request that this task serves, set by [`super::layers::with_request_id`].

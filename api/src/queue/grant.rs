@@ -10,7 +10,8 @@ use crate::domain::actor::Actor;
 use crate::domain::jobs::attempt::Reported;
 use crate::domain::jobs::outcome::Ending;
 use std::time::Duration;
-use terarchitect_worker_api::{Job, JobReport, JobStatus, chain};
+use terarchitect_outbound::chain;
+use terarchitect_worker_api::{Job, JobReport, JobStatus};
 use tokio_util::task::TaskTracker;
 
 /// How long a job whose worker went away is tried to be given back; after that its lease has to run out.

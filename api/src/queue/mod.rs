@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 use dispatcher::{Dispatcher, Event, Waiter};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use terarchitect_worker_api::chain;
+use terarchitect_outbound::chain;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

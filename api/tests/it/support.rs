@@ -3,7 +3,8 @@
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sha2::{Digest, Sha256};
+use sqlx::{Connection, PgConnection, PgPool};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,19 +19,37 @@ use terarchitect_testbed::postgres::TestPostgres;
 use tokio::sync::OnceCell;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// The database that every test's is a copy of: migrated once per process.
+/// The database that every test's is a copy of: migrated once per cluster and set of migrations, also where many test
+/// processes share one.
 async fn template() -> &'static str {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
     TEMPLATE
         .get_or_init(|| async {
             let postgres = TestPostgres::shared();
-            let name = postgres.create_database(None).unwrap();
-            let pool = db::connect(postgres.url(&name).parse().unwrap(), 2).await.unwrap();
-            db::MIGRATIONS.run(&pool).await.unwrap();
-            pool.close().await;
+            let name = template_name();
+            let mut admin = PgConnection::connect(&postgres.url("postgres")).await.unwrap();
+            // Held until this connection closes: the other processes wait here for the first one's template.
+            sqlx::query("select pg_advisory_lock(0)").execute(&mut admin).await.unwrap();
+            let found = sqlx::query("select from pg_database where datname = $1").bind(&name);
+            if found.fetch_optional(&mut admin).await.unwrap().is_none() {
+                let unfinished = postgres.create_database(None).unwrap();
+                let pool = db::connect(postgres.url(&unfinished).parse().unwrap(), 2).await.unwrap();
+                db::MIGRATIONS.run(&pool).await.unwrap();
+                pool.close().await;
+                postgres.execute("postgres", &format!("alter database {unfinished} rename to {name}")).unwrap();
+            }
+            admin.close().await.unwrap();
             name
         })
         .await
+}
+
+fn template_name() -> String {
+    let mut hash = Sha256::new();
+    for migration in db::MIGRATIONS.iter() {
+        hash.update(&migration.checksum);
+    }
+    hash.finalize().iter().take(8).fold("template_".to_owned(), |name, byte| format!("{name}{byte:02x}"))
 }
 
 /// A running API with a database of its own.

@@ -4,7 +4,7 @@ use super::registry;
 use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State, end_of};
 use crate::cli::DockerMode;
 use crate::config::{ContainerConfig, HOST_NAME};
-use crate::spec::{ContainerSpec, EXTRA_CA_CERTS, LABEL_PREFIX};
+use crate::job::spec::{ContainerSpec, EXTRA_CA_CERTS, LABEL_PREFIX};
 use async_trait::async_trait;
 use bollard::errors::Error;
 use bollard::models::{
@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 /// How many lines of output are kept for a report.
 const TAIL_LINES: &str = "200";
-/// What the runner needs to start the agent as another user, and to read what that user wrote. The agent has none.
+/// What the runner needs to start the agent as another user, and to read that user's files. The agent itself has none.
 const CAPABILITIES: &[&str] = &["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"];
 
 /// How long a pull may take.
@@ -45,23 +45,24 @@ impl Docker {
     /// Connects to the engine.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When it does not respond.
     pub async fn connect(config: ContainerConfig) -> Result<Self, EngineError> {
         let client = bollard::Docker::connect_with_host(&config.docker_host).map_err(EngineError::Unreachable)?;
         let limit = config.call_limit;
         let negotiated = tokio::time::timeout(limit, client.negotiate_version()).await;
         let client = negotiated
-            .map_err(|_| EngineError::TimedOut { attempted: "answer", limit })?
+            .map_err(|_| EngineError::TimedOut { attempted: "respond", limit })?
             .map_err(EngineError::Unreachable)?;
         let engine = Self { client, config };
         if engine.config.network.is_none() {
-            engine.make_network().await?;
+            engine.create_network().await?;
         }
         Ok(engine)
     }
 
-    /// One network for all agents, on which they can't reach each other. One per job would use up the engine's addresses.
-    async fn make_network(&self) -> Result<(), EngineError> {
+    /// One network for all agents, on which they can't reach each other. A network per job would use up the engine's
+    /// address ranges.
+    async fn create_network(&self) -> Result<(), EngineError> {
         let inspected =
             self.call("look for a network", self.client.inspect_network(NETWORK, None::<InspectNetworkOptions>)).await;
         match inspected {
@@ -76,17 +77,18 @@ impl Docker {
             labels: Some(HashMap::from([(format!("{LABEL_PREFIX}managed"), "true".to_owned())])),
             ..NetworkCreateRequest::default()
         };
-        match self.call("make a network", self.client.create_network(request)).await {
-            // Another coordinator of this machine was faster.
+        match self.call("create a network", self.client.create_network(request)).await {
+            // Another coordinator of this machine created it in between.
             Err(error) if is_status(&error, 409) => Ok(()),
-            made => made.map(drop),
+            created => created.map(drop),
         }
     }
 
-    /// Runs a program in a container of the image, without any of a job's secrets, and answers its exit code and output.
+    /// Runs a program in a container of the image, without any of a job's secrets, and returns its exit code and
+    /// output.
     ///
     /// # Errors
-    /// When the engine does not do it.
+    /// When the engine refuses, fails or does not respond.
     pub async fn probe(
         &self,
         image: &str,
@@ -106,7 +108,7 @@ impl Docker {
         body.entrypoint = Some(entrypoint.iter().map(|&word| word.to_owned()).collect());
         let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
         let created = self.call("create a container", self.client.create_container(Some(options), body)).await?;
-        let run = async {
+        let probing = async {
             self.call("start a container", self.client.start_container(&created.id, None::<StartContainerOptions>))
                 .await?;
             let limit = self.config.call_limit;
@@ -119,7 +121,7 @@ impl Docker {
             };
             Ok((code, self.log_tail(&created.id, 4096).await?))
         };
-        let done = run.await;
+        let done = probing.await;
         self.remove(&created.id).await?;
         done
     }
@@ -146,7 +148,7 @@ impl Docker {
     fn binds(&self, spec: &ContainerSpec) -> Vec<String> {
         let mut binds = vec![format!("{}:/cache", spec.cache_volume)];
         if self.config.docker_mode == DockerMode::Dood {
-            // An engine that is reached over the network has its socket where engines have it.
+            // An engine that is reached over the network has its own socket at the usual path.
             let socket = self.config.docker_host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
             binds.push(format!("{socket}:/var/run/docker.sock"));
         }
@@ -173,7 +175,7 @@ impl Docker {
             runtime: self.config.runtime.clone(),
             extra_hosts: Some(vec![format!("{HOST_NAME}:host-gateway")]),
             binds: Some(self.binds(spec)),
-            // Only lowered: an engine on a hardened host may not raise a limit above its own.
+            // Lowered only: an engine on a hardened host may not raise a limit above its own.
             ulimits: Some(vec![ResourcesUlimits { name: Some("core".into()), soft: Some(0), hard: Some(0) }]),
             log_config: Some(HostConfigLogConfig {
                 typ: Some("json-file".into()),
@@ -194,7 +196,7 @@ impl Docker {
     }
 }
 
-/// Without a tag an engine would pull every tag that there is.
+/// Adds the default tag: without one, an engine would pull every tag of the image.
 fn with_tag(image: &str) -> String {
     let name = image.rsplit('/').next().unwrap_or(image);
     if name.contains(':') || name.contains('@') { image.to_owned() } else { format!("{image}:latest") }
@@ -207,7 +209,7 @@ fn is_status(error: &EngineError, code: u16) -> bool {
 #[async_trait]
 impl ContainerEngine for Docker {
     async fn version(&self) -> Result<String, EngineError> {
-        let version = self.call("tell its version", self.client.version()).await?;
+        let version = self.call("return its version", self.client.version()).await?;
         Ok(format!("Docker {}", version.version.unwrap_or_default()))
     }
 
@@ -233,7 +235,7 @@ impl ContainerEngine for Docker {
         };
         let done = tokio::time::timeout(PULL_LIMIT, pulling).await;
         done.map_err(|_| EngineError::TimedOut { attempted: "pull the image", limit: PULL_LIMIT })??;
-        // A pull that failed may show only as a stream that ends.
+        // A failed pull may show only as a stream that ends early.
         if self.has_image(image).await? { Ok(()) } else { Err(EngineError::NoImage { image: image.to_owned() }) }
     }
 
@@ -258,7 +260,7 @@ impl ContainerEngine for Docker {
     async fn start(&self, id: &str, spec: &ContainerSpec) -> Result<(), EngineError> {
         let start = self.client.start_container(id, None::<StartContainerOptions>);
         let Some(secrets) = &spec.stdin else { return self.call("start a container", start).await };
-        // Attached before it starts: a container that is started without would wait for its input in vain.
+        // Attached before the start, or the container could read an empty standard input.
         let options = AttachContainerOptionsBuilder::new().stdin(true).stream(true).build();
         let mut attached = self.call("attach to a container", self.client.attach_container(id, Some(options))).await?;
         self.call("start a container", start).await?;
@@ -270,7 +272,7 @@ impl ContainerEngine for Docker {
     async fn wait(&self, id: &str) -> Result<(), EngineError> {
         let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
         match self.client.wait_container(id, Some(options)).try_next().await {
-            // A code other than 0 comes as an error; what really happened is for `inspect` to say.
+            // An exit code other than 0 comes as an error; `inspect` says what really happened.
             Ok(_) | Err(Error::DockerContainerWaitError { .. }) => Ok(()),
             Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
             Err(source) => Err(EngineError::Unreachable(source)),
@@ -280,7 +282,7 @@ impl ContainerEngine for Docker {
     async fn inspect(&self, id: &str) -> Result<Found, EngineError> {
         match self.call("inspect a container", self.client.inspect_container(id, None::<InspectContainerOptions>)).await
         {
-            Ok(inspected) => Ok(found(id, inspected)),
+            Ok(inspected) => found(id, inspected),
             Err(error) if is_status(&error, 404) => {
                 Ok(Found { id: id.to_owned(), labels: Default::default(), state: State::Gone })
             }
@@ -296,7 +298,7 @@ impl ContainerEngine for Docker {
             while let Some(piece) = stream.next().await {
                 tail.extend_from_slice(&piece?.into_bytes());
                 if tail.len() > 2 * max_bytes + 1 {
-                    // One more than is wanted shows that something was cut off.
+                    // One byte more than wanted shows that something was cut off.
                     tail.drain(..tail.len() - max_bytes - 1);
                 }
             }
@@ -334,7 +336,7 @@ impl ContainerEngine for Docker {
     }
 }
 
-fn found(asked: &str, inspected: ContainerInspectResponse) -> Found {
+fn found(asked: &str, inspected: ContainerInspectResponse) -> Result<Found, EngineError> {
     let state = inspected.state.unwrap_or_default();
     let exited = || Exited {
         code: state.exit_code.and_then(|code| i32::try_from(code).ok()).unwrap_or(-1),
@@ -342,15 +344,20 @@ fn found(asked: &str, inspected: ContainerInspectResponse) -> Found {
         error: state.error.clone().filter(|error| !error.is_empty()),
     };
     let since = || state.started_at.as_deref().and_then(|at| at.parse().ok());
-    Found {
-        id: inspected.id.unwrap_or_else(|| asked.to_owned()),
-        labels: inspected.config.and_then(|config| config.labels).unwrap_or_default().into_iter().collect(),
-        state: match state.status {
-            Some(ContainerStateStatusEnum::CREATED) if state.exit_code.unwrap_or(0) == 0 => State::Created,
-            Some(
-                ContainerStateStatusEnum::EXITED | ContainerStateStatusEnum::DEAD | ContainerStateStatusEnum::CREATED,
-            ) => State::Exited(exited()),
-            _ => State::Running { since: since() },
-        },
-    }
+    use ContainerStateStatusEnum as Status;
+    let id = inspected.id.unwrap_or_else(|| asked.to_owned());
+    let state = match state.status {
+        Some(Status::CREATED) if state.exit_code.unwrap_or(0) == 0 => State::Created,
+        Some(Status::EXITED | Status::DEAD | Status::CREATED) => State::Exited(exited()),
+        Some(Status::RUNNING | Status::PAUSED | Status::RESTARTING | Status::REMOVING) => {
+            State::Running { since: since() }
+        }
+        // A guess could report a job as ended while it still works, or wait for one that never ends.
+        unknown => {
+            let state = unknown.map_or("none".to_owned(), |status| format!("'{status}'"));
+            return Err(EngineError::UnknownState { container: id, state });
+        }
+    };
+    let labels = inspected.config.and_then(|config| config.labels).unwrap_or_default().into_iter().collect();
+    Ok(Found { id, labels, state })
 }

@@ -1,10 +1,11 @@
-//! Jobs of local projects: the runner as a process of this machine, behind the same face as a container.
+//! Jobs of local projects: the runner as a process of this machine, behind the same interface as a container.
 //!
-//! What a container engine remembers is a folder per run here: its labels, its process, its output, and at the end its
-//! exit code, written by the shell that runs it. So a run outlives the coordinator, and the next one adopts it.
+//! What a container engine would remember is kept in a folder per job: labels, process, output, and at the end the exit
+//! code, written by the shell that started the runner. So a local job outlives its coordinator, and the next one adopts
+//! it.
 
 use super::{ContainerEngine, Created, Docker, EngineError, Exited, Found, Signal, State, end_of};
-use crate::spec::{ContainerSpec, LABEL_PREFIX};
+use crate::job::spec::{ContainerSpec, LABEL_PREFIX};
 use async_trait::async_trait;
 use rustix::process::Pid;
 use secrecy::ExposeSecret;
@@ -18,13 +19,15 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
-/// What every id of a local run begins with.
+/// The prefix of every local job's id.
 const PREFIX: &str = "local:";
-/// Between two looks at a process: one of an earlier coordinator is no child of ours, and nothing tells of its end.
-const LOOK: Duration = Duration::from_millis(200);
-/// How long a run that is removed may take to stop by itself.
+/// How often to check a process. One that an earlier coordinator started is not a child of this one, so its end can
+/// only be polled.
+const POLL: Duration = Duration::from_millis(200);
+/// How long a removed job's processes may take to stop by themselves.
 const REMOVE_GRACE: Duration = Duration::from_secs(10);
-/// Runs the runner and writes its exit code down, whole or not at all; a signal to both is for the runner to answer.
+/// Starts the runner and writes its exit code to a file, whole or not at all. The shell ignores the signals that both
+/// get, so that it can still write the code once the runner has stopped.
 const SUPERVISOR: &str =
     r#"trap : TERM INT; "$0" ticket >"$1/output" 2>&1; echo $? >"$1/exit.new"; mv "$1/exit.new" "$1/exit""#;
 
@@ -36,20 +39,20 @@ pub struct WithLocal {
 }
 
 impl WithLocal {
-    /// Runs local jobs with this runner, and keeps what is known of them in the state directory.
+    /// Runs local jobs with this runner, and keeps what it knows about them in the state directory.
     #[must_use]
     pub fn new(docker: Docker, runner: PathBuf, state_dir: &Path) -> Self {
         Self { docker, runner, folder: state_dir.join("local") }
     }
 
-    fn run(&self, id: &str) -> Option<Run> {
+    fn local(&self, id: &str) -> Option<LocalJob> {
         let name = id.strip_prefix(PREFIX)?;
-        Some(Run { folder: self.folder.join(name) })
+        Some(LocalJob { folder: self.folder.join(name) })
     }
 }
 
-/// One local run.
-struct Run {
+/// One attempt of a local job.
+struct LocalJob {
     folder: PathBuf,
 }
 
@@ -58,12 +61,12 @@ fn failed(attempted: impl Into<String>) -> impl FnOnce(io::Error) -> EngineError
     move |source| EngineError::Local { attempted, source }
 }
 
-impl Run {
+impl LocalJob {
     fn read(&self, name: &str) -> Option<String> {
         fs::read_to_string(self.folder.join(name)).ok().map(|text| text.trim().to_owned())
     }
 
-    /// The process, if it is still the one that was started: numbers are used again.
+    /// The process, if it is still the one that was started: process ids are reused.
     fn process(&self) -> Option<Pid> {
         let kept = self.read("process")?;
         let (pid, started) = kept.split_once(' ')?;
@@ -81,7 +84,7 @@ impl Run {
             let since = fs::metadata(self.folder.join("process")).and_then(|meta| meta.modified()).ok();
             State::Running { since: since.map(Into::into) }
         } else if self.folder.join("process").exists() {
-            // Killed together with the shell that would have said so.
+            // Killed together with the shell that would have written the exit code.
             State::Exited(Exited { code: 137, ..Exited::default() })
         } else {
             State::Created
@@ -89,8 +92,8 @@ impl Run {
         Found { id: id.to_owned(), labels: labels.unwrap_or_default(), state }
     }
 
-    /// The group of processes that was started; also where the shell is gone and others of it are left. Its number is not
-    /// used again for as long as one of them lives.
+    /// The group of processes that was started, also when the shell has ended and others of the group are left. Its id
+    /// is not reused for as long as one of them lives.
     fn group(&self) -> Option<Pid> {
         let kept = self.read("process")?;
         let pid: i32 = kept.split_once(' ')?.0.parse().ok()?;
@@ -107,12 +110,12 @@ impl Run {
         };
         match rustix::process::kill_process_group(pid, signal) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(errno) => Err(failed("signal a local run")(errno.into())),
+            Err(errno) => Err(failed("signal a local job")(errno.into())),
         }
     }
 }
 
-/// When a process was started, as the kernel counts; none when there is none, or only its remains.
+/// When a process was started, as the kernel counts; none when it does not exist or is a zombie.
 fn start_time(pid: i32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(") ")?;
@@ -153,88 +156,88 @@ impl ContainerEngine for WithLocal {
             return Ok(Created::Existing(id));
         }
         let labels =
-            serde_json::to_vec(&spec.labels).map_err(|error| failed("write a local run's labels")(error.into()))?;
+            serde_json::to_vec(&spec.labels).map_err(|error| failed("write a local job's labels")(error.into()))?;
         let written =
             fs::create_dir_all(folder.join("workspace")).and_then(|()| fs::write(folder.join("labels"), labels));
-        written.map_err(failed("make the folder of a local run"))?;
+        written.map_err(failed("create the folder of a local job"))?;
         Ok(Created::New(id))
     }
 
     async fn start(&self, id: &str, spec: &ContainerSpec) -> Result<(), EngineError> {
-        let (Some(run), Some(path)) = (self.run(id), &spec.local_path) else {
+        let (Some(job), Some(path)) = (self.local(id), &spec.local_path) else {
             return self.docker.start(id, spec).await;
         };
         let inherited = ["PATH", "HOME", "USER", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"];
         let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(SUPERVISOR).arg(&self.runner).arg(&run.folder).current_dir(path).env_clear();
+        command.arg("-c").arg(SUPERVISOR).arg(&self.runner).arg(&job.folder).current_dir(path).env_clear();
         command.envs(inherited.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-        command.envs(spec.env.iter().cloned()).env("WORKSPACE_DIR", run.folder.join("workspace"));
-        // A group of its own: what stops the coordinator must not stop the run.
+        command.envs(spec.env.iter().cloned()).env("WORKSPACE_DIR", job.folder.join("workspace"));
+        // A process group of its own: a signal to the coordinator's group must not stop the job.
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        let mut child = tokio::process::Command::from(command).spawn().map_err(failed("start a local run"))?;
+        let mut child = tokio::process::Command::from(command).spawn().map_err(failed("start a local job"))?;
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
         let kept = format!("{pid} {}", start_time(pid).unwrap_or_default());
-        fs::write(run.folder.join("process"), kept).map_err(failed("write down a local run's process"))?;
+        fs::write(job.folder.join("process"), kept).map_err(failed("write a local job's process id"))?;
         let stdin = child.stdin.take();
         if let (Some(mut stdin), Some(secrets)) = (stdin, &spec.stdin) {
             stdin.write_all(secrets.expose_secret().as_bytes()).await.map_err(EngineError::Stdin)?;
             stdin.shutdown().await.map_err(EngineError::Stdin)?;
         }
-        // Its remains are collected when it ends; what its end means is read from its folder.
+        // Only reaps the process; how it ended is read from its folder.
         tokio::spawn(async move { child.wait().await });
         Ok(())
     }
 
     async fn wait(&self, id: &str) -> Result<(), EngineError> {
-        let Some(run) = self.run(id) else { return self.docker.wait(id).await };
-        while matches!(run.found(id).state, State::Running { .. }) {
-            tokio::time::sleep(LOOK).await;
+        let Some(job) = self.local(id) else { return self.docker.wait(id).await };
+        while matches!(job.found(id).state, State::Running { .. }) {
+            tokio::time::sleep(POLL).await;
         }
         Ok(())
     }
 
     async fn inspect(&self, id: &str) -> Result<Found, EngineError> {
-        match self.run(id) {
-            Some(run) => Ok(run.found(id)),
+        match self.local(id) {
+            Some(job) => Ok(job.found(id)),
             None => self.docker.inspect(id).await,
         }
     }
 
     async fn log_tail(&self, id: &str, max_bytes: usize) -> Result<String, EngineError> {
-        let Some(run) = self.run(id) else { return self.docker.log_tail(id, max_bytes).await };
+        let Some(job) = self.local(id) else { return self.docker.log_tail(id, max_bytes).await };
         let read = || {
-            let mut file = fs::File::open(run.folder.join("output"))?;
+            let mut file = fs::File::open(job.folder.join("output"))?;
             let length = file.metadata()?.len();
-            // One more than is wanted shows that something was cut off.
+            // One byte more than wanted shows that something was cut off.
             let most = max_bytes as u64 + 1;
             file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
             let mut tail = Vec::new();
             file.take(most).read_to_end(&mut tail)?;
             Ok(end_of(&tail, max_bytes))
         };
-        read().map_err(failed("read the output of a local run"))
+        read().map_err(failed("read the output of a local job"))
     }
 
     async fn signal(&self, id: &str, signal: Signal) -> Result<(), EngineError> {
-        match self.run(id) {
-            Some(run) => run.signal(signal),
+        match self.local(id) {
+            Some(job) => job.signal(signal),
             None => self.docker.signal(id, signal).await,
         }
     }
 
     async fn remove(&self, id: &str) -> Result<(), EngineError> {
-        let Some(run) = self.run(id) else { return self.docker.remove(id).await };
-        if matches!(run.found(id).state, State::Running { .. }) {
-            // No container ends what the runner started: it gets the time to do so itself.
-            run.signal(Signal::Term)?;
+        let Some(job) = self.local(id) else { return self.docker.remove(id).await };
+        if matches!(job.found(id).state, State::Running { .. }) {
+            // There is no container that ends what the runner started, so the runner gets time to do it.
+            job.signal(Signal::Term)?;
             if tokio::time::timeout(REMOVE_GRACE, self.wait(id)).await.is_err() {
-                tracing::warn!(run = id, "a local run did not stop in time; killing it");
+                tracing::warn!(job = id, "a local job did not stop in time; killing its processes");
             }
         }
-        run.signal(Signal::Kill)?;
-        match fs::remove_dir_all(&run.folder) {
+        job.signal(Signal::Kill)?;
+        match fs::remove_dir_all(&job.folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(failed("remove the folder of a local run")(error))
+                Err(failed("remove the folder of a local job")(error))
             }
             _ => Ok(()),
         }
@@ -245,7 +248,7 @@ impl ContainerEngine for WithLocal {
         let label = format!("{LABEL_PREFIX}coordinator-id");
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
-            let found = Run { folder: entry.path() }.found(&format!("{PREFIX}{name}"));
+            let found = LocalJob { folder: entry.path() }.found(&format!("{PREFIX}{name}"));
             let labels: &BTreeMap<String, String> = &found.labels;
             if labels.get(&label) == Some(&coordinator.to_string()) {
                 own.push(found);

@@ -9,7 +9,7 @@ pub(crate) mod scripted;
 pub use docker::Docker;
 pub use local::WithLocal;
 
-use crate::spec::ContainerSpec;
+use crate::job::spec::ContainerSpec;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -30,42 +30,42 @@ pub trait ContainerEngine: Send + Sync {
     /// Pulls an image.
     async fn pull(&self, image: &str) -> Result<(), EngineError>;
 
-    /// The folder in which it keeps images and containers, if that is on this machine.
+    /// The folder in which the engine keeps images and containers, if it is on this machine.
     async fn root_dir(&self) -> Result<Option<PathBuf>, EngineError>;
 
-    /// Makes a container. One that has the name already is answered as it is: this host runs that attempt.
+    /// Creates a container. Returns the existing one if the name is taken: this host has that attempt already.
     async fn create(&self, spec: &ContainerSpec) -> Result<Created, EngineError>;
 
-    /// Starts a container, and writes to its standard input what the spec says.
+    /// Starts a container, and writes the spec's secrets to its standard input.
     async fn start(&self, id: &str, spec: &ContainerSpec) -> Result<(), EngineError>;
 
-    /// Waits until the container has ended; also answers when the engine no longer knows it.
+    /// Waits until the container has ended. Also returns when the engine no longer knows it.
     async fn wait(&self, id: &str) -> Result<(), EngineError>;
 
-    /// What became of a container.
+    /// The current state of a container.
     async fn inspect(&self, id: &str) -> Result<Found, EngineError>;
 
     /// The last lines of its output, with at most this many bytes.
     async fn log_tail(&self, id: &str, max_bytes: usize) -> Result<String, EngineError>;
 
-    /// Sends a signal; one that has ended is no error.
+    /// Sends a signal. A container that has ended is not an error.
     async fn signal(&self, id: &str, signal: Signal) -> Result<(), EngineError>;
 
-    /// Removes a container; one that is gone is no error.
+    /// Removes a container. A container that does not exist is not an error.
     async fn remove(&self, id: &str) -> Result<(), EngineError>;
 
     /// Every container of this coordinator, in any state.
     async fn list_own(&self, coordinator: Uuid) -> Result<Vec<Found>, EngineError>;
 }
 
-/// A secret that is longer and stands in a line without an end may show its own end where output is cut off.
+/// The longest secret, in bytes, whose end can't show where output without line ends is cut off.
 const LONGEST_SECRET: usize = 1024;
 
-/// The end of some output as text: at most `max_bytes`, and where something was cut off, from the start of a line, so that
-/// no half of a secret is left that nobody would recognise.
+/// The end of some output as text: at most `max_bytes`. Where something was cut off, it begins at the start of a line,
+/// so that no half of a secret is left, which masking would not recognise.
 fn end_of(output: &[u8], max_bytes: usize) -> String {
     let Some(cut) = output.len().checked_sub(max_bytes).filter(|&cut| cut > 0) else { return text_of(output) };
-    // A cut right behind a line's end is none.
+    // A cut right behind the end of a line splits no line.
     let line = output[cut - 1..].iter().position(|&byte| byte == b'\n');
     text_of(&output[line.map_or(output.len().min(cut + LONGEST_SECRET), |at| cut + at)..])
 }
@@ -74,12 +74,12 @@ fn text_of(output: &[u8]) -> String {
     String::from_utf8_lossy(output).replace('\0', "\u{fffd}")
 }
 
-/// What making a container gave.
+/// The result of creating a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// It is new.
+    /// It was created, with this id.
     New(String),
-    /// It was there.
+    /// A container with this id had the name already.
     Existing(String),
 }
 
@@ -117,7 +117,7 @@ pub struct Found {
 /// Where a container stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Made, never started.
+    /// Created, never started.
     Created,
     /// Running since then.
     Running {
@@ -135,18 +135,18 @@ pub enum State {
 pub struct Exited {
     /// Its exit code.
     pub code: i32,
-    /// Whether the engine saw a process of it killed for want of memory.
+    /// Whether the kernel killed one of its processes because its memory limit was reached.
     pub oom_killed: bool,
-    /// What the engine says of a start that failed.
+    /// The engine's message about a failed start.
     pub error: Option<String>,
 }
 
-/// Why the engine did not do it.
+/// Why a call to the engine failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// It can't be reached.
     #[error(
-        "the Docker engine does not answer; is it running? Start it (sudo systemctl start docker), or set DOCKER_HOST to its socket"
+        "the Docker engine does not respond; is it running? Start it (sudo systemctl start docker), or set DOCKER_HOST to its socket"
     )]
     Unreachable(#[source] bollard::errors::Error),
     /// It took too long.
@@ -157,7 +157,7 @@ pub enum EngineError {
         /// The limit.
         limit: Duration,
     },
-    /// The image isn't there.
+    /// The image is not on this machine.
     #[error(
         "the image {image} is not on this machine; build it with scripts/build-agent-image, or pull it with docker pull {image}"
     )]
@@ -165,14 +165,22 @@ pub enum EngineError {
         /// The image.
         image: String,
     },
-    /// It refuses or fails.
+    /// It refused or failed.
     #[error("the container engine could not {attempted}")]
     Failed {
         /// What was attempted.
         attempted: &'static str,
-        /// What it said.
+        /// The engine's error.
         #[source]
         source: bollard::errors::Error,
+    },
+    /// The engine reported a state that this version does not know.
+    #[error("the container engine reported an unknown state of container {container}: {state}")]
+    UnknownState {
+        /// The container's id.
+        container: String,
+        /// The state as it was reported.
+        state: String,
     },
     /// The image can't be pulled.
     #[error("the image {image} could not be pulled")]
@@ -185,10 +193,10 @@ pub enum EngineError {
     },
     /// Jobs of local projects are not run here.
     #[error(
-        "this job's project runs locally, which this coordinator does not do; set ALLOW_LOCAL_EXECUTION=1 to allow it, or the project's execution_mode to docker"
+        "this job's project has execution_mode local, which this coordinator does not allow; set ALLOW_LOCAL_EXECUTION=1 here, or the project's execution_mode to docker"
     )]
     LocalNotAllowed,
-    /// A local run could not be started or looked after.
+    /// A local job could not be started or supervised.
     #[error("could not {attempted}")]
     Local {
         /// What was attempted.
@@ -197,8 +205,8 @@ pub enum EngineError {
         #[source]
         source: std::io::Error,
     },
-    /// A bug of ours: what was not claimed is not started.
-    #[error("there is no claim for the container to make")]
+    /// A bug of the coordinator: only claimed jobs get a container.
+    #[error("no claim is known for the container to create; this is a bug of the coordinator")]
     NoClaim,
     /// The secrets could not be handed over.
     #[error("could not write to the container's standard input")]
@@ -206,7 +214,7 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// What a job fails with for this.
+    /// The reason that a job fails with.
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {

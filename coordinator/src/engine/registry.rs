@@ -1,4 +1,4 @@
-//! Who pulls an image: the configured user, or what `docker login` left behind.
+//! The credentials for pulling an image: the configured ones, or those that `docker login` stored.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,7 +1,7 @@
 //! An engine for tests: containers do what the test says.
 
 use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State};
-use crate::spec::ContainerSpec;
+use crate::job::spec::ContainerSpec;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-/// Containers by name, and what tests look at.
+/// Containers by name, and what tests assert on.
 #[derive(Debug)]
 pub(crate) struct Scripted {
     pub(crate) containers: watch::Sender<BTreeMap<String, Container>>,
-    /// What a signal of this kind makes a container exit with.
+    /// The exit code of a container that gets TERM; none where it ignores it.
     pub(crate) on_term: Option<i32>,
-    /// Whether the image is there.
+    /// Whether the image exists.
     pub(crate) image: bool,
     pub(crate) signals: Mutex<Vec<Signal>>,
     /// How often it was asked to pull.
@@ -54,12 +54,12 @@ impl Scripted {
         all.iter().filter(|(_, c)| matches!(c.state, State::Running { .. })).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Containers that were started more than once: attempts that ran twice.
+    /// Containers that were started more than once.
     pub(crate) fn doubles(&self) -> Vec<String> {
         self.starts.lock().unwrap().iter().filter(|(_, count)| **count > 1).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Takes a container away, as a person with `docker rm -f` would.
+    /// Removes a container, as a person with `docker rm -f` would.
     pub(crate) fn lose(&self, id: &str) {
         self.containers.send_modify(|all| {
             all.remove(id);
@@ -74,7 +74,7 @@ impl Scripted {
         });
     }
 
-    /// Waits until the containers are as the test wants them.
+    /// Waits until the containers are in the state that the test wants.
     pub(crate) async fn until(&self, wanted: impl Fn(&BTreeMap<String, State>) -> bool) {
         let mut containers = self.containers.subscribe();
         let states =

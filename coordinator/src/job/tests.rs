@@ -1,28 +1,20 @@
-//! A job on the scripted engine against a scripted API: what is reported, when the container goes, what a restart finds.
+//! A job on the scripted engine against a scripted API: what is reported, when the container goes, what a restart
+//! finds.
 
 use super::*;
-use crate::engine::Signal;
 use crate::engine::scripted::Scripted;
-use crate::spec::{container_spec, tests as spec_tests};
+use crate::engine::{ContainerEngine, Signal, State};
 use serde_json::{Value, json};
+use spec::{Attempt, container_spec, tests as spec_tests};
 use std::path::Path;
+use terarchitect_testbed::api::ApiServer;
 use terarchitect_worker_api::Job;
-use wiremock::matchers::path_regex;
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
-async fn api(status: u16) -> MockServer {
-    let server = MockServer::start().await;
-    let answer = json!({"job_id": uuid::Uuid::nil(), "status": "failed", "error": "too late", "code": "stale_attempt"});
-    let template = ResponseTemplate::new(status).set_body_json(answer);
-    Mock::given(path_regex("/api/worker/jobs/.*/(complete|fail)")).respond_with(template).mount(&server).await;
-    server
-}
-
-fn shared(server: &MockServer, engine: Scripted, dir: &Path, args: &[&str]) -> (Arc<Shared>, Arc<Scripted>) {
+fn shared(server: &ApiServer, engine: Scripted, dir: &Path, args: &[&str]) -> (Arc<Shared>, Arc<Scripted>) {
     let engine = Arc::new(engine);
     let shared = Shared {
         engine: engine.clone(),
-        client: WorkerClient::new(&server.uri(), None).unwrap(),
+        client: WorkerClient::new(&server.url(), None).unwrap(),
         state: StateDir::open(dir).unwrap(),
         config: spec_tests::config(args),
         starts: Semaphore::new(2),
@@ -38,12 +30,15 @@ fn claimed(shared: &Shared, job: &Job, timeout: Option<Duration>) -> Origin {
 }
 
 /// `(complete or fail, body)` of every report that arrived.
-async fn reports(server: &MockServer) -> Vec<(String, Value)> {
-    let requests = server.received_requests().await.unwrap();
-    requests
-        .iter()
-        .map(|request| (request.url.path().rsplit('/').next().unwrap().to_owned(), request.body_json().unwrap()))
-        .collect()
+fn reports(server: &ApiServer) -> Vec<(String, Value)> {
+    server.reports().into_iter().map(|report| (report.call, report.body)).collect()
+}
+
+/// A job that the API knows to be held as this attempt.
+fn held_job(server: &ApiServer) -> Job {
+    let job = spec_tests::job();
+    server.hold_job(job.job_id.into(), job.attempt.unwrap().into());
+    job
 }
 
 fn start(shared: &Arc<Shared>, attempt: Attempt, origin: Origin) -> (Controls, tokio::task::JoinHandle<Ended>) {
@@ -58,16 +53,16 @@ async fn running(engine: &Scripted) {
 
 #[tokio::test]
 async fn an_exit_is_reported_and_then_the_container_goes() {
-    let (server, dir) = (api(200).await, tempfile::tempdir().unwrap());
+    let (server, dir) = (ApiServer::start().await.unwrap(), tempfile::tempdir().unwrap());
     let (shared, engine) = shared(&server, Scripted::new(), dir.path(), &[]);
     for (code, call, reason) in [(0, "complete", "completed"), (1, "fail", "agent_failed")] {
-        let job = spec_tests::job();
+        let job = held_job(&server);
         let attempt = Attempt::of(&job);
         let (_, ended) = start(&shared, attempt, claimed(&shared, &job, None));
         running(&engine).await;
         engine.exit(&attempt.container_name(), code);
         assert_eq!(ended.await.unwrap(), Ended::Reported);
-        let (last_call, body) = reports(&server).await.pop().unwrap();
+        let (last_call, body) = reports(&server).pop().unwrap();
         assert_eq!((last_call.as_str(), &body["reason"], &body["exit_code"]), (call, &json!(reason), &json!(code)));
         assert_eq!(body["attempt"], 3);
         assert_eq!(body["log_tail"], "the last line with [secret] in it");
@@ -78,85 +73,87 @@ async fn an_exit_is_reported_and_then_the_container_goes() {
 
 #[tokio::test]
 async fn cancel_and_timeout_stop_the_container_and_say_why() {
-    let (server, dir) = (api(200).await, tempfile::tempdir().unwrap());
+    let (server, dir) = (ApiServer::start().await.unwrap(), tempfile::tempdir().unwrap());
     let engine = Scripted { on_term: None, ..Scripted::new() };
     let (shared, engine) = shared(&server, engine, dir.path(), &["--stop-grace-sec", "0"]);
-    let job = spec_tests::job();
+    let job = held_job(&server);
     let (controls, ended) = start(&shared, Attempt::of(&job), claimed(&shared, &job, None));
     running(&engine).await;
     controls.cancel.cancel();
     assert_eq!(ended.await.unwrap(), Ended::Reported);
-    assert_eq!(reports(&server).await.pop().unwrap().1["reason"], "cancelled");
+    assert_eq!(reports(&server).pop().unwrap().1["reason"], "cancelled");
     assert_eq!(*engine.signals.lock().unwrap(), [Signal::Term, Signal::Kill]);
 
-    let job = spec_tests::job();
+    let job = held_job(&server);
     let (_, ended) = start(&shared, Attempt::of(&job), claimed(&shared, &job, Some(Duration::from_millis(1))));
     assert_eq!(ended.await.unwrap(), Ended::Reported);
-    assert_eq!(reports(&server).await.pop().unwrap().1["reason"], "timeout");
+    assert_eq!(reports(&server).pop().unwrap().1["reason"], "timeout");
 }
 
 #[tokio::test]
 async fn a_lost_attempt_is_removed_and_never_reported() {
-    let (server, dir) = (api(200).await, tempfile::tempdir().unwrap());
+    let (server, dir) = (ApiServer::start().await.unwrap(), tempfile::tempdir().unwrap());
     let (shared, engine) = shared(&server, Scripted::new(), dir.path(), &[]);
-    let job = spec_tests::job();
+    let job = held_job(&server);
     let (controls, ended) = start(&shared, Attempt::of(&job), claimed(&shared, &job, None));
     running(&engine).await;
     controls.lost.cancel();
     assert_eq!(ended.await.unwrap(), Ended::Lost);
-    assert!(reports(&server).await.is_empty());
+    assert!(reports(&server).is_empty());
     engine.until(|all| all.is_empty()).await;
 }
 
 #[tokio::test]
 async fn a_container_removed_by_hand_and_a_missing_image_have_their_reasons() {
-    let (server, dir) = (api(200).await, tempfile::tempdir().unwrap());
+    let (server, dir) = (ApiServer::start().await.unwrap(), tempfile::tempdir().unwrap());
     let (shared, engine) = shared(&server, Scripted::new(), dir.path(), &[]);
-    let job = spec_tests::job();
+    let job = held_job(&server);
     let attempt = Attempt::of(&job);
     let (_, ended) = start(&shared, attempt, claimed(&shared, &job, None));
     running(&engine).await;
     engine.lose(&attempt.container_name());
     ended.await.unwrap();
-    assert_eq!(reports(&server).await.pop().unwrap().1["reason"], "container_lost");
+    assert_eq!(reports(&server).pop().unwrap().1["reason"], "container_lost");
 
     let dir = tempfile::tempdir().unwrap();
     let (shared, _) = self::shared(&server, Scripted { image: false, ..Scripted::new() }, dir.path(), &[]);
-    let job = spec_tests::job();
+    let job = held_job(&server);
     let (_, ended) = start(&shared, Attempt::of(&job), claimed(&shared, &job, None));
     ended.await.unwrap();
-    assert_eq!(reports(&server).await.pop().unwrap().1["reason"], "image_unavailable");
+    assert_eq!(reports(&server).pop().unwrap().1["reason"], "image_unavailable");
 }
 
 #[tokio::test]
 async fn a_report_that_comes_too_late_settles_the_job() {
-    let (server, dir) = (api(409).await, tempfile::tempdir().unwrap());
+    let (server, dir) = (ApiServer::start().await.unwrap(), tempfile::tempdir().unwrap());
     let (shared, engine) = shared(&server, Scripted::new(), dir.path(), &[]);
-    let job = spec_tests::job();
+    let job = held_job(&server);
     let (_, ended) = start(&shared, Attempt::of(&job), claimed(&shared, &job, None));
     running(&engine).await;
+    server.give_jobs_to_others();
     engine.exit(&Attempt::of(&job).container_name(), 0);
     assert_eq!(ended.await.unwrap(), Ended::Reported);
-    assert_eq!(reports(&server).await.len(), 1);
+    let accepted: Vec<bool> = server.reports().iter().map(|report| report.accepted).collect();
+    assert_eq!(accepted, [false]);
     engine.until(|all| all.is_empty()).await;
 }
 
 #[tokio::test]
 async fn the_next_coordinator_adopts_what_the_first_left() {
-    let (server, dir) = (api(200).await, tempfile::tempdir().unwrap());
-    let job = spec_tests::job();
+    let (server, dir) = (ApiServer::start().await.unwrap(), tempfile::tempdir().unwrap());
+    let job = held_job(&server);
     let attempt = Attempt::of(&job);
     let (first, engine) = shared(&server, Scripted::new(), dir.path(), &[]);
     let (controls, ended) = start(&first, attempt, claimed(&first, &job, None));
     running(&engine).await;
     controls.detach.cancel();
     assert_eq!(ended.await.unwrap(), Ended::Detached);
-    assert!(reports(&server).await.is_empty());
+    assert!(reports(&server).is_empty());
 
     let mut found = engine.list_own(first.state.coordinator()).await.unwrap();
     assert_eq!(Attempt::from_labels(&found[0].labels), Some(attempt));
     let (_, ended) = start(&first, attempt, Origin::Adopted(Box::new(found.remove(0))));
     engine.exit(&attempt.container_name(), 0);
     assert_eq!(ended.await.unwrap(), Ended::Reported);
-    assert_eq!(reports(&server).await.len(), 1);
+    assert_eq!(reports(&server).len(), 1);
 }

@@ -1,6 +1,6 @@
 //! Faults of the engine itself, on one of the test's own: restarted, killed, silent, on a full disk.
 
-use crate::{Engine, ScriptImage, World, base_image, job, run, world, world_in};
+use crate::{Engine, ScriptImage, World, base_image, finish, job, world, world_in};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use serde_json::json;
@@ -10,8 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::panicking;
 use std::time::{Duration, Instant};
 use terarchitect_coordinator::engine::EngineError;
+use terarchitect_coordinator::job::spec::Attempt;
 use terarchitect_coordinator::readiness::Readiness;
-use terarchitect_coordinator::spec::Attempt;
 use terarchitect_worker_api::Job;
 use uuid::Uuid;
 
@@ -36,7 +36,7 @@ impl Daemon {
         daemon
     }
 
-    /// Starts the engine, and waits for its word that it listens.
+    /// Starts the engine, and waits until it says that it listens.
     fn launch(&mut self) {
         let below = |name: &str| self.dir.path().join(name);
         // In a network of its own: an engine that is told to have no bridge takes the machine's away.
@@ -83,11 +83,11 @@ impl Daemon {
         self.process.take().unwrap().wait().unwrap();
         let file = self.dir.path().join("exec/containerd/containerd.pid");
         kill_and_wait(std::fs::read_to_string(&file).unwrap().trim().parse().unwrap());
-        // While its remains are there, the next engine would take it for alive.
+        // The next engine would take it for alive as long as this file is there.
         std::fs::remove_file(file).unwrap();
     }
 
-    /// Ends everything at once, the container included, as a loss of power does.
+    /// Kills everything at once, including the container, as a loss of power does.
     fn lose_power(&mut self, container: &str) {
         let inspected = self.engine.docker().args(["inspect", "-f", "{{.State.Pid}}", container]).output().unwrap();
         let init: i32 = String::from_utf8(inspected.stdout).unwrap().trim().parse().unwrap();
@@ -126,7 +126,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Ends a process that is no child of ours. It may have gone by itself.
+/// Kills a process that is not a child of this one, and waits for its end. It may have ended already.
 fn kill_and_wait(pid: i32) {
     if let Ok(process) = pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()) {
         let _ = pidfd_send_signal(&process, Signal::KILL);
@@ -134,11 +134,11 @@ fn kill_and_wait(pid: i32) {
     }
 }
 
-/// Runs a job, does something to the engine once its container runs, and answers what was reported.
-async fn run_meanwhile(world: &World, engine: &Engine, job: &Job, fault: impl FnOnce() + Send) -> serde_json::Value {
+/// Supervises a job to its end, applies a fault to the engine once the container runs, and returns what was reported.
+async fn finish_meanwhile(world: &World, engine: &Engine, job: &Job, fault: impl FnOnce() + Send) -> serde_json::Value {
     let mut started = engine.container_starts(&Attempt::of(job).container_name());
     let running = tokio::task::spawn_blocking(move || started.wait_for_one());
-    let (report, ()) = tokio::join!(run(world, job), async {
+    let (report, ()) = tokio::join!(finish(world, job), async {
         running.await.unwrap();
         tokio::task::block_in_place(fault);
     });
@@ -154,7 +154,7 @@ async fn a_restarted_engine_ends_the_attempt_and_a_silent_one_nothing() {
     let long = ScriptImage::new(&engine, &base, "sleep 600");
     for fault in ["restarted", "killed", "without power"] {
         let (world, job) = (daemon.world(&long.name).await, job());
-        let report = run_meanwhile(&world, &engine, &job, || {
+        let report = finish_meanwhile(&world, &engine, &job, || {
             match fault {
                 "restarted" => daemon.end_in_order(),
                 "killed" => daemon.kill(),
@@ -172,17 +172,17 @@ async fn a_restarted_engine_ends_the_attempt_and_a_silent_one_nothing() {
     let mut readiness = Readiness::default();
     assert!(readiness.may_claim(&impatient.shared).await);
     let handle = tokio::runtime::Handle::current();
-    let report = run_meanwhile(&world, &engine, &job(), || {
+    let report = finish_meanwhile(&world, &engine, &job(), || {
         daemon.signal(Signal::STOP);
         let before = Instant::now();
-        let answer = handle.block_on(impatient.shared.engine.version());
-        assert!(matches!(answer, Err(EngineError::TimedOut { .. })) && before.elapsed() < Duration::from_secs(30));
+        let response = handle.block_on(impatient.shared.engine.version());
+        assert!(matches!(response, Err(EngineError::TimedOut { .. })) && before.elapsed() < Duration::from_secs(30));
         assert!(!handle.block_on(readiness.may_claim(&impatient.shared)), "nothing is claimed");
-        // Long enough for the container to end while nobody could see it.
+        // Long enough for the container to end unseen.
         daemon.signal(Signal::CONT);
     })
     .await;
-    assert_eq!(report["reason"], json!("completed"), "what ran was left alone: {report}");
+    assert_eq!(report["reason"], json!("completed"), "the running container was left alone: {report}");
     assert!(readiness.may_claim(&impatient.shared).await, "it claims again");
 }
 
@@ -192,7 +192,7 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// None where this machine has no loop devices; `scripts/test` says so.
+    /// None where this machine has no loop devices, which `scripts/test` says.
     fn new(mib: u32) -> Option<Self> {
         if std::env::var_os("TERARCHITECT_NO_LOOP_DEVICES").is_some() {
             return None;
@@ -248,10 +248,10 @@ async fn a_full_disk_stops_claims_and_not_reports() {
 
     let fill = disk.fill();
     assert!(!Readiness::default().may_claim(&world.shared).await, "nothing is claimed");
-    let report = run(&world, &job()).await;
+    let report = finish(&world, &job()).await;
     assert_eq!(report["reason"], "disk_full", "{report}");
 
     std::fs::remove_file(fill).unwrap();
     assert!(Readiness::default().may_claim(&world.shared).await);
-    assert_eq!(run(&world, &job()).await["reason"], "completed");
+    assert_eq!(finish(&world, &job()).await["reason"], "completed");
 }

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_coordinator::engine::{ContainerEngine, Docker, WithLocal};
+use terarchitect_coordinator::job::spec::{Attempt, container_spec};
 use terarchitect_coordinator::job::{Claim, Controls, Ended, Origin, supervise};
-use terarchitect_coordinator::spec::{Attempt, container_spec};
 use terarchitect_worker_api::ExecutionMode;
 
-/// A runner that says on `pipe` when it has begun, and takes its time to stop.
+/// A runner that writes to `pipe` when it has begun, and takes a second to stop.
 fn runner(folder: &Path, pipe: &Path) -> std::path::PathBuf {
     let file = folder.join("runner");
     let script = format!(
@@ -24,7 +24,7 @@ fn runner(folder: &Path, pipe: &Path) -> std::path::PathBuf {
 }
 
 #[tokio::test]
-async fn a_local_run_has_its_grace_and_is_reported_with_its_own_words() {
+async fn a_local_job_has_its_grace_and_is_reported_with_its_own_words() {
     if base_image().is_none() {
         return;
     }
@@ -39,6 +39,7 @@ async fn a_local_run_has_its_grace_and_is_reported_with_its_own_words() {
     let engine: Arc<dyn ContainerEngine> = Arc::new(local);
     world.shared.engine = engine.clone();
     let mut job = job();
+    world.api.hold_job(job.job_id.into(), 1);
     job.execution_mode = Some(ExecutionMode::Local);
     job.project_path = Some(folder.path().display().to_string());
     let spec = container_spec(&job, &world.shared.config, world.shared.state.coordinator());
@@ -52,8 +53,7 @@ async fn a_local_run_has_its_grace_and_is_reported_with_its_own_words() {
     let supervised = supervise(&world.shared, Attempt::of(&job), Origin::Claimed(Box::new(claim)), &controls);
     let (ended, ()) = tokio::join!(tokio::time::timeout(Duration::from_secs(60), supervised), cancel);
     assert_eq!(ended.unwrap(), Ended::Reported);
-    let requests = world.api.received_requests().await.unwrap();
-    let report: serde_json::Value = requests[0].body_json().unwrap();
+    let report = world.api.reports().remove(0).body;
     assert_eq!((&report["reason"], &report["exit_code"]), (&json!("cancelled"), &json!(130)), "{report}");
     assert!(report["log_tail"].as_str().unwrap().ends_with("stopped in order\n"), "{report}");
     assert!(engine.list_own(world.shared.state.coordinator()).await.unwrap().is_empty());

@@ -1,6 +1,7 @@
-//! What only a real engine can show: a container out of memory, one that floods its log, an image that is not there, one
-//! that is taken away; an engine that is restarted, that hangs, whose disk is full. Needs Docker and a base image with a shell, named by `TERARCHITECT_TEST_IMAGE`; `scripts/test`
-//! provides both, and sets `TERARCHITECT_REQUIRE_DOCKER` so that nothing is left out silently.
+//! What only a real engine can show: a container out of memory, one that floods its log, an image that is missing, a
+//! container that is removed; an engine that is restarted, that hangs, whose disk is full. Needs Docker and a base
+//! image with a shell, named by `TERARCHITECT_TEST_IMAGE`; `scripts/test` provides both, and sets
+//! `TERARCHITECT_REQUIRE_DOCKER` so that no test is skipped silently.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test that can't go on should fail where it stands")]
 
@@ -19,17 +20,16 @@ use terarchitect_coordinator::cli::Cli;
 use terarchitect_coordinator::config::Config;
 use terarchitect_coordinator::engine::Docker;
 use terarchitect_coordinator::images::Images;
+use terarchitect_coordinator::job::spec::{Attempt, container_spec};
 use terarchitect_coordinator::job::{Claim, Controls, Ended, Origin, Shared, supervise};
 use terarchitect_coordinator::metrics::Metrics;
-use terarchitect_coordinator::spec::{Attempt, container_spec};
 use terarchitect_coordinator::state_dir::StateDir;
+use terarchitect_testbed::api::ApiServer;
 use terarchitect_worker_api::client::WorkerClient;
 use terarchitect_worker_api::{Job, JobId, ProjectId, TicketId};
 use tokio::sync::Semaphore;
-use wiremock::matchers::path_regex;
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
-/// The base image; none where this may be left out.
+/// The base image; none where these tests may be skipped.
 fn base_image() -> Option<String> {
     let image = std::env::var("TERARCHITECT_TEST_IMAGE").ok().filter(|image| !image.is_empty());
     if image.is_none() {
@@ -57,7 +57,8 @@ impl Engine {
         docker
     }
 
-    /// Listens for the start of the container called `name`, also one that was before the engine heard of the listener.
+    /// Listens for the start of the container called `name`, including a start right before the engine knew the
+    /// listener.
     fn container_starts(&self, name: &str) -> Starts {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().to_string();
         let container = format!("container={name}");
@@ -82,7 +83,7 @@ impl Engine {
     }
 }
 
-/// An image of its own whose entry point is a shell script; removed at the end.
+/// An image whose entry point is a shell script; removed at the end.
 struct ScriptImage {
     name: String,
     engine: Engine,
@@ -115,7 +116,7 @@ impl Drop for ScriptImage {
 
 struct World {
     shared: Shared,
-    api: MockServer,
+    api: ApiServer,
     engine: Engine,
     _dir: tempfile::TempDir,
 }
@@ -124,14 +125,11 @@ async fn world(engine: &Engine, image: &str, more: &[&str]) -> World {
     world_in(engine, image, more, tempfile::tempdir().unwrap()).await
 }
 
-/// A coordinator's parts, with their state in `dir`, against an API that takes every report.
+/// A coordinator's parts, with their state in `dir`, against a scripted API.
 async fn world_in(engine: &Engine, image: &str, more: &[&str], dir: tempfile::TempDir) -> World {
-    let api = MockServer::start().await;
-    let answer = json!({"job_id": uuid::Uuid::nil(), "status": "failed"});
-    let template = ResponseTemplate::new(200).set_body_json(answer);
-    Mock::given(path_regex("/api/worker/jobs/.*/(complete|fail)")).respond_with(template).mount(&api).await;
+    let api = ApiServer::start().await.unwrap();
     let state = dir.path().to_str().unwrap().to_owned();
-    let uri = api.uri();
+    let uri = api.url();
     let arguments = ["c", "--api-url", &uri, "--state-dir", &state, "--agent-image", image, "--stop-grace-sec", "1"];
     let host = engine.host.iter().flat_map(|host| ["--docker-host", host]);
     let cli = Cli::parse_from(arguments.into_iter().chain(host).chain(more.iter().copied()));
@@ -156,8 +154,9 @@ fn job() -> Job {
     .unwrap()
 }
 
-/// Runs a job to its end, and answers what was reported.
-async fn run(world: &World, job: &Job) -> Value {
+/// Supervises a job to its end, and returns what was reported.
+async fn finish(world: &World, job: &Job) -> Value {
+    world.api.hold_job(job.job_id.into(), 1);
     let spec = container_spec(job, &world.shared.config, world.shared.state.coordinator());
     let volume = spec.cache_volume.clone();
     let origin = Origin::Claimed(Box::new(Claim { spec, timeout: None, request: uuid::Uuid::now_v7() }));
@@ -170,15 +169,13 @@ async fn run(world: &World, job: &Job) -> Value {
     assert!(world.shared.state.all_kept().unwrap().is_empty(), "a report is left over");
     let removed = world.engine.docker().args(["volume", "rm", "-f", &volume]).stdout(Stdio::null()).status().unwrap();
     assert!(removed.success());
-    let path = format!("/api/worker/jobs/{}/", job.job_id);
-    let requests = world.api.received_requests().await.unwrap();
-    let mut reports = requests.iter().filter(|request| request.url.path().starts_with(&path));
-    let report = reports.next().unwrap().body_json().unwrap();
-    assert!(reports.next().is_none(), "one report");
-    report
+    let mut reports = world.api.reports().into_iter().filter(|report| report.job == uuid::Uuid::from(job.job_id));
+    let report = reports.next().unwrap();
+    assert!(report.accepted && reports.next().is_none(), "one report");
+    report.body
 }
 
-/// The engine's own word that a container has started.
+/// The engine's event that a container has started.
 struct Starts {
     events: Child,
     lines: BufReader<ChildStdout>,

@@ -1,4 +1,4 @@
-//! An API process of its own, as a user starts it, and what it costs the machine.
+//! An API process, started as a user starts it, and what it costs the machine.
 
 use anyhow::{Context, ensure};
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ impl Api {
     ) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir().context("no temporary directory")?;
         let ready = dir.path().join("ready.json");
-        let log = std::fs::File::create(dir.path().join("log")).context("could not make the log")?;
+        let log = std::fs::File::create(dir.path().join("log")).context("could not create the log")?;
         let program = programs.join("terarchitect-api");
         let child = Command::new(&program)
             .env_clear()
@@ -52,7 +52,7 @@ impl Api {
                 return Ok(api);
             }
             let log = || std::fs::read_to_string(api._dir.path().join("log")).unwrap_or_default();
-            if let Some(status) = api.child.try_wait().context("could not look after the API")? {
+            if let Some(status) = api.child.try_wait().context("could not check whether the API runs")? {
                 anyhow::bail!("the API ended with {status}: {}", log());
             }
             ensure!(Instant::now() < deadline, "the API was not ready in time: {}", log());
@@ -60,7 +60,7 @@ impl Api {
         }
     }
 
-    /// SIGKILL, and waits until it is gone.
+    /// Kills it, and waits for its end.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -84,15 +84,15 @@ impl Drop for Api {
 
 /// The resident memory of a process, in bytes.
 pub(crate) fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("the process is gone")?;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("the process has ended")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse().context("VmRSS is no number")?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse().context("VmRSS is not a number")?;
     Ok(kib * 1024)
 }
 
-/// The processor time of a process so far, in seconds; with `family`, that of its children as well, living and gone.
+/// The processor time of a process so far, in seconds; with `family`, also that of its children, running or ended.
 pub(crate) fn cpu_seconds(pid: u32, family: bool) -> anyhow::Result<f64> {
-    let mut ticks = own_ticks(pid, family).context("the process is gone")?;
+    let mut ticks = own_ticks(pid, family).context("the process has ended")?;
     if family {
         for entry in std::fs::read_dir("/proc").context("no /proc")?.flatten() {
             let child: Option<u32> = entry.file_name().to_str().and_then(|name| name.parse().ok());
@@ -106,7 +106,7 @@ pub(crate) fn cpu_seconds(pid: u32, family: bool) -> anyhow::Result<f64> {
     Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
-/// utime and stime, with `reaped` also those of children that are gone.
+/// utime and stime; with `reaped`, also those of children that have ended.
 fn own_ticks(pid: u32, reaped: bool) -> Option<u64> {
     let stat = stat(pid)?;
     let last = if reaped { 14 } else { 12 };
@@ -117,6 +117,6 @@ fn own_ticks(pid: u32, reaped: bool) -> Option<u64> {
 fn stat(pid: u32) -> Option<Vec<u64>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = text.rsplit_once(") ")?;
-    // Negative numbers and the state's letter are none of those that are asked for.
+    // The state's letter and negative numbers become 0; no caller reads those fields.
     Some(rest.split_whitespace().map(|word| word.parse().unwrap_or(0)).collect())
 }

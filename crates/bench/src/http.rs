@@ -1,4 +1,4 @@
-//! A thin HTTP client: one connection, one request at a time. The load must cost less than what is measured.
+//! A thin HTTP client: one connection, one request at a time. The load must cost less than what it measures.
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -21,16 +21,16 @@ pub(crate) struct Connection {
 
 /// A status and a body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl HttpResponse {
     /// The body, if the status is this one.
     pub(crate) fn json(&self, status: u16) -> anyhow::Result<Value> {
         let text = || String::from_utf8_lossy(&self.body).chars().take(300).collect::<String>();
-        anyhow::ensure!(self.status == status, "answered {} instead of {status}: {}", self.status, text());
+        anyhow::ensure!(self.status == status, "the status is {} instead of {status}: {}", self.status, text());
         serde_json::from_slice(&self.body).with_context(|| format!("not JSON: {}", text()))
     }
 }
@@ -42,19 +42,19 @@ impl Connection {
         let (sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.context("could not connect")?;
         tokio::spawn(async move {
-            // Its end is seen by the next request.
+            // The next request fails when it has ended.
             let _ = connection.await;
         });
         Ok(Self { sender, host: address.to_string(), key: None })
     }
 
-    /// With a key from now on.
+    /// Sends this key with every request from now on.
     pub(crate) fn with_key(mut self, key: &str) -> Self {
         self.key = Some(format!("Bearer {key}"));
         self
     }
 
-    pub(crate) async fn send(&mut self, method: Method, path: &str, body: String) -> anyhow::Result<Answer> {
+    pub(crate) async fn send(&mut self, method: Method, path: &str, body: String) -> anyhow::Result<HttpResponse> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -63,15 +63,15 @@ impl Connection {
         if let Some(key) = &self.key {
             request = request.header(AUTHORIZATION, key);
         }
-        let request = request.body(Full::new(Bytes::from(body))).context("could not make the request")?;
+        let request = request.body(Full::new(Bytes::from(body))).context("could not build the request")?;
         self.sender.ready().await.context("the connection is closed")?;
-        let response = self.sender.send_request(request).await.context("no answer")?;
+        let response = self.sender.send_request(request).await.context("no response")?;
         let status = response.status().as_u16();
-        let body = response.into_body().collect().await.context("the answer broke off")?.to_bytes();
-        Ok(Answer { status, body })
+        let body = response.into_body().collect().await.context("the response broke off")?.to_bytes();
+        Ok(HttpResponse { status, body })
     }
 
-    pub(crate) async fn post(&mut self, path: &str, body: &Value) -> anyhow::Result<Answer> {
+    pub(crate) async fn post(&mut self, path: &str, body: &Value) -> anyhow::Result<HttpResponse> {
         self.send(Method::POST, path, body.to_string()).await
     }
 }

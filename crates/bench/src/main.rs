@@ -1,5 +1,5 @@
-//! The program `terarchitect-bench`: figures as ratios to references of the same run, and chaos with an account at its
-//! end. `scripts/bench` and `scripts/chaos` build what it needs and call it.
+//! The program `terarchitect-bench`: figures as ratios to references, and chaos that ends with an account of
+//! every job. `scripts/bench` and `scripts/chaos` build what it needs and call it.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is for the terminal")]
 
@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Measures Terarchitect against references of the same run, and breaks it on purpose.
+/// Measures Terarchitect against references, and breaks it on purpose.
 #[derive(Debug, Parser)]
 #[command(name = "terarchitect-bench", version, max_term_width = 110)]
 struct Cli {
@@ -24,7 +24,7 @@ struct Cli {
     command: Command,
 }
 
-/// Where the programs under test are.
+/// The programs under test.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Programs {
     /// The folder with terarchitect-api and the other programs.
@@ -34,49 +34,49 @@ pub(crate) struct Programs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The queue's speed and cost.
+    /// Measure the queue's speed and cost.
     Queue {
         #[command(flatten)]
         programs: Programs,
-        /// A tenth of the rows and of the time: shows that everything runs, not how fast.
+        /// Use a tenth of the rows and of the time. Shows that everything works, not how fast it is.
         #[arg(long)]
         short: bool,
-        /// Only the rows whose name contains this.
+        /// Measure only the groups whose name contains this word: throughput, latency, idle, leases.
         #[arg(long, value_name = "WORD")]
         only: Option<String>,
     },
-    /// How fast a claimed job runs, and what a coordinator costs.
+    /// Measure how fast claimed jobs start, and what a coordinator and a runner cost.
     Launch {
         #[command(flatten)]
         programs: Programs,
         #[command(flatten)]
         images: launch::Images,
-        /// A few rounds: shows that everything runs, not how fast.
+        /// Measure a few rounds only. Shows that everything works, not how fast it is.
         #[arg(long)]
         short: bool,
     },
-    /// Coordinators on a real Docker engine, killed while they run containers.
+    /// Kill coordinators on a real Docker engine while their containers run, and count what is lost.
     ChaosCoordinator {
         #[command(flatten)]
         programs: Programs,
-        /// The image of the containers; it must end by itself within seconds.
+        /// The image of the containers. A container of it must end by itself within seconds.
         #[arg(long, value_name = "IMAGE")]
         image: String,
-        /// For how long things are broken, in seconds.
+        /// How long to inject faults, in seconds.
         #[arg(long, default_value_t = 120, value_name = "SECONDS")]
         seconds: u64,
-        /// Where the randomness starts, to repeat a run's faults.
+        /// The seed of the randomness, to repeat the faults of an earlier time. Without one, a new seed is printed.
         #[arg(long, value_name = "NUMBER")]
         seed: Option<u64>,
     },
-    /// The queue under kills, restarts and cut connections.
+    /// Kill, restart and cut off the API and Postgres under load, and count what is lost.
     ChaosQueue {
         #[command(flatten)]
         programs: Programs,
-        /// For how long things are broken, in seconds.
+        /// How long to inject faults, in seconds.
         #[arg(long, default_value_t = 120, value_name = "SECONDS")]
         seconds: u64,
-        /// Where the randomness starts, to repeat a run's faults.
+        /// The seed of the randomness, to repeat the faults of an earlier time. Without one, a new seed is printed.
         #[arg(long, value_name = "NUMBER")]
         seed: Option<u64>,
     },

@@ -1,4 +1,4 @@
-//! A proxy in front of a Unix socket that can cut every connection between a request and its answer.
+//! A proxy in front of a Unix socket that can cut every connection between a request and its response.
 
 use anyhow::Context;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
-/// A proxy; cuts what passes on request.
+/// A running proxy; dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
@@ -19,15 +19,15 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Passes connections to the socket.
     pub(crate) async fn start(socket: PathBuf) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("no port for the proxy")?;
-        let address = listener.local_addr().context("no port for the proxy")?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("could not listen for the proxy")?;
+        let address = listener.local_addr().context("could not listen for the proxy")?;
         let cuts = Arc::new(AtomicU64::new(0));
         let cut = cuts.clone();
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (socket, cut) = (socket.clone(), cut.clone());
                 tokio::spawn(async move {
-                    // Either side may end it at any time; that is what it is for.
+                    // Either side may end the connection at any time, so an error here means nothing.
                     let _ = pass(client, socket, cut).await;
                 });
             }
@@ -35,8 +35,8 @@ impl Proxy {
         Ok(Self { address, cuts, task })
     }
 
-    /// From now on, the next answer of each connection that is open now is swallowed and the connection closed: what
-    /// was asked for has happened, and nobody is told.
+    /// Drops the next response on each connection that is open now, and closes the connection: the request has been
+    /// carried out, but its sender never learns that.
     pub(crate) fn cut(&self) {
         self.cuts.fetch_add(1, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! The queue's speed and cost, each figure as a ratio to a reference of the same run.
+//! The queue's speed and cost, each figure as a ratio to a reference measured at the same time.
 
 use crate::api::{Api, cpu_seconds, resident_bytes};
 use crate::http::Connection;
@@ -17,8 +17,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-/// One claim of one job and one fenced completion with its attempt's row, each its own durable commit. Without limits
-/// or fairness: the plain `SKIP LOCKED` queue that people write first, on this very schema.
+/// One claim of one job and one fenced completion with its attempt's row, each a durable commit. No limits and no
+/// fairness: the plain `SKIP LOCKED` queue that people write first, on the same schema.
 const REFERENCE: &str = "\
 update agent_jobs set status = 'running', attempt = attempt + 1, worker_id = 'ref', \
 request_id = gen_random_uuid(), claimed_at = clock_timestamp(), \
@@ -39,7 +39,7 @@ struct Bench<'a> {
     short: bool,
 }
 
-/// Measures everything, or what contains `only`. True: nothing about speed makes a bench fail.
+/// Measures everything, or the groups whose name contains `only`. Always returns true: no figure makes a bench fail.
 pub(crate) async fn run(programs: &Path, short: bool, only: Option<&str>) -> anyhow::Result<bool> {
     let settings = "-c shared_buffers=512MB -c max_wal_size=8GB -c checkpoint_timeout=30min".to_owned();
     let postgres = TestPostgres::start(&Options { durable: true, settings })?;
@@ -92,11 +92,11 @@ impl Bench<'_> {
         let small = seed::filled(&self.postgres, template, Rows { finished: 0, ..rows }).await?;
         let many = seed::filled(&self.postgres, template, Rows { projects: 500, limit: Some(50), finished: 0, ..rows })
             .await?;
-        let mut runs: [Vec<f64>; 6] = Default::default();
-        // Interleaved, so that whatever else the machine does meets all of them.
+        let mut rates: [Vec<f64>; 6] = Default::default();
+        // Interleaved, so that other load on the machine affects all of them alike.
         for _ in 0..3 {
-            runs[0].push(self.pgbench(&full, 4).await?);
-            runs[1].push(self.pgbench(&full, 1).await?);
+            rates[0].push(self.pgbench(&full, 4).await?);
+            rates[1].push(self.pgbench(&full, 1).await?);
             for (place, (source, connections)) in
                 [(&full, 32), (&full, 1), (&small, 32), (&many, 32)].into_iter().enumerate()
             {
@@ -120,15 +120,15 @@ impl Bench<'_> {
                     "{rate:.0} jobs/s: {:.0} µs of processor time per job in the API, {:.0} in Postgres, {:.0} in the load",
                     cost[0], cost[1], cost[2]
                 );
-                runs[place + 2].push(rate);
+                rates[place + 2].push(rate);
                 drop(api);
                 self.postgres.drop_database(&database)?;
             }
         }
-        let [reference, one_reference, http, one, empty, projects] = runs.map(|values| median(&values));
+        let [reference, one_reference, http, one, empty, projects] = rates.map(|values| median(&values));
         let rate = |name: &str, rate: f64, base_name: &str, base: f64| {
             format!(
-                "{rate:.0} jobs/s {name}, {base:.0} jobs/s {base_name}; medians of 3 runs of {} s",
+                "{rate:.0} jobs/s {name}, {base:.0} jobs/s {base_name}; medians of 3 times {} s",
                 self.time().as_secs()
             )
         };
@@ -185,10 +185,10 @@ impl Bench<'_> {
         let tps = tps.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
         let errors = String::from_utf8_lossy(&output.stderr);
         self.postgres.drop_database(&database)?;
-        tps.with_context(|| format!("pgbench said no tps: {text}{errors}"))
+        tps.with_context(|| format!("pgbench printed no tps: {text}{errors}"))
     }
 
-    /// From the answer of the move to the answer of a waiting claim.
+    /// From the response to a ticket's move until a waiting claim gets its response.
     async fn latency(&self, waiters: usize) -> anyhow::Result<()> {
         let rounds = if self.short { 50 } else { 500 };
         let rows = Rows { finished: self.scaled(100_000), pending: 1, projects: 1, limit: None, tickets: rounds };
@@ -210,19 +210,19 @@ impl Bench<'_> {
         let mut latencies = Vec::new();
         for (project, ticket) in tickets {
             let path = format!("/api/projects/{project}/tickets/{ticket}");
-            let answer = mover.send(Method::PATCH, &path, r#"{"column_id": "in_progress"}"#.to_owned()).await?;
+            let response = mover.send(Method::PATCH, &path, r#"{"column_id": "in_progress"}"#.to_owned()).await?;
             let moved = Instant::now();
-            answer.json(200)?;
+            response.json(200)?;
             let at: Instant = tokio::time::timeout(Duration::from_secs(30), claimed.recv())
                 .await
-                .context("nobody got the job")?
+                .context("no claim got the job")?
                 .context("all waiters ended")?;
             latencies.push(at.saturating_duration_since(moved).as_secs_f64() * 1000.0);
         }
         tasks.abort_all();
         for (share, reach) in [(0.5, 5.0), (0.99, 20.0)] {
             Figure {
-                what: format!("move answered → claim answered, {waiters} waiting, p{:.0}", share * 100.0),
+                what: format!("move's response → claim's response, {waiters} waiting, p{:.0}", share * 100.0),
                 value: percentile(&latencies, share),
                 unit: "ms",
                 reach: Reach::AtMost(reach),
@@ -252,7 +252,7 @@ impl Bench<'_> {
         for number in 0..1000 {
             tasks.spawn(send_heartbeats(api.address, number, Vec::new(), Duration::from_secs(15)));
         }
-        // Until every coordinator was heard of, which writes it once.
+        // Until every coordinator has sent its first heartbeat, which writes a row.
         tokio::time::sleep(Duration::from_secs(if self.short { 5 } else { 30 })).await;
         let span = Duration::from_secs(if self.short { 10 } else { 60 });
         let (before, begin) = (transactions(&mut conn, &database).await?, Instant::now());
@@ -327,7 +327,7 @@ impl Bench<'_> {
     }
 }
 
-/// Claims and completes single jobs on every connection, and answers how many a second.
+/// Claims and completes single jobs on every connection, and returns how many a second.
 async fn jobs_per_second(address: SocketAddr, connections: usize, time: Duration) -> anyhow::Result<f64> {
     let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let mut tasks = JoinSet::new();
@@ -338,19 +338,19 @@ async fn jobs_per_second(address: SocketAddr, connections: usize, time: Duration
             let worker = format!("w{number}");
             while !stop.load(Ordering::Relaxed) {
                 let claim = format!(r#"{{"worker_id":"{worker}","request_id":"{}"}}"#, Uuid::new_v4());
-                let answer = connection.send(Method::POST, "/api/worker/jobs/start", claim).await?;
-                let job = answer.json(200)?;
+                let response = connection.send(Method::POST, "/api/worker/jobs/start", claim).await?;
+                let job = response.json(200)?;
                 let (id, attempt) = (job["job_id"].as_str().context("no job_id")?, &job["attempt"]);
                 let report = format!(r#"{{"attempt":{attempt},"worker_id":"{worker}","exit_code":0}}"#);
                 let path = format!("/api/worker/jobs/{id}/complete");
-                let answer = connection.send(Method::POST, &path, report).await?;
-                ensure!(answer.status == 200, "a completion was refused: {}", answer.status);
+                let response = connection.send(Method::POST, &path, report).await?;
+                ensure!(response.status == 200, "a completion was refused: {}", response.status);
                 done.fetch_add(1, Ordering::Relaxed);
             }
             anyhow::Ok(())
         });
     }
-    // The first moments go into plans and caches.
+    // The first moments fill plans and caches.
     tokio::time::sleep(time / 5).await;
     let (before, begin) = (done.load(Ordering::Relaxed), Instant::now());
     tokio::time::sleep(time).await;
@@ -362,7 +362,7 @@ async fn jobs_per_second(address: SocketAddr, connections: usize, time: Duration
     Ok(rate)
 }
 
-/// Claims with a long poll for ever, says when it got a job, and completes it.
+/// Claims with a long poll forever, sends the time at which it got a job, and completes the job.
 async fn wait_for_jobs(
     address: SocketAddr,
     number: usize,
@@ -372,12 +372,12 @@ async fn wait_for_jobs(
     let worker = format!("w{number}");
     loop {
         let claim = json!({"worker_id": worker, "request_id": Uuid::new_v4(), "wait_ms": 20_000});
-        let answer = connection.post("/api/worker/jobs/start", &claim).await?;
-        if answer.status == 204 {
+        let response = connection.post("/api/worker/jobs/start", &claim).await?;
+        if response.status == 204 {
             continue;
         }
         let at = Instant::now();
-        let job = answer.json(200)?;
+        let job = response.json(200)?;
         if claimed.send(at).is_err() {
             return Ok(());
         }
@@ -386,7 +386,7 @@ async fn wait_for_jobs(
     }
 }
 
-/// Sends a heartbeat for these jobs every so often, for ever; a coordinator each has its own moment.
+/// Sends a heartbeat for these jobs at this interval, forever. Coordinators are spread over the interval.
 async fn send_heartbeats(address: SocketAddr, number: usize, jobs: Vec<Uuid>, every: Duration) -> anyhow::Result<()> {
     let mut connection = Connection::open(address).await?;
     let held: Vec<Value> = jobs.iter().map(|id| json!({"job_id": id, "attempt": 1})).collect();
@@ -395,24 +395,25 @@ async fn send_heartbeats(address: SocketAddr, number: usize, jobs: Vec<Uuid>, ev
     let mut ticks = tokio::time::interval(every);
     loop {
         ticks.tick().await;
-        let answer = connection.post("/api/worker/heartbeat", &beat).await?.json(200)?;
-        let kept = answer["jobs"].as_array().map_or(0, |jobs| jobs.iter().filter(|job| job["state"] == "held").count());
+        let response = connection.post("/api/worker/heartbeat", &beat).await?.json(200)?;
+        let kept =
+            response["jobs"].as_array().map_or(0, |jobs| jobs.iter().filter(|job| job["state"] == "held").count());
         ensure!(kept == jobs.len(), "only {kept} of {} leases were renewed", jobs.len());
     }
 }
 
-/// Waits until so many claims wait.
+/// Waits until this many claims wait.
 async fn await_waiting(address: SocketAddr, count: usize) -> anyhow::Result<()> {
     let mut connection = Connection::open(address).await?;
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        let answer = connection.send(Method::GET, "/metrics", String::new()).await?;
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let response = connection.send(Method::GET, "/metrics", String::new()).await?;
+        let text = String::from_utf8_lossy(&response.body).into_owned();
         let waiting = text.lines().find_map(|line| line.strip_prefix("terarchitect_waiting_claims "));
         if waiting.and_then(|number| number.parse().ok()) == Some(count) {
             return Ok(());
         }
-        ensure!(Instant::now() < deadline, "{count} claims should wait, but {waiting:?} do");
+        ensure!(Instant::now() < deadline, "{count} claims should be waiting, but {waiting:?} are");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

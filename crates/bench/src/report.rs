@@ -1,6 +1,6 @@
-//! The table at the end.
+//! Figures as rows of a table.
 
-/// What a figure should reach.
+/// The target of a figure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Reach {
     AtLeast(f64),
@@ -38,7 +38,7 @@ impl Figure {
 }
 
 pub(crate) fn print_head() {
-    println!("| What | Measured | Reach | | How |\n|---|---|---|---|---|");
+    println!("| What | Measured | Target | | How |\n|---|---|---|---|---|");
 }
 
 /// The value below which `share` of the values lie.

@@ -20,11 +20,11 @@ pub(crate) async fn connect(postgres: &TestPostgres, database: &str) -> anyhow::
     PgConnection::connect(&postgres.url(database)).await.context("could not connect to the database")
 }
 
-/// A database with the schema alone, for others to be copied from.
+/// A database with the schema alone, as a template.
 pub(crate) async fn empty(postgres: &TestPostgres) -> anyhow::Result<String> {
     let name = postgres.create_database(None)?;
     let mut conn = connect(postgres, &name).await?;
-    sqlx::migrate!("../../migrations").run(&mut conn).await.context("could not make the schema")?;
+    sqlx::migrate!("../../migrations").run(&mut conn).await.context("could not create the schema")?;
     conn.close().await.context("could not close the connection")?;
     Ok(name)
 }

@@ -22,12 +22,12 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts both, with what an earlier demonstration left in the directory.
+    /// Starts both, with the repositories that an earlier demonstration left in the directory.
     ///
     /// # Errors
-    /// When an address or the directory can't be had, or git fails.
+    /// When it can't listen on an address or create the directory, or git fails.
     pub async fn start(addresses: &[SocketAddr], data_dir: &Path, script: Script) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(data_dir).with_context(|| format!("could not make {}", data_dir.display()))?;
+        std::fs::create_dir_all(data_dir).with_context(|| format!("could not create {}", data_dir.display()))?;
         let chat = ChatServer::start_on(addresses, script, None).await?;
         let token = token(&data_dir.join("token"))?;
         let any_port: Vec<SocketAddr> = addresses.iter().map(|address| SocketAddr::new(address.ip(), 0)).collect();
@@ -36,7 +36,7 @@ impl Demo {
         Ok(Self { chat, forge })
     }
 
-    /// What a script needs to know, as JSON.
+    /// The addresses and the token, as JSON for scripts.
     #[must_use]
     pub fn describe(&self) -> serde_json::Value {
         json!({

@@ -1,6 +1,7 @@
-//! Stand-ins for what tests and the demonstration cannot reach: a scripted chat model and a local git forge. They
-//! speak the real protocols over real sockets and misbehave on request. Also a private Postgres for tests.
+//! Stand-ins for what tests and the demonstration cannot reach: a scripted chat model, a local git forge, a scripted
+//! worker API. They speak the real protocols over real sockets and misbehave on request. Also a private Postgres.
 
+pub mod api;
 pub mod chat;
 pub mod demo;
 pub mod forge;

@@ -8,7 +8,7 @@ use terarchitect_testbed::chat::{ChatServer, Script};
 use terarchitect_testbed::demo::Demo;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Stand-ins for what tests and the demonstration cannot reach.
+/// Stand-ins for the chat model and the forge, for tests and the demonstration.
 #[derive(Debug, Parser)]
 #[command(name = "terarchitect-testbed", version, max_term_width = 110)]
 struct Cli {
@@ -18,9 +18,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The scripted chat model alone.
+    /// Serve the scripted chat model alone.
     Chat(Options),
-    /// The scripted chat model, and a local forge with a sample repository.
+    /// Serve the scripted chat model, and a local forge with a sample repository.
     Demo {
         #[command(flatten)]
         options: Options,
@@ -35,7 +35,7 @@ struct Options {
     /// Addresses to listen on; port 0 picks a free port, the same for all.
     #[arg(long, value_delimiter = ',', default_value = "127.0.0.1:0", value_name = "HOST:PORT,…")]
     listen: Vec<SocketAddr>,
-    /// The model's script; absent: the demonstration's.
+    /// The model's script [default: the demonstration's].
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
     /// Write a JSON file with the addresses once everything listens.
@@ -75,7 +75,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says where everything is, in the log and in the ready file, which appears whole or not at all.
+/// Writes the addresses to the log and to the ready file, which appears whole or not at all.
 fn ready(file: Option<&Path>, what: &serde_json::Value) -> anyhow::Result<()> {
     tracing::info!(chat.url = %what["chat_url"], repo.url = %what["repo_url"], "ready");
     let Some(file) = file else { return Ok(()) };

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 /// Waits for the pipe's end, then stops Postgres at once and deletes the directory.
 const SUPERVISOR: &str = r#"
@@ -35,7 +35,10 @@ wait $postgres
 cd / && rm -rf "$2"
 "#;
 
-/// How a cluster is run.
+/// Names the directory of a running cluster that tests share, across processes: [`TestPostgres::address`].
+pub const ADDRESS_VARIABLE: &str = "TERARCHITECT_TEST_POSTGRES";
+
+/// How a cluster is started.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Wait for the disk at every commit. Off by default: most tests ask what was decided, not what survives a crash.
@@ -49,7 +52,8 @@ pub struct Options {
 pub struct TestPostgres {
     dir: PathBuf,
     binaries: PathBuf,
-    supervisor: Mutex<Supervisor>,
+    /// Absent where another process started the cluster.
+    supervisor: Option<Mutex<Supervisor>>,
 }
 
 #[derive(Debug)]
@@ -60,14 +64,29 @@ struct Supervisor {
 }
 
 impl TestPostgres {
-    /// The cluster that all tests of this process share; each makes a database of its own in it.
+    /// The cluster that tests share, each with a database of its own in it: the one that [`ADDRESS_VARIABLE`] names,
+    /// or else one for this process.
     ///
     /// # Panics
     /// When Postgres is not installed or does not start: a test that needs it must not pass without it.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<TestPostgres> = OnceLock::new();
-        SHARED
-            .get_or_init(|| Self::start(&Options::default()).expect("tests need Postgres; install Debian's postgresql"))
+        SHARED.get_or_init(|| {
+            let cluster = match std::env::var_os(ADDRESS_VARIABLE) {
+                Some(dir) if !dir.is_empty() => Self::running(dir.into()),
+                _ => Self::start(&Options::default()),
+            };
+            cluster.expect("tests need Postgres; install Debian's postgresql")
+        })
+    }
+
+    /// A cluster that another process started, and will stop.
+    fn running(dir: PathBuf) -> anyhow::Result<Self> {
+        let cluster = Self { binaries: find_binaries()?, dir, supervisor: None };
+        cluster.execute("postgres", "select").with_context(|| {
+            format!("{ADDRESS_VARIABLE} is {}, where no Postgres responds; unset it", cluster.dir.display())
+        })?;
+        Ok(cluster)
     }
 
     /// Starts a cluster of its own.
@@ -90,7 +109,7 @@ impl TestPostgres {
         let mut child = command.spawn().context("could not start the supervisor of Postgres")?;
         let stdout = BufReader::new(child.stdout.take().context("the supervisor has no output")?);
         let stdin = child.stdin.take();
-        let cluster = Self { dir, binaries, supervisor: Mutex::new(Supervisor { child, stdin, stdout }) };
+        let cluster = Self { dir, binaries, supervisor: Some(Mutex::new(Supervisor { child, stdin, stdout })) };
         cluster.await_ready()?;
         Ok(cluster)
     }
@@ -99,6 +118,12 @@ impl TestPostgres {
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@localhost/{database}?host={}", self.dir.display())
+    }
+
+    /// What other processes find it by, in [`ADDRESS_VARIABLE`].
+    #[must_use]
+    pub fn address(&self) -> &Path {
+        &self.dir
     }
 
     /// The directory of its socket, for `PGHOST`.
@@ -110,9 +135,9 @@ impl TestPostgres {
     /// The process that the others of the cluster are children of.
     ///
     /// # Errors
-    /// When it does not run.
+    /// When it is not running.
     pub fn postmaster_pid(&self) -> anyhow::Result<u32> {
-        let text = fs::read_to_string(self.dir.join("data/postmaster.pid")).context("Postgres does not run")?;
+        let text = fs::read_to_string(self.dir.join("data/postmaster.pid")).context("Postgres is not running")?;
         text.lines().next().and_then(|line| line.trim().parse().ok()).context("postmaster.pid holds no process id")
     }
 
@@ -122,7 +147,7 @@ impl TestPostgres {
         &self.binaries
     }
 
-    /// Makes a database with a name of its own, as a copy of `template` where one is given, and answers its name.
+    /// Creates a database with a name of its own, as a copy of `template` where one is given, and returns its name.
     ///
     /// # Errors
     /// When Postgres refuses.
@@ -156,23 +181,28 @@ impl TestPostgres {
         Ok(())
     }
 
-    /// Stops it as a crash would, without a checkpoint, starts it again and waits until it answers.
+    /// Stops it as a crash would, without a checkpoint, starts it again and waits until it accepts connections.
     ///
     /// # Errors
-    /// When it does not come back.
+    /// When it does not come back, or was started by another process.
     pub fn restart_immediate(&self) -> anyhow::Result<()> {
         use std::io::Write;
         {
-            let mut supervisor = self.supervisor.lock().expect("no holder of this lock panics");
+            let mut supervisor = self.supervisor()?;
             let stdin = supervisor.stdin.as_mut().context("the cluster was stopped")?;
             writeln!(stdin, "restart").context("could not reach the supervisor of Postgres")?;
         }
         self.await_ready()
     }
 
+    fn supervisor(&self) -> anyhow::Result<MutexGuard<'_, Supervisor>> {
+        let supervisor = self.supervisor.as_ref().context("another process started this Postgres")?;
+        Ok(supervisor.lock().expect("no holder of this lock panics"))
+    }
+
     fn await_ready(&self) -> anyhow::Result<()> {
         let mut line = String::new();
-        let mut supervisor = self.supervisor.lock().expect("no holder of this lock panics");
+        let mut supervisor = self.supervisor()?;
         supervisor.stdout.read_line(&mut line).context("the supervisor of Postgres ended")?;
         let log = || fs::read_to_string(self.dir.join("log")).unwrap_or_default();
         ensure!(line.trim() == "ready", "Postgres did not start: {}", log());
@@ -182,7 +212,7 @@ impl TestPostgres {
 
 impl Drop for TestPostgres {
     fn drop(&mut self) {
-        if let Ok(mut supervisor) = self.supervisor.lock() {
+        if let Ok(mut supervisor) = self.supervisor() {
             supervisor.stdin.take();
             let _ = supervisor.child.wait();
         }
@@ -221,7 +251,7 @@ fn find_binaries() -> anyhow::Result<PathBuf> {
     initdb.parent().map(Path::to_owned).context("initdb has no folder")
 }
 
-/// Whom to run Postgres as when the caller is root, whom it refuses.
+/// The user and group to run Postgres as. Postgres refuses to run as root.
 fn unprivileged_user() -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
         return None;

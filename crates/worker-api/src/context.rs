@@ -1,4 +1,4 @@
-//! What a runner learns about its ticket: the answer of `worker-context`.
+//! What a runner learns about its ticket: the response of `worker-context`.
 
 use crate::{ProjectId, TicketId};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// Settings for the agent by their names, such as `WORKER_MODEL`; the runner's own environment wins over them.
 ///
-/// It holds secrets: its `Debug` shows the names alone.
+/// It contains secrets, so its `Debug` only shows the names.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
@@ -27,7 +27,7 @@ impl std::fmt::Debug for AgentSettings {
     }
 }
 
-/// Answer of `GET /api/projects/{p}/tickets/{t}/worker-context`.
+/// Response of `GET /api/projects/{p}/tickets/{t}/worker-context`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WorkerContext {
@@ -36,7 +36,7 @@ pub struct WorkerContext {
     /// What the project is.
     #[serde(default)]
     pub project_description: Option<String>,
-    /// The repository as the project has it.
+    /// The project's `github_url`, as it was entered.
     #[serde(default)]
     pub github_url: Option<String>,
     /// The repository to clone.
@@ -46,10 +46,10 @@ pub struct WorkerContext {
     pub project_id: ProjectId,
     /// The ticket to work on.
     pub current_ticket: CurrentTicket,
-    /// The project's whole architecture graph; edges carry `source_label` and `target_label`.
+    /// The project's whole architecture graph; edges have `source_label` and `target_label`.
     #[serde(default)]
     pub graph: RelevantGraph,
-    /// The part of it that the ticket names; nodes and edges also carry `label_and_id`.
+    /// The part of the graph that the ticket names; nodes and edges also have `label_and_id`.
     #[serde(default)]
     pub graph_relevant_to_current_ticket: RelevantGraph,
     /// The project's notes.
@@ -68,8 +68,8 @@ pub struct WorkerContext {
     /// Settings for the agent.
     #[serde(default)]
     pub agent_settings: AgentSettings,
-    /// What the project's memory knows of this ticket, the best first; absent where the API does not say. A job token
-    /// opens no memory, so this is how a container learns of it.
+    /// What the project's memory has about this ticket, the best first; absent if the API does not send it. A job token
+    /// gives no access to the memory, so this is the only way for a container to get it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Vec<String>>,
 }

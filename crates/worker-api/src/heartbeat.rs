@@ -1,4 +1,4 @@
-//! Heartbeats: one call per coordinator renews every lease that it holds.
+//! Heartbeats: one call per coordinator renews the leases of all jobs that it holds.
 
 use crate::words::words;
 use crate::{JobId, ProjectId, TicketId};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HeartbeatRequest {
-    /// The coordinator.
+    /// The coordinator's id.
     pub worker_id: String,
     /// A name for people, such as its host's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,34 +30,34 @@ pub struct HeartbeatRequest {
 pub struct HeldJob {
     /// The job.
     pub job_id: JobId,
-    /// The attempt that it was claimed as.
+    /// The attempt that the claim started.
     pub attempt: i32,
 }
 
-/// Answer of `POST /api/worker/heartbeat`.
+/// Response of `POST /api/worker/heartbeat`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HeartbeatResponse {
-    /// One entry for every job that was named, in the same order.
+    /// One entry per job in the request, in the same order.
     pub jobs: Vec<HeldJobStatus>,
     /// What the coordinator should do.
     pub directive: Directive,
-    /// How many agents it should run at once, where the API's settings say so.
+    /// How many agents it should run at once; absent if the API's settings do not limit it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrent_agents: Option<u32>,
-    /// How long the renewed leases hold from now on, in milliseconds.
+    /// How long the renewed leases are valid from now on, in milliseconds.
     pub lease_ms: u64,
 }
 
-/// What the API says of one held job.
+/// What became of one held job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HeldJobStatus {
     /// The job.
     pub job_id: JobId,
-    /// The attempt that was named.
+    /// The attempt from the request.
     pub attempt: i32,
-    /// Whether it is still held.
+    /// Whether the coordinator still holds it.
     pub state: HeldState,
 }
 
@@ -70,7 +70,7 @@ pub enum HeldState {
     Held,
     /// The lease was renewed, and the job should be stopped.
     Cancel,
-    /// This attempt is over: stop it, and report nothing.
+    /// This attempt is over: stop it, and do not report it.
     Lost,
 }
 
@@ -81,24 +81,24 @@ words!(HeldState, "state of a held job", { Held => "held", Cancel => "cancel", L
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Directive {
-    /// Claim and run.
+    /// Claim and run jobs.
     #[default]
     Run,
-    /// Finish what runs, claim nothing.
+    /// Finish the running jobs, and claim no new ones.
     Drain,
 }
 
 words!(Directive, "directive", { Run => "run", Drain => "drain" });
 
-/// Answer of `GET /api/worker/jobs?worker_id=`.
+/// Response of `GET /api/worker/jobs?worker_id=`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WorkerJobs {
-    /// What this coordinator is believed to hold.
+    /// The jobs that this coordinator holds, according to the API.
     pub jobs: Vec<WorkerJob>,
 }
 
-/// A job that a coordinator is believed to hold.
+/// A job that a coordinator holds, according to the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WorkerJob {
@@ -110,7 +110,7 @@ pub struct WorkerJob {
     pub ticket_id: TicketId,
     /// Its project.
     pub project_id: ProjectId,
-    /// How much of the lease is left, in milliseconds; 0 when it has run out.
+    /// How much of the lease is left, in milliseconds; 0 if it has expired.
     pub lease_remaining_ms: u64,
     /// Whether it should be stopped.
     pub cancel_requested: bool,

@@ -5,23 +5,23 @@ use crate::{JobId, ProjectId, TicketId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Body of `POST /api/worker/jobs/start`. The contract knows `project_id` alone; the rest is optional.
+/// Body of `POST /api/worker/jobs/start`. The contract only has `project_id`; the rest is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StartJobRequest {
-    /// Claim for this project alone.
+    /// Claim a job of this project only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_id: Option<ProjectId>,
-    /// Claim for any of these projects. With neither this nor `project_id`, claim for any project.
+    /// Claim a job of any of these projects. With neither this nor `project_id`, claim one of any project.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub project_ids: Vec<ProjectId>,
-    /// Who claims. A client that names itself gets a short lease and must send heartbeats.
+    /// The worker that claims. With it, the lease is short and the worker must send heartbeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_id: Option<String>,
-    /// A claim repeated with the same id after a lost answer returns the same job.
+    /// A claim that is repeated with the same id, because its response was lost, returns the same job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<uuid::Uuid>,
-    /// How long to wait for work, in milliseconds, up to [`crate::MAX_WAIT_MS`]; absent or 0 answers at once.
+    /// How long to wait for work, in milliseconds, up to [`crate::MAX_WAIT_MS`]; absent or 0: do not wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_ms: Option<u32>,
 }
@@ -33,7 +33,7 @@ pub struct StartJobRequest {
 pub enum JobKind {
     /// Work on the ticket and open a pull request.
     Ticket,
-    /// Answer a comment on the ticket's pull request.
+    /// Work on a comment on the ticket's pull request.
     Review,
 }
 
@@ -62,17 +62,23 @@ pub enum JobStatus {
     Pending,
     /// A worker holds it.
     Running,
-    /// Ended well.
+    /// Succeeded.
     Completed,
-    /// Ended badly; `outcome_reason` says why.
+    /// Failed; `outcome_reason` says why.
     Failed,
     /// Stopped on request.
     Cancelled,
 }
 
-words!(JobStatus, "job status", { Pending => "pending", Running => "running", Completed => "completed", Failed => "failed", Cancelled => "cancelled" });
+words!(JobStatus, "job status", {
+    Pending => "pending",
+    Running => "running",
+    Completed => "completed",
+    Failed => "failed",
+    Cancelled => "cancelled",
+});
 
-/// A claimed job: the 200 answer of `POST /api/worker/jobs/start`.
+/// A claimed job: the 200 response of `POST /api/worker/jobs/start`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Job {
@@ -90,19 +96,19 @@ pub struct Job {
     /// For reviews: the pull request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pr_number: Option<i64>,
-    /// For reviews: the comment to answer.
+    /// For reviews: the comment to work on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment_body: Option<String>,
     /// For reviews: the comment's id at GitHub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub github_comment_id: Option<i64>,
-    /// Rises with every claim of this job; fences every later report.
+    /// The number of this attempt. It rises with every claim of the job, and fences later reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i32>,
-    /// How long the lease holds from now on, in milliseconds.
+    /// How long the lease is valid from now on, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_ms: Option<u64>,
-    /// Good for the worker endpoints of this ticket, until this attempt is over.
+    /// A key for the worker endpoints of this ticket, valid until this attempt is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_token: Option<String>,
     /// Environment for the agent, from the API's settings.
@@ -114,7 +120,7 @@ pub struct Job {
     /// For local jobs: the checkout to work in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_path: Option<String>,
-    /// An image that this project wants instead of the coordinator's.
+    /// The image to use for this project instead of the coordinator's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_image: Option<String>,
     /// How long the whole job may take, in seconds.
@@ -122,7 +128,7 @@ pub struct Job {
     pub job_timeout_sec: Option<u64>,
 }
 
-/// Why a job ended. A word that this version does not know is kept as it came.
+/// Why a job ended. A word that this version does not know is kept as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -131,7 +137,7 @@ pub enum Reason {
     Completed,
     /// The agent ran and did not succeed.
     AgentFailed,
-    /// A setting is missing or wrong; trying again won't help.
+    /// A setting is missing or wrong; a retry does not help.
     AgentMisconfigured,
     /// It took longer than its timeout.
     Timeout,
@@ -139,19 +145,19 @@ pub enum Reason {
     Cancelled,
     /// The container's memory limit was reached.
     Oom,
-    /// The agent image isn't there and couldn't be pulled.
+    /// The agent image is missing, and could not be pulled.
     ImageUnavailable,
     /// The container disappeared.
     ContainerLost,
-    /// The container engine refused or did not answer.
+    /// The container engine refused, or did not respond.
     EngineError,
     /// The container engine was restarted under the container.
     EngineRestart,
-    /// The worker wasn't heard of in time.
+    /// The worker sent no heartbeat in time.
     LeaseLost,
     /// The host ran out of disk space.
     DiskFull,
-    /// The runner asked to be tried again (exit code 75).
+    /// The runner asked for a retry (exit code 75).
     TryAgain,
     /// A word of another version.
     #[serde(untagged)]
@@ -185,22 +191,22 @@ impl Reason {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobReport {
-    /// The attempt that this report ends.
+    /// The attempt that this report is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i32>,
-    /// Who reports.
+    /// The worker that reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_id: Option<String>,
     /// The runner's exit code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// Why it ended; a failure without one counts as `agent_failed`.
+    /// Why it ended; a failure without a reason counts as `agent_failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// A sentence for people about the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Whether the engine saw a process of the container killed for want of memory.
+    /// Whether a process of the container was killed because memory ran out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oom_killed: Option<bool>,
     /// The last lines of output.
@@ -208,13 +214,13 @@ pub struct JobReport {
     pub log_tail: Option<String>,
 }
 
-/// Answer to a report: what became of the job.
+/// Response to a report: what became of the job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobReportResponse {
     /// The job.
     pub job_id: JobId,
-    /// Its status now: `pending` again where the failure is retried.
+    /// Its new status: `pending` again if the failure is retried.
     pub status: JobStatus,
 }
 
@@ -224,6 +230,6 @@ pub struct JobReportResponse {
 pub struct ReleaseRequest {
     /// The attempt to hand back.
     pub attempt: i32,
-    /// Who hands it back.
+    /// The worker that hands it back.
     pub worker_id: String,
 }

@@ -1,8 +1,8 @@
-//! The wire contract of the worker API: ids, request and answer bodies, error bodies, and (feature `client`) a typed
+//! The wire contract of the worker API: ids, request and response bodies, error bodies, and (feature `client`) a typed
 //! HTTP client with retries.
 //!
-//! The documented contract is kept to the letter; everything beyond it is optional on the wire, so that a client of
-//! the plain contract keeps working. These types derive no database traits: the API maps them at its edge.
+//! The documented contract is kept exactly; everything beyond it is optional on the wire, so that a client of the plain
+//! contract keeps working. These types derive no database traits: the API maps them at its edge.
 
 mod context;
 mod error;
@@ -15,11 +15,9 @@ mod words;
 
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(feature = "client")]
-pub mod mask;
 
 pub use context::{AgentSettings, ContextTicket, CurrentTicket, RelevantGraph, WorkerContext};
-pub use error::{ErrorBody, chain};
+pub use error::ErrorBody;
 pub use heartbeat::{
     Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldJobStatus, HeldState, WorkerJob, WorkerJobs,
 };
@@ -31,5 +29,5 @@ pub use memory::{IndexRequest, IndexResponse, RetrieveRequest, RetrieveResponse,
 pub use ticket::{AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, Message};
 pub use words::UnknownWord;
 
-/// The largest `wait_ms` that a claim may ask for: the server answers 204 after this long at the latest.
+/// The largest `wait_ms` that a claim may ask for: the server responds with 204 after this time at the latest.
 pub const MAX_WAIT_MS: u32 = 25_000;

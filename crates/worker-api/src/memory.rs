@@ -1,4 +1,4 @@
-//! A project's memory: documents indexed once, found again by questions in natural language.
+//! A project's memory: documents that are indexed once, and found by questions in natural language.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,13 +10,13 @@ pub struct IndexRequest {
     pub docs: Vec<String>,
 }
 
-/// Answer to an indexing or a deletion.
+/// Response to an indexing or a deletion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IndexResponse {
     /// A sentence for people.
     pub message: String,
-    /// How many documents the request named.
+    /// How many documents the request had.
     pub count: usize,
 }
 
@@ -26,16 +26,16 @@ pub struct IndexResponse {
 pub struct RetrieveRequest {
     /// The questions.
     pub queries: Vec<String>,
-    /// How many documents to answer to each question at the most.
+    /// The most documents to return for each question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub num_to_retrieve: Option<u32>,
 }
 
-/// Answer of `POST /api/projects/{p}/memory/retrieve`.
+/// Response of `POST /api/projects/{p}/memory/retrieve`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RetrieveResponse {
-    /// One result a question, in their order.
+    /// One result per question, in their order.
     pub results: Vec<RetrieveResult>,
 }
 

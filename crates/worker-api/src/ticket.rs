@@ -1,4 +1,4 @@
-//! What a runner says about its ticket: log entries, completion, and the cancellation poll.
+//! What a runner reports about its ticket: log entries and completion; and the cancellation poll.
 
 use crate::LogId;
 use serde::{Deserialize, Serialize};
@@ -7,32 +7,32 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AppendLogRequest {
-    /// Groups the entries of one run; required and not empty.
+    /// Groups the entries of one attempt; required and not empty.
     pub session_id: String,
-    /// What kind of step this was; cut at 100 characters by the API.
+    /// What kind of step this was; the API cuts it off at 100 characters.
     #[serde(default)]
     pub step: String,
     /// What happened, for a person.
     #[serde(default)]
     pub summary: String,
-    /// What the agent printed or answered, bounded in size by the sender.
+    /// The agent's output or answer; the sender limits its size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw_output: Option<String>,
-    /// Whether the step went well; unset counts as yes.
+    /// Whether the step succeeded; unset counts as yes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success: Option<bool>,
-    /// A key chosen by the sender: the same key again stores nothing and answers the first entry's id.
+    /// A key chosen by the sender. A second entry with the same key is not stored; the response has the id of the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry_key: Option<uuid::Uuid>,
 }
 
-/// Answer to an appended log entry.
+/// Response to an appended log entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AppendLogResponse {
     /// The stored entry.
     pub id: LogId,
-    /// A word for people.
+    /// A sentence for people.
     pub message: String,
 }
 
@@ -49,20 +49,20 @@ pub struct CompleteTicketRequest {
     /// What was done.
     #[serde(default)]
     pub summary: Option<String>,
-    /// For review jobs: what to answer to the comment.
+    /// For review jobs: the reply to the comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_comment_body: Option<String>,
 }
 
-/// Answer of `GET /api/projects/{p}/tickets/{t}/cancel-requested`.
+/// Response of `GET /api/projects/{p}/tickets/{t}/cancel-requested`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CancelRequested {
-    /// Whether the run should stop.
+    /// Whether the attempt should stop.
     pub cancel_requested: bool,
 }
 
-/// An answer that only says what was done.
+/// A response that only says what was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Message {

@@ -7,7 +7,7 @@ mod prepare;
 mod run;
 
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 /// The repository's own commands.
 #[derive(Debug, Parser)]
@@ -47,6 +47,12 @@ enum Command {
         #[arg(required = true, value_name = "NAME")]
         name: Vec<String>,
     },
+    /// Run a command with a private Postgres that its tests share, and stop that Postgres afterwards
+    WithPostgres {
+        /// Such as cargo nextest run
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+        command: Vec<String>,
+    },
     /// Build the agent image: scripts/build-agent-image, with its arguments
     Image {
         /// Such as --tag NAME
@@ -73,6 +79,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
         Command::Prepare { check } => prepare::prepare(check),
         Command::Openapi => run::openapi(),
         Command::NewMigration { name } => migrations::new_migration(&name.join(" ")),
+        Command::WithPostgres { command } => run::with_postgres(process::Command::new(&command[0]).args(&command[1..])),
         Command::Image { args } => run::script("build-agent-image", &args),
     }
 }

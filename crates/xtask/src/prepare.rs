@@ -7,7 +7,7 @@
 use crate::migrations;
 use crate::run::{cargo, root, run};
 use anyhow::{Context, bail, ensure};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -53,10 +53,8 @@ fn describe_queries(folder: &Path) -> anyhow::Result<()> {
     migrations::apply(&postgres, &database)?;
     let files = files_with_queries()?;
     let mut check = cargo();
-    check.args(["check", "--quiet", "--locked", "--all-targets", "--all-features"]);
-    for package in files.iter().filter_map(|file| package_of(file)).collect::<BTreeSet<_>>() {
-        check.arg("--package").arg(package);
-    }
+    // All packages, not only those with queries: dependencies then have the features that clippy built them with.
+    check.args(["check", "--quiet", "--locked", "--workspace", "--all-targets", "--all-features"]);
     check.env("SQLX_OFFLINE", "false").env("SQLX_OFFLINE_DIR", folder).env("DATABASE_URL", postgres.url(&database));
     let times = files.iter().map(|file| Touched::new(file)).collect::<anyhow::Result<Vec<_>>>()?;
     let done = run(&mut check);
@@ -110,13 +108,6 @@ fn has_query(text: &str) -> bool {
         let macro_name_end = rest.find(|letter: char| !letter.is_ascii_lowercase() && letter != '_');
         macro_name_end.is_some_and(|end| rest[end..].starts_with("!("))
     })
-}
-
-/// The name of the crate that a file belongs to.
-fn package_of(file: &Path) -> Option<String> {
-    let manifest = file.ancestors().skip(1).map(|folder| folder.join("Cargo.toml")).find(|path| path.is_file())?;
-    let text = fs::read_to_string(manifest).ok()?;
-    text.lines().find_map(|line| Some(line.strip_prefix("name = \"")?.strip_suffix('"')?.to_owned()))
 }
 
 /// The files of a folder with query data, by name.

@@ -4,6 +4,7 @@ use anyhow::{Context, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use terarchitect_testbed::postgres::{ADDRESS_VARIABLE, Options, TestPostgres};
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
@@ -45,7 +46,15 @@ pub(crate) fn test_api(args: &[String]) -> anyhow::Result<()> {
         Ok(status) if status.success() => &["nextest", "run"],
         _ => &["test"],
     };
-    run(cargo().args(with).args(["--package", "terarchitect-api"]).args(args))
+    with_postgres(cargo().args(with).args(["--package", "terarchitect-api"]).args(args))
+}
+
+/// Runs a command with a Postgres that all its processes share. It ends with this process, however that ends: its
+/// supervisor reads from a pipe of this process.
+pub(crate) fn with_postgres(command: &mut Command) -> anyhow::Result<()> {
+    let settings = "-c max_connections=500".to_owned();
+    let postgres = TestPostgres::start(&Options { settings, ..Options::default() })?;
+    run(command.env(ADDRESS_VARIABLE, postgres.address()))
 }
 
 pub(crate) fn openapi() -> anyhow::Result<()> {

@@ -87,7 +87,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub fn is_secret(name: &str) -> bool {
     match find(name) {
         Some(spec) => spec.secret,
-        None => ["KEY", "TOKEN", "SECRET", "PASSWORD"].iter().any(|word| name.to_ascii_uppercase().contains(word)),
+        None => terarchitect_outbound::is_secret_name(name),
     }
 }
 

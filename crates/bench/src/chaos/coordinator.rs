@@ -1,7 +1,7 @@
 //! Coordinators on a real engine, killed at random while they run containers: one API, one Postgres, two coordinators.
 //!
-//! The containers are of a small image that does nothing for a moment and ends well or badly. What is tried is who ends
-//! what and says so, not what an agent does.
+//! The containers are of a small image that waits for a moment and succeeds or fails. This tests that every job is
+//! ended and reported once, not what an agent does.
 
 use crate::api::Api;
 use crate::chaos::queue::{counts, print_outcomes};
@@ -21,7 +21,7 @@ const SLOTS: &str = "3";
 const LEASE_SEC: &str = "15";
 const KILLED: &str = "coordinators killed";
 const LEAST_KILLS: u64 = 20;
-/// How long everything may take to come to an end after the last fault.
+/// How long the remaining jobs may take to end after the last fault.
 const DRAIN: Duration = Duration::from_secs(180);
 
 struct Coordinator {
@@ -29,7 +29,7 @@ struct Coordinator {
     dir: PathBuf,
 }
 
-/// Breaks things for so long, then takes account. True when nothing was lost, doubled or left over.
+/// Injects faults for so long, then counts. Returns true when nothing was lost, doubled or left over.
 pub(crate) async fn run(programs: &Path, image: &str, seconds: u64, seed: Option<u64>) -> anyhow::Result<bool> {
     let seed = seed.unwrap_or_else(rand::random);
     println!(
@@ -53,7 +53,7 @@ pub(crate) async fn run(programs: &Path, image: &str, seconds: u64, seed: Option
     }
     let mut faults: BTreeMap<&'static str, u64> = BTreeMap::new();
     let until = Instant::now() + Duration::from_secs(seconds);
-    // A slow machine gets some more time, so that enough happens.
+    // A slow machine gets more time, so that enough faults happen.
     let kills = |faults: &BTreeMap<&str, u64>| faults.get(KILLED).copied().unwrap_or(0);
     while Instant::now() < until || (kills(&faults) < LEAST_KILLS && Instant::now() < until + DRAIN) {
         tokio::time::sleep(Duration::from_millis(rng.random_range(200..1_500))).await;
@@ -85,7 +85,7 @@ pub(crate) async fn run(programs: &Path, image: &str, seconds: u64, seed: Option
     let mut conn = seed::connect(&postgres, &database).await?;
     drain(&mut conn, &coordinators).await?;
     for coordinator in &mut coordinators {
-        // An orderly end: everything is reported, so there is nothing to wait for.
+        // Everything has been reported, so it ends at once.
         let pid = rustix::process::Pid::from_child(&coordinator.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("could not end a coordinator")?;
         let status = coordinator.child.wait().context("could not wait for a coordinator")?;
@@ -94,13 +94,17 @@ pub(crate) async fn run(programs: &Path, image: &str, seconds: u64, seed: Option
     for (what, number) in &faults {
         println!("{number:>8}  {what}");
     }
-    ensure!(kills(&faults) >= LEAST_KILLS, "too little happened: give it more time with --seconds");
+    ensure!(kills(&faults) >= LEAST_KILLS, "too few coordinators were killed; give it more time with --seconds");
     account(&mut conn, &coordinators).await
 }
 
 fn start(programs: &Path, url: &str, image: &str, dir: &Path) -> anyhow::Result<Child> {
-    std::fs::create_dir_all(dir).context("no folder for a coordinator")?;
-    let log = std::fs::File::options().create(true).append(true).open(dir.join("log")).context("no log")?;
+    std::fs::create_dir_all(dir).context("could not create a coordinator's folder")?;
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(dir.join("log"))
+        .context("could not create a coordinator's log")?;
     Command::new(programs.join("terarchitect-coordinator"))
         .env("TERARCHITECT_API_URL", url)
         .env("TERARCHITECT_WORKER_API_KEY", "chaos-worker-key")

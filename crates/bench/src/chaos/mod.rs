@@ -1,4 +1,4 @@
-//! Breaking things on purpose, with an account at the end.
+//! Faults on purpose, with an account of every job at the end.
 
 pub(crate) mod coordinator;
 pub(crate) mod queue;

@@ -1,11 +1,11 @@
-//! The queue under kills, restarts and cut connections: many workers, two replicas, one Postgres.
+//! The queue under kills, restarts and cut connections: many clients, two replicas, one Postgres.
 //!
-//! The account at the end is taken from the database and from what the workers were told. A double is a job with two
-//! accepted outcomes; a loss is a job that was enqueued and has none; a limit is exceeded where more jobs of a project
-//! were held at one moment than the project allows.
+//! The account at the end is taken from the database and from the responses that the clients got. A double is a job
+//! with two accepted outcomes; a loss is a job that was enqueued and has none; a limit is exceeded where more jobs of a
+//! project were held at one moment than the project allows.
 
 use crate::api::Api;
-use crate::http::{Answer, Connection};
+use crate::http::{Connection, HttpResponse};
 use crate::proxy::Proxy;
 use crate::seed::{self, Rows};
 use anyhow::Context;
@@ -23,20 +23,20 @@ use terarchitect_testbed::postgres::{Options, TestPostgres};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-const WORKERS: usize = 24;
+const CLIENTS: usize = 24;
 const PROJECTS: u32 = 4;
 const LIMIT: u32 = 3;
-/// The shortest that the API takes.
+/// The shortest lease that the API accepts, in seconds.
 const LEASE_SEC: &str = "5";
-/// How long everything may take to come to an end after the last fault.
+/// How long the remaining jobs may take to end after the last fault.
 const DRAIN: Duration = Duration::from_secs(180);
 
-/// What the workers were told, and what was done to the system.
+/// The responses that the clients got, and the faults that were injected.
 #[derive(Default)]
 struct Ledger {
-    /// Enqueues that were answered: the ticket, and the job that was named.
+    /// Acknowledged enqueues: the ticket, and its job.
     enqueued: Mutex<HashMap<Uuid, String>>,
-    /// Reports that were accepted: job, attempt, and as what.
+    /// Accepted reports: job, attempt, and the status that was returned.
     accepted: Mutex<Vec<(String, i64, String)>>,
     counts: Mutex<BTreeMap<&'static str, u64>>,
     ending: AtomicBool,
@@ -62,10 +62,10 @@ impl Replicas {
     }
 }
 
-/// Breaks things for so long, then takes account. True when nothing was lost, doubled or exceeded.
+/// Injects faults for so long, then counts. Returns true when nothing was lost, doubled or exceeded.
 pub(crate) async fn run(programs: &Path, seconds: u64, seed: Option<u64>) -> anyhow::Result<bool> {
     let seed = seed.unwrap_or_else(rand::random);
-    println!("{WORKERS} workers, 2 replicas, {PROJECTS} projects of at most {LIMIT} running jobs; seed {seed}");
+    println!("{CLIENTS} clients, 2 replicas, {PROJECTS} projects of at most {LIMIT} running jobs; seed {seed}");
     let postgres = Arc::new(TestPostgres::start(&Options { durable: true, settings: String::new() })?);
     let template = seed::empty(&postgres).await?;
     let rows =
@@ -85,7 +85,7 @@ pub(crate) async fn run(programs: &Path, seconds: u64, seed: Option<u64>) -> any
 
     let ledger = Arc::new(Ledger::default());
     let mut tasks = JoinSet::new();
-    for number in 0..WORKERS {
+    for number in 0..CLIENTS {
         let rng = StdRng::seed_from_u64(seed.wrapping_add(number as u64 + 1));
         tasks.spawn(work(replicas, number, ledger.clone(), rng));
     }
@@ -127,7 +127,7 @@ async fn break_something(
             apis[which] = Api::start(programs, url, port, &[("TERARCHITECT_LEASE_SEC", LEASE_SEC)]).await?;
         }
         3..6 => {
-            ledger.count("database connections cut before the answer");
+            ledger.count("database connections cut before the response");
             proxy.cut();
         }
         6..8 => {
@@ -150,7 +150,7 @@ async fn break_something(
     Ok(())
 }
 
-/// Enqueues every ticket once, as stubbornly as an application would: with a key, until it is answered.
+/// Enqueues every ticket once, with an idempotency key, and retries until it is acknowledged.
 async fn enqueue(replicas: Replicas, tickets: Vec<(Uuid, Uuid)>, ledger: Arc<Ledger>, mut rng: StdRng) {
     for (project, ticket) in tickets {
         if ledger.is_ending() {
@@ -159,10 +159,10 @@ async fn enqueue(replicas: Replicas, tickets: Vec<(Uuid, Uuid)>, ledger: Arc<Led
         let path = format!("/api/projects/{project}/tickets/{ticket}/jobs");
         let body = json!({"idempotency_key": ticket, "priority": rng.random_range(0..3)});
         loop {
-            let answer = call(replicas.any(&mut rng), &path, &body, None).await;
-            match answer {
-                Ok(answer) if matches!(answer.status, 200 | 201) => {
-                    let job: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let response = call(replicas.any(&mut rng), &path, &body, None).await;
+            match response {
+                Ok(response) if matches!(response.status, 200 | 201) => {
+                    let job: Value = serde_json::from_slice(&response.body).unwrap_or_default();
                     let id = job["id"].as_str().unwrap_or_default().to_owned();
                     ledger.enqueued.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket, id);
                     ledger.count("jobs in");
@@ -175,25 +175,25 @@ async fn enqueue(replicas: Replicas, tickets: Vec<(Uuid, Uuid)>, ledger: Arc<Led
     }
 }
 
-/// Claims, holds and reports, in every way that a worker may.
+/// Claims, holds and reports, in every way that a client may.
 async fn work(replicas: Replicas, number: usize, ledger: Arc<Ledger>, mut rng: StdRng) {
     let worker = format!("worker-{number}");
     let mut request = Uuid::new_v4();
     loop {
         let claim = json!({"worker_id": worker, "request_id": request, "wait_ms": rng.random_range(0..3_000)});
-        // Some go away in the middle of a claim, and ask again or never.
+        // Some disconnect in the middle of a claim, and repeat it or not.
         let patience = rng.random_bool(0.1).then(|| Duration::from_millis(rng.random_range(1..400)));
-        let answer = match call(replicas.any(&mut rng), "/api/worker/jobs/start", &claim, patience).await {
-            Ok(answer) if answer.status == 200 => answer,
-            Ok(answer) => {
-                if answer.status == 204 {
+        let response = match call(replicas.any(&mut rng), "/api/worker/jobs/start", &claim, patience).await {
+            Ok(response) if response.status == 200 => response,
+            Ok(response) => {
+                if response.status == 204 {
                     request = Uuid::new_v4();
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             }
             Err(_) => {
-                ledger.count("claims without an answer");
+                ledger.count("claims without a response");
                 if rng.random_bool(0.2) {
                     request = Uuid::new_v4();
                 }
@@ -202,7 +202,7 @@ async fn work(replicas: Replicas, number: usize, ledger: Arc<Ledger>, mut rng: S
             }
         };
         request = Uuid::new_v4();
-        let Ok(job) = answer.json(200) else { continue };
+        let Ok(job) = response.json(200) else { continue };
         ledger.count("claims");
         hold_and_report(replicas, &worker, &job, &ledger, &mut rng).await;
     }
@@ -213,17 +213,17 @@ async fn hold_and_report(replicas: Replicas, worker: &str, job: &Value, ledger: 
     let beat = json!({"worker_id": worker, "jobs": [{"job_id": id, "attempt": attempt}]});
     let stopped = rng.random_bool(0.02);
     if stopped {
-        ledger.count("workers stopped past their lease");
+        ledger.count("clients stopped for longer than their lease");
         tokio::time::sleep(Duration::from_secs(11)).await;
     } else if rng.random_bool(0.01) {
-        ledger.count("workers that vanished");
+        ledger.count("clients that vanished");
         return;
     } else {
         tokio::time::sleep(Duration::from_millis(rng.random_range(0..400))).await;
-        if let Ok(answer) = call(replicas.any(rng), "/api/worker/heartbeat", &beat, None).await
-            && answer.json(200).is_ok_and(|said| said["jobs"][0]["state"] == "lost")
+        if let Ok(response) = call(replicas.any(rng), "/api/worker/heartbeat", &beat, None).await
+            && response.json(200).is_ok_and(|beat| beat["jobs"][0]["state"] == "lost")
         {
-            ledger.count("heartbeats told that the attempt is over");
+            ledger.count("heartbeats that returned 'lost'");
             return;
         }
     }
@@ -234,12 +234,12 @@ async fn hold_and_report(replicas: Replicas, worker: &str, job: &Value, ledger: 
         _ => ("complete", json!({"attempt": attempt, "worker_id": worker, "exit_code": 0})),
     };
     let path = format!("/api/worker/jobs/{id}/{action}");
-    // Reported until it is answered, as a coordinator does; sometimes twice although it was.
+    // Reported until there is a response, as a coordinator does; sometimes once more.
     let mut repeat = rng.random_bool(0.1);
     for _ in 0..600 {
         match call(replicas.any(rng), &path, &body, None).await {
-            Ok(answer) if answer.status == 200 => {
-                let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            Ok(response) if response.status == 200 => {
+                let said: Value = serde_json::from_slice(&response.body).unwrap_or_default();
                 let outcome = said["status"].as_str().unwrap_or_default().to_owned();
                 ledger.count("reports accepted");
                 if !repeat {
@@ -250,33 +250,38 @@ async fn hold_and_report(replicas: Replicas, worker: &str, job: &Value, ledger: 
                 }
                 repeat = false;
             }
-            Ok(answer) if answer.status == 409 => {
+            Ok(response) if response.status == 409 => {
                 ledger.count(if stopped { "late reports refused" } else { "reports refused" });
                 return;
             }
-            Ok(answer) if answer.status == 404 => {
+            Ok(response) if response.status == 404 => {
                 ledger.count("jobs not found");
                 return;
             }
             _ => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
-    ledger.count("reports never answered");
+    ledger.count("reports without a response");
 }
 
-/// One call on a connection of its own; `patience` cuts the connection before the answer.
-async fn call(address: SocketAddr, path: &str, body: &Value, patience: Option<Duration>) -> anyhow::Result<Answer> {
+/// One call on its own connection; `patience` closes it before the response.
+async fn call(
+    address: SocketAddr,
+    path: &str,
+    body: &Value,
+    patience: Option<Duration>,
+) -> anyhow::Result<HttpResponse> {
     let calling = async {
         let mut connection = Connection::open(address).await?;
         connection.post(path, body).await
     };
     match tokio::time::timeout(patience.unwrap_or(Duration::from_secs(15)), calling).await {
-        Ok(answer) => answer,
+        Ok(response) => response,
         Err(_) => anyhow::bail!("gave up"),
     }
 }
 
-/// Waits until every job has an end. Waits for another try are cut short: they are not what is tried here.
+/// Waits until every job has ended. Delays before a retry are cut short, since they are not tested here.
 async fn drain(postgres: &TestPostgres, database: &str) -> anyhow::Result<()> {
     let mut conn = seed::connect(postgres, database).await?;
     let deadline = Instant::now() + DRAIN;
@@ -309,7 +314,7 @@ pub(crate) async fn print_outcomes(conn: &mut PgConnection) -> anyhow::Result<()
     Ok(())
 }
 
-/// What must be zero whatever happened, from the database alone.
+/// What must be zero whatever the faults, from the database alone.
 pub(crate) async fn counts(conn: &mut PgConnection) -> anyhow::Result<Vec<(&'static str, i64)>> {
     let queries = [
         ("lost: without an end", "select count(*) from agent_jobs where status in ('pending', 'running')"),
@@ -332,8 +337,8 @@ pub(crate) async fn counts(conn: &mut PgConnection) -> anyhow::Result<Vec<(&'sta
             "select count(*) from agent_jobs as job
              where attempt <> (select count(*) from agent_job_attempts where job_id = job.id)",
         ),
-        // How many attempts of a project overlap at the moment that each begins. An end is noted when its statement
-        // began, so nothing is counted that was over.
+        // How many attempts of a project overlap at the moment that each begins. The recorded end
+        // is the start of its statement, so an attempt that was over is not counted.
         (
             "limits exceeded",
             "with held as (
@@ -372,7 +377,7 @@ async fn account(conn: &mut PgConnection, ledger: &Ledger) -> anyhow::Result<boo
             *finals.entry(job).or_default() += 1;
         }
     }
-    let told_twice = finals.values().filter(|count| **count > 1).count();
+    let accepted_twice = finals.values().filter(|count| **count > 1).count();
     let mut contradicted = 0;
     for (job, attempt, outcome) in &accepted {
         let kept: Option<String> =
@@ -391,8 +396,8 @@ async fn account(conn: &mut PgConnection, ledger: &Ledger) -> anyhow::Result<boo
         }
     }
     let mut lines = vec![
-        ("lost: enqueued and not there", i64::try_from(vanished)?),
-        ("doubles: accepted ends told twice", i64::try_from(told_twice)?),
+        ("lost: enqueued, but not in the database", i64::try_from(vanished)?),
+        ("doubles: ends accepted twice", i64::try_from(accepted_twice)?),
         ("accepted reports that the database contradicts", contradicted),
     ];
     lines.extend(counts(conn).await?);

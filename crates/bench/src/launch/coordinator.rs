@@ -1,4 +1,4 @@
-//! A coordinator process of its own, as a user starts it.
+//! A coordinator process, started as a user starts it.
 
 use anyhow::{Context, ensure};
 use std::path::Path;
@@ -22,7 +22,7 @@ impl Coordinator {
     ) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir().context("no temporary directory")?;
         let ready = dir.path().join("ready");
-        let log = std::fs::File::create(dir.path().join("log")).context("no log")?;
+        let log = std::fs::File::create(dir.path().join("log")).context("could not create the log")?;
         let child = Command::new(programs.join("terarchitect-coordinator"))
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
@@ -42,7 +42,9 @@ impl Coordinator {
         let mut coordinator = Self { child, dir };
         let deadline = Instant::now() + Duration::from_secs(30);
         while !ready.exists() {
-            if let Some(status) = coordinator.child.try_wait().context("could not look after the coordinator")? {
+            if let Some(status) =
+                coordinator.child.try_wait().context("could not check whether the coordinator runs")?
+            {
                 anyhow::bail!("the coordinator ended with {status}: {}", coordinator.log());
             }
             ensure!(Instant::now() < deadline, "the coordinator was not ready in time: {}", coordinator.log());
@@ -59,7 +61,7 @@ impl Coordinator {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
-    /// Ends it in order, with what it runs.
+    /// Ends it with TERM, which cancels its jobs.
     pub(crate) fn end(mut self) -> anyhow::Result<()> {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("could not end a coordinator")?;
@@ -70,7 +72,7 @@ impl Coordinator {
 
 impl Drop for Coordinator {
     fn drop(&mut self) {
-        // Either it runs and is ended, or it has ended.
+        // Fails only if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! What a coordinator costs while it looks after a hundred jobs, on an engine that runs nothing.
+//! What a coordinator costs while it supervises a hundred jobs, on an engine that runs nothing.
 
 use super::Effort;
 use super::coordinator::Coordinator;

@@ -1,4 +1,4 @@
-//! What the agent image has beyond its base image and OpenCode.
+//! How much the agent image adds to its base image and OpenCode.
 
 use crate::report::{Figure, Reach};
 use anyhow::Context;
@@ -22,5 +22,5 @@ pub(super) fn run(agent: &str, base: &str) -> anyhow::Result<()> {
 fn number(arguments: &[&str]) -> anyhow::Result<f64> {
     let output = Command::new("docker").args(arguments).output().context("could not run docker")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    text.trim().parse().with_context(|| format!("docker {arguments:?} answered {text}"))
+    text.trim().parse().with_context(|| format!("docker {arguments:?} printed {text}"))
 }

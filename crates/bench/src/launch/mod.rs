@@ -1,4 +1,4 @@
-//! How fast a claimed job runs, and what a coordinator and a runner cost.
+//! How fast a claimed job starts, and what a coordinator and a runner cost.
 
 mod coordinator;
 mod hundred;
@@ -12,13 +12,13 @@ use clap::Args;
 use std::path::Path;
 use std::time::Duration;
 
-/// The images that are measured.
+/// The images to measure with.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Images {
-    /// An image that prints the time in seconds and ends.
+    /// An image whose container prints the time in seconds and ends.
     #[arg(long, value_name = "IMAGE")]
     clock_image: String,
-    /// The agent image.
+    /// The agent image, as scripts/build-agent-image builds it.
     #[arg(long, value_name = "IMAGE")]
     agent_image: String,
     /// The image that the agent image is built on.

@@ -40,9 +40,9 @@ impl ScriptedEngine {
     pub(super) fn start() -> anyhow::Result<Self> {
         let dir = tempfile::tempdir().context("no temporary directory")?;
         let socket = dir.path().join("docker.sock");
-        let listener = UnixListener::bind(&socket).context("could not make the engine's socket")?;
+        let listener = UnixListener::bind(&socket).context("could not create the engine's socket")?;
         let shared = Shared { containers: Arc::default(), problems: Arc::default() };
-        let router = Router::new().fallback(answer).with_state(shared.clone());
+        let router = Router::new().fallback(respond).with_state(shared.clone());
         let serving = tokio::spawn(async move {
             // It ends with the task.
             let _ = axum::serve(listener, router).await;
@@ -54,7 +54,7 @@ impl ScriptedEngine {
         &self.socket
     }
 
-    /// Waits until so many containers run.
+    /// Waits until this many containers run.
     pub(super) async fn until_running(&self, number: usize) -> anyhow::Result<()> {
         let mut containers = self.containers.subscribe();
         let all = containers.wait_for(|all| all.values().filter(|container| container.running).count() == number);
@@ -79,8 +79,8 @@ fn json_of(value: Value) -> Response {
     axum::Json(value).into_response()
 }
 
-async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, body: Bytes) -> Response {
-    // What comes before the second slash is the API's version.
+async fn respond(State(shared): State<Shared>, method: Method, uri: Uri, body: Bytes) -> Response {
+    // The first part of the path may be the version of Docker's API.
     let path: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty() && !part.starts_with("v1.")).collect();
     let containers = &shared.containers;
     let state = |container: &Container| {
@@ -95,8 +95,8 @@ async fn answer(State(shared): State<Shared>, method: Method, uri: Uri, body: By
         ("POST", ["containers", "create"]) => {
             let name = uri.query().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("name=")));
             let Some(name) = name else { return not_found() };
-            let wished: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let container = Container { labels: wished["Labels"].clone(), running: false };
+            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let container = Container { labels: body["Labels"].clone(), running: false };
             containers.send_modify(|all| {
                 all.insert(name.to_owned(), container);
             });

@@ -33,8 +33,8 @@ pub(super) async fn run(programs: &Path, image: &str, effort: Effort) -> anyhow:
     }
     .print();
 
-    // One after the other, alternating with the reference: the image's entry point writes the time at which it begins.
-    // The first of each warms up: a project's cache volume is made once.
+    // One after the other, alternating with the reference. The image's entry point prints the time at which it begins.
+    // The first round is not counted: it creates the project's cache volume.
     let (mut ours, mut plain, mut same) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..=rounds {
         plain.push(docker_run(image, &[])?);
@@ -60,7 +60,7 @@ pub(super) async fn run(programs: &Path, image: &str, effort: Effort) -> anyhow:
     coordinator.end()
 }
 
-/// What the coordinator gives its containers, as far as it takes time.
+/// The options that the coordinator gives its containers, as far as they take time.
 const PROTECTED: &[&str] = &[
     "--network=terarchitect-agents",
     "--init",

@@ -15,8 +15,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use terarchitect_agent_runner::worker::opencode::{OpenCode, OpenCodeOptions, Provider};
-use terarchitect_agent_runner::worker::{Worker, api_base};
+use terarchitect_agent_runner::agent::{AgentKind, AgentOptions, Provider, start};
+use terarchitect_outbound::api_base;
 use terarchitect_testbed::chat::{ChatServer, Script};
 use terarchitect_testbed::forge::Forge;
 use terarchitect_testbed::postgres::{Options, TestPostgres};
@@ -87,13 +87,18 @@ pub(super) async fn run(programs: &Path, image: &str, effort: Effort) -> anyhow:
 }
 
 async fn call(app: &mut Connection, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
-    let answer = app.send(method, path, body.to_string()).await?;
-    ensure!((200..300).contains(&answer.status), "{path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
-    serde_json::from_slice(&answer.body).context("the API answered no JSON")
+    let response = app.send(method, path, body.to_string()).await?;
+    ensure!(
+        (200..300).contains(&response.status),
+        "{path}: {} {}",
+        response.status,
+        String::from_utf8_lossy(&response.body)
+    );
+    serde_json::from_slice(&response.body).context("the API returned no JSON")
 }
 
 fn id_of(made: &Value) -> anyhow::Result<String> {
-    Ok(made["id"].as_str().context("the API answered no id")?.to_owned())
+    Ok(made["id"].as_str().context("the API returned no id")?.to_owned())
 }
 
 /// Where containers reach this machine.
@@ -102,7 +107,7 @@ fn gateway(image: &str) -> anyhow::Result<std::net::IpAddr> {
     let output = Command::new("docker").args(hosts).arg("/etc/hosts").output().context("could not run docker")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().find(|line| line.contains("host.docker.internal")).context("the engine has no gateway")?;
-    line.split_whitespace().next().unwrap_or_default().parse().context("the gateway is no address")
+    line.split_whitespace().next().unwrap_or_default().parse().context("the gateway is not an address")
 }
 
 /// Copies OpenCode out of the image.
@@ -126,18 +131,18 @@ async fn opencode_alone(binary: &Path, chat: &ChatServer, folder: &Path, state: 
     }
     let provider =
         Provider { base_url: api_base(&chat.base_url())?, model: MODEL.to_owned(), api_key: None, limits: None };
-    let options = OpenCodeOptions { binary: binary.to_owned(), ..OpenCodeOptions::new(work, state, provider) };
+    let options = AgentOptions::new(binary.to_owned(), work, state, provider);
     let (before, begin) = (chat.requests().len(), Instant::now());
-    let mut worker = OpenCode::launch(options).await?;
+    let mut agent = start(AgentKind::OpenCode, options).await?;
     let stop = CancellationToken::new();
     let took = {
-        let prompt = worker.prompt("Phase: research. What is here?", &stop);
+        let prompt = agent.prompt("Phase: research. What is here?", &stop);
         tokio::select! {
             _ = prompt => begin.elapsed(),
             () = chat.wait_for_more_than(before) => begin.elapsed(),
         }
     };
-    drop(worker);
+    drop(agent);
     Ok(took.as_secs_f64())
 }
 
@@ -149,11 +154,13 @@ async fn one_ticket(app: &mut Connection, project: &str, chat: &ChatServer) -> a
     let (before, begin) = (chat.requests().len(), Instant::now());
     call(app, Method::PATCH, &format!("{tickets}/{ticket}"), &json!({"column_id": "in_progress"})).await?;
     let patience = Duration::from_secs(60);
-    tokio::time::timeout(patience, chat.wait_for_more_than(before)).await.context("the model was not asked in time")?;
+    tokio::time::timeout(patience, chat.wait_for_more_than(before))
+        .await
+        .context("the model got no request in time")?;
     let took = begin.elapsed();
     let mut most = 0;
     while begin.elapsed() < patience {
-        // It ends at some moment while this looks at it.
+        // It may end while this reads it.
         most = runner().and_then(|pid| resident_bytes(pid).ok()).unwrap_or(0).max(most);
         let jobs = call(app, Method::GET, &format!("/api/jobs?ticket_id={ticket}&limit=1"), &Value::Null).await?;
         match jobs["jobs"][0]["status"].as_str() {

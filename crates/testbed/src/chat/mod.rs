@@ -1,7 +1,7 @@
 //! A scripted chat model behind OpenAI's chat API: `POST …/chat/completions`, streaming or whole, with tool calls.
 //!
-//! It answers what its [`Script`] says for the conversation, and misbehaves where the script says so: errors, silence,
-//! cut connections. A request that no rule fits is a 400 that says what was asked, so that scripts fail loudly.
+//! It replies what its [`Script`] says for the conversation, and misbehaves where the script says so: errors, silence,
+//! cut connections. A request that no rule fits gets a 400 that names it, so that scripts fail loudly.
 
 mod reply;
 mod script;
@@ -33,7 +33,7 @@ pub struct ChatRequest {
 }
 
 impl ChatRequest {
-    /// The model that was asked for.
+    /// The requested model.
     #[must_use]
     pub fn model(&self) -> &str {
         self.body["model"].as_str().unwrap_or_default()
@@ -78,7 +78,7 @@ impl ChatServer {
     /// Starts on a free port of loopback.
     ///
     /// # Errors
-    /// When no port can be had.
+    /// When it can't listen.
     pub async fn start(script: Script) -> anyhow::Result<Self> {
         Self::start_on(&[any_loopback()], script, None).await
     }
@@ -86,7 +86,7 @@ impl ChatServer {
     /// Starts on these addresses; with a key, requests without it get 401.
     ///
     /// # Errors
-    /// When an address can't be had.
+    /// When it can't listen on an address.
     pub async fn start_on(addresses: &[SocketAddr], script: Script, key: Option<String>) -> anyhow::Result<Self> {
         let shared =
             Arc::new(Shared { script, key, progress: Mutex::default(), requests: watch::Sender::new(Vec::new()) });
@@ -118,7 +118,7 @@ impl ChatServer {
         self.shared.requests.borrow().clone()
     }
 
-    /// Waits until more than so many requests have arrived.
+    /// Waits until more than this many requests have arrived.
     ///
     /// # Panics
     /// Never: the sender lives as long as this.
@@ -128,7 +128,7 @@ impl ChatServer {
         more.expect("the sender lives as long as the server");
     }
 
-    /// Waits until a request that fits has arrived, and answers it.
+    /// Waits until a request that fits has arrived, and returns it.
     ///
     /// # Panics
     /// Never: the sender lives as long as this.
@@ -165,7 +165,7 @@ async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: B
         Err(_) => None,
     };
     match found {
-        Some(reply) => reply::answer(&request, reply).await,
+        Some(reply) => reply::respond(&request, reply).await,
         None => error(StatusCode::BAD_REQUEST, &script::unmatched(&request)),
     }
 }

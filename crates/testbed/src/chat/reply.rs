@@ -1,4 +1,4 @@
-//! A scripted reply in the protocol's words: one JSON object, or a stream of events.
+//! A scripted reply in the protocol's form: one JSON object, or a stream of events.
 
 use super::{ChatRequest, Reply};
 use axum::body::Body;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// How many pieces a streamed text comes in, at the most.
 const PIECES: usize = 8;
 
-pub(super) async fn answer(request: &ChatRequest, reply: Reply) -> Response {
+pub(super) async fn respond(request: &ChatRequest, reply: Reply) -> Response {
     tokio::time::sleep(Duration::from_millis(reply.delay_ms)).await;
     if let Some(status) = reply.status.and_then(|status| StatusCode::from_u16(status).ok()) {
         return super::error(status, "a fault that the script asked for");

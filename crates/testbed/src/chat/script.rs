@@ -1,4 +1,4 @@
-//! What a scripted model says to what, by conversation. The JSON form is the same as these types.
+//! What a scripted model replies to which request. The JSON form is the same as these types.
 
 use super::{ChatRequest, text_of};
 use anyhow::Context;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
 
-/// Rules in order; the first that fits answers.
+/// Rules in order; the first that fits gives the reply.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
@@ -14,16 +14,16 @@ pub struct Script {
     pub rules: Vec<Rule>,
 }
 
-/// What to answer, and when.
+/// What to reply, and when.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// When the rule fits.
     #[serde(default)]
     pub when: When,
-    /// What it answers.
+    /// The reply.
     pub reply: Reply,
-    /// How often it may answer within one conversation; unset means always.
+    /// How often it may be used within one conversation; unset means always.
     #[serde(default)]
     pub times: Option<u32>,
 }
@@ -44,7 +44,7 @@ pub struct When {
     pub after_tool: Option<bool>,
 }
 
-/// What a rule answers. Text and tool calls make a good answer; the rest are faults.
+/// The reply of a rule: text and tool calls, or a fault.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reply {
@@ -54,9 +54,9 @@ pub struct Reply {
     pub tools: Vec<ToolCall>,
     /// Wait this long first.
     pub delay_ms: u64,
-    /// Answer with this HTTP status instead.
+    /// Respond with this HTTP status instead.
     pub status: Option<u16>,
-    /// Begin to stream, then say nothing more until the client leaves.
+    /// Begin to stream, then send nothing more until the client disconnects.
     pub stall: bool,
     /// Begin to stream, then cut the connection.
     pub cut: bool,
@@ -71,11 +71,11 @@ pub struct ToolCall {
     pub arguments: Map<String, Value>,
 }
 
-/// How often each rule has answered in each conversation.
+/// How often each rule was used in each conversation.
 pub(super) type Progress = HashMap<(usize, String), u32>;
 
 impl Rule {
-    /// Says `text` to a model's request whose last user message contains `contains`.
+    /// Replies `text` to a model's request whose last user message contains `contains`.
     #[must_use]
     pub fn text(model: &str, contains: &str, text: &str) -> Self {
         let when = When { model: Some(model.into()), contains: Some(contains.into()), ..When::default() };
@@ -87,9 +87,9 @@ impl Script {
     /// Reads a script.
     ///
     /// # Errors
-    /// When it is no script; the error says where.
+    /// When it is not a valid script; the error says where.
     pub fn parse(json: &str) -> anyhow::Result<Self> {
-        serde_json::from_str(json).context("this is no script for the scripted model")
+        serde_json::from_str(json).context("this is not a valid script for the scripted model")
     }
 
     /// The script of the demonstration: it greets people by name, whatever the ticket says.
@@ -168,11 +168,11 @@ impl Reply {
     }
 }
 
-/// What to say to a request that no rule fits.
+/// The error for a request that no rule fits.
 pub(super) fn unmatched(request: &ChatRequest) -> String {
     let last: String = request.last("user").chars().take(300).collect();
     let after = if after_tool(request) { ", after a tool's result" } else { "" };
-    format!("the script has no answer for the model {:?}{after}; the last user message begins: {last}", request.model())
+    format!("the script has no reply for the model {:?}{after}; the last user message begins: {last}", request.model())
 }
 
 #[cfg(test)]

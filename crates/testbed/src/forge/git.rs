@@ -23,13 +23,13 @@ pub(super) async fn serve(shared: &Shared, owner: &str, name: &str, rest: &str, 
     if pushes && lock(&shared.faults).refuse_pushes {
         return (StatusCode::FORBIDDEN, "pushes are refused, as a test asked for").into_response();
     }
-    match run(shared, &format!("/{owner}/{name}.git/{rest}"), &query, request).await {
+    match run_backend(shared, &format!("/{owner}/{name}.git/{rest}"), &query, request).await {
         Ok(response) => response,
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
     }
 }
 
-async fn run(shared: &Shared, path: &str, query: &str, request: Request) -> anyhow::Result<Response> {
+async fn run_backend(shared: &Shared, path: &str, query: &str, request: Request) -> anyhow::Result<Response> {
     let (parts, body) = request.into_parts();
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut command = git_command(&shared.root);
@@ -45,7 +45,7 @@ async fn run(shared: &Shared, path: &str, query: &str, request: Request) -> anyh
     let stdin = child.stdin.take();
     let feed = async move {
         if let Some(mut stdin) = stdin {
-            // A program that has read enough closes its input; what it answers says whether that was well.
+            // It may close its input once it has read enough; its response says whether that was an error.
             let _ = stdin.write_all(&body).await;
         }
     };
@@ -56,7 +56,7 @@ async fn run(shared: &Shared, path: &str, query: &str, request: Request) -> anyh
 /// Headers, an empty line, the body; `Status:` is the status.
 fn from_cgi(output: &[u8]) -> Response {
     let Some(end) = output.windows(4).position(|window| window == b"\r\n\r\n") else {
-        return (StatusCode::INTERNAL_SERVER_ERROR, "git http-backend answered nothing").into_response();
+        return (StatusCode::INTERNAL_SERVER_ERROR, "git http-backend returned nothing").into_response();
     };
     let mut response = Response::new(Body::from(output[end + 4..].to_vec()));
     for line in String::from_utf8_lossy(&output[..end]).lines() {

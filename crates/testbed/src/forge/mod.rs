@@ -24,10 +24,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-/// What to misbehave with.
+/// How the forge misbehaves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
-    /// Answer this many REST calls with this status.
+    /// The status of the next REST calls, and how many of them.
     pub rest: Option<(u16, u32)>,
     /// Refuse pushes.
     pub refuse_pushes: bool,
@@ -52,7 +52,7 @@ impl Forge {
     /// Starts on a free port of loopback, with a random token and a temporary directory.
     ///
     /// # Errors
-    /// When no port or directory can be had.
+    /// When it can't listen or create the directory.
     pub async fn start() -> anyhow::Result<Self> {
         let dir = tempfile::tempdir().context("no temporary directory")?;
         let token = format!("token-{}", uuid::Uuid::new_v4().simple());
@@ -64,9 +64,9 @@ impl Forge {
     /// Starts on these addresses, with what an earlier forge left in the directory.
     ///
     /// # Errors
-    /// When an address or the directory can't be had.
+    /// When it can't listen on an address or create the directory.
     pub async fn start_on(addresses: &[SocketAddr], root: &Path, token: String) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(root).with_context(|| format!("could not make {}", root.display()))?;
+        std::fs::create_dir_all(root).with_context(|| format!("could not create {}", root.display()))?;
         let shared = Arc::new(Shared {
             root: root.to_owned(),
             token,
@@ -80,7 +80,7 @@ impl Forge {
         Ok(Self { shared, server, _temporary: None })
     }
 
-    /// Makes a repository with one commit of these files (path, text) on `main`; none makes an empty one.
+    /// Creates a repository with one commit of these files (path, text) on `main`; without files, an empty one.
     ///
     /// # Errors
     /// When git fails.
@@ -100,7 +100,7 @@ impl Forge {
         for (path, text) in files {
             let path = work.path().join(path);
             std::fs::create_dir_all(path.parent().context("a file without a folder")?)
-                .context("could not make a folder")?;
+                .context("could not create a folder")?;
             std::fs::write(&path, text).with_context(|| format!("could not write {}", path.display()))?;
         }
         run_git(work.path(), &["add", "--all"])?;
@@ -108,7 +108,7 @@ impl Forge {
         run_git(work.path(), &["push", "--quiet", path_str(&bare)?, "main"])
     }
 
-    /// Where a repository lies.
+    /// The path of a repository.
     #[must_use]
     pub fn repo_path(&self, owner: &str, name: &str) -> PathBuf {
         self.shared.root.join(owner).join(format!("{name}.git"))
@@ -126,7 +126,7 @@ impl Forge {
         format!("http://{}", self.server.address)
     }
 
-    /// What opens repositories (as the password of `x-access-token`) and the REST calls (as bearer token).
+    /// The token: the password of `x-access-token` for git, and the bearer token for REST calls.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.shared.token
@@ -143,7 +143,7 @@ impl Forge {
         *lock(&self.shared.faults) = faults;
     }
 
-    /// Runs git in a repository and answers what it prints.
+    /// Runs git in a repository and returns what it prints.
     ///
     /// # Errors
     /// When git fails, with what it said.
@@ -162,7 +162,7 @@ async fn dispatch(State(shared): State<Arc<Shared>>, request: Request) -> Respon
     let path = path.strip_prefix("api/v3/").unwrap_or(&path);
     let segments: Vec<&str> = path.split('/').collect();
     match segments.as_slice() {
-        ["repos", owner, name, rest @ ..] => rest::answer(&shared, owner, name, rest, request).await,
+        ["repos", owner, name, rest @ ..] => rest::respond(&shared, owner, name, rest, request).await,
         [owner, name, "pull", number] if request.method() == Method::GET => page(&shared, owner, name, number),
         [owner, name, rest @ ..] if !rest.is_empty() => {
             let name = name.strip_suffix(".git").unwrap_or(name);

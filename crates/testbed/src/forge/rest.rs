@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-pub(super) async fn answer(shared: &Shared, owner: &str, repo: &str, rest: &[&str], request: Request) -> Response {
+pub(super) async fn respond(shared: &Shared, owner: &str, repo: &str, rest: &[&str], request: Request) -> Response {
     if let Some(fault) = take_fault(shared) {
         return refuse(fault, "a fault that a test asked for");
     }

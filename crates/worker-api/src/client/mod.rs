@@ -1,13 +1,11 @@
 //! The typed HTTP client of the worker API, for coordinators and runners.
 //!
-//! Every call says how stubborn it is ([`Retry`]); each try has its own time limit. Repeating a call is safe: reports
-//! are fenced by their attempt, log entries carry a key, and a claim carries a request id.
+//! Every call is given how long to retry ([`Retry`]); each try has its own time limit. Repeating a call is safe: reports
+//! are fenced by their attempt, log entries have a key, and a claim has a request id.
 
-mod address;
-mod retry;
+mod error;
 
-pub use address::reachable_as;
-pub use retry::{Retry, Waits};
+pub use error::ClientError;
 
 use crate::{
     AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, ErrorBody, HeartbeatRequest,
@@ -18,138 +16,14 @@ use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
+use terarchitect_outbound::{Retry, endpoint, http_url, retry_after};
 use url::Url;
 
 /// How long one try of an ordinary call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How much of an answer that isn't JSON is kept for the error message, in characters.
+/// How much of a response that isn't JSON is kept for the error message, in characters.
 const EXCERPT_CHARS: usize = 200;
-
-/// Why a call failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The address is no usable base URL.
-    #[error("{url:?} is not an http:// or https:// address")]
-    InvalidUrl {
-        /// The address as given.
-        url: String,
-    },
-    /// The HTTP client could not be set up, for example because no CA certificates can be read.
-    #[error("could not set up the HTTP client")]
-    Setup(#[source] reqwest::Error),
-    /// No answer arrived.
-    #[error("no answer from {method} {url}")]
-    Unreachable {
-        /// The method of the call.
-        method: Method,
-        /// The address of the call.
-        url: Url,
-        /// What went wrong.
-        #[source]
-        source: reqwest::Error,
-    },
-    /// The API refused.
-    #[error("{method} {url} answered {status}: {}", body.error)]
-    Refused {
-        /// The method of the call.
-        method: Method,
-        /// The address of the call.
-        url: Url,
-        /// The status of the answer.
-        status: StatusCode,
-        /// What it said.
-        body: Box<ErrorBody>,
-        /// When the API asks to be tried again.
-        retry_after: Option<Duration>,
-    },
-    /// A success whose body is not what the contract says.
-    #[error("{method} {url} answered something that is no {expected}: is this the address of Terarchitect's API?")]
-    InvalidAnswer {
-        /// The method of the call.
-        method: Method,
-        /// The address of the call.
-        url: Url,
-        /// The type that was expected.
-        expected: &'static str,
-        /// What the parser said.
-        #[source]
-        source: serde_json::Error,
-    },
-}
-
-impl ClientError {
-    /// The status of a refusal.
-    #[must_use]
-    pub fn status(&self) -> Option<StatusCode> {
-        match self {
-            Self::Refused { status, .. } => Some(*status),
-            _ => None,
-        }
-    }
-
-    /// The code of a refusal, such as `stale_attempt`.
-    #[must_use]
-    pub fn code(&self) -> Option<&str> {
-        match self {
-            Self::Refused { body, .. } => body.code.as_deref(),
-            _ => None,
-        }
-    }
-
-    /// Whether this shows that no API runs at the address: nothing listens there, or a proxy says so. Unlike silence,
-    /// which may be the fault of the network in between.
-    #[must_use]
-    pub fn api_is_down(&self) -> bool {
-        match self {
-            Self::Refused { status, .. } => {
-                matches!(
-                    *status,
-                    StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
-                )
-            }
-            Self::Unreachable { source, .. } => {
-                let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source);
-                while let Some(error) = cause {
-                    if let Some(io) = error.downcast_ref::<std::io::Error>()
-                        && io.kind() == std::io::ErrorKind::ConnectionRefused
-                    {
-                        return true;
-                    }
-                    cause = error.source();
-                }
-                false
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether the same call may succeed later.
-    #[must_use]
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Unreachable { .. } => true,
-            Self::Refused { status, .. } => {
-                status.is_server_error()
-                    || matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
-            }
-            Self::InvalidUrl { .. } | Self::Setup(_) | Self::InvalidAnswer { .. } => false,
-        }
-    }
-
-    /// The error and all its causes in one line.
-    #[must_use]
-    pub fn chain(&self) -> String {
-        crate::chain(self)
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Refused { retry_after, .. } => *retry_after,
-            _ => None,
-        }
-    }
-}
 
 /// A client for one API with one key.
 #[derive(Clone, Debug)]
@@ -163,13 +37,9 @@ impl WorkerClient {
     /// A client for the API at `base`, such as `http://localhost:5010`; `key` is sent as a bearer token.
     ///
     /// # Errors
-    /// When `base` is no HTTP address, or the TLS set-up of the machine is unusable.
+    /// `base` is not an HTTP address, or the HTTP client could not be set up.
     pub fn new(base: &str, key: Option<SecretString>) -> Result<Self, ClientError> {
-        let invalid = || ClientError::InvalidUrl { url: base.to_owned() };
-        let mut url: Url = base.trim().parse().map_err(|_| invalid())?;
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(invalid());
-        }
+        let mut url = http_url(base)?;
         url.set_query(None);
         url.set_fragment(None);
         let http = reqwest::Client::builder()
@@ -193,7 +63,7 @@ impl WorkerClient {
         &self.base
     }
 
-    /// Claims a job; none when there is no work. A long poll gets its waiting time on top of the time limit.
+    /// Claims a job, or returns none if there is no work. A long poll's waiting time is added to the time limit.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -203,10 +73,10 @@ impl WorkerClient {
         self.send_optional(call, Some(request), retry).await
     }
 
-    /// Reports that a job ended well.
+    /// Reports that a job succeeded.
     ///
     /// # Errors
-    /// See [`ClientError`]; 409 with code `stale_attempt` when the attempt is no longer the job's.
+    /// See [`ClientError`]; 409 with code `stale_attempt` if the attempt is over.
     pub async fn complete_job(
         &self,
         job: JobId,
@@ -216,10 +86,10 @@ impl WorkerClient {
         self.post(format!("api/worker/jobs/{job}/complete"), report, retry).await
     }
 
-    /// Reports that a job ended badly.
+    /// Reports that a job failed.
     ///
     /// # Errors
-    /// See [`ClientError`]; 409 with code `stale_attempt` when the attempt is no longer the job's.
+    /// See [`ClientError`]; 409 with code `stale_attempt` if the attempt is over.
     pub async fn fail_job(
         &self,
         job: JobId,
@@ -232,7 +102,7 @@ impl WorkerClient {
     /// Hands back a job that was never started.
     ///
     /// # Errors
-    /// See [`ClientError`]; 409 with code `stale_attempt` when the attempt is no longer the job's.
+    /// See [`ClientError`]; 409 with code `stale_attempt` if the attempt is over.
     pub async fn release_job(
         &self,
         job: JobId,
@@ -250,7 +120,7 @@ impl WorkerClient {
         self.post("api/worker/heartbeat".into(), request, retry).await
     }
 
-    /// What a coordinator is believed to hold.
+    /// The jobs that a coordinator holds, according to the API.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -260,7 +130,7 @@ impl WorkerClient {
         self.send(call, None::<&()>, retry).await
     }
 
-    /// Everything about a ticket that its runner needs.
+    /// Everything that a runner needs to know about its ticket.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -301,7 +171,7 @@ impl WorkerClient {
         self.post(format!("api/projects/{project}/tickets/{ticket}/complete"), request, retry).await
     }
 
-    /// Whether a person asked for the ticket's run to stop.
+    /// Whether the ticket's attempt should stop.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -312,8 +182,8 @@ impl WorkerClient {
         retry: Retry,
     ) -> Result<bool, ClientError> {
         let path = format!("api/projects/{project}/tickets/{ticket}/cancel-requested");
-        let answer: CancelRequested = self.get(path, retry).await?;
-        Ok(answer.cancel_requested)
+        let response: CancelRequested = self.get(path, retry).await?;
+        Ok(response.cancel_requested)
     }
 
     /// Finds documents of the project's memory.
@@ -383,13 +253,11 @@ impl WorkerClient {
         body: Option<&B>,
         retry: Retry,
     ) -> Result<(StatusCode, Url, Vec<u8>), ClientError> {
-        let mut url = self.base.clone();
-        let path = format!("{}/{}", url.path().trim_end_matches('/'), call.path);
-        url.set_path(&path);
+        let mut url = endpoint(&self.base, &call.path);
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(call.query);
         }
-        retry::retry(retry, || self.try_once(call, &url, body)).await
+        terarchitect_outbound::retry(retry, || self.try_once(call, &url, body)).await
     }
 
     async fn try_once<B: Serialize>(
@@ -412,11 +280,7 @@ impl WorkerClient {
         }
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
-        let retry_after = response
-            .headers()
-            .get(reqwest::header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .map(|seconds: u64| Duration::from_secs(seconds.min(60)));
+        let retry_after = retry_after(response.headers());
         let bytes = response.bytes().await.map_err(unreachable)?.to_vec();
         if status.is_success() {
             return Ok((status, url.clone(), bytes));
@@ -434,15 +298,15 @@ struct Call<'a> {
 }
 
 fn parse<T: DeserializeOwned>(method: &Method, url: Url, bytes: &[u8]) -> Result<T, ClientError> {
-    serde_json::from_slice(bytes).map_err(|source| ClientError::InvalidAnswer {
+    serde_json::from_slice(bytes).map_err(|source| ClientError::InvalidResponse {
         method: method.clone(),
         url,
-        expected: std::any::type_name::<T>().rsplit("::").next().unwrap_or("answer"),
+        expected: std::any::type_name::<T>().rsplit("::").next().unwrap_or("response"),
         source,
     })
 }
 
-/// What a proxy or another program answered, as an error of ours.
+/// The response of a proxy or another program, as an error body.
 fn foreign_error(bytes: &[u8]) -> ErrorBody {
     let text: String = String::from_utf8_lossy(bytes).trim().chars().take(EXCERPT_CHARS).collect();
     let error = if text.is_empty() { "no explanation was given".to_owned() } else { text };

@@ -1,4 +1,4 @@
-//! The client against a real HTTP server: what it sends, what it tries again, and what it says.
+//! The client against a real HTTP server: what it sends, what it retries, and what its errors say.
 
 use super::*;
 use serde_json::json;
@@ -10,7 +10,7 @@ fn client(server: &MockServer) -> WorkerClient {
 }
 
 #[tokio::test]
-async fn a_claim_sends_the_contract_and_204_is_no_job() {
+async fn a_claim_sends_what_the_contract_says_and_204_is_no_job() {
     let server = MockServer::start().await;
     let project = ProjectId::new();
     Mock::given(method("POST"))
@@ -26,7 +26,7 @@ async fn a_claim_sends_the_contract_and_204_is_no_job() {
 }
 
 #[tokio::test]
-async fn a_passing_failure_is_tried_again_and_a_refusal_is_not() {
+async fn a_passing_failure_is_retried_and_a_refusal_is_not() {
     let server = MockServer::start().await;
     let (job, lost) = (JobId::new(), JobId::new());
     Mock::given(path(format!("/api/worker/jobs/{job}/complete")))
@@ -57,13 +57,13 @@ async fn errors_name_the_call_and_never_the_key() {
     Mock::given(method("GET")).respond_with(ResponseTemplate::new(200).set_body_string("<html>")).mount(&server).await;
     let client = WorkerClient::new(&server.uri(), Some("hunter2".to_owned().into())).unwrap();
     let error = client.worker_jobs("w", Retry::Never).await.unwrap_err();
-    assert!(error.chain().contains("is this the address of Terarchitect's API?"), "{}", error.chain());
+    assert!(error.chain().contains("check that this is the address of Terarchitect's API"), "{}", error.chain());
     assert!(!format!("{error:?} {client:?} {}", error.chain()).contains("hunter2"));
 }
 
 #[test]
 fn an_address_without_a_scheme_is_refused() {
     for bad in ["localhost:5010", "", "ftp://x", "http://"] {
-        assert!(matches!(WorkerClient::new(bad, None), Err(ClientError::InvalidUrl { .. })), "{bad}");
+        assert!(matches!(WorkerClient::new(bad, None), Err(ClientError::InvalidUrl(_))), "{bad}");
     }
 }

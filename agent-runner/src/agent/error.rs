@@ -1,0 +1,157 @@
+//! How a turn, or the agent as a whole, can fail, and what that means for the job.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why the agent could not do its turn. Each is a sentence that says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The attempt was cancelled; the agent is idle.
+    #[error("the turn was cancelled")]
+    Cancelled,
+    /// The turn took too long; the agent was aborted.
+    #[error(
+        "the agent's turn took longer than {} seconds and was stopped: raise WORKER_TIMEOUT_SEC, or make the ticket \
+         smaller",
+        after.as_secs()
+    )]
+    Timeout {
+        /// The limit of a turn.
+        after: Duration,
+    },
+    /// The agent's language model failed.
+    #[error("{} ({message})", kind.advice())]
+    Model {
+        /// What kind of failure.
+        kind: ModelFailure,
+        /// What the model's server said.
+        message: String,
+    },
+    /// The agent's program could not be run at all.
+    #[error("could not run {program}: {advice}")]
+    Missing {
+        /// The program.
+        program: String,
+        /// How to install it, or which setting names another one.
+        advice: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The agent could not be started.
+    #[error("could not start the agent: {message}{}", tail(stderr_tail))]
+    Startup {
+        /// What went wrong.
+        message: String,
+        /// The last lines that it printed.
+        stderr_tail: String,
+    },
+    /// The agent's server that a setting names refuses the runner, or is something else.
+    #[error("{message}")]
+    Server {
+        /// What is wrong, and which setting to check.
+        message: String,
+    },
+    /// The agent can't work in this repository as it is.
+    #[error("the agent can't work in this repository, check its {files}: {message}")]
+    Workspace {
+        /// The files that configure this agent.
+        files: &'static str,
+        /// What the agent said.
+        message: String,
+    },
+    /// The agent's process ended between its start and its shutdown.
+    #[error("the agent's process ended unexpectedly ({exit}): try the ticket again{}", tail(stderr_tail))]
+    Died {
+        /// Its exit status, as words.
+        exit: String,
+        /// The last lines that it printed.
+        stderr_tail: String,
+    },
+    /// The agent's response is not what this version of the runner understands, or there was none.
+    #[error("{attempted} failed: {message}; check that this version of the agent is supported")]
+    Protocol {
+        /// What was attempted.
+        attempted: String,
+        /// What happened instead.
+        message: String,
+    },
+}
+
+/// What kind of failure the model's server reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelFailure {
+    /// The key is refused.
+    Unauthorized,
+    /// The model or the address does not exist there.
+    NotFound,
+    /// The request is refused for another reason; repeating it does not help.
+    Refused,
+    /// Too many requests, or no budget left.
+    RateLimited,
+    /// The server failed, is unreachable or stopped responding.
+    Unavailable,
+    /// The conversation is too long for the model, even after compaction.
+    ContextOverflow,
+    /// Compacting the conversation failed.
+    Compaction,
+    /// Anything else.
+    Other,
+}
+
+impl ModelFailure {
+    /// What happened and what to do, as a sentence without its end.
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "the agent's model refused the key: check WORKER_API_KEY and WORKER_LLM_URL",
+            Self::NotFound => "the agent's model was not found: check WORKER_MODEL and WORKER_LLM_URL",
+            Self::Refused => "the agent's model refused the request",
+            Self::RateLimited => "the agent's model is over its rate limit or budget: try again later",
+            Self::Unavailable => "the agent's model is unavailable: try again later",
+            Self::ContextOverflow => {
+                "the conversation is too long for the agent's model: make the ticket smaller or use a model \
+                 with a longer context"
+            }
+            Self::Compaction => "compacting the conversation failed",
+            Self::Other => "the agent's model call failed",
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Unavailable)
+    }
+}
+
+impl AgentError {
+    /// Whether the environment failed rather than the agent, so that another attempt may succeed (exit code 75).
+    #[must_use]
+    pub fn is_infrastructure(&self) -> bool {
+        match self {
+            Self::Died { .. } | Self::Startup { .. } | Self::Protocol { .. } => true,
+            Self::Model { kind, .. } => kind.may_pass(),
+            Self::Cancelled
+            | Self::Timeout { .. }
+            | Self::Missing { .. }
+            | Self::Server { .. }
+            | Self::Workspace { .. } => false,
+        }
+    }
+
+    /// Whether a setting is wrong, so that no attempt can succeed before a person changes it (exit code 2).
+    #[must_use]
+    pub fn is_misconfiguration(&self) -> bool {
+        match self {
+            Self::Missing { .. } | Self::Server { .. } | Self::Workspace { .. } => true,
+            Self::Model { kind, .. } => matches!(kind, ModelFailure::Unauthorized | ModelFailure::NotFound),
+            _ => false,
+        }
+    }
+}
+
+/// The last output as an appendix, or nothing.
+fn tail(output: &str) -> impl fmt::Display + '_ {
+    let shown = output.trim();
+    if shown.is_empty() { String::new() } else { format!("; its last output: {shown}") }
+}

@@ -1,0 +1,56 @@
+//! Which agent programs there are.
+
+/// A coding agent program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AgentKind {
+    /// OpenCode, driven through its own server.
+    #[default]
+    OpenCode,
+}
+
+/// A name that is not an agent's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} is not an agent that this version can run; it can run {}", AgentKind::names())]
+pub struct UnknownAgent {
+    /// The name as given.
+    pub name: String,
+}
+
+impl AgentKind {
+    /// Every program.
+    pub const ALL: &'static [Self] = &[Self::OpenCode];
+
+    /// The program's name in settings (`WORKER_MODE`).
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenCode => "opencode",
+        }
+    }
+
+    fn names() -> String {
+        Self::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl std::str::FromStr for AgentKind {
+    type Err = UnknownAgent;
+
+    /// Reads a name, in any case.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.iter().find(|kind| kind.as_str().eq_ignore_ascii_case(name.trim()));
+        found.copied().ok_or_else(|| UnknownAgent { name: name.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_agent_is_an_error_that_names_the_known_ones() {
+        assert_eq!(" OpenCode ".parse(), Ok(AgentKind::OpenCode));
+        let error = "other".parse::<AgentKind>().unwrap_err();
+        assert_eq!(error.to_string(), "\"other\" is not an agent that this version can run; it can run opencode");
+    }
+}

@@ -1,0 +1,214 @@
+//! Follows the server's events: shows progress, and answers requests that would otherwise wait for a person for ever.
+//!
+//! Nothing about a turn's end is decided here, so a lost stream only costs progress: it is opened again, and open
+//! requests are listed. They are also listed at intervals, in case an event was missed.
+
+use super::api::Api;
+use super::turn::{summary, title};
+use super::wire::{Event, EventPart, PermissionRequest, QuestionRequest, SessionStatus, ToolPart};
+use crate::agent::{AgentEvent, ProgressSink, TodoItem};
+use bytes::BytesMut;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// The server sends a heartbeat about every 10 s; a stream that is silent for longer than this is dead.
+const SILENCE_LIMIT: Duration = Duration::from_secs(35);
+
+/// How long to wait before a lost stream is opened again.
+const RECONNECT_WAIT: Duration = Duration::from_millis(500);
+
+/// How often open requests are listed.
+const LIST_EVERY: Duration = Duration::from_secs(15);
+
+/// The longest event that is kept; longer ones are skipped.
+const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// What the agent is told when it asks for a permission.
+const NO_PERMISSION: &str =
+    "You run unattended, so no person can grant this. Find another way, inside of the workspace.";
+
+/// What the agent is told when it asks a question.
+const NO_ANSWER: &str = "You run unattended, so no person can answer. Decide by \
+    yourself what fits the ticket best, and say so in your report.";
+
+/// Follows the events of one session until it is dropped. Runs beside the turns.
+pub(super) async fn follow(api: Api, session: String, progress: Arc<dyn ProgressSink>) {
+    let mut follower = Follower { api, session, progress, text_parts: HashMap::new(), tools: HashSet::new() };
+    loop {
+        follower.answer_open_requests().await;
+        if let Err(reason) = follower.read_stream().await {
+            tracing::debug!(reason, "the agent's event stream ended, opening it again");
+        }
+        tokio::time::sleep(RECONNECT_WAIT).await;
+    }
+}
+
+struct Follower {
+    api: Api,
+    session: String,
+    progress: Arc<dyn ProgressSink>,
+    /// Parts whose text still grows, and whether that is reasoning.
+    text_parts: HashMap<String, bool>,
+    /// Tools that were announced as started.
+    tools: HashSet<String>,
+}
+
+impl Follower {
+    async fn read_stream(&mut self) -> Result<(), String> {
+        let mut stream = self.api.events().await.map_err(|error| error.to_string())?;
+        let mut buffer = Lines::default();
+        let mut next_listing = Instant::now() + LIST_EVERY;
+        let mut silent_since = Instant::now();
+        loop {
+            match timeout_at(next_listing, stream.chunk()).await {
+                Ok(Ok(Some(chunk))) => {
+                    silent_since = Instant::now();
+                    for event in buffer.push(&chunk) {
+                        self.handle(event).await;
+                    }
+                }
+                Ok(Ok(None)) => return Err("it was closed".to_owned()),
+                Ok(Err(error)) => return Err(error.without_url().to_string()),
+                Err(_) if silent_since.elapsed() > SILENCE_LIMIT => return Err("it was silent for too long".to_owned()),
+                Err(_) => {}
+            }
+            if Instant::now() >= next_listing {
+                self.answer_open_requests().await;
+                next_listing = Instant::now() + LIST_EVERY;
+            }
+        }
+    }
+
+    async fn handle(&mut self, event: Event) {
+        match event {
+            Event::PermissionAsked(request) => self.reject(&request).await,
+            Event::QuestionAsked(request) => self.answer(&request).await,
+            Event::Status { session_id, status: SessionStatus::Retry { attempt, message } }
+                if session_id == self.session =>
+            {
+                self.progress.event(AgentEvent::Retrying { attempt, message });
+            }
+            Event::PartUpdated { part } => self.part(part),
+            Event::PartDelta { session_id, part_id, delta } if session_id == self.session => {
+                match self.text_parts.get(&part_id) {
+                    Some(true) => self.progress.event(AgentEvent::Reasoning { delta }),
+                    Some(false) => self.progress.event(AgentEvent::Text { delta }),
+                    None => {}
+                }
+            }
+            Event::TodoUpdated { todos } => {
+                let items = todos.into_iter().map(|todo| TodoItem { content: todo.content, status: todo.status });
+                self.progress.event(AgentEvent::Todo { items: items.collect() });
+            }
+            Event::FileEdited { file } => self.progress.event(AgentEvent::FileEdited { path: file }),
+            Event::Compacted {} => self.progress.event(AgentEvent::Compacted),
+            Event::Status { .. } | Event::PartDelta { .. } => {}
+        }
+    }
+
+    fn part(&mut self, part: EventPart) {
+        match (part.kind.as_str(), part.state) {
+            ("text" | "reasoning", _) => {
+                self.text_parts.insert(part.id, part.kind == "reasoning");
+            }
+            ("tool", Some(state)) if matches!(state.status.as_str(), "completed" | "error") => {
+                self.tools.remove(&part.id);
+                self.progress.event(AgentEvent::ToolFinished(summary(&ToolPart { tool: part.tool, state })));
+            }
+            ("tool", Some(state)) if state.status == "running" && self.tools.insert(part.id) => {
+                let title = title(state.title.as_deref(), &state.input);
+                self.progress.event(AgentEvent::ToolStarted { name: part.tool, title });
+            }
+            // The step has ended, so the parts of its message no longer grow.
+            ("step-finish", _) => self.text_parts.clear(),
+            _ => {}
+        }
+    }
+
+    async fn answer_open_requests(&mut self) {
+        for request in self.api.permissions().await.unwrap_or_default() {
+            self.reject(&request).await;
+        }
+        for request in self.api.questions().await.unwrap_or_default() {
+            self.answer(&request).await;
+        }
+    }
+
+    async fn reject(&self, request: &PermissionRequest) {
+        // It may have been answered already; what is still open is listed again later.
+        if let Err(error) = self.api.reject_permission(&request.id, NO_PERMISSION).await {
+            tracing::debug!(%error, "a permission could not be rejected");
+            return;
+        }
+        self.progress.event(AgentEvent::PermissionRejected {
+            permission: request.permission.clone(),
+            patterns: request.patterns.clone(),
+        });
+    }
+
+    async fn answer(&self, request: &QuestionRequest) {
+        if let Err(error) = self.api.answer_question(&request.id, request.questions.len(), NO_ANSWER).await {
+            tracing::debug!(%error, "a question could not be answered");
+            return;
+        }
+        self.progress.event(AgentEvent::QuestionRejected);
+    }
+}
+
+/// Cuts the stream into events. OpenCode only sends `data:` lines.
+#[derive(Default)]
+struct Lines {
+    buffer: BytesMut,
+    /// How much of the buffer was searched for the end of a line, without finding one.
+    searched: usize,
+    is_skipping: bool,
+}
+
+impl Lines {
+    fn push(&mut self, chunk: &[u8]) -> Vec<Event> {
+        self.buffer.extend_from_slice(chunk);
+        let mut events = Vec::new();
+        while let Some(end) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') {
+            let line = self.buffer.split_to(self.searched + end + 1);
+            self.searched = 0;
+            if !std::mem::take(&mut self.is_skipping) {
+                events.extend(parse_line(&line));
+            }
+        }
+        self.searched = self.buffer.len();
+        if self.buffer.len() > MAX_EVENT_BYTES {
+            self.buffer.clear();
+            self.searched = 0;
+            self.is_skipping = true;
+        }
+        events
+    }
+}
+
+/// The event of a line, unless its type is not used here.
+fn parse_line(line: &[u8]) -> Option<Event> {
+    serde_json::from_slice(line.strip_prefix(b"data:")?.trim_ascii()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_found_however_the_stream_is_cut() {
+        let text = b"data: {\"type\":\"file.edited\",\"properties\":{\"file\":\"/w/a\"}}\n\n: comment\ndata: {broken\n\
+            data: {\"type\":\"server.heartbeat\",\"properties\":{}}\n\n\
+            data: {\"type\":\"session.compacted\",\"properties\":{\"sessionID\":\"s\"}}\n\n";
+        for cut in 1..text.len() {
+            let mut lines = Lines::default();
+            let mut events = lines.push(&text[..cut]);
+            events.extend(lines.push(&text[cut..]));
+            assert!(
+                matches!(&events[..], [Event::FileEdited { file }, Event::Compacted {}] if file == "/w/a"),
+                "{cut}"
+            );
+        }
+    }
+}

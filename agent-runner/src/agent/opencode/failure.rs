@@ -1,0 +1,97 @@
+//! What a failed model call means. Pure.
+
+use super::wire::MessageError;
+use crate::agent::ModelFailure;
+
+/// The kind of a message's error. `None` for what ends a turn but is not a failure of the model.
+pub(super) fn classify(error: &MessageError) -> Option<ModelFailure> {
+    match error.name.as_str() {
+        // The model reached its limit for one answer: what it did so far counts, and the next turn continues from there.
+        "MessageOutputLengthError" => None,
+        "ContextOverflowError" => Some(ModelFailure::ContextOverflow),
+        "ProviderAuthError" => Some(ModelFailure::Unauthorized),
+        "ContentFilterError" => Some(ModelFailure::Refused),
+        "MessageAbortedError" => Some(ModelFailure::Unavailable),
+        _ => Some(classify_response(error)),
+    }
+}
+
+/// A sentence about the error for people.
+pub(super) fn describe(error: &MessageError) -> String {
+    let data = &error.data;
+    let words = if data.message.is_empty() { error.name.as_str() } else { data.message.as_str() };
+    match data.status_code {
+        Some(status) => format!("it returned {status}: {words}"),
+        None => words.to_owned(),
+    }
+}
+
+fn classify_response(error: &MessageError) -> ModelFailure {
+    let data = &error.data;
+    let words = format!("{} {}", data.message, data.response_body).to_lowercase();
+    match data.status_code {
+        Some(401 | 403) => ModelFailure::Unauthorized,
+        Some(404) => ModelFailure::NotFound,
+        Some(402 | 429) => ModelFailure::RateLimited,
+        Some(408 | 409 | 425 | 500..) => ModelFailure::Unavailable,
+        Some(413) => ModelFailure::ContextOverflow,
+        Some(400..=499) if names_unknown_model(&words) => ModelFailure::NotFound,
+        Some(400..=499) => ModelFailure::Refused,
+        _ if data.is_retryable || sounds_like_network(&words) => ModelFailure::Unavailable,
+        _ => ModelFailure::Other,
+    }
+}
+
+/// Some servers return 400 for a model that they do not have.
+fn names_unknown_model(words: &str) -> bool {
+    let unknown = ["not found", "does not exist", "not exist", "unknown model", "invalid model", "not a valid model"];
+    words.contains("model") && unknown.iter().any(|phrase| words.contains(phrase))
+}
+
+/// Errors below HTTP have no status, only a text.
+fn sounds_like_network(words: &str) -> bool {
+    let signs =
+        ["timed out", "timeout", "unable to connect", "econn", "socket", "network", "terminated", "fetch failed"];
+    signs.iter().any(|sign| words.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn kind(error: serde_json::Value) -> Option<ModelFailure> {
+        classify(&serde_json::from_value(error).unwrap())
+    }
+
+    fn returned(status: u16, message: &str) -> Option<ModelFailure> {
+        kind(json!({ "name": "APIError", "data": { "message": message, "statusCode": status, "isRetryable": false } }))
+    }
+
+    #[test]
+    fn a_wrong_setting_is_told_apart_from_a_failure_that_may_pass() {
+        assert_eq!(returned(401, "bad key"), Some(ModelFailure::Unauthorized));
+        assert_eq!(returned(403, "no access"), Some(ModelFailure::Unauthorized));
+        assert_eq!(returned(404, "no such thing"), Some(ModelFailure::NotFound));
+        assert_eq!(returned(400, "The model `x` does not exist"), Some(ModelFailure::NotFound));
+        assert_eq!(returned(400, "temperature is not supported"), Some(ModelFailure::Refused));
+        assert_eq!(returned(429, "slow down"), Some(ModelFailure::RateLimited));
+        assert_eq!(returned(503, "overloaded"), Some(ModelFailure::Unavailable));
+    }
+
+    #[test]
+    fn errors_below_http_are_recognised_by_their_words() {
+        let unknown = |message: &str| kind(json!({ "name": "UnknownError", "data": { "message": message } }));
+        assert_eq!(unknown("The operation timed out."), Some(ModelFailure::Unavailable));
+        assert_eq!(
+            unknown("Unable to connect. Is the computer able to access the url?"),
+            Some(ModelFailure::Unavailable)
+        );
+        assert_eq!(unknown("undefined is not a function"), Some(ModelFailure::Other));
+    }
+
+    #[test]
+    fn an_answer_cut_at_its_length_limit_is_not_a_failure() {
+        assert_eq!(kind(json!({ "name": "MessageOutputLengthError", "data": {} })), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! OpenCode as an [`Agent`]: its server is started (or a running one is used), and driven over HTTP.
+//!
+//! A turn is one call that blocks until the agent is done; its response is the reliable signal of the end. Beside it,
+//! the events show progress, and requests that would wait for a person are answered. Measured on version 1.18.33.
+
+mod api;
+mod boot;
+mod config;
+mod conversation;
+mod events;
+mod failure;
+mod retry;
+mod server;
+mod turn;
+mod wire;
+
+use super::process::AgentProcess;
+use super::{Agent, AgentError, AgentOptions, TurnOutput};
+use api::{Api, ApiError};
+use async_trait::async_trait;
+use conversation::Conversation;
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+/// An OpenCode server with one conversation. Dropping it ends a server that the runner started, with all its processes.
+pub(super) struct OpenCode {
+    options: AgentOptions,
+    api: Api,
+    /// The server's process, where the runner started it.
+    server: Option<AgentProcess>,
+    version: String,
+    conversation: Option<Conversation>,
+}
+
+impl OpenCode {
+    /// Starts the server, or finds the given one, and waits until it is ready.
+    ///
+    /// # Errors
+    /// See [`AgentError`].
+    pub(super) async fn start(options: AgentOptions) -> Result<Self, AgentError> {
+        let (api, version, server) = if let Some(address) = options.server.clone() {
+            let (api, version) = boot::given_server(&options, address).await?;
+            (api, version, None)
+        } else {
+            let password = SecretString::from(format!("{:032x}", rand::random::<u128>()));
+            let (server, starting) = server::spawn(&options, &password)?;
+            let (api, version) = boot::own_server(&options, &starting, password).await?;
+            (api, version, Some(server))
+        };
+        let api = api.for_directory(&options.directory);
+        Ok(Self { options, api, server, version, conversation: None })
+    }
+}
+
+#[async_trait]
+impl Agent for OpenCode {
+    fn name(&self) -> String {
+        format!("OpenCode {}", self.version)
+    }
+
+    async fn prompt(&mut self, prompt: &str, cancel: &CancellationToken) -> Result<TurnOutput, AgentError> {
+        self.run_turn(prompt, cancel).await
+    }
+
+    async fn compact(&mut self, cancel: &CancellationToken) -> Result<(), AgentError> {
+        self.run_compaction(cancel).await
+    }
+
+    async fn shutdown(mut self: Box<Self>) {
+        if let Some(conversation) = self.conversation.take()
+            && self.server.is_none()
+        {
+            conversation.leave(&self.api).await;
+        }
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+    }
+}
+
+fn protocol(attempted: &str, error: &ApiError) -> AgentError {
+    AgentError::Protocol { attempted: attempted.to_owned(), message: error.to_string() }
+}

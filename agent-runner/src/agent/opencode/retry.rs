@@ -1,0 +1,78 @@
+//! Whether a prompt that failed is given again. Pure.
+
+use super::turn::Ending;
+use crate::agent::{AgentError, ModelFailure};
+
+/// What was already tried in this turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tries {
+    has_compacted: bool,
+    has_waited: bool,
+}
+
+/// What follows a prompt.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// The turn is over.
+    Done,
+    /// Give the same prompt again.
+    AskAgain,
+    /// Compact the conversation, then give the same prompt again.
+    CompactAndAskAgain,
+    /// Wait a little, then go on.
+    WaitAndAskAgain,
+    /// The turn has failed.
+    GiveUp(AgentError),
+}
+
+/// Each remedy is tried once per turn: OpenCode has already retried by itself before it reports a failure.
+pub(super) fn after(ending: Ending, tries: &mut Tries) -> Next {
+    match ending {
+        Ending::Finished => Next::Done,
+        Ending::PromptLost if !std::mem::replace(&mut tries.has_compacted, true) => Next::AskAgain,
+        Ending::PromptLost => Next::GiveUp(AgentError::Model {
+            kind: ModelFailure::ContextOverflow,
+            message: "compacting the conversation did not help".to_owned(),
+        }),
+        Ending::Failed { kind: ModelFailure::ContextOverflow, .. }
+            if !std::mem::replace(&mut tries.has_compacted, true) =>
+        {
+            Next::CompactAndAskAgain
+        }
+        Ending::Failed { kind, .. } if kind.may_pass() && !std::mem::replace(&mut tries.has_waited, true) => {
+            Next::WaitAndAskAgain
+        }
+        Ending::Failed { kind, message } => Next::GiveUp(AgentError::Model { kind, message }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(kind: ModelFailure) -> Ending {
+        Ending::Failed { kind, message: "no".to_owned() }
+    }
+
+    #[test]
+    fn a_failure_that_may_pass_is_retried_once_and_then_counts_as_infrastructure() {
+        let mut tries = Tries::default();
+        assert!(matches!(after(failed(ModelFailure::Unavailable), &mut tries), Next::WaitAndAskAgain));
+        let Next::GiveUp(error) = after(failed(ModelFailure::RateLimited), &mut tries) else { panic!() };
+        assert!(error.is_infrastructure() && !error.is_misconfiguration());
+    }
+
+    #[test]
+    fn a_wrong_key_is_not_retried() {
+        let Next::GiveUp(error) = after(failed(ModelFailure::Unauthorized), &mut Tries::default()) else { panic!() };
+        assert!(error.is_misconfiguration() && !error.is_infrastructure());
+    }
+
+    #[test]
+    fn a_conversation_that_is_too_long_is_compacted_once() {
+        let mut tries = Tries::default();
+        assert!(matches!(after(failed(ModelFailure::ContextOverflow), &mut tries), Next::CompactAndAskAgain));
+        assert!(matches!(after(Ending::PromptLost, &mut tries), Next::GiveUp(_)));
+        assert!(matches!(after(Ending::PromptLost, &mut Tries::default()), Next::AskAgain));
+    }
+}

@@ -1,0 +1,216 @@
+//! An agent's process: start, last output, end.
+
+use super::environment::Variables;
+use super::reap::Family;
+use super::users::RunAs;
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+/// How long the process may take to end when asked. Some agents do not end at all while a turn runs.
+const STOP_GRACE: Duration = Duration::from_millis(500);
+
+/// How long a killed process may take until it has ended.
+const KILL_GRACE: Duration = Duration::from_secs(5);
+
+/// How many of the last printed lines are kept, and how much of each.
+const TAIL_LINES: usize = 20;
+const TAIL_LINE_CHARS: usize = 300;
+
+/// How much of a line is read at once.
+const LINE_BYTES: u64 = 4096;
+
+/// What to start, and how.
+pub(super) struct Launch {
+    pub(super) program: PathBuf,
+    pub(super) args: Vec<String>,
+    /// The whole environment; nothing is inherited.
+    pub(super) env: Variables,
+    pub(super) directory: PathBuf,
+    pub(super) run_as: Option<RunAs>,
+    /// The value of [`MARKER_VARIABLE`](super::reap::MARKER_VARIABLE) in `env`.
+    pub(super) marker: String,
+    /// Secrets that the process knows and could print.
+    pub(super) secrets: Vec<SecretString>,
+}
+
+/// A process that the runner started. Dropping it kills everything that it started.
+pub(super) struct AgentProcess {
+    family: Family,
+    signs: Signs,
+    is_cleared: bool,
+}
+
+/// What can be seen of a process from anywhere.
+#[derive(Clone)]
+pub(super) struct Signs {
+    exited: watch::Receiver<Option<ExitStatus>>,
+    tail: Arc<Tail>,
+}
+
+impl AgentProcess {
+    /// Starts a process in a group of its own. `on_line` is called for each line that it prints to standard output.
+    ///
+    /// # Errors
+    /// The system can't run the program.
+    pub(super) fn spawn(launch: Launch, on_line: impl Fn(&str) + Send + 'static) -> std::io::Result<Self> {
+        let mut command = Command::new(&launch.program);
+        command
+            .args(&launch.args)
+            .env_clear()
+            .envs(launch.env)
+            .current_dir(&launch.directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        if let Some(user) = &launch.run_as {
+            // As root, the standard library also drops all supplementary groups before it changes the user.
+            command.gid(user.gid).uid(user.uid);
+        }
+        let child = command.spawn()?;
+        // A child that was not waited for always has an id.
+        let root = child.id().unwrap_or_default();
+        let family = Family { root, marker: launch.marker, run_as: launch.run_as };
+        Ok(Self { family, signs: watch_child(child, launch.secrets, on_line), is_cleared: false })
+    }
+
+    /// What can be seen of it.
+    pub(super) fn signs(&self) -> &Signs {
+        &self.signs
+    }
+
+    /// Ends the process and everything that it started, and waits until that is done.
+    pub(super) async fn stop(mut self) {
+        self.family.ask_to_end();
+        let _ = tokio::time::timeout(STOP_GRACE, self.signs.died()).await;
+        self.kill().await;
+    }
+
+    /// Kills all of it at once.
+    pub(super) async fn kill(&mut self) {
+        let (family, is_dead) = (self.family.clone(), self.signs.is_dead());
+        // Reads /proc, which can take a while on a busy host.
+        let _ = tokio::task::spawn_blocking(move || family.kill(is_dead)).await;
+        self.is_cleared = true;
+        if tokio::time::timeout(KILL_GRACE, self.signs.died()).await.is_err() {
+            tracing::error!(process.id = self.family.root, "the agent's process can't be killed");
+        }
+    }
+}
+
+impl Signs {
+    /// Waits for the process to end: its exit status and its last output.
+    pub(super) async fn died(&self) -> (String, String) {
+        let mut exited = self.exited.clone();
+        let status = match exited.wait_for(Option::is_some).await {
+            Ok(status) => status.map(|status| status.to_string()),
+            Err(_) => None,
+        };
+        (status.unwrap_or_else(|| "an unknown status".to_owned()), self.tail())
+    }
+
+    /// Whether the process has ended.
+    pub(super) fn is_dead(&self) -> bool {
+        self.exited.borrow().is_some()
+    }
+
+    /// The last lines that it printed, without secrets.
+    pub(super) fn tail(&self) -> String {
+        self.tail.text()
+    }
+}
+
+impl Drop for AgentProcess {
+    fn drop(&mut self) {
+        // An attempt that panics or is dropped leaves nothing behind either.
+        if !self.is_cleared {
+            self.family.kill(self.signs.is_dead());
+        }
+    }
+}
+
+/// Reads the child's output and waits for its end, both in the background.
+fn watch_child(mut child: Child, secrets: Vec<SecretString>, on_line: impl Fn(&str) + Send + 'static) -> Signs {
+    let tail = Arc::new(Tail::new(secrets));
+    if let Some(stderr) = child.stderr.take() {
+        tokio::spawn(read_lines(stderr, tail.clone(), |_: &str| {}));
+    }
+    if let Some(stdout) = child.stdout.take() {
+        tokio::spawn(read_lines(stdout, tail.clone(), on_line));
+    }
+    let (report, exited) = watch::channel(None);
+    tokio::spawn(async move {
+        if let Ok(status) = child.wait().await {
+            report.send_replace(Some(status));
+        }
+    });
+    Signs { exited, tail }
+}
+
+/// Keeps the pipe empty, so that the process never blocks on it.
+async fn read_lines(pipe: impl AsyncRead + Unpin, tail: Arc<Tail>, on_line: impl Fn(&str)) {
+    let mut pipe = BufReader::new(pipe);
+    let mut line = Vec::new();
+    // A line without an end is read in pieces.
+    while matches!((&mut pipe).take(LINE_BYTES).read_until(b'\n', &mut line).await, Ok(read) if read > 0) {
+        let text = String::from_utf8_lossy(&line);
+        on_line(text.trim());
+        tail.push(&text);
+        line.clear();
+    }
+}
+
+/// The last lines, with secrets masked whatever their length.
+struct Tail {
+    lines: Mutex<VecDeque<String>>,
+    secrets: Vec<SecretString>,
+}
+
+impl Tail {
+    fn new(secrets: Vec<SecretString>) -> Self {
+        // Masking an empty secret would spoil every line.
+        let secrets = secrets.into_iter().filter(|secret| !secret.expose_secret().is_empty()).collect();
+        Self { lines: Mutex::default(), secrets }
+    }
+
+    fn push(&self, line: &str) {
+        let mut line = line.trim_end().to_owned();
+        for secret in &self.secrets {
+            line = line.replace(secret.expose_secret(), "[secret]");
+        }
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == TAIL_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line.chars().take(TAIL_LINE_CHARS).collect());
+    }
+
+    fn text(&self) -> String {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_keeps_the_last_lines_and_no_secret() {
+        let tail = Tail::new(vec![SecretString::from("hunter2"), SecretString::from("")]);
+        for number in 0..50 {
+            tail.push(&format!("line {number} hunter2"));
+        }
+        let text = tail.text();
+        assert!(text.starts_with("line 30 [secret]"), "{text}");
+        assert!(text.ends_with("line 49 [secret]"), "{text}");
+    }
+}

@@ -1,0 +1,103 @@
+//! What an agent is to the rest of the runner: one conversation, prompted turn by turn, and what a turn returns.
+
+use super::AgentError;
+use async_trait::async_trait;
+use std::fmt;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// One coding agent with one continuing conversation.
+#[async_trait]
+pub trait Agent: Send {
+    /// Name and version for logs, e.g. "OpenCode 1.18.33".
+    fn name(&self) -> String;
+
+    /// Runs one turn to its end. Returns early with [`AgentError::Cancelled`] when `cancel` fires, and with
+    /// [`AgentError::Timeout`] after the turn timeout; in both cases the agent has been aborted and is idle.
+    async fn prompt(&mut self, prompt: &str, cancel: &CancellationToken) -> Result<TurnOutput, AgentError>;
+
+    /// Compacts the conversation.
+    async fn compact(&mut self, cancel: &CancellationToken) -> Result<(), AgentError>;
+
+    /// Stops the agent and everything that it started. No process is left.
+    async fn shutdown(self: Box<Self>);
+}
+
+/// The result of one turn.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TurnOutput {
+    /// The text of the agent's last message.
+    pub text: String,
+    /// The tools that it called, in order.
+    pub tools: Vec<ToolCallSummary>,
+    /// The turn's cost in dollars, where the agent knows its model's prices.
+    pub cost_usd: Option<f64>,
+    /// The tokens of all model calls of the turn.
+    pub tokens: Option<Tokens>,
+    /// How long the turn took.
+    pub duration: Duration,
+}
+
+/// One tool call, short enough for a log line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolCallSummary {
+    /// The tool, e.g. `write`.
+    pub name: String,
+    /// What it was called for, e.g. the file's path or the command's description.
+    pub title: Option<String>,
+    /// How it ended.
+    pub status: ToolStatus,
+}
+
+impl fmt::Display for ToolCallSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if let Some(title) = &self.title {
+            write!(f, " {title}")?;
+        }
+        match &self.status {
+            ToolStatus::Completed => Ok(()),
+            ToolStatus::Failed { error } => write!(f, " (failed: {error})"),
+            ToolStatus::Unfinished => f.write_str(" (unfinished)"),
+        }
+    }
+}
+
+/// How a tool call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolStatus {
+    /// It succeeded.
+    Completed,
+    /// It failed or was refused.
+    Failed {
+        /// The first line of the error.
+        error: String,
+    },
+    /// The turn ended before it did.
+    Unfinished,
+}
+
+/// Tokens of one or several model calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Read by the model, without those from its cache.
+    pub input: u64,
+    /// Written by the model.
+    pub output: u64,
+    /// Spent on thinking.
+    pub reasoning: u64,
+    /// Read from the model's cache.
+    pub cache_read: u64,
+    /// Written to the model's cache.
+    pub cache_write: u64,
+}
+
+impl std::ops::AddAssign for Tokens {
+    fn add_assign(&mut self, other: Self) {
+        self.input += other.input;
+        self.output += other.output;
+        self.reasoning += other.reasoning;
+        self.cache_read += other.cache_read;
+        self.cache_write += other.cache_write;
+    }
+}

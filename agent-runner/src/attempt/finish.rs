@@ -1,0 +1,158 @@
+//! The end of an attempt: the last push, the pull request, and the report to the API that the ticket is complete.
+
+use super::phases::Phases;
+use super::{Attempt, AttemptError, Finished};
+use crate::director::Outcome;
+use crate::git::{Change, RemoteUrl, Workspace};
+use std::time::Duration;
+use terarchitect_forge::{NewPull, OpenPull, Repository, forge_of};
+use terarchitect_outbound::Retry;
+use terarchitect_worker_api::{CompleteTicketRequest, IndexRequest};
+
+/// For how long the report that the ticket is complete is retried. Without it the work would not show on the board.
+const COMPLETE_PATIENCE: Duration = Duration::from_secs(600);
+/// The longest title of a pull request that GitHub accepts, in characters.
+const MAX_TITLE_CHARS: usize = 256;
+/// The longest description of a pull request, in bytes; GitHub accepts 65 536.
+const MAX_BODY_BYTES: usize = 48 * 1024;
+
+pub(super) async fn finish(
+    attempt: &Attempt,
+    workspace: Workspace,
+    remote: &RemoteUrl,
+    outcome: Outcome,
+    mut phases: Phases,
+) -> Result<Finished, AttemptError> {
+    if attempt.cancel.is_cancelled() {
+        return Err(AttemptError::Cancelled);
+    }
+    let has_work = workspace.has_work()?;
+    if !has_work && outcome.reason.is_none() {
+        return Err(AttemptError::NothingChanged);
+    }
+    let (branch, base) = (workspace.branch().to_owned(), workspace.default_branch().to_owned());
+    let change = workspace.change_of_attempt()?;
+    let mut pull = None;
+    if has_work {
+        push(attempt, workspace).await?;
+        attempt.log_phase(&mut phases, "push", &format!("Pushed {branch}"));
+        pull = open_pull(attempt, remote, &branch, &base, &outcome, &change, &mut phases).await?;
+    } else {
+        let reason = outcome.reason.as_deref().unwrap_or_default();
+        attempt.reporter.log("nothing_changed", &format!("Nothing needed to change: {reason}"), None);
+    }
+    complete(attempt, &outcome, pull.as_ref(), &mut phases).await?;
+    remember(attempt, &outcome).await;
+    Ok(Finished {
+        branch,
+        diffstat: change.diffstat,
+        pull_url: pull.map(|pull| pull.url),
+        summary: outcome.summary,
+        phases: phases.all(),
+    })
+}
+
+async fn push(attempt: &Attempt, mut workspace: Workspace) -> Result<(), AttemptError> {
+    let cancel = attempt.cancel.clone();
+    let pushed = tokio::task::spawn_blocking(move || workspace.push(&cancel)).await;
+    pushed.map_err(|error| AttemptError::Internal(format!("the task that pushes failed: {error}")))??;
+    Ok(())
+}
+
+async fn open_pull(
+    attempt: &Attempt,
+    remote: &RemoteUrl,
+    branch: &str,
+    base: &str,
+    outcome: &Outcome,
+    change: &Change,
+    phases: &mut Phases,
+) -> Result<Option<OpenPull>, AttemptError> {
+    let api = attempt.agent.github_api_url.as_ref();
+    let token = attempt.agent.github_token.as_ref();
+    let forge = match repository(remote) {
+        Some(repository) => forge_of(repository, api, token).map_err(AttemptError::Forge)?,
+        None => None,
+    };
+    let Some(forge) = forge else {
+        let text = format!(
+            "The branch {branch} is pushed, but no pull request is opened, since {} is not at a forge that is known \
+             (for GitHub Enterprise set GITHUB_API_URL)",
+            remote.as_str()
+        );
+        attempt.reporter.log("pull_request", &text, None);
+        return Ok(None);
+    };
+    let ticket = &attempt.context.current_ticket.ticket;
+    let new = NewPull {
+        head: branch.to_owned(),
+        base: base.to_owned(),
+        title: attempt.mask.apply(&ticket.title).chars().take(MAX_TITLE_CHARS).collect(),
+        body: attempt.mask.apply(&body(attempt, outcome, change)),
+    };
+    let pull = tokio::select! {
+        pull = forge.open_pull(&new) => pull.map_err(AttemptError::Forge)?,
+        () = attempt.cancel.cancelled() => return Err(AttemptError::Cancelled),
+    };
+    let verb = if pull.reused { "Updated" } else { "Opened" };
+    attempt.log_phase(phases, "pull_request", &format!("{verb} {}", pull.url));
+    Ok(Some(pull))
+}
+
+/// The repository as forges know it: an owner and a name.
+fn repository(remote: &RemoteUrl) -> Option<Repository> {
+    let (owner, name) = remote.owner_and_name()?;
+    Some(Repository { host: remote.host().map(str::to_owned), owner, name })
+}
+
+fn body(attempt: &Attempt, outcome: &Outcome, change: &Change) -> String {
+    let ticket = &attempt.context.current_ticket.ticket;
+    let mut text = format!(
+        "{}\n\n### Ticket\n\n{} (`{}`)\n\n### Changes\n\n```\n{}\n```\n",
+        outcome.summary.trim(),
+        ticket.title,
+        ticket.id,
+        change.diffstat
+    );
+    if text.len() > MAX_BODY_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_BODY_BYTES));
+        text.push_str("\n```\n\n(cut)\n");
+    }
+    text
+}
+
+async fn complete(
+    attempt: &Attempt,
+    outcome: &Outcome,
+    pull: Option<&OpenPull>,
+    phases: &mut Phases,
+) -> Result<(), AttemptError> {
+    let request = CompleteTicketRequest {
+        pr_url: pull.map(|pull| pull.url.clone()),
+        pr_number: pull.map(|pull| pull.number),
+        summary: Some(attempt.mask.apply(&outcome.summary).replace('\0', "")),
+        review_comment_body: None,
+    };
+    let (project, ticket) = (attempt.config.project, attempt.config.ticket);
+    attempt
+        .client
+        .complete_ticket(project, ticket, &request, Retry::For(COMPLETE_PATIENCE))
+        .await
+        .map_err(AttemptError::Api)?;
+    attempt.log_phase(phases, "complete", "The ticket is complete");
+    Ok(())
+}
+
+/// Adds what was done to the project's memory, for later tickets. A failure does not fail this one.
+async fn remember(attempt: &Attempt, outcome: &Outcome) {
+    // An API that sends what it remembers with the context also adds to its memory by itself.
+    if attempt.context.memory.is_some() {
+        return;
+    }
+    let ticket = &attempt.context.current_ticket.ticket;
+    let doc = attempt.mask.apply(&format!("{}: {}", ticket.title, outcome.summary)).replace('\0', "");
+    let request = IndexRequest { docs: vec![doc] };
+    if let Err(error) = attempt.client.index_memory(attempt.config.project, &request, Retry::Never).await {
+        tracing::info!(error = error.chain(), "could not add to the project's memory");
+    }
+}

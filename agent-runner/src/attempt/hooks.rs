@@ -1,0 +1,106 @@
+//! What happens around the agent's turns: a commit and a push after each that changed something, and log entries.
+
+use super::phases::Phases;
+use super::{Attempt, AttemptError};
+use crate::agent::TurnOutput;
+use crate::director::{DriveHooks, Phase, TurnChanges};
+use crate::git::{Committed, GitError, Workspace};
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+/// How many earlier commits the agent is told about.
+const EARLIER_COMMITS: usize = 20;
+
+pub(super) struct Hooks<'a> {
+    attempt: &'a Attempt,
+    /// Absent only while a blocking task works with it.
+    workspace: Option<Workspace>,
+    phases: &'a mut Phases,
+}
+
+impl<'a> Hooks<'a> {
+    pub(super) fn new(attempt: &'a Attempt, workspace: Workspace, phases: &'a mut Phases) -> Self {
+        Self { attempt, workspace: Some(workspace), phases }
+    }
+
+    pub(super) fn into_workspace(self) -> Result<Workspace, AttemptError> {
+        self.workspace.ok_or_else(|| AttemptError::Internal("the workspace was lost in a task that failed".to_owned()))
+    }
+
+    pub(super) fn earlier_work(&self) -> Result<String, AttemptError> {
+        let commits =
+            self.workspace.as_ref().map(|workspace| workspace.earlier_commits(EARLIER_COMMITS)).transpose()?;
+        Ok(commits.unwrap_or_default().join("\n"))
+    }
+
+    /// What the repository says about working on it.
+    pub(super) fn conventions(&self) -> String {
+        self.workspace.as_ref().map(Workspace::conventions).unwrap_or_default()
+    }
+
+    /// Commits what the turn changed and pushes it, so that no kill can lose a finished turn.
+    async fn keep(&mut self, message: String) -> Result<Option<Committed>, AttemptError> {
+        let Some(mut workspace) = self.workspace.take() else {
+            return Err(AttemptError::Internal("the workspace was lost in a task that failed".to_owned()));
+        };
+        let cancel = self.attempt.cancel.clone();
+        let kept = tokio::task::spawn_blocking(move || {
+            let kept = keep(&mut workspace, &message, &cancel);
+            (workspace, kept)
+        });
+        let (workspace, kept) =
+            kept.await.map_err(|error| AttemptError::Internal(format!("the task that commits failed: {error}")))?;
+        self.workspace = Some(workspace);
+        Ok(kept?)
+    }
+}
+
+fn keep(workspace: &mut Workspace, message: &str, cancel: &CancellationToken) -> Result<Option<Committed>, GitError> {
+    let Some(committed) = workspace.commit(message)? else { return Ok(None) };
+    match workspace.push(cancel) {
+        // The end of the attempt pushes again, and fails if that fails.
+        Err(error @ GitError::Unreachable { .. }) => {
+            tracing::warn!(%error, "could not push yet; the next push includes this commit");
+        }
+        Err(error) => return Err(error),
+        Ok(_) => {}
+    }
+    Ok(Some(committed))
+}
+
+#[async_trait]
+impl DriveHooks for Hooks<'_> {
+    async fn after_turn(&mut self, phase: Phase, turn: u32, output: &TurnOutput) -> Result<TurnChanges, anyhow::Error> {
+        let tools: Vec<String> = output.tools.iter().map(ToString::to_string).collect();
+        let said = output.text.lines().find(|line| !line.trim().is_empty()).unwrap_or("(no text)");
+        let step = match phase {
+            Phase::Execution => "turn",
+            other => other.as_str(),
+        };
+        let raw = format!("{}\n\nTools:\n{}", output.text, tools.join("\n"));
+        let took = self.phases.end(step);
+        let summary = format!("{said} ({} tool calls, {:.1} s)", tools.len(), took.as_secs_f64());
+        self.attempt.reporter.log(step, &summary, Some(&raw));
+        self.attempt.progress.done(&format!("{:>6.1}s  {step}: {said}", took.as_secs_f64()));
+
+        let title = &self.attempt.context.current_ticket.ticket.title;
+        let ticket = self.attempt.config.ticket;
+        let message = format!("{title}\n\nTicket {ticket}, turn {turn} ({phase}).\n");
+        let Some(committed) = self.keep(message).await? else { return Ok(TurnChanges::default()) };
+        let last_line = committed.change.diffstat.lines().last().unwrap_or_default().trim().to_owned();
+        self.attempt.reporter.log(
+            "commit",
+            &format!("{}: {last_line}", committed.short_id),
+            Some(&committed.change.diffstat),
+        );
+        self.phases.end("commit and push");
+        let change = committed.change;
+        Ok(TurnChanges { changed: true, diffstat: change.diffstat, diff: Some(change.diff) })
+    }
+
+    async fn log(&mut self, step: &str, summary: &str, raw_output: Option<&str>) {
+        self.phases.end(step);
+        self.attempt.reporter.log(step, summary, raw_output);
+        self.attempt.progress.now(summary);
+    }
+}

@@ -1,0 +1,299 @@
+//! One attempt at a ticket, from its context to its pull request.
+
+mod error;
+mod finish;
+mod hooks;
+mod phases;
+mod places;
+
+pub use error::AttemptError;
+
+use crate::agent::users::{self, RunAs};
+use crate::agent::{self, Agent, AgentError, AgentOptions, ProjectConfig, ServerAddress};
+use crate::cancel;
+use crate::cli::Options;
+use crate::config::{AgentConfig, Config, ConfigError};
+use crate::director::chat::ChatModel;
+use crate::director::{self, Brief, Limits};
+use crate::git::{CloneRequest, RemoteUrl, Workspace};
+use crate::progress::Progress;
+use crate::report::Reporter;
+use hooks::Hooks;
+use phases::Phases;
+use places::Places;
+use secrecy::SecretString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use terarchitect_outbound::{Mask, Retry};
+use terarchitect_worker_api::client::WorkerClient;
+use terarchitect_worker_api::{RetrieveRequest, WorkerContext};
+use tokio_util::sync::CancellationToken;
+
+/// For how long the first call to the API is retried before the attempt fails and asks for another one.
+const API_PATIENCE: Duration = Duration::from_secs(120);
+/// How long the last log entries may take.
+const LOG_PATIENCE: Duration = Duration::from_secs(15);
+/// How many passages from the project's memory the agent gets.
+const MEMORY_PASSAGES: u32 = 5;
+
+/// The project's cache volume, where the container has one.
+const CACHE_DIR: &str = "/cache";
+
+/// The result of a successful attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Finished {
+    /// The branch.
+    pub branch: String,
+    /// The changed files with their numbers of added and removed lines.
+    pub diffstat: String,
+    /// The pull request, where there is one.
+    pub pull_url: Option<String>,
+    /// What was done.
+    pub summary: String,
+    /// How long each phase took.
+    pub phases: Vec<(String, Duration)>,
+}
+
+/// Makes one attempt at a ticket.
+///
+/// # Errors
+/// See [`AttemptError`]; the error is also written to the ticket's log.
+pub async fn attempt_ticket(
+    config: Config,
+    mut options: Options,
+    cancel: CancellationToken,
+) -> Result<Finished, AttemptError> {
+    let client = WorkerClient::new(&config.api_url, config.api_key.clone()).map_err(AttemptError::Api)?;
+    let context = tokio::select! {
+        context = client.worker_context(config.project, config.ticket, Retry::For(API_PATIENCE)) => {
+            context.map_err(AttemptError::Api)?
+        }
+        () = cancel.cancelled() => return Err(AttemptError::Cancelled),
+    };
+    let agent = AgentConfig::resolve(&mut options, &context, config.host_alias.as_deref())?;
+    let mask = mask_of(&config, &agent, &options);
+    let (reporter, sending) = Reporter::start(client.clone(), config.project, config.ticket, mask.clone());
+    let polling = tokio::spawn(cancel::poll_api(client.clone(), config.project, config.ticket, cancel.clone()));
+    let progress = Progress::new(mask.clone());
+    let attempt = Attempt { config, options, agent, client, context, reporter, progress, mask, cancel };
+    let outcome = attempt.make().await;
+    polling.abort();
+    if let Err(error) = &outcome {
+        attempt.reporter.failed(if error.exit_code() == 130 { "cancelled" } else { "failed" }, &error.chain());
+    }
+    attempt.progress.end();
+    drop(attempt);
+    sending.finish(LOG_PATIENCE).await;
+    outcome
+}
+
+fn mask_of(config: &Config, agent: &AgentConfig, options: &Options) -> Mask {
+    let director = agent.director.as_ref().and_then(|director| director.key.clone());
+    let password = SecretString::from(options.opencode_server_password.clone());
+    let secrets = [&config.api_key, &agent.github_token, &agent.model.api_key, &director];
+    Mask::new(secrets.into_iter().flatten().chain([&password]))
+}
+
+/// Everything that one attempt knows.
+struct Attempt {
+    config: Config,
+    options: Options,
+    agent: AgentConfig,
+    client: WorkerClient,
+    context: WorkerContext,
+    reporter: Reporter,
+    progress: Progress,
+    mask: Mask,
+    cancel: CancellationToken,
+}
+
+impl Attempt {
+    async fn make(&self) -> Result<Finished, AttemptError> {
+        let mut phases = Phases::start();
+        let title = &self.context.current_ticket.ticket.title;
+        self.reporter.log("start", &format!("Working on “{title}”"), None);
+        let user =
+            users::find(self.config.agent_user.as_deref()).map_err(|error| ConfigError::one(error.to_string()))?;
+        let remote = RemoteUrl::parse(&self.agent.repo_url)?;
+        let places = Places::make(self.config.workspace.as_deref(), user.as_ref())?;
+        let (workspace, agent) = self.clone_and_start(&remote, &places, user).await?;
+        self.log_phase(&mut phases, "clone", &describe_clone(&workspace, &remote));
+        self.reporter.log("agent_ready", &format!("{} is ready", agent.name()), None);
+        self.work(workspace, agent, &remote, phases).await
+    }
+
+    /// Clones the repository and starts the agent at the same time: both take seconds, and neither needs the other.
+    async fn clone_and_start(
+        &self,
+        remote: &RemoteUrl,
+        places: &Places,
+        user: Option<RunAs>,
+    ) -> Result<(Workspace, Box<dyn Agent>), AttemptError> {
+        self.progress.now("cloning, and starting the agent");
+        let stop_cloning = self.cancel.child_token();
+        let starting = async {
+            let starting = agent::start(self.agent.kind, self.agent_options(places, user.clone()));
+            let started = self.unless_cancelled(starting).await;
+            if started.is_err() {
+                stop_cloning.cancel();
+            }
+            started
+        };
+        let cloning = self.clone_repository(remote, places, user.clone(), &stop_cloning);
+        match tokio::join!(starting, cloning) {
+            (Ok(agent), Ok(workspace)) => Ok((workspace, agent)),
+            (Ok(agent), Err(error)) => {
+                agent.shutdown().await;
+                Err(error)
+            }
+            (Err(error), Ok(_)) => Err(error),
+            // The clone's own error says more than the cancellation that followed from the agent's.
+            (Err(agent_error), Err(clone_error)) => {
+                Err(if clone_error.exit_code() == 130 { agent_error } else { clone_error })
+            }
+        }
+    }
+
+    async fn work(
+        &self,
+        workspace: Workspace,
+        mut agent: Box<dyn Agent>,
+        remote: &RemoteUrl,
+        mut phases: Phases,
+    ) -> Result<Finished, AttemptError> {
+        let mut hooks = Hooks::new(self, workspace, &mut phases);
+        let driven = self.drive(agent.as_mut(), &mut hooks).await;
+        let workspace = hooks.into_workspace();
+        agent.shutdown().await;
+        let workspace = workspace?;
+        let outcome = driven?;
+        finish::finish(self, workspace, remote, outcome, phases).await
+    }
+
+    async fn drive(&self, agent: &mut dyn Agent, hooks: &mut Hooks<'_>) -> Result<director::Outcome, AttemptError> {
+        let mut brief = Brief::new(&self.context, &self.memory().await);
+        brief.earlier_work = hooks.earlier_work()?;
+        brief.conventions = hooks.conventions();
+        let director = match &self.agent.director {
+            Some(director) => Some(
+                ChatModel::new(&director.url, &director.model, director.key.clone())
+                    .map_err(|error| ConfigError::one(error.to_string()))?,
+            ),
+            None => {
+                self.reporter.log(
+                    "director",
+                    "No Director is configured (AGENT_MODEL), so the agent works alone",
+                    None,
+                );
+                None
+            }
+        };
+        let limits = Limits { execution_turns: self.agent.max_turns, ..Limits::default() };
+        Ok(director::drive(&brief, limits, agent, director.as_ref(), hooks, &self.cancel).await?)
+    }
+
+    fn agent_options(&self, places: &Places, run_as: Option<RunAs>) -> AgentOptions {
+        let password = self.options.opencode_server_password.trim();
+        AgentOptions {
+            server: self.agent.opencode_server.clone().map(|url| ServerAddress {
+                url,
+                username: Some(self.options.opencode_server_username.trim().to_owned()).filter(|name| !name.is_empty()),
+                password: (!password.is_empty()).then(|| SecretString::from(password.to_owned())),
+            }),
+            turn_timeout: self.agent.turn_timeout,
+            run_as,
+            // What the repository says about working on it is part of the prompts, and is read from the base branch.
+            // Files on the ticket's branch, which an agent may have written, configure nothing.
+            project_config: ProjectConfig::Ignored,
+            extra_directories: [PathBuf::from(CACHE_DIR)].into_iter().filter(|dir| dir.is_dir()).collect(),
+            progress: Arc::new(self.progress.clone()),
+            ..AgentOptions::new(
+                self.options.opencode_bin.clone(),
+                places.workdir.clone(),
+                places.state_dir.clone(),
+                self.agent.model.clone(),
+            )
+        }
+    }
+
+    async fn clone_repository(
+        &self,
+        remote: &RemoteUrl,
+        places: &Places,
+        user: Option<RunAs>,
+        cancel: &CancellationToken,
+    ) -> Result<Workspace, AttemptError> {
+        if cancel.is_cancelled() {
+            return Err(AttemptError::Cancelled);
+        }
+        let request = CloneRequest {
+            url: remote.clone(),
+            token: self.agent.github_token.clone(),
+            branch: format!("ticket-{}", self.config.ticket),
+            workdir: places.workdir.clone(),
+            git_dir: places.git_dir.clone(),
+            author: self.agent.author.clone(),
+        };
+        let stop = cancel.clone();
+        let cloning = tokio::task::spawn_blocking(move || {
+            let workspace = Workspace::clone(request.clone(), &stop)?;
+            workspace.make_agent_copy()?;
+            if let Some(user) = user {
+                users::hand_over(&request.workdir, &user).map_err(|source| AttemptError::Io {
+                    attempted: "could not hand the workspace over to the agent's user".to_owned(),
+                    source,
+                })?;
+            }
+            Ok(workspace)
+        });
+        tokio::select! {
+            cloned = cloning => {
+                let failed = |error| AttemptError::Internal(format!("the task that clones failed: {error}"));
+                cloned.unwrap_or_else(|error| Err(failed(error)))
+            }
+            // libgit2 notices a cancellation only between two packets, so a silent remote is not waited for.
+            () = cancel.cancelled() => Err(AttemptError::Cancelled),
+        }
+    }
+
+    async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T, AgentError>>) -> Result<T, AttemptError> {
+        tokio::select! {
+            done = work => done.map_err(AttemptError::Agent),
+            () = self.cancel.cancelled() => Err(AttemptError::Cancelled),
+        }
+    }
+
+    /// What the project's memory has about this ticket. A failure does not fail the attempt.
+    async fn memory(&self) -> Vec<String> {
+        if let Some(memory) = &self.context.memory {
+            return memory.clone();
+        }
+        let ticket = &self.context.current_ticket.ticket;
+        let question = format!("{}. {}", ticket.title, ticket.description.as_deref().unwrap_or_default());
+        let question = question.chars().take(2_000).collect();
+        let request = RetrieveRequest { queries: vec![question], num_to_retrieve: Some(MEMORY_PASSAGES) };
+        match self.client.retrieve_memory(self.config.project, &request, Retry::Never).await {
+            Ok(response) => response.results.into_iter().flat_map(|result| result.docs).collect(),
+            Err(error) => {
+                tracing::info!(error = error.chain(), "working without the project's memory");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Logs the end of a phase, with its duration.
+    fn log_phase(&self, phases: &mut Phases, step: &str, summary: &str) {
+        let took = phases.end(step);
+        self.reporter.log(step, &format!("{summary} ({:.1} s)", took.as_secs_f64()), None);
+        self.progress.done(&format!("{:>6.1}s  {step}: {summary}", took.as_secs_f64()));
+    }
+}
+
+fn describe_clone(workspace: &Workspace, remote: &RemoteUrl) -> String {
+    let (branch, base) = (workspace.branch(), workspace.default_branch());
+    if workspace.is_continued() {
+        return format!("Cloned {}; continuing the branch {branch}", remote.as_str());
+    }
+    format!("Cloned {}; new branch {branch} from {base}", remote.as_str())
+}

@@ -1,0 +1,118 @@
+//! What a container's end means for its job, as pure functions.
+
+use crate::engine::Exited;
+use terarchitect_worker_api::{JobReport, Reason};
+
+/// Why the coordinator itself stopped a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoppedFor {
+    /// A person asked for it, or the coordinator was told to end.
+    Cancel,
+    /// The job took too long.
+    Timeout,
+    /// The API was not reached for longer than the lease: another coordinator may hold the job by now.
+    LeaseOver,
+}
+
+impl StoppedFor {
+    /// The reason to report.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Cancel => Reason::Cancelled,
+            Self::Timeout => Reason::Timeout,
+            Self::LeaseOver => Reason::LeaseLost,
+        }
+    }
+
+    /// A sentence about it, where the reason alone does not say enough.
+    #[must_use]
+    pub const fn detail(self) -> Option<&'static str> {
+        match self {
+            Self::Cancel => None,
+            Self::Timeout => Some("the job took longer than its timeout"),
+            Self::LeaseOver => Some("the API was not reached for longer than the lease"),
+        }
+    }
+}
+
+/// What to report about an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Verdict {
+    /// Whether to call `complete` or `fail`.
+    pub success: bool,
+    /// The body.
+    pub report: JobReport,
+}
+
+/// The report of a job that could not be run.
+#[must_use]
+pub fn could_not_run(attempt: Option<i32>, reason: Reason, detail: String) -> Verdict {
+    let report = JobReport { attempt, reason: Some(reason), detail: Some(detail), ..JobReport::default() };
+    Verdict { success: false, report }
+}
+
+/// Turns an exit into a report.
+#[must_use]
+pub fn verdict(attempt: Option<i32>, exited: &Exited, stopped_for: Option<StoppedFor>, log_tail: String) -> Verdict {
+    let code = exited.code;
+    let (success, reason, detail) = match (code, stopped_for) {
+        (0, _) => (true, Reason::Completed, None),
+        (_, Some(why)) => (false, why.reason(), why.detail().map(str::to_owned)),
+        (130, None) => (false, Reason::Cancelled, None),
+        (137, None) if exited.oom_killed => {
+            (false, Reason::Oom, Some("the container reached its memory limit".to_owned()))
+        }
+        (2, None) => (false, Reason::AgentMisconfigured, None),
+        (75, None) => (false, Reason::TryAgain, None),
+        // The coordinator did not send this signal: the engine ended, or a person stopped the container. After a loss
+        // of power the engine reports 255 for what was running.
+        (137 | 143 | 255, None) => (
+            false,
+            Reason::EngineRestart,
+            Some("the container was stopped by the engine or by a person, not by the coordinator".to_owned()),
+        ),
+        (125..=127, None) => (false, Reason::EngineError, exited.error.clone()),
+        _ => (false, Reason::AgentFailed, None),
+    };
+    let report = JobReport {
+        attempt,
+        worker_id: None,
+        exit_code: Some(code),
+        reason: Some(reason),
+        detail,
+        oom_killed: Some(exited.oom_killed),
+        log_tail: Some(log_tail),
+    };
+    Verdict { success, report }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(code: i32, oom_killed: bool, stopped_for: Option<StoppedFor>) -> Reason {
+        let exited = Exited { code, oom_killed, error: None };
+        let verdict = verdict(Some(1), &exited, stopped_for, String::new());
+        assert_eq!(verdict.success, code == 0);
+        verdict.report.reason.unwrap()
+    }
+
+    #[test]
+    fn exit_codes_mean_what_the_runner_documents() {
+        assert_eq!(reason(0, true, None), Reason::Completed, "a killed child process alone is not a failure");
+        assert_eq!(reason(0, false, Some(StoppedFor::Cancel)), Reason::Completed);
+        assert_eq!(reason(1, false, None), Reason::AgentFailed);
+        assert_eq!(reason(2, false, None), Reason::AgentMisconfigured);
+        assert_eq!(reason(75, false, None), Reason::TryAgain);
+        assert_eq!(reason(130, false, None), Reason::Cancelled);
+        assert_eq!(reason(137, true, None), Reason::Oom);
+        for code in [137, 143, 255] {
+            assert_eq!(reason(code, false, None), Reason::EngineRestart);
+        }
+        assert_eq!(reason(137, false, Some(StoppedFor::Cancel)), Reason::Cancelled);
+        assert_eq!(reason(137, false, Some(StoppedFor::Timeout)), Reason::Timeout);
+        assert_eq!(reason(137, false, Some(StoppedFor::LeaseOver)), Reason::LeaseLost);
+        assert_eq!(reason(127, false, None), Reason::EngineError);
+    }
+}

@@ -1,0 +1,251 @@
+//! Which container a job gets: a function of the job and the configuration, and of the time for its deadline.
+
+use crate::cli::SecretsBy;
+use crate::config::{Config, HOST_NAME};
+use crate::deadline::Deadline;
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+use terarchitect_outbound::{is_secret_name, reachable_as};
+use terarchitect_worker_api::{ExecutionMode, Job, JobId, JobKind};
+use uuid::Uuid;
+
+/// Where a container finds the host's bundle of CA certificates.
+pub const EXTRA_CA_CERTS: &str = "/etc/terarchitect/extra-ca.crt";
+/// The prefix of every label.
+pub const LABEL_PREFIX: &str = "io.terarchitect.";
+
+/// A container to create.
+#[derive(Clone, Debug)]
+pub struct ContainerSpec {
+    /// Its name, the same for every creation of the same attempt.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+    /// Its environment variables, without the secrets where those go over standard input.
+    pub env: Vec<(String, String)>,
+    /// What to write to its standard input.
+    pub stdin: Option<SecretString>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The volume to mount at `/cache`.
+    pub cache_volume: String,
+    /// For a job that runs on this machine itself, without a container: the project's path.
+    pub local_path: Option<PathBuf>,
+}
+
+/// Which attempt of which job this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Attempt {
+    /// The job.
+    pub job_id: JobId,
+    /// The attempt; 0 where the API does not count them.
+    pub attempt: i32,
+}
+
+impl Attempt {
+    /// The attempt that a claim returned.
+    #[must_use]
+    pub fn of(job: &Job) -> Self {
+        Self { job_id: job.job_id, attempt: job.attempt.unwrap_or(0) }
+    }
+
+    /// The attempt as it is reported; none where the API does not count them.
+    #[must_use]
+    pub fn number(self) -> Option<i32> {
+        (self.attempt > 0).then_some(self.attempt)
+    }
+
+    /// The name of its container.
+    #[must_use]
+    pub fn container_name(self) -> String {
+        format!("terarchitect-{}-{}", self.job_id, self.attempt)
+    }
+
+    /// The attempt that a container's labels name.
+    #[must_use]
+    pub fn from_labels(labels: &BTreeMap<String, String>) -> Option<Self> {
+        let label = |name: &str| labels.get(&format!("{LABEL_PREFIX}{name}"));
+        Some(Self { job_id: label("job-id")?.parse().ok()?, attempt: label("attempt")?.parse().ok()? })
+    }
+}
+
+/// The container of a job.
+#[must_use]
+pub fn container_spec(job: &Job, config: &Config, coordinator: Uuid) -> ContainerSpec {
+    let attempt = Attempt::of(job);
+    let key = job.job_token.clone().or_else(|| config.worker_key.as_ref().map(|key| key.expose_secret().to_owned()));
+    let local = job.execution_mode == Some(ExecutionMode::Local);
+    // In a container, localhost would be the container itself.
+    let address = |url: &str| if local { url.to_owned() } else { reachable_as(url, HOST_NAME) };
+    let mut env: BTreeMap<String, String> = job.agent_env.clone();
+    env.extend(config.container.env.iter().cloned());
+    env.values_mut().for_each(|value| *value = address(value));
+    env.insert("TICKET_ID".into(), job.ticket_id.to_string());
+    env.insert("PROJECT_ID".into(), job.project_id.to_string());
+    let repo = match &job.project_path {
+        // The checkout itself is the repository: the branch is pushed into it, and its files are not touched.
+        Some(path) if local && job.repo_url.is_empty() => format!("file://{path}"),
+        _ => address(&job.repo_url),
+    };
+    if local {
+        env.insert("TERARCHITECT_API_URL".into(), config.api_url.clone());
+    } else {
+        env.insert("TERARCHITECT_API_URL".into(), config.container_api_url.clone());
+        env.insert("TERARCHITECT_HOST_ALIAS".into(), HOST_NAME.to_owned());
+    }
+    env.insert("REPO_URL".into(), repo);
+    env.insert("JOB_KIND".into(), job.kind.as_str().to_owned());
+    if !local && config.container.extra_ca_certs.is_some() {
+        for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
+            env.insert(name.into(), EXTRA_CA_CERTS.to_owned());
+        }
+    }
+    if let Some(key) = key {
+        env.insert("TERARCHITECT_WORKER_API_KEY".into(), key);
+    }
+    if job.kind == JobKind::Review {
+        env.extend(job.pr_number.map(|number| ("PR_NUMBER".to_owned(), number.to_string())));
+        env.extend(job.comment_body.clone().map(|body| ("COMMENT_BODY".to_owned(), body)));
+        env.extend(job.github_comment_id.map(|id| ("GITHUB_COMMENT_ID".to_owned(), id.to_string())));
+    }
+    let (env, stdin) = split_secrets(env, config.container.secrets);
+    ContainerSpec {
+        name: attempt.container_name(),
+        image: job.agent_image.clone().unwrap_or_else(|| config.image.clone()),
+        env,
+        stdin,
+        labels: labels(job, coordinator),
+        cache_volume: format!("terarchitect-cache-{}", job.project_id),
+        local_path: local.then(|| PathBuf::from(job.project_path.clone().unwrap_or_default())),
+    }
+}
+
+fn labels(job: &Job, coordinator: Uuid) -> BTreeMap<String, String> {
+    let attempt = Attempt::of(job);
+    let mut labels = vec![
+        ("managed", "true".to_owned()),
+        ("coordinator-id", coordinator.to_string()),
+        ("job-id", attempt.job_id.to_string()),
+        ("attempt", attempt.attempt.to_string()),
+        ("ticket-id", job.ticket_id.to_string()),
+        ("project-id", job.project_id.to_string()),
+        ("kind", job.kind.as_str().to_owned()),
+        ("spec-version", "1".to_owned()),
+    ];
+    if let Some(timeout) = job.job_timeout_sec {
+        labels.push(("timeout-sec", timeout.to_string()));
+        labels.push(("deadline", Deadline::after(Duration::from_secs(timeout)).to_string()));
+    }
+    labels.into_iter().map(|(name, value)| (format!("{LABEL_PREFIX}{name}"), value)).collect()
+}
+
+/// How long a container with these labels may still run; none where it has no timeout. `since` is its start by the
+/// engine's clock.
+#[must_use]
+pub fn time_left(labels: &BTreeMap<String, String>, since: Option<DateTime<Utc>>) -> Option<Duration> {
+    let label = |name: &str| labels.get(&format!("{LABEL_PREFIX}{name}"));
+    if let Some(left) = label("deadline").and_then(|label| Deadline::parse(label)).and_then(|deadline| deadline.left())
+    {
+        return Some(left);
+    }
+    // The coordinator's machine was restarted, but the engine on another machine was not: only the engine's clock is
+    // left.
+    let timeout: u64 = label("timeout-sec")?.parse().ok()?;
+    let ran = (Utc::now() - since?).to_std().unwrap_or_default();
+    Some(Duration::from_secs(timeout).saturating_sub(ran))
+}
+
+/// Secrets go over standard input as one JSON line, the rest as variables.
+fn split_secrets(env: BTreeMap<String, String>, by: SecretsBy) -> (Vec<(String, String)>, Option<SecretString>) {
+    if by == SecretsBy::Env {
+        return (env.into_iter().collect(), None);
+    }
+    let (secrets, mut plain): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        env.into_iter().partition(|(name, _)| is_secret_name(name));
+    plain.insert("TERARCHITECT_SECRETS_STDIN".into(), "1".into());
+    let line = format!("{}\n", serde_json::json!({"env": secrets}));
+    (plain.into_iter().collect(), Some(line.into()))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::Parser;
+    use terarchitect_worker_api::{ProjectId, TicketId};
+
+    pub(crate) fn config(args: &[&str]) -> Config {
+        let base =
+            ["c", "--api-url", "http://localhost:5010", "--state-dir", "/s", "--worker-api-key", "worker-secret"];
+        let cli = Cli::parse_from(base.iter().chain(args));
+        Config::parse(&cli.options, |name| (name == "WORKER_API_KEY").then(|| "model-secret".to_owned())).unwrap()
+    }
+
+    pub(crate) fn job() -> Job {
+        serde_json::from_value(serde_json::json!({
+            "job_id": JobId::new(), "ticket_id": TicketId::new(), "project_id": ProjectId::new(), "kind": "ticket",
+            "repo_url": "http://localhost:9/o/r", "attempt": 3,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn secrets_are_on_standard_input_alone() {
+        let job = Job { job_token: Some("job-secret".into()), ..job() };
+        let spec = container_spec(&job, &config(&[]), Uuid::nil());
+        assert!(!format!("{:?} {:?}", spec.env, spec.labels).contains("-secret"));
+        let line = spec.stdin.as_ref().unwrap().expose_secret();
+        assert!(line.contains("job-secret") && line.contains("model-secret") && line.ends_with('\n'));
+        assert!(!line.contains("worker-secret"), "the job's own token is enough");
+        let spec = container_spec(&job, &config(&["--secrets", "env"]), Uuid::nil());
+        assert!(spec.stdin.is_none() && format!("{:?}", spec.env).contains("job-secret"));
+    }
+
+    #[test]
+    fn a_local_job_keeps_addresses_and_works_on_the_checkout() {
+        let job = Job {
+            execution_mode: Some(ExecutionMode::Local),
+            project_path: Some("/src/demo".into()),
+            repo_url: String::new(),
+            ..job()
+        };
+        let spec = container_spec(&job, &config(&[]), Uuid::nil());
+        let env: BTreeMap<_, _> = spec.env.into_iter().collect();
+        assert_eq!(
+            (env["REPO_URL"].as_str(), env["TERARCHITECT_API_URL"].as_str()),
+            ("file:///src/demo", "http://localhost:5010")
+        );
+        assert_eq!(spec.local_path, Some(PathBuf::from("/src/demo")));
+        assert!(!env.contains_key("TERARCHITECT_HOST_ALIAS"));
+    }
+
+    #[test]
+    fn setting_the_clock_moves_no_timeout() {
+        let job = Job { job_timeout_sec: Some(600), ..job() };
+        let mut labels = container_spec(&job, &config(&[]), Uuid::nil()).labels;
+        let ago = |seconds| Some(Utc::now() - chrono::TimeDelta::seconds(seconds));
+        // The clock was set an hour forward, or back, while the container ran.
+        for started in [3600, -3600] {
+            let left = time_left(&labels, ago(started)).unwrap().as_secs();
+            assert!((590..=600).contains(&left), "{left} s");
+        }
+        // After a restart of the machine only the engine's clock is left.
+        labels.insert(format!("{LABEL_PREFIX}deadline"), "another/1".to_owned());
+        let left = time_left(&labels, ago(100)).unwrap().as_secs();
+        assert!((495..=500).contains(&left), "{left} s");
+        assert_eq!(time_left(&BTreeMap::new(), ago(1)), None);
+    }
+
+    #[test]
+    fn an_attempt_is_found_again_in_its_labels() {
+        let job = job();
+        let spec = container_spec(&job, &config(&[]), Uuid::nil());
+        assert_eq!(Attempt::from_labels(&spec.labels), Some(Attempt::of(&job)));
+        assert_eq!(spec.name, format!("terarchitect-{}-3", job.job_id));
+        let repo = spec.env.iter().find(|(name, _)| name == "REPO_URL").unwrap();
+        assert_eq!(repo.1, "http://host.docker.internal:9/o/r");
+    }
+}

@@ -1,0 +1,63 @@
+//! The names of the environment variables that configure a coordinator. This is their only home in code; sentences for
+//! people spell them out.
+
+macro_rules! variables {
+    ($($name:ident),+ $(,)?) => {
+        $(
+            #[doc = concat!("The variable `", stringify!($name), "`.")]
+            pub const $name: &str = stringify!($name);
+        )+
+    };
+}
+
+variables!(
+    TERARCHITECT_API_URL,
+    CONTAINER_API_URL,
+    TERARCHITECT_WORKER_API_KEY,
+    PROJECT_ID,
+    PROJECT_IDS,
+    GITHUB_TOKEN,
+    AGENT_IMAGE,
+    MAX_CONCURRENT_AGENTS,
+    POLL_INTERVAL_SEC,
+    AGENT_STOP_GRACE_SEC,
+    COORDINATOR_STATE_DIR,
+    DRAIN_MODE,
+    AGENT_MEMORY_MB,
+    AGENT_CPUS,
+    AGENT_PIDS,
+    AGENT_NETWORK,
+    AGENT_CAP_ADD,
+    AGENT_ENV_PASSTHROUGH,
+    AGENT_SECRETS,
+    AGENT_DOCKER_MODE,
+    AGENT_RUNTIME,
+    AGENT_EXTRA_CA_CERTS,
+    AGENT_PULL_POLICY,
+    AGENT_REGISTRY_USERNAME,
+    AGENT_REGISTRY_PASSWORD,
+    DOCKER_HOST,
+    COORDINATOR_ENGINE_TIMEOUT_SEC,
+    COORDINATOR_MIN_FREE_MB,
+    ALLOW_LOCAL_EXECUTION,
+    AGENT_RUNNER_BIN,
+    METRICS_ADDR,
+    COORDINATOR_READY_FILE,
+    LOG_FORMAT,
+);
+
+/// Variables that are passed on to containers when they are set.
+pub const PASSED_ON: &[&str] = &[
+    "AGENT_LLM_URL",
+    "AGENT_MODEL",
+    "AGENT_API_KEY",
+    "AGENT_MAX_TURNS",
+    "WORKER_LLM_URL",
+    "WORKER_MODEL",
+    "WORKER_API_KEY",
+    "WORKER_TIMEOUT_SEC",
+    "WORKER_MODE",
+    "GITHUB_API_URL",
+    "GIT_USER_NAME",
+    "GIT_USER_EMAIL",
+];

@@ -1,0 +1,98 @@
+# The stages of scripts/test: each is timed, some run beside others, and the table at the end says how long each took and
+# which one failed. Sourced, never run; the caller sets ON_END to what has to be done at the end, whatever happens.
+# shellcheck shell=bash
+
+STAGES_DIR=$(mktemp -d "${TMPDIR:-/tmp}/terarchitect-test.XXXXXX")
+STAGES_STARTED=$SECONDS
+# The present stage: its name, its start, and the process that leads its group.
+stage_name='' stage_started=0 stage_pid=''
+# The stages that run beside it, by their process.
+declare -A beside_names=() beside_logs=()
+
+record() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$STAGES_DIR/table"; }
+
+# Each stage leads a process group of its own, so that it can be ended with all that it started. `wait` lets a signal to
+# this script be handled at once.
+run_in_group() {
+    set -m
+    (
+        set -e
+        trap - EXIT INT TERM
+        "$@"
+    ) </dev/null &
+    stage_pid=$!
+    set +m
+}
+
+# Runs a stage: name, command. A failure ends the script.
+stage() {
+    local status=0
+    stage_name=$1 stage_started=$SECONDS
+    shift
+    step "$stage_name"
+    run_in_group "$@"
+    wait "$stage_pid" || status=$?
+    stage_pid=''
+    [ $status -eq 0 ] || exit $status
+    record "$stage_name" $((SECONDS - stage_started)) passed
+    info "$stage_name: $((SECONDS - stage_started)) s"
+    stage_name=''
+}
+
+# Starts a stage beside those that follow, until `join`. What it prints is shown where it fails.
+beside() {
+    local name=$1 log
+    shift
+    log=$STAGES_DIR/beside-${#beside_names[@]}.log
+    step "$name (beside what follows)"
+    run_in_group timed "$name" "$@" >"$log" 2>&1
+    beside_names[$stage_pid]=$name beside_logs[$stage_pid]=$log
+    stage_pid=''
+}
+timed() {
+    local name=$1 from=$SECONDS
+    shift
+    "$@"
+    record "$name (beside)" $((SECONDS - from)) passed
+}
+
+# Waits for what runs beside, and fails where one of it failed.
+join() {
+    local pid status
+    for pid in "${!beside_names[@]}"; do
+        status=0 stage_name=${beside_names[$pid]} stage_started=$SECONDS
+        wait "$pid" || status=$?
+        if [ $status -ne 0 ]; then
+            step "$stage_name"
+            cat "${beside_logs[$pid]}"
+            exit $status
+        fi
+        unset "beside_names[$pid]"
+        stage_name=''
+    done
+}
+
+end_group() {
+    kill -TERM -- "-$1" 2>/dev/null || return 0
+    wait "$1" 2>/dev/null || true
+}
+
+finish_stages() {
+    local status=$? pid
+    trap - EXIT INT TERM
+    [ -z "$stage_pid" ] || end_group "$stage_pid"
+    for pid in "${!beside_names[@]}"; do end_group "$pid"; done
+    [ -z "$stage_name" ] || record "$stage_name" $((SECONDS - stage_started)) FAILED
+    ${ON_END:-true}
+    if [ -s "$STAGES_DIR/table" ]; then
+        step "Stages"
+        awk -F '\t' '{ printf "    %6d s  %-6s  %s\n", $2, $3, $1 }' "$STAGES_DIR/table"
+    fi
+    info "$((SECONDS - STAGES_STARTED)) s in all"
+    rm -rf -- "$STAGES_DIR"
+    if [ $status -ne 0 ] && [ -n "$stage_name" ]; then warn "failed in the stage '$stage_name'"; fi
+    exit $status
+}
+trap finish_stages EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
