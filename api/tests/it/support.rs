@@ -140,7 +140,8 @@ impl TestApp {
 
     pub(crate) async fn request(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Answer {
         // JSON, so that the event log comes as a page and not as an endless stream.
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).header("accept", "application/json");
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.base)).header("accept", "application/json");
         if let Some(key) = key {
             request = request.bearer_auth(key);
         }
