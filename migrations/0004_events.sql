@@ -271,7 +271,7 @@ end $$;
 -- Claims one due job for each of the waiting workers, as far as there are any: the projects with the fewest running
 -- jobs for their weight first, within a project the highest priority, then the oldest. `wanted_projects` may be empty:
 -- any project. The n-th worker gets the row whose `waiter` is n. A worker whose request got a job before, and still
--- holds it, gets that one, claimed anew: `claimed_at` tells an answer that nobody took from the one that was taken.
+-- holds it, gets that one, claimed again: `claimed_at` distinguishes a response that was lost from the one that arrived.
 --
 -- Call it on a connection that plans once (plan_cache_mode = force_generic_plan) and walks indexes in order with nested
 -- loops (enable_seqscan, enable_bitmapscan, enable_hashjoin and enable_mergejoin off), as the dispatcher does: planning

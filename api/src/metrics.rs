@@ -1,7 +1,7 @@
 //! What the process counts, in Prometheus' text format at `GET /metrics`.
 //!
 //! Counters and histograms are this process's. What is read from the database (the queue's depth) is the same on every
-//! replica, and made anew for every scrape: a project that is gone has no series any more.
+//! replica, and rebuilt for every scrape: a deleted project has no series.
 
 use crate::db::jobs::depth::ProjectDepth;
 use crate::domain::jobs::attempt::AttemptOutcome;

@@ -27,7 +27,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 /// Serves until a signal, and leaves nothing behind.
 ///
 /// # Errors
-/// When something that is needed can't be had; the text says what to do.
+/// When something that is needed is missing; the text says what to do.
 pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let stop = stop_on_signals().context("could not listen for signals")?;
     let addresses = options.addresses()?;

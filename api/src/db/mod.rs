@@ -23,7 +23,7 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 /// event log by triggers (`is_by_hand` in the migrations).
 pub const APPLICATION_NAME: &str = "terarchitect-api";
 
-/// Opens the pool. A connection that can't be had within five seconds is an error, so that a caller gets an answer.
+/// Opens the pool. Waiting longer than five seconds for a connection is an error, so that a caller gets a response.
 ///
 /// # Errors
 /// When the database does not answer or refuses.

@@ -12,7 +12,7 @@ use tokio::process::Child;
 
 /// How long a fast shutdown may take before an immediate one is asked for; then as long again.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
-/// A log larger than this is started anew at the next start.
+/// A log larger than this is emptied at the next start.
 const MAX_LOG_BYTES: u64 = 16 * 1024 * 1024;
 /// How much of the log's end goes into an error message.
 const TAIL_BYTES: usize = 1_500;

@@ -101,7 +101,7 @@ struct Group {
     waiting: VecDeque<Waiter>,
     /// Has a place in the line of groups to claim for.
     ready: bool,
-    /// Nothing was there at the last look, and nothing was heard of since.
+    /// The last claim found nothing, and no notification has come since.
     dry: bool,
     /// The last statement served everybody, so there may be much more.
     plenty: bool,

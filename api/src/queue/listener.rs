@@ -1,4 +1,4 @@
-//! The connection on which the database tells of changes.
+//! The connection on which the database notifies the process of changes.
 
 use super::log_error;
 use super::signals::Signals;
@@ -32,7 +32,7 @@ pub(super) async fn listen(database: Database, signals: Arc<Signals>, stop: Canc
         };
         signals.deaf();
         if let Err(error) = ended {
-            log_error(&error, "lost the connection that tells of new jobs; connecting again");
+            log_error(&error, "lost the connection for notifications; connecting again");
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -1,8 +1,8 @@
 //! What keeps the queue moving: one dispatcher that claims for every waiting request, one recorder of completions, the
-//! listener that hears of new jobs, and the upkeep of delayed jobs, lost leases and old records.
+//! listener that is notified of new jobs.
 //!
 //! Nothing lives here alone: any number of processes do the same on one database, and rows that one holds are skipped
-//! by the others. What is kept in memory is a shortcut, dropped whenever the process can't hear of changes.
+//! by the others. What is kept in memory is a shortcut, dropped whenever the process is not notified of changes.
 
 mod completions;
 mod dispatcher;

@@ -10,7 +10,7 @@ pub const ONE_GOOD_PLAN: &str = "set statement_timeout = '15s'; set plan_cache_m
     set enable_bitmapscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
 
 /// A connection outside of the pool, made when it is needed and again after it broke. Taking one from the pool costs a
-/// round trip each time; and these statements, which have one good plan, would be planned anew each time.
+/// round trip each time; and these statements, which have one good plan, would be planned again each time.
 #[derive(Debug)]
 pub(super) struct OwnConnection {
     pool: PgPool,

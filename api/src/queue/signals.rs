@@ -14,7 +14,7 @@ pub(super) type DueProjects = Option<Vec<ProjectId>>;
 /// What the process hears from the database.
 pub struct Signals {
     wake: Box<dyn Fn(DueProjects) + Send + Sync>,
-    /// Whether every change is heard of. While not, nothing that was read before may be believed.
+    /// Whether the process is notified of every change. While it is not, nothing that was read before may be trusted.
     listening: AtomicBool,
     /// Rises whenever settings or directives may have changed.
     settings: AtomicU64,
@@ -51,7 +51,7 @@ impl Signals {
         (self.wake)(projects);
     }
 
-    /// From now on every change is heard of; what happened before is looked at again.
+    /// From now on the process is notified of every change; what happened before is read again.
     pub(super) fn heard(&self) {
         self.settings_changed();
         self.listening.store(true, Ordering::SeqCst);
@@ -65,7 +65,7 @@ impl Signals {
         self.distrust_leases();
     }
 
-    /// Whether every change is heard of.
+    /// Whether the process is notified of every change.
     pub(super) fn is_listening(&self) -> bool {
         self.listening.load(Ordering::SeqCst)
     }

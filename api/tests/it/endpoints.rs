@@ -198,7 +198,7 @@ async fn without_keys_only_this_machine_is_let_in() {
     call("host", "[::1]:5010").await.expect(200);
 }
 
-/// `openapi.json` is made from the code; `UPDATE_OPENAPI=1` writes it anew.
+/// `openapi.json` is made from the code; `UPDATE_OPENAPI=1` writes it again.
 #[test]
 fn the_committed_document_is_the_codes() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.json");

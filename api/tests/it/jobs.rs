@@ -132,7 +132,7 @@ async fn coordinators_are_listed_and_told_to_drain() {
     app.put("/api/coordinators/one", json!({"directive": "drain"})).await.expect(200);
     assert_eq!(directive().await, "drain");
     assert_eq!(app.put("/api/coordinators/two", json!({"directive": "run"})).await.error(404), "not_found");
-    // Another process on the same database hears of a change as well.
+    // Another process on the same database learns of a change as well.
     let (other, _replica) = app.replica().await;
     let ask = async || {
         let request = app.http().post(format!("{other}/api/worker/heartbeat")).json(&beat);
@@ -146,7 +146,7 @@ async fn coordinators_are_listed_and_told_to_drain() {
     app.eventually(async || ask().await == "drain").await;
     app.delete("/api/coordinators/one").await.expect(200);
     assert_eq!(app.delete("/api/coordinators/one").await.error(404), "not_found");
-    // One that was only forgotten is there again, and starts anew.
+    // One that was only forgotten is there again, and starts again.
     assert_eq!(directive().await, "run");
     app.eventually(async || ask().await == "run").await;
     assert_eq!(app.put("/api/coordinators/%00", json!({"directive": "run"})).await.error(400), "invalid_path");

@@ -183,14 +183,14 @@ impl TestApp {
         self.request(Method::DELETE, path, None, None).await
     }
 
-    /// A project with a repository and nothing in it; answers its path.
+    /// A project with a repository and nothing in it; returns its path.
     pub(crate) async fn project(&self) -> String {
         let body = json!({"name": "Demo", "github_url": "https://github.com/demo/hello", "is_existing_repo": true});
         let project = self.post("/api/projects", body).await.expect(201);
         format!("/api/projects/{}", project["id"].as_str().unwrap())
     }
 
-    /// A ticket in the backlog; answers its path.
+    /// A ticket in the backlog; returns its path.
     pub(crate) async fn ticket(&self, project: &str) -> String {
         let body = json!({"title": "Say hello", "column_id": "backlog", "description": "In the README."});
         let ticket = self.post(&format!("{project}/tickets"), body).await.expect(201);

@@ -49,7 +49,7 @@ pub async fn insert_empty(conn: &mut PgConnection, project: ProjectId) -> sqlx::
     Ok(())
 }
 
-/// Replaces nodes, edges or both, and answers the new version.
+/// Replaces nodes, edges or both, and returns the new version.
 pub async fn update(
     conn: &mut PgConnection,
     project: ProjectId,

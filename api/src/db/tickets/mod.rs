@@ -198,7 +198,7 @@ pub async fn cancel_requested(conn: &mut PgConnection, project: ProjectId, id: T
     .await
 }
 
-/// Takes back a wish to stop that no live job of the ticket has.
+/// Forgets a stop request that no live job of the ticket has.
 pub async fn forget_old_cancellation(conn: &mut PgConnection, id: TicketId) -> sqlx::Result<()> {
     sqlx::query!(
         "update tickets set cancel_requested_at = null

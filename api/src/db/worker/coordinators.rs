@@ -1,4 +1,4 @@
-//! Coordinators that have been heard of.
+//! Coordinators that have sent heartbeats.
 
 use crate::db::words::Word;
 use chrono::{DateTime, Utc};
@@ -64,7 +64,7 @@ pub struct Coordinator {
     pub last_heartbeat_sec: f64,
 }
 
-/// Notes that coordinators were heard of, and answers what each should do.
+/// Stores that coordinators sent heartbeats, and returns what each should do.
 pub async fn seen(conn: &mut PgConnection, beats: &[&Beat]) -> sqlx::Result<HashMap<WorkerId, Directive>> {
     let ids: Vec<_> = beats.iter().map(|beat| beat.worker_id.to_string()).collect();
     let names: Vec<_> = beats.iter().map(|beat| beat.name.clone()).collect();

@@ -61,7 +61,7 @@ pub struct EventPage {
 
 /// What happens, in order: a stream of Server-Sent Events, or with `Accept: application/json` a page of events. The
 /// stream resumes after the header `Last-Event-ID`, sends a comment every 15 seconds, and begins with an event named
-/// `resync` where events after the position have been deleted: then read what you show anew.
+/// `resync` where events after the position have been deleted: then read again what you show.
 #[utoipa::path(get, path = "/api/events", tag = "live", security(("bearer" = [])),
     params(EventQuery, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was received")),
     responses((status = 200, description = "Events", content((EventPage = "application/json"), (String = "text/event-stream"))),
