@@ -128,7 +128,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         if parts.uri.query().is_some_and(|query| query.contains("%00")) {
-            return Err(nul_refused());
+            let sentence = "The query contains a NUL character (%00), which is not allowed; leave it out.";
+            return Err(refused(ErrorCode::InvalidQuery, sentence));
         }
         match axum::extract::Query::<T>::from_request_parts(parts, state).await {
             Ok(query) => Ok(Self(query.0)),
