@@ -97,7 +97,7 @@ async fn a_stream_brings_what_happens_and_resumes_on_another_replica() {
     let mut resumed = stream(&app, &base, "", Some(&id)).await;
     let text = read_until(&mut resumed, "ticket.moved").await;
     assert!(text.contains("job.enqueued") && !text.contains("ticket.created"), "{text}");
-    // And what this replica hears of the other one, live.
+    // And what happens on the other replica, live.
     app.move_to(&ticket, "backlog").await;
     read_until(&mut resumed, "job.cancelled").await;
 }
