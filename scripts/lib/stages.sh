@@ -72,9 +72,16 @@ join() {
     done
 }
 
+# Ends a stage, and waits until all of its group has ended: programs clean up after themselves.
 end_group() {
+    local waited
     kill -TERM -- "-$1" 2>/dev/null || return 0
     wait "$1" 2>/dev/null || true
+    for ((waited = 0; waited < 200; waited++)); do
+        kill -0 -- "-$1" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    kill -KILL -- "-$1" 2>/dev/null || true
 }
 
 finish_stages() {
