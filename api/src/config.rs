@@ -74,10 +74,11 @@ pub struct ServeOptions {
     #[arg(long, env = "TERARCHITECT_LEASE_SEC", default_value_t = 90, global = true, value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(5..=86_400))]
     pub lease_sec: u64,
-    /// Delete finished jobs and log entries after this many days. Absent: keep everything.
-    #[arg(long, env = "TERARCHITECT_RETENTION_DAYS", global = true, value_name = "DAYS",
-        value_parser = clap::value_parser!(u64).range(1..=36_500))]
-    pub retention_days: Option<u64>,
+    /// Delete events, log entries and finished jobs after this many days, but nothing that a live job or an open ticket
+    /// needs. 0 keeps everything.
+    #[arg(long, env = "TERARCHITECT_RETENTION_DAYS", default_value_t = 90, global = true, value_name = "DAYS",
+        value_parser = clap::value_parser!(u64).range(0..=36_500))]
+    pub retention_days: u64,
     /// Write a JSON file with the addresses once requests are answered, for scripts that start the API.
     #[arg(long, env = "TERARCHITECT_READY_FILE", global = true, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
@@ -102,7 +103,7 @@ pub struct Limits {
     pub job_timeout: Duration,
     /// How long the lease of a worker holds that sends heartbeats.
     pub lease: Duration,
-    /// After how long finished jobs and log entries are deleted; absent: never.
+    /// After how long events, log entries and finished jobs are deleted; absent: never.
     pub retention: Option<Duration>,
 }
 

@@ -11,7 +11,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use sqlx::PgPool;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -59,6 +58,17 @@ struct ProjectLabel {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StateLabel {
     state: &'static str,
+}
+
+/// The connections of the database's pool at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Connections {
+    /// Open ones.
+    pub open: u32,
+    /// Of these, the ones that nothing uses.
+    pub idle: u32,
+    /// The most that may be open.
+    pub most: u32,
 }
 
 /// An ended attempt, as it is counted.
@@ -207,16 +217,16 @@ impl Metrics {
     ///
     /// # Errors
     /// Never in practice: text is written into memory.
-    pub fn render(&self, depths: &[ProjectDepth], pool: &PgPool) -> Result<String, std::fmt::Error> {
+    pub fn render(&self, depths: &[ProjectDepth], connections: Connections) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         prometheus_client::encoding::text::encode_registry(&mut text, &self.registry)?;
-        encode(&mut text, &momentary(depths, pool))?;
+        encode(&mut text, &momentary(depths, connections))?;
         Ok(text)
     }
 }
 
 /// What is measured for this scrape alone.
-fn momentary(depths: &[ProjectDepth], pool: &PgPool) -> Registry {
+fn momentary(depths: &[ProjectDepth], now: Connections) -> Registry {
     let mut registry = Registry::with_prefix("terarchitect");
     let jobs = Family::<DepthLabels, Gauge>::default();
     let oldest = Family::<ProjectLabel, Gauge<f64, AtomicU64>>::default();
@@ -233,12 +243,11 @@ fn momentary(depths: &[ProjectDepth], pool: &PgPool) -> Registry {
     let help = "How long the oldest job that could be claimed has waited, by project";
     registry.register_with_unit("queue_oldest_pending", help, Unit::Seconds, oldest);
     let connections = Family::<StateLabel, Gauge>::default();
-    let idle = i64::try_from(pool.num_idle()).unwrap_or(i64::MAX);
-    connections.get_or_create(&StateLabel { state: "idle" }).set(idle);
-    connections.get_or_create(&StateLabel { state: "used" }).set(i64::from(pool.size()) - idle);
+    connections.get_or_create(&StateLabel { state: "idle" }).set(now.idle.into());
+    connections.get_or_create(&StateLabel { state: "used" }).set(now.open.saturating_sub(now.idle).into());
     registry.register("database_connections", "Connections of the pool", connections);
     let most = Gauge::<i64>::default();
-    most.set(pool.options().get_max_connections().into());
+    most.set(now.most.into());
     registry.register("database_connections_max", "The most connections of the pool", most);
     registry
 }

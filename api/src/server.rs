@@ -38,7 +38,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
         limits: Limits {
             job_timeout: Duration::from_secs(options.job_timeout_sec),
             lease: Duration::from_secs(options.lease_sec),
-            retention: options.retention_days.map(|days| Duration::from_secs(days * 86_400)),
+            retention: (options.retention_days > 0).then(|| Duration::from_secs(options.retention_days * 86_400)),
         },
     };
     prepare_data_dir(&data_dir)?;

@@ -1,6 +1,6 @@
 //! What moves by itself: one file for each task, and the list of them.
 //!
-//! All tasks end at one stop signal. A new task is a file with `run(app, stop)` and a line in [`TASKS`]. Any number of
+//! All tasks end at one stop signal. A new task is a file with `run(app, stop)` and a line in `TASKS`. Any number of
 //! processes do the same on one database: rows that one works on are skipped by the others.
 
 mod due_jobs;

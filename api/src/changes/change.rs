@@ -4,7 +4,7 @@ use super::Hub;
 use crate::db;
 use crate::domain::actor::Actor;
 use crate::domain::live::event::NewEvent;
-use crate::metrics::{AttemptEnd, Metrics};
+use crate::metrics::{AttemptEnd, Connections, Metrics};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use std::ops::{Deref, DerefMut};
@@ -29,6 +29,13 @@ impl Database {
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        let (open, most) = (self.pool.size(), self.pool.options().get_max_connections());
+        Connections { open, idle: u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX), most }
     }
 
     /// Where readers follow the event log.

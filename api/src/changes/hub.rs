@@ -1,6 +1,6 @@
 //! One task per process reads new events once and passes them to every reader.
 //!
-//! It reads nothing while there are no readers. Notifications are coalesced: one per [`QUIET`] at the most, however many
+//! It reads nothing while there are no readers. Notifications are coalesced: one per `QUIET` at the most, however many
 //! transactions commit, since each NOTIFY takes a lock that all commits of the cluster share.
 
 use super::reader::Live;
