@@ -6,6 +6,7 @@ mod board;
 mod contract;
 mod embedded;
 mod endpoints;
+mod event_order;
 mod events;
 mod input;
 mod jobs;
