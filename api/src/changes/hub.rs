@@ -133,7 +133,10 @@ impl Hub {
             }
             _ => published.insert(Position::after(db::live::events::snapshot(&mut conn).await?)).clone(),
         };
-        Ok((self.batches.subscribe(), position))
+        let live = self.batches.subscribe();
+        // The publisher may be waiting without a time limit, as it does while there are no readers.
+        self.remote.notify_one();
+        Ok((live, position))
     }
 
     /// Publishes events until `stop`.

@@ -44,6 +44,10 @@ async fn write(pool: PgPool, seed: u64) {
         if random.random_bool(0.1) {
             tokio::time::sleep(Duration::from_millis(random.random_range(1..15))).await;
         }
+        // Some changes are announced, as the API's own are; the others are found all the same.
+        if random.random_bool(0.2) {
+            sqlx::query("select notify_events()").execute(&mut *tx).await.unwrap();
+        }
         tx.commit().await.unwrap();
     }
 }
