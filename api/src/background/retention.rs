@@ -8,7 +8,7 @@ use terarchitect_outbound::chain;
 use tokio_util::sync::CancellationToken;
 
 /// Between two rounds.
-const INTERVAL: Duration = Duration::from_secs(600);
+const INTERVAL: Duration = Duration::from_secs(3600);
 /// How many rows of each table are deleted in one transaction, so that none takes long.
 const BATCH: i64 = 500;
 /// Between two such transactions: deleting old records must not slow down new ones.

@@ -36,6 +36,8 @@ impl Api {
             .env("TERARCHITECT_READY_FILE", &ready)
             // One key for all replicas, so that each reads the other's tokens and settings.
             .env("TERARCHITECT_SECRET_KEY", "0".repeat(64))
+            // Old rows of a seeded database must not be deleted while something is measured.
+            .env("TERARCHITECT_RETENTION_DAYS", "0")
             .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

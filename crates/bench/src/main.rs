@@ -5,6 +5,7 @@
 
 mod api;
 mod chaos;
+mod events;
 mod http;
 mod launch;
 mod proxy;
@@ -55,6 +56,14 @@ enum Command {
         #[arg(long)]
         short: bool,
     },
+    /// Measure what the event log costs the queue, and how fast events reach their readers.
+    Events {
+        #[command(flatten)]
+        programs: Programs,
+        /// Use a tenth of the readers and of the time. Shows that everything works, not how fast it is.
+        #[arg(long)]
+        short: bool,
+    },
     /// Kill coordinators on a real Docker engine while their containers run, and count what is lost.
     ChaosCoordinator {
         #[command(flatten)]
@@ -86,6 +95,7 @@ enum Command {
 async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Queue { programs, short, only } => queue::run(&programs.programs, short, only.as_deref()).await,
+        Command::Events { programs, short } => events::run(&programs.programs, short).await,
         Command::Launch { programs, images, short } => Box::pin(launch::run(&programs.programs, &images, short)).await,
         Command::ChaosCoordinator { programs, image, seconds, seed } => {
             chaos::coordinator::run(&programs.programs, &image, seconds, seed).await

@@ -328,7 +328,7 @@ impl Bench<'_> {
 }
 
 /// Claims and completes single jobs on every connection, and returns how many a second.
-async fn jobs_per_second(address: SocketAddr, connections: usize, time: Duration) -> anyhow::Result<f64> {
+pub(crate) async fn jobs_per_second(address: SocketAddr, connections: usize, time: Duration) -> anyhow::Result<f64> {
     let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let mut tasks = JoinSet::new();
     for number in 0..connections {
