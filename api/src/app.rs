@@ -62,6 +62,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     with_security(document)
 }
 
+/// The page of all error codes, made from the code: `docs/errors.md`.
+#[must_use]
+pub fn errors_page() -> String {
+    document_errors::page()
+}
+
 fn with_security(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("bearer", bearer);

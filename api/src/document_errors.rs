@@ -8,6 +8,20 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response};
 
 const ERROR_BODY: &str = "ErrorBody";
 
+/// The page of all error codes, `docs/errors.md`.
+pub(crate) fn page() -> String {
+    let mut page = String::from(
+        "# Errors\n\nEvery response that is not a success has a JSON body with `error` (a sentence for people), `code` (a word \
+        for programs) and\n`request_id` (look for it in the API's log). A conflict over a job also has its `status`. Codes never \
+        change their meaning.\n\nThis page is generated from the code (`ErrorCode` in `api/src/domain/refusal.rs`); \
+        `cargo xtask openapi` renews it.\n\n| Status | Code | Meaning |\n|---|---|---|\n",
+    );
+    for code in ErrorCode::ALL {
+        page.push_str(&format!("| {} | `{}` | {} |\n", code.status(), code.as_str(), code.meaning()));
+    }
+    page
+}
+
 /// Adds every status that an endpoint can respond with and that its own description does not name, and lists the codes.
 pub(crate) fn complete(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {

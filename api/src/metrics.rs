@@ -217,16 +217,21 @@ impl Metrics {
     ///
     /// # Errors
     /// Never in practice: text is written into memory.
-    pub fn render(&self, depths: &[ProjectDepth], connections: Connections) -> Result<String, std::fmt::Error> {
+    pub fn render(
+        &self,
+        depths: &[ProjectDepth],
+        connections: Connections,
+        readers: usize,
+    ) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         prometheus_client::encoding::text::encode_registry(&mut text, &self.registry)?;
-        encode(&mut text, &momentary(depths, connections))?;
+        encode(&mut text, &momentary(depths, connections, readers))?;
         Ok(text)
     }
 }
 
 /// What is measured for this scrape alone.
-fn momentary(depths: &[ProjectDepth], now: Connections) -> Registry {
+fn momentary(depths: &[ProjectDepth], now: Connections, readers: usize) -> Registry {
     let mut registry = Registry::with_prefix("terarchitect");
     let jobs = Family::<DepthLabels, Gauge>::default();
     let oldest = Family::<ProjectLabel, Gauge<f64, AtomicU64>>::default();
@@ -246,6 +251,9 @@ fn momentary(depths: &[ProjectDepth], now: Connections) -> Registry {
     connections.get_or_create(&StateLabel { state: "idle" }).set(now.idle.into());
     connections.get_or_create(&StateLabel { state: "used" }).set(now.open.saturating_sub(now.idle).into());
     registry.register("database_connections", "Connections of the pool", connections);
+    let following = Gauge::<i64>::default();
+    following.set(i64::try_from(readers).unwrap_or(i64::MAX));
+    registry.register("event_readers", "Streams of events that are open", following);
     let most = Gauge::<i64>::default();
     most.set(now.most.into());
     registry.register("database_connections_max", "The most connections of the pool", most);

@@ -10,17 +10,20 @@ use crate::sealing::Sealer;
 use crate::state::{App, AppConfig};
 use anyhow::Context;
 use axum::Router;
+use axum::serve::ListenerExt;
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+/// How long a peer may take nothing of what is sent to it.
+const STUCK_LIMIT: Duration = Duration::from_secs(30);
 /// How long requests that run may take to end after a signal.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
@@ -168,10 +171,20 @@ fn write_ready_file(path: &Path, listeners: &[TcpListener]) -> anyhow::Result<()
     written.with_context(|| format!("could not write {}", path.display()))
 }
 
+/// Lets the system end a connection whose peer takes nothing for a while: a reader of a stream that is stuck must not keep
+/// its connection for ever.
+fn end_when_stuck(connection: &mut TcpStream) {
+    let limit_ms = u32::try_from(STUCK_LIMIT.as_millis()).unwrap_or(u32::MAX);
+    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&*connection, limit_ms) {
+        tracing::debug!(error = %error, "could not limit how long a connection may be stuck");
+    }
+}
+
 /// Serves until `stop`, then takes no new connections and lets running requests end, for a while.
 async fn serve_on(listeners: Vec<TcpListener>, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
     let mut servers = JoinSet::new();
     for listener in listeners {
+        let listener = listener.tap_io(end_when_stuck);
         let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
         let stop = stop.clone();
         servers

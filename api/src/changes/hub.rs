@@ -19,8 +19,10 @@ use uuid::Uuid;
 
 /// The channel on which processes tell each other that there are new events.
 pub const NOTIFY_CHANNEL: &str = "terarchitect_events";
-/// The least time between two reads, and between two notifications: what commits within it is read together.
+/// The least time between two reads: what commits within it is read together.
 const QUIET: Duration = Duration::from_millis(10);
+/// The least time between two notifications, where this process has no readers of its own.
+const QUIET_WITHOUT_READERS: Duration = Duration::from_millis(25);
 /// A read even if nothing was said, for changes by hand with a trigger that was disabled, and for lost notifications.
 const SAFETY_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two tries while the database is not available.
@@ -154,7 +156,7 @@ impl Hub {
                 () = stop.cancelled() => return,
                 done = self.publish_once(local) => done,
             };
-            next = Instant::now() + QUIET;
+            next = Instant::now() + if self.readers() > 0 { QUIET } else { QUIET_WITHOUT_READERS };
             if let Err(error) = done {
                 tracing::warn!(error = chain(&error), "could not read new events; trying again");
                 // What was committed is read again, also if nothing else is.

@@ -6,6 +6,7 @@ use serde_json::json;
 #[tokio::test]
 async fn moving_to_in_progress_enqueues_one_job() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     let moved = app.move_to(&ticket, "in_progress").await;
@@ -17,6 +18,7 @@ async fn moving_to_in_progress_enqueues_one_job() {
 #[tokio::test]
 async fn many_moves_at_once_make_one_job() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     let moves = (0..8).map(|_| app.patch(&ticket, json!({"column_id": "in_progress"})));
@@ -29,6 +31,7 @@ async fn many_moves_at_once_make_one_job() {
 #[tokio::test]
 async fn a_project_without_a_repository_is_refused_and_nothing_moves() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let made = app.post("/api/projects", json!({"name": "Bare", "is_existing_repo": true})).await.expect(201);
     let project = format!("/api/projects/{}", made["id"].as_str().unwrap());
     let ticket = app.ticket(&project).await;
@@ -75,6 +78,7 @@ async fn cancelling_asks_a_running_job_to_stop_and_the_request_survives_a_restar
 #[tokio::test]
 async fn a_ticket_moved_back_while_its_run_stops_runs_again_afterwards() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     app.move_to(&ticket, "in_progress").await;
@@ -92,6 +96,7 @@ async fn a_ticket_moved_back_while_its_run_stops_runs_again_afterwards() {
 #[tokio::test]
 async fn a_failed_ticket_is_tried_again_by_saying_in_progress_once_more() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     app.move_to(&ticket, "in_progress").await;
@@ -105,6 +110,7 @@ async fn a_failed_ticket_is_tried_again_by_saying_in_progress_once_more() {
 #[tokio::test]
 async fn a_runner_from_a_shell_can_be_cancelled_without_a_job() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     let answer = app.post(&format!("{ticket}/cancel"), json!({})).await.expect(200);
@@ -118,6 +124,7 @@ async fn a_runner_from_a_shell_can_be_cancelled_without_a_job() {
 #[tokio::test]
 async fn jobs_are_claimed_in_order_once_each_and_by_project() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let (first, second) = (app.project().await, app.project().await);
     let mut expected = Vec::new();
     for _ in 0..4 {
@@ -136,6 +143,7 @@ async fn jobs_are_claimed_in_order_once_each_and_by_project() {
 #[tokio::test]
 async fn claims_at_once_never_get_the_same_job() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     for _ in 0..6 {
         let ticket = app.ticket(&project).await;

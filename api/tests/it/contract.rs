@@ -102,6 +102,7 @@ async fn logs_keep_their_order_and_a_repeated_entry_is_stored_once() {
 #[tokio::test]
 async fn worker_context_tells_what_the_ticket_concerns() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let graph = json!({
         "nodes": [{"id": "a", "data": {"label": "Api"}}, {"id": "b", "data": {"label": "Db"}}],

@@ -97,7 +97,7 @@ fn every_endpoint_has_a_case() {
 
 #[tokio::test]
 async fn missing_and_wrong_keys_are_refused_everywhere() {
-    let app = TestApp::start_with_keys("app-key", "worker-key").await;
+    let app = TestApp::start_guarded().await;
     let id = "00000000-0000-0000-0000-000000000000";
     for (method, path, guard) in table() {
         let path = path
@@ -126,22 +126,22 @@ async fn missing_and_wrong_keys_are_refused_everywhere() {
 /// A job token opens the four endpoints of its own ticket, for as long as its attempt runs, and nothing else.
 #[tokio::test]
 async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
-    let app = TestApp::start_with_keys("app-key", "worker-key").await;
+    let app = TestApp::start_guarded().await;
+    app.may_leave_jobs_live();
     let send = async |method: Method, path: &str, key: &str, body: Value| {
         app.request(method, path, Some(key), Some(&body)).await
     };
     let body = json!({"name": "Demo", "github_url": "https://github.com/demo/hello", "is_existing_repo": true});
-    let project = send(Method::POST, "/api/projects", "app-key", body).await.expect(201);
+    let project = app.as_admin().post("/api/projects", body).await.expect(201);
     let project = project["id"].as_str().unwrap();
     let mut tickets = Vec::new();
     for _ in 0..2 {
         let path = format!("/api/projects/{project}/tickets");
-        let ticket =
-            send(Method::POST, &path, "app-key", json!({"title": "Say hello", "column_id": "in_progress"})).await;
+        let ticket = app.as_admin().post(&path, json!({"title": "Say hello", "column_id": "in_progress"})).await;
         tickets.push(ticket.expect(201)["id"].as_str().unwrap().to_owned());
     }
     let start = "/api/worker/jobs/start";
-    let job = send(Method::POST, start, "worker-key", json!({"worker_id": "one"})).await.expect(200);
+    let job = app.as_worker().post(start, json!({"worker_id": "one"})).await.expect(200);
     let token = job["job_token"].as_str().unwrap();
     let (own, job_id) = (job["ticket_id"].as_str().unwrap(), job["job_id"].as_str().unwrap());
     let other = tickets.iter().find(|ticket| *ticket != own).unwrap();
@@ -164,7 +164,11 @@ async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
         assert_eq!(opens(own, &forged).await, guard == Guard::Public, "{method} {template} with a changed token");
     }
     let report = json!({"attempt": 1, "worker_id": "one"});
-    send(Method::POST, &format!("/api/worker/jobs/{job_id}/complete"), "worker-key", report).await.expect(200);
+    app.as_worker().post(&format!("/api/worker/jobs/{job_id}/complete"), report).await.expect(200);
+    // The worker key opens no application endpoint, and a caller without a key opens neither.
+    app.as_worker().get("/api/projects").await.error(401);
+    app.anonymous().get("/api/projects").await.error(401);
+    app.anonymous().post(start, json!({})).await.error(401);
     let context = path("/api/projects/{project_id}/tickets/{ticket_id}/worker-context", own);
     assert_eq!(send(Method::GET, &context, token, json!({})).await.error(401), "job_token_refused");
 }
@@ -173,6 +177,7 @@ async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
 #[tokio::test]
 async fn a_job_token_opens_nothing_else_where_no_key_is_set() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     app.move_to(&ticket, "in_progress").await;
@@ -198,19 +203,18 @@ async fn without_keys_only_this_machine_is_let_in() {
     call("host", "[::1]:5010").await.expect(200);
 }
 
-/// `openapi.json` is made from the code; `UPDATE_OPENAPI=1` writes it again.
+/// `openapi.json` and `docs/errors.md` are made from the code; `cargo xtask openapi` renews them.
 #[test]
-fn the_committed_document_is_the_codes() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.json");
-    let made = terarchitect_api::app::openapi().to_pretty_json().unwrap() + "\n";
-    if std::env::var_os("UPDATE_OPENAPI").is_some() {
-        std::fs::write(path, &made).unwrap();
+fn the_committed_documents_are_the_codes() {
+    let document = terarchitect_api::app::openapi().to_pretty_json().unwrap() + "\n";
+    for (name, made) in [("openapi.json", document), ("docs/errors.md", terarchitect_api::app::errors_page())] {
+        let path = format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(&path, &made).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == made, "{name} is out of date: run cargo xtask openapi");
     }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        committed == made,
-        "openapi.json is out of date: run UPDATE_OPENAPI=1 cargo test -p terarchitect-api document"
-    );
 }
 
 #[tokio::test]

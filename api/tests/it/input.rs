@@ -93,6 +93,7 @@ async fn snapshot(app: &TestApp) -> Vec<String> {
 #[tokio::test]
 async fn bad_bodies_are_refused_with_a_sentence_and_change_nothing() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     let note = app.post(&format!("{project}/notes"), json!({"content": "c"})).await.expect(201);

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 #[tokio::test]
 async fn a_job_is_enqueued_once_per_idempotency_key() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     let body = json!({"idempotency_key": "moved-1", "priority": 3});
@@ -28,6 +29,7 @@ async fn a_job_is_enqueued_once_per_idempotency_key() {
 #[tokio::test]
 async fn priority_goes_first_and_a_delayed_job_waits_for_its_time() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let mut ids = Vec::new();
     for terms in [json!({"delay_sec": 1.5}), json!({}), json!({"priority": 5})] {
@@ -64,6 +66,7 @@ async fn terms_that_make_no_sense_are_refused() {
 #[tokio::test]
 async fn a_failed_job_is_tried_again_as_a_new_one() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     let job = app.post(&format!("{ticket}/jobs"), json!({"priority": 2})).await.expect(201);
@@ -81,6 +84,7 @@ async fn a_failed_job_is_tried_again_as_a_new_one() {
 #[tokio::test]
 async fn a_job_is_cancelled_wherever_it_stands() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let (waiting, running) = (app.ticket(&project).await, app.ticket(&project).await);
     let job = app.post(&format!("{running}/jobs"), json!({})).await.expect(201);
@@ -155,6 +159,7 @@ async fn coordinators_are_listed_and_told_to_drain() {
 #[tokio::test]
 async fn an_answer_to_a_review_and_the_work_on_its_ticket_do_not_disturb_each_other() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     let review = json!({"kind": "review", "pr_number": 1, "comment_body": "Why?"});
@@ -186,6 +191,7 @@ async fn an_answer_to_a_review_and_the_work_on_its_ticket_do_not_disturb_each_ot
 #[tokio::test]
 async fn who_claimed_without_its_name_may_name_itself_later() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     app.move_to(&ticket, "in_progress").await;
@@ -204,6 +210,7 @@ async fn who_claimed_without_its_name_may_name_itself_later() {
 #[tokio::test]
 async fn work_that_is_handed_in_and_sent_back_is_done_again_after_the_run_has_ended() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     app.move_to(&ticket, "in_progress").await;
@@ -220,6 +227,7 @@ async fn work_that_is_handed_in_and_sent_back_is_done_again_after_the_run_has_en
 #[tokio::test]
 async fn a_wish_to_stop_does_not_outlive_what_it_was_for() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let ticket = app.ticket(&app.project().await).await;
     let asked = async || app.get(&format!("{ticket}/cancel-requested")).await.expect(200)["cancel_requested"].clone();
     // A runner from a shell has no job; it is stopped by the ticket, and the next one is not.
@@ -239,6 +247,7 @@ async fn a_wish_to_stop_does_not_outlive_what_it_was_for() {
 #[tokio::test]
 async fn an_answer_that_nobody_took_gives_its_job_back_unless_the_claim_was_repeated() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let ticket = app.ticket(&app.project().await).await;
     app.move_to(&ticket, "in_progress").await;
     let status = async || app.jobs().await[0].0.clone();

@@ -51,6 +51,7 @@ async fn a_lost_lease_ends_the_attempt_and_the_old_worker_is_fenced() {
 #[tokio::test]
 async fn heartbeats_keep_a_lease_and_bring_the_wish_to_cancel() {
     let app = TestApp::start_with_lease(Duration::from_millis(900)).await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = enqueue(&app, &project).await;
     let job = app.claim_as("one", json!({})).await.unwrap();
@@ -77,6 +78,7 @@ async fn heartbeats_tell_the_settings_number_of_agents() {
 #[tokio::test]
 async fn a_claim_that_waits_gets_a_job_at_once_also_one_inserted_by_hand() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let (ticket, other) = (app.ticket(&project).await, app.ticket(&project).await);
     let begin = Instant::now();
@@ -98,6 +100,7 @@ async fn a_claim_that_waits_gets_a_job_at_once_also_one_inserted_by_hand() {
 #[tokio::test]
 async fn a_claim_repeated_with_its_request_id_gets_the_same_job() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     enqueue(&app, &project).await;
     enqueue(&app, &project).await;
@@ -111,6 +114,7 @@ async fn a_claim_repeated_with_its_request_id_gets_the_same_job() {
 #[tokio::test]
 async fn a_released_job_costs_nothing_and_is_claimed_again() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     enqueue(&app, &project).await;
     let job = app.claim_as("one", json!({})).await.unwrap();
@@ -151,6 +155,7 @@ async fn infrastructure_failures_are_tried_again_and_agent_failures_are_not() {
 #[tokio::test]
 async fn a_limit_holds_exactly_under_concurrent_claims_on_two_replicas() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     for _ in 0..8 {
         enqueue(&app, &project).await;
@@ -169,6 +174,7 @@ async fn a_limit_holds_exactly_under_concurrent_claims_on_two_replicas() {
 #[tokio::test]
 async fn projects_share_by_running_jobs_and_a_paused_one_waits() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let (large, small, paused) = (app.project().await, app.project().await, app.project().await);
     for _ in 0..5 {
         enqueue(&app, &large).await;
@@ -193,6 +199,7 @@ async fn projects_share_by_running_jobs_and_a_paused_one_waits() {
 #[tokio::test]
 async fn jobs_are_listed_in_pages() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     for _ in 0..5 {
         enqueue(&app, &project).await;

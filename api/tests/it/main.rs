@@ -12,6 +12,7 @@ mod input;
 mod jobs;
 mod leases;
 mod memory;
+mod migration;
 mod model;
 mod plans;
 mod projects;

@@ -132,6 +132,7 @@ type Checked = Result<(), TestCaseError>;
 impl World {
     async fn new() -> Self {
         let app = TestApp::start().await;
+        app.may_leave_jobs_live();
         let mut projects = Vec::new();
         for limit in LIMITS {
             let project = app.project().await;

@@ -19,6 +19,7 @@ const WITHOUT_SEQUENTIAL_SCANS: &[&str] =
 /// A database with enough rows that the planner would rather use an index.
 async fn large() -> (TestApp, PgConnection) {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let mut conn = PgConnection::connect(&TestPostgres::shared().url(&app.database)).await.unwrap();
     sqlx::raw_sql(
         "insert into projects (name, github_url) select 'p' || n, 'https://github.com/demo/hello' from generate_series(1, 20) as n;

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection, PgPool};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use terarchitect_api::app::router;
 use terarchitect_api::background::Background;
@@ -58,11 +59,40 @@ pub(crate) struct TestApp {
     pub(crate) pool: PgPool,
     pub(crate) database: String,
     http: reqwest::Client,
+    may_leave_jobs_live: AtomicBool,
     _server: DropGuard,
 }
 
+/// Who calls.
+#[derive(Clone, Copy)]
+pub(crate) struct CallerOf<'a> {
+    app: &'a TestApp,
+    key: Option<&'static str>,
+}
+
+impl CallerOf<'_> {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.app.request(Method::GET, path, self.key, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.app.request(Method::POST, path, self.key, Some(&body)).await
+    }
+}
+
+/// The keys of [`TestApp::start_guarded`].
+const ADMIN_KEY: &str = "app-key";
+const WORKER_KEY: &str = "worker-key";
+
 impl Drop for TestApp {
+    /// A test ends what it starts: one that leaves a job live fails, unless it says that it may.
     fn drop(&mut self) {
+        if !self.may_leave_jobs_live.load(Ordering::Relaxed) && !std::thread::panicking() {
+            let sql = "do $$ begin if exists (select from agent_jobs where status in ('pending', 'running')) then
+                raise exception 'a job is live'; end if; end $$";
+            let ended = TestPostgres::shared().execute(&self.database, sql);
+            assert!(ended.is_ok(), "the test leaves a job live: end it, or call may_leave_jobs_live()");
+        }
         let _ = TestPostgres::shared().drop_database(&self.database);
     }
 }
@@ -104,6 +134,31 @@ impl TestApp {
         Self::start_with(AppConfig { api_key: key(api_key), worker_key: key(worker_key), ..AppConfig::default() }).await
     }
 
+    /// With both keys, for [`TestApp::as_admin`] and [`TestApp::as_worker`].
+    pub(crate) async fn start_guarded() -> Self {
+        Self::start_with_keys(ADMIN_KEY, WORKER_KEY).await
+    }
+
+    /// The application, with its key.
+    pub(crate) fn as_admin(&self) -> CallerOf<'_> {
+        CallerOf { app: self, key: Some(ADMIN_KEY) }
+    }
+
+    /// A coordinator or runner, with the worker key.
+    pub(crate) fn as_worker(&self) -> CallerOf<'_> {
+        CallerOf { app: self, key: Some(WORKER_KEY) }
+    }
+
+    /// A caller without a key.
+    pub(crate) fn anonymous(&self) -> CallerOf<'_> {
+        CallerOf { app: self, key: None }
+    }
+
+    /// For tests whose subject ends while a job still waits or runs.
+    pub(crate) fn may_leave_jobs_live(&self) {
+        self.may_leave_jobs_live.store(true, Ordering::Relaxed);
+    }
+
     /// Without keys, with leases that run out soon.
     pub(crate) async fn start_with_lease(lease: Duration) -> Self {
         let limits = Limits { lease, ..Limits::default() };
@@ -123,12 +178,26 @@ impl TestApp {
         let database = postgres.create_database(Some(template().await)).unwrap();
         let pool = db::connect(postgres.url(&database).parse().unwrap(), 8).await.unwrap();
         let (base, server) = serve(pool.clone(), config).await;
-        Self { base, pool, database, http: reqwest::Client::new(), _server: server }
+        Self {
+            base,
+            pool,
+            database,
+            http: reqwest::Client::new(),
+            may_leave_jobs_live: AtomicBool::new(false),
+            _server: server,
+        }
     }
 
     /// The database as actions get it.
     pub(crate) fn database(&self) -> Database {
         Database::new(self.pool.clone(), Arc::new(Hub::new(self.pool.clone())), Arc::default())
+    }
+
+    /// On a database that the test has made itself; it is deleted at the end.
+    pub(crate) async fn on_database(pool: PgPool, database: String) -> Self {
+        let (base, server) = serve(pool.clone(), AppConfig::default()).await;
+        let may_leave_jobs_live = AtomicBool::new(false);
+        Self { base, pool, database, http: reqwest::Client::new(), may_leave_jobs_live, _server: server }
     }
 
     /// Another API process on the same database, as far as a test can tell: nothing is shared but the database.

@@ -24,6 +24,7 @@ async fn waiters(app: &TestApp) -> usize {
 #[tokio::test]
 async fn a_client_that_goes_away_leaves_the_job_to_others() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     let gone: Vec<_> = (0..20).map(|_| waiting(&app, &app.base, json!({"wait_ms": 25_000}))).collect();
@@ -43,6 +44,7 @@ async fn a_client_that_goes_away_leaves_the_job_to_others() {
 #[tokio::test]
 async fn a_waiting_claim_hears_of_work_on_another_replica() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     let (other, _replica) = app.replica().await;
@@ -54,6 +56,7 @@ async fn a_waiting_claim_hears_of_work_on_another_replica() {
 #[tokio::test]
 async fn a_waiting_claim_gets_the_room_that_a_limited_project_has_again() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     app.put(&project, json!({"max_running": 1})).await.expect(200);
     for _ in 0..3 {
@@ -79,6 +82,7 @@ async fn a_waiting_claim_gets_the_room_that_a_limited_project_has_again() {
 #[tokio::test]
 async fn only_who_may_have_a_project_is_woken_for_it() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let (mine, theirs) = (app.project().await, app.project().await);
     let id = |project: &str| project.rsplit('/').next().unwrap().to_owned();
     let claim = waiting(&app, &app.base, json!({"project_ids": [id(&mine), id(&mine)], "wait_ms": 25_000}));
@@ -93,6 +97,7 @@ async fn only_who_may_have_a_project_is_woken_for_it() {
 #[tokio::test]
 async fn a_claim_repeated_while_the_first_still_waits_gets_one_job() {
     let app = TestApp::start().await;
+    app.may_leave_jobs_live();
     let project = app.project().await;
     let body = json!({"worker_id": "one", "request_id": "00000000-0000-0000-0000-000000000007", "wait_ms": 25_000});
     let first = waiting(&app, &app.base, body.clone());

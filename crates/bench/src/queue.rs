@@ -171,6 +171,8 @@ impl Bench<'_> {
         let script = tempfile::NamedTempFile::new().context("no temporary file")?;
         std::fs::write(script.path(), REFERENCE).context("could not write the reference's script")?;
         let output = tokio::process::Command::new(self.postgres.binaries().join("pgbench"))
+            // Like the API's own connections: changes by hand are recorded by triggers, which are not part of the reference.
+            .env("PGAPPNAME", "terarchitect-api")
             .args(["-n", "-M", "prepared", "-U", "postgres", "-h"])
             .arg(self.postgres.socket_dir())
             .args(["-c", &clients.to_string(), "-j", &clients.min(2).to_string()])

@@ -39,7 +39,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Renew openapi.json after a change of a route or of a type of the API
+    /// Renew openapi.json and docs/errors.md after a change of a route, of a type of the API or of an error code
     Openapi,
     /// Add an empty migration with the next number
     NewMigration {

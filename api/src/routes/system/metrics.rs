@@ -17,6 +17,9 @@ pub async fn metrics(State(app): State<App>) -> ApiResult<Response> {
     let mut conn = app.database.read().await?;
     let depths = db::jobs::depth::list(&mut conn).await?;
     drop(conn);
-    let text = app.metrics.render(&depths, app.database.connections()).map_err(ApiError::internal)?;
+    let text = app
+        .metrics
+        .render(&depths, app.database.connections(), app.database.hub().readers())
+        .map_err(ApiError::internal)?;
     Ok(([(CONTENT_TYPE, OPENMETRICS)], text).into_response())
 }
