@@ -35,19 +35,19 @@ create function events_are_on() returns boolean language sql stable as $$
 $$;
 
 -- Changes by hand. The API's own statements write their events themselves, with who made the change; what anybody else
--- writes, such as a person with psql, is recorded by triggers. The API's connections say so in their application_name,
--- which also passes through connection poolers. Never a trigger on the API's own updates: every renewed lease would fire
--- it.
-create function is_by_hand() returns boolean language sql stable as $$
-    select current_setting('application_name') <> 'terarchitect-api'
-$$;
-
+-- writes, such as a person with psql, is recorded by these triggers. The API's connections say so in their
+-- application_name, which also passes through connection poolers.
+--
+-- For each row, with a condition of built-in functions alone: it costs the API's statements a comparison per row. A trigger
+-- with a transition table would copy every row that they change, whatever its condition says, renewed leases included.
 create function record_by_hand(
     kind text, project uuid, ticket uuid, job uuid, attempt integer, data jsonb
-) returns void language sql as $$
+) returns void language plpgsql as $$
+begin
     insert into events (kind, actor, project_id, ticket_id, job_id, attempt, data)
-    select kind, 'database:' || session_user, project, ticket, job, attempt, data where events_are_on()
-$$;
+    select kind, 'database:' || session_user, project, ticket, job, attempt, data where events_are_on();
+    perform notify_events();
+end $$;
 
 create function notify_events() returns void language sql as $$
     select pg_notify('terarchitect_events', '')
@@ -55,112 +55,87 @@ $$;
 
 create function agent_jobs_by_hand() returns trigger language plpgsql as $$
 begin
-    if tg_op = 'INSERT' then
-        perform record_by_hand('job.enqueued', project_id, ticket_id, id, null,
-            jsonb_build_object('job_kind', kind, 'job_status', status, 'priority', priority)) from changed;
-    else
-        perform record_by_hand('job.changed', changed.project_id, changed.ticket_id, changed.id, nullif(changed.attempt, 0),
-            jsonb_build_object('job_status', changed.status)) from changed;
-    end if;
-    perform notify_events();
+    perform record_by_hand(case tg_op when 'INSERT' then 'job.enqueued' else 'job.changed' end,
+        new.project_id, new.ticket_id, new.id, nullif(new.attempt, 0),
+        jsonb_build_object('job_kind', new.kind, 'job_status', new.status, 'priority', new.priority));
     return null;
 end $$;
 
-create trigger agent_jobs_insert_by_hand after insert on agent_jobs
-    referencing new table as changed for each statement when (is_by_hand()) execute function agent_jobs_by_hand();
-create trigger agent_jobs_update_by_hand after update on agent_jobs
-    referencing new table as changed for each statement when (is_by_hand()) execute function agent_jobs_by_hand();
+create trigger agent_jobs_by_hand after insert or update on agent_jobs for each row
+    when (current_setting('application_name') <> 'terarchitect-api') execute function agent_jobs_by_hand();
 
 create function tickets_by_hand() returns trigger language plpgsql as $$
+declare
+    ticket tickets := case tg_op when 'DELETE' then old else new end;
 begin
     perform record_by_hand(
         case tg_op when 'INSERT' then 'ticket.created' when 'UPDATE' then 'ticket.changed' else 'ticket.deleted' end,
-        project_id, id, null, null, jsonb_build_object('title', left(title, 200), 'column_id', column_id, 'status', status)
-    ) from changed;
-    perform notify_events();
+        ticket.project_id, ticket.id, null, null, jsonb_build_object(
+            'title', left(ticket.title, 200), 'column_id', ticket.column_id, 'status', ticket.status));
     return null;
 end $$;
 
-create trigger tickets_insert_by_hand after insert on tickets
-    referencing new table as changed for each statement when (is_by_hand()) execute function tickets_by_hand();
-create trigger tickets_update_by_hand after update on tickets
-    referencing new table as changed for each statement when (is_by_hand()) execute function tickets_by_hand();
-create trigger tickets_delete_by_hand after delete on tickets
-    referencing old table as changed for each statement when (is_by_hand()) execute function tickets_by_hand();
+create trigger tickets_by_hand after insert or update or delete on tickets for each row
+    when (current_setting('application_name') <> 'terarchitect-api') execute function tickets_by_hand();
 
 create function projects_by_hand() returns trigger language plpgsql as $$
+declare
+    project projects := case tg_op when 'DELETE' then old else new end;
 begin
     perform record_by_hand(
         case tg_op when 'INSERT' then 'project.created' when 'UPDATE' then 'project.changed' else 'project.deleted' end,
-        id, null, null, null, jsonb_build_object('name', left(name, 200))
-    ) from changed;
-    perform notify_events();
+        project.id, null, null, null, jsonb_build_object('name', left(project.name, 200)));
     return null;
 end $$;
 
-create trigger projects_insert_by_hand after insert on projects
-    referencing new table as changed for each statement when (is_by_hand()) execute function projects_by_hand();
-create trigger projects_update_by_hand after update on projects
-    referencing new table as changed for each statement when (is_by_hand()) execute function projects_by_hand();
-create trigger projects_delete_by_hand after delete on projects
-    referencing old table as changed for each statement when (is_by_hand()) execute function projects_by_hand();
+create trigger projects_by_hand after insert or update or delete on projects for each row
+    when (current_setting('application_name') <> 'terarchitect-api') execute function projects_by_hand();
 
 create function agent_job_attempts_by_hand() returns trigger language plpgsql as $$
 begin
-    perform record_by_hand('attempt.ended', job.project_id, job.ticket_id, job.id, changed.attempt,
-        jsonb_build_object('outcome', changed.outcome, 'reason', changed.reason, 'job_status', job.status))
-    from changed join agent_jobs as job on job.id = changed.job_id;
-    perform notify_events();
+    perform record_by_hand('attempt.ended', job.project_id, job.ticket_id, job.id, new.attempt,
+        jsonb_build_object('outcome', new.outcome, 'reason', new.reason, 'job_status', job.status))
+    from agent_jobs as job where job.id = new.job_id;
     return null;
 end $$;
 
-create trigger agent_job_attempts_insert_by_hand after insert on agent_job_attempts
-    referencing new table as changed for each statement when (is_by_hand()) execute function agent_job_attempts_by_hand();
+create trigger agent_job_attempts_by_hand after insert on agent_job_attempts for each row
+    when (current_setting('application_name') <> 'terarchitect-api') execute function agent_job_attempts_by_hand();
 
 create function execution_logs_by_hand() returns trigger language plpgsql as $$
 begin
-    perform record_by_hand('log.appended', project_id, ticket_id, null, null,
-        jsonb_build_object('log_id', id, 'step', step, 'success', success, 'summary', left(summary, 300))) from changed;
-    perform notify_events();
+    perform record_by_hand('log.appended', new.project_id, new.ticket_id, null, null, jsonb_build_object(
+        'log_id', new.id, 'step', new.step, 'success', new.success, 'summary', left(new.summary, 300)));
     return null;
 end $$;
 
-create trigger execution_logs_insert_by_hand after insert on execution_logs
-    referencing new table as changed for each statement when (is_by_hand()) execute function execution_logs_by_hand();
+create trigger execution_logs_by_hand after insert on execution_logs for each row
+    when (current_setting('application_name') <> 'terarchitect-api') execute function execution_logs_by_hand();
 
 create function settings_by_hand() returns trigger language plpgsql as $$
 begin
     perform record_by_hand('settings.changed', null, null, null, null,
-        jsonb_build_object('names', (select jsonb_agg(key order by key) from changed)))
-    where exists (select from changed);
-    perform notify_events();
+        jsonb_build_object('names', jsonb_build_array(case tg_op when 'DELETE' then old.key else new.key end)));
     return null;
 end $$;
 
-create trigger settings_insert_by_hand after insert on settings
-    referencing new table as changed for each statement when (is_by_hand()) execute function settings_by_hand();
-create trigger settings_update_by_hand after update on settings
-    referencing new table as changed for each statement when (is_by_hand()) execute function settings_by_hand();
-create trigger settings_delete_by_hand after delete on settings
-    referencing old table as changed for each statement when (is_by_hand()) execute function settings_by_hand();
+create trigger settings_by_hand after insert or update or delete on settings for each row
+    when (current_setting('application_name') <> 'terarchitect-api') execute function settings_by_hand();
 
 create function coordinators_by_hand() returns trigger language plpgsql as $$
+declare
+    coordinator coordinators := case tg_op when 'DELETE' then old else new end;
 begin
     perform record_by_hand(
         case tg_op when 'INSERT' then 'coordinator.seen' when 'UPDATE' then 'coordinator.directed'
             else 'coordinator.forgotten' end,
-        null, null, null, null, jsonb_build_object('worker_id', worker_id, 'directive', directive)
-    ) from changed;
-    perform notify_events();
+        null, null, null, null,
+        jsonb_build_object('worker_id', coordinator.worker_id, 'directive', coordinator.directive));
     return null;
 end $$;
 
-create trigger coordinators_insert_by_hand after insert on coordinators
-    referencing new table as changed for each statement when (is_by_hand()) execute function coordinators_by_hand();
-create trigger coordinators_update_by_hand after update on coordinators
-    referencing new table as changed for each statement when (is_by_hand()) execute function coordinators_by_hand();
-create trigger coordinators_delete_by_hand after delete on coordinators
-    referencing old table as changed for each statement when (is_by_hand()) execute function coordinators_by_hand();
+create trigger coordinators_by_hand after insert or update or delete on coordinators for each row
+    when (current_setting('application_name') <> 'terarchitect-api') execute function coordinators_by_hand();
 
 -- A job that is deleted by hand with its ticket needs no event of its own; one that is deleted alone does not either:
 -- finished jobs are deleted by retention all the time.

@@ -20,7 +20,7 @@ use std::time::Duration;
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
 /// What the API's connections call themselves: changes over any other connection are made by hand, and recorded in the
-/// event log by triggers (`is_by_hand` in the migrations).
+/// event log by triggers (`…_by_hand` in the migrations).
 pub const APPLICATION_NAME: &str = "terarchitect-api";
 
 /// Opens the pool. Waiting longer than five seconds for a connection is an error, so that a caller gets a response.

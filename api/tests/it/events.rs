@@ -124,3 +124,111 @@ async fn an_event_that_is_committed_late_is_neither_skipped_nor_waited_for() {
     assert!(after["events"][0]["seq"].as_i64() < before["events"][0]["seq"].as_i64(), "its number was taken first");
     assert!(after["events"][0]["actor"].as_str().unwrap().starts_with("database:"), "{after}");
 }
+
+/// A stream ends at once when its process stops.
+#[tokio::test]
+async fn the_end_of_the_process_ends_streams() {
+    let app = TestApp::start().await;
+    let (base, process) = app.replica().await;
+    let mut live = stream(&app, &base, "", None).await;
+    read_until(&mut live, "id: ").await;
+    drop(process);
+    let end = tokio::time::timeout(Duration::from_secs(5), live.chunk()).await.expect("at once");
+    assert!(!matches!(end, Ok(Some(_))), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_position_whose_events_were_deleted_is_told_to_start_again() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let first = page(&app, "").await;
+    let next = first["next"].as_str().unwrap();
+    let (done, open) = (app.ticket(&project).await, app.ticket(&project).await);
+    sqlx::raw_sql("update tickets set column_id = 'done' where id = (select ticket_id from events where kind = 'ticket.created' order by seq limit 1)")
+        .execute(&app.pool)
+        .await
+        .unwrap();
+    sqlx::raw_sql("update events set created_at = now() - interval '100 days'").execute(&app.pool).await.unwrap();
+    let keep = Duration::from_secs(90 * 86_400);
+    terarchitect_api::background::delete_old(&app.database(), keep, Duration::ZERO).await.unwrap();
+    // What an open ticket needs stays, however old it is.
+    let left = page(&app, "").await;
+    assert_eq!(kinds(&left), ["ticket.created"]);
+    assert!(open.ends_with(left["events"][0]["ticket_id"].as_str().unwrap()), "{done} was deleted");
+    assert_eq!(app.get(&format!("/api/events?after={next}")).await.error(410), "position_too_old");
+    let mut resumed = stream(&app, &app.base, "", Some(next)).await;
+    read_until(&mut resumed, "event: resync").await;
+    // And the stream goes on with what happens from now on.
+    app.ticket(&project).await;
+    read_until(&mut resumed, "ticket.created").await;
+}
+
+/// Rows that a person writes with psql are in the log as well.
+#[tokio::test]
+async fn changes_by_hand_are_in_the_log() {
+    let app = TestApp::start().await;
+    app.may_leave_jobs_live();
+    let mut conn = PgConnection::connect(&TestPostgres::shared().url(&app.database)).await.unwrap();
+    for sql in [
+        "insert into projects (name) values ('By hand')",
+        "insert into tickets (project_id, column_id, title) select id, 'backlog', 'By hand' from projects",
+        "insert into agent_jobs (ticket_id, project_id) select id, project_id from tickets",
+        "update agent_jobs set priority = 3",
+        "insert into execution_logs (project_id, ticket_id, session_id, step) select project_id, id, 's', 'note' from tickets",
+        "insert into coordinators (worker_id) values ('by-hand')",
+        "insert into settings (key, value) values ('AGENT_MODEL', 'm')",
+        "delete from settings",
+        "update projects set paused = true",
+        "delete from projects",
+    ] {
+        sqlx::query(sql).execute(&mut conn).await.unwrap();
+    }
+    let all = page(&app, "limit=1000").await;
+    let expected = [
+        "project.created",
+        "ticket.created",
+        "job.enqueued",
+        "job.changed",
+        "log.appended",
+        "coordinator.seen",
+        "settings.changed",
+        "settings.changed",
+        "project.changed",
+        "project.deleted",
+        "ticket.deleted",
+    ];
+    let mut found = kinds(&all);
+    // The project's and the ticket's deletion are one statement.
+    found[9..].sort_unstable();
+    assert_eq!(found, expected);
+    assert!(all["events"].as_array().unwrap().iter().all(|event| event["actor"] == "database:postgres"));
+}
+
+/// A reader that takes nothing is cut off: what waits for it is bounded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_does_not_keep_up_is_cut_off() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let app = TestApp::start().await;
+    let address = app.base.strip_prefix("http://").unwrap();
+    let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
+    slow.write_all(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut begin = [0; 16];
+    slow.read_exact(&mut begin).await.unwrap();
+    let mut watching = stream(&app, &app.base, "", None).await;
+    // More than the buffers of both sides of the connection hold, and then more batches than may wait.
+    let insert = "insert into events (kind, actor, data) select 'ticket.changed', 'test',
+        jsonb_build_object('n', $1::bigint, 'text', repeat('x', 4000)) from generate_series(1, $2)";
+    let mut sent: i64 = 0;
+    for number in 0..400_i64 {
+        let rows = if number < 30 { 200 } else { 1 };
+        sqlx::query(insert).bind(number).bind(rows).execute(&app.pool).await.unwrap();
+        sqlx::query("select notify_events()").execute(&app.pool).await.unwrap();
+        sent += i64::from(rows);
+        read_until(&mut watching, &format!("\"n\":{number},")).await;
+    }
+    let mut taken = Vec::new();
+    let all = tokio::time::timeout(Duration::from_secs(20), slow.read_to_end(&mut taken)).await;
+    assert!(all.is_ok(), "the connection ends: {} bytes", taken.len());
+    let events = String::from_utf8_lossy(&taken).matches("ticket.changed").count();
+    assert!(events > 0 && i64::try_from(events).unwrap() < sent, "{events} of {sent} events");
+}
