@@ -211,7 +211,7 @@ async fn a_reader_that_does_not_keep_up_is_cut_off() {
     let app = TestApp::start().await;
     let address = app.base.strip_prefix("http://").unwrap();
     let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
-    slow.write_all(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    slow.write_all(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut begin = [0; 16];
     slow.read_exact(&mut begin).await.unwrap();
     let mut watching = stream(&app, &app.base, "", None).await;
