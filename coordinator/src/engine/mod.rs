@@ -224,6 +224,16 @@ impl EngineError {
             _ => Reason::EngineError,
         }
     }
+
+    /// Whether a failed start may have started the container: the connection broke, and the engine did not refuse.
+    #[must_use]
+    pub fn leaves_start_unknown(&self) -> bool {
+        match self {
+            Self::Failed { source, .. } => !matches!(source, bollard::errors::Error::DockerResponseServerError { .. }),
+            Self::Unreachable(_) | Self::TimedOut { .. } | Self::Stdin(_) => true,
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]

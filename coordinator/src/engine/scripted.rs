@@ -16,6 +16,8 @@ pub(crate) struct Scripted {
     pub(crate) containers: watch::Sender<BTreeMap<String, Container>>,
     /// The exit code of a container that gets TERM; none where it ignores it.
     pub(crate) on_term: Option<i32>,
+    /// The exit code of a container that ends before it has read its secrets.
+    pub(crate) ends_at_start: Option<i32>,
     /// Whether the image exists.
     pub(crate) image: bool,
     pub(crate) signals: Mutex<Vec<Signal>>,
@@ -36,6 +38,7 @@ impl Scripted {
         Self {
             containers: watch::Sender::default(),
             on_term: Some(130),
+            ends_at_start: None,
             image: true,
             signals: Mutex::default(),
             pulls: AtomicUsize::new(0),
@@ -119,8 +122,12 @@ impl ContainerEngine for Scripted {
 
     async fn start(&self, id: &str, _spec: &ContainerSpec) -> Result<(), EngineError> {
         *self.starts.lock().unwrap().entry(id.to_owned()).or_default() += 1;
-        self.set(id, State::Running { since: None });
-        Ok(())
+        let Some(code) = self.ends_at_start else {
+            self.set(id, State::Running { since: None });
+            return Ok(());
+        };
+        self.exit(id, code);
+        Err(EngineError::Stdin(std::io::ErrorKind::BrokenPipe.into()))
     }
 
     async fn wait(&self, id: &str) -> Result<(), EngineError> {

@@ -80,10 +80,10 @@ impl<'a> Supervision<'a> {
             }
             Action::Start(id) => match end_requested(controls, None).now_or_never() {
                 Some(request) => Event::EndRequested(request),
-                None => {
-                    let started = self.start(id).await;
-                    self.or_could_not(started)
-                }
+                None => match self.start(id).await {
+                    Err(error) if error.leaves_start_unknown() => self.after_unknown_start(id, error).await,
+                    started => self.or_could_not(started),
+                },
             },
             Action::Watch(id) => {
                 let event = tokio::select! {
@@ -201,21 +201,41 @@ impl<'a> Supervision<'a> {
         tracing::info!(container = spec.name, "started a container");
         Ok(Event::Started)
     }
+
+    /// After a start of which the engine did not say how it went: a container that has ended tells more than the broken
+    /// connection. The engine may have been restarted, or the program may have refused to run.
+    async fn after_unknown_start(&self, id: &str, error: EngineError) -> Event {
+        let state = tokio::select! {
+            state = state(self.shared, id) => state,
+            request = lost_or_detached(self.controls) => return Event::EndRequested(request),
+        };
+        match state {
+            State::Exited(_) => {
+                tracing::warn!(container = id, error = %chain(&error), "the container ended while it was being started");
+                Event::Ended
+            }
+            State::Created | State::Running { .. } | State::Gone => self.or_could_not(Err(error)),
+        }
+    }
 }
 
-/// What the ended container says about its job.
-async fn examine(shared: &Shared, id: &str, attempt: Option<i32>, stopped_for: Option<StoppedFor>) -> Verdict {
+/// The container's state, asked for until the engine reports it.
+async fn state(shared: &Shared, id: &str) -> State {
     let mut waits = Waits::new(Retry::Forever);
-    let state = loop {
+    loop {
         match shared.engine.inspect(id).await {
-            Ok(found) => break found.state,
+            Ok(found) => return found.state,
             Err(error) => {
                 tracing::warn!(container = id, error = %chain(&error), "could not inspect a container; trying again");
                 tokio::time::sleep(waits.next_wait().unwrap_or(RETRY_PAUSE)).await;
             }
         }
-    };
-    match state {
+    }
+}
+
+/// What the ended container says about its job.
+async fn examine(shared: &Shared, id: &str, attempt: Option<i32>, stopped_for: Option<StoppedFor>) -> Verdict {
+    match state(shared, id).await {
         State::Exited(exited) => {
             let tail = shared.engine.log_tail(id, TAIL_BYTES).await.unwrap_or_else(|error| chain(&error));
             verdict(attempt, &exited, stopped_for, masked(shared, &tail))

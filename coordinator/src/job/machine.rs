@@ -240,7 +240,7 @@ impl Machine {
             }
             (Phase::NotStarted { id, verdict, .. }, Event::Ended) => Phase::Judged { container: Some(id), verdict },
             (phase, Event::EndRequested(request)) => self.on_end_request(phase, request),
-            (Phase::Running { id }, Event::Ended) => Phase::Exited { id, stopped_for: None },
+            (Phase::Created { id } | Phase::Running { id }, Event::Ended) => Phase::Exited { id, stopped_for: None },
             (Phase::Stopping { id, why, step: Step::Grace | Step::Killed }, Event::Ended) => {
                 Phase::Exited { id, stopped_for: Some(why) }
             }

@@ -124,6 +124,20 @@ async fn a_container_removed_by_hand_and_a_missing_image_have_their_reasons() {
 }
 
 #[tokio::test]
+async fn a_container_that_ends_before_it_has_its_secrets_is_judged_by_its_exit() {
+    let (server, dir) = (ApiServer::start().await.unwrap(), tempfile::tempdir().unwrap());
+    for (code, reason) in [(2, "agent_misconfigured"), (137, "engine_restart")] {
+        let engine = Scripted { ends_at_start: Some(code), ..Scripted::new() };
+        let (shared, engine) = shared(&server, engine, &dir.path().join(code.to_string()), &[]);
+        let job = held_job(&server);
+        let (_, ended) = start(&shared, Attempt::of(&job), claimed(&shared, &job, None));
+        assert_eq!(ended.await.unwrap(), Ended::Reported);
+        assert_eq!(reports(&server).pop().unwrap().1["reason"], reason);
+        assert!(engine.signals.lock().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_report_that_comes_too_late_settles_the_job() {
     let (server, dir) = (ApiServer::start().await.unwrap(), tempfile::tempdir().unwrap());
     let (shared, engine) = shared(&server, Scripted::new(), dir.path(), &[]);

@@ -17,6 +17,8 @@ enum Step {
     Fail,
     /// It is done, and the coordinator is killed before it learns of it.
     WorkAndCrash,
+    /// The container ends while it is being started.
+    EndAtStart,
     /// The coordinator is killed, and started again.
     Crash,
     /// The agent ends.
@@ -39,6 +41,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => Just(Step::Work),
         1 => Just(Step::Fail),
+        1 => Just(Step::EndAtStart),
         2 => Just(Step::WorkAndCrash),
         1 => Just(Step::Crash),
         2 => prop_oneof![Just(0), Just(1), Just(137)].prop_map(Step::Exit),
@@ -174,6 +177,13 @@ impl World {
             Step::Work | Step::Fail => {
                 if let Some(event) = self.work(matches!(step, Step::Fail)) {
                     self.tell(event);
+                }
+            }
+            Step::EndAtStart => {
+                let starts = self.machine.as_ref().is_some_and(|machine| matches!(machine.action(), Action::Start(_)));
+                if starts && self.work(false) == Some(Event::Started) {
+                    self.take(Step::Exit(2));
+                    self.tell(Event::Ended);
                 }
             }
             Step::WorkAndCrash => {
