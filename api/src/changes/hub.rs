@@ -1,7 +1,8 @@
 //! One task per process reads new events once and passes them to every reader.
 //!
-//! It reads nothing while there are no readers. Notifications are coalesced: one per `QUIET` at the most, however many
-//! transactions commit, since each NOTIFY takes a lock that all commits of the cluster share.
+//! It reads nothing while there are no readers, and notifies other processes only while one of those has readers, which
+//! they announce. Notifications are coalesced: one per `QUIET` at the most, however many transactions commit, since each
+//! NOTIFY takes a lock that all commits of the cluster share.
 
 use super::reader::Live;
 use crate::db;
@@ -12,19 +13,26 @@ use sqlx::{PgConnection, PgPool};
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_outbound::chain;
-use tokio::sync::{Mutex, Notify, broadcast};
+use tokio::sync::{Mutex, Notify, broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// The channel on which processes tell each other that there are new events.
+/// The channel on which processes notify each other of new events, and announce that they have readers.
 pub const NOTIFY_CHANNEL: &str = "terarchitect_events";
+/// What an announcement begins with; the name of the process follows.
+const READING: &str = "reading:";
 /// The least time between two reads: what commits within it is read together.
 const QUIET: Duration = Duration::from_millis(10);
 /// The least time between two notifications, where this process has no readers of its own.
 const QUIET_WITHOUT_READERS: Duration = Duration::from_millis(25);
-/// A read even if nothing was said, for changes by hand with a trigger that was disabled, and for lost notifications.
+/// A read even without a notification: for changes by hand with a trigger that was disabled, for notifications that were
+/// lost, and for processes that have not yet received this one's announcement.
 const SAFETY_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a process with readers announces that.
+const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(5);
+/// How long an announcement counts.
+const ANNOUNCEMENT_HOLDS: Duration = Duration::from_secs(15);
 /// Between two tries while the database is not available.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// The most events in one batch.
@@ -86,6 +94,8 @@ pub struct Hub {
     local: Notify,
     /// Another process has said that there are new events.
     remote: Notify,
+    /// Until when another process is known to have readers.
+    read_elsewhere: watch::Sender<Option<Instant>>,
     /// Up to where events were published; none while there are no readers.
     published: Mutex<Option<Position>>,
     batches: broadcast::Sender<Arc<Batch>>,
@@ -100,6 +110,7 @@ impl Hub {
             name: Uuid::new_v4(),
             local: Notify::new(),
             remote: Notify::new(),
+            read_elsewhere: watch::Sender::default(),
             published: Mutex::new(None),
             batches: broadcast::Sender::new(BACKLOG),
         }
@@ -111,9 +122,14 @@ impl Hub {
     }
 
     /// A notification of [`NOTIFY_CHANNEL`] came, with this payload.
-    pub fn notified(&self, from: &str) {
-        if from.parse() != Ok(self.name) {
-            self.remote.notify_one();
+    pub fn notified(&self, payload: &str) {
+        let announcement = payload.strip_prefix(READING);
+        if announcement.unwrap_or(payload).parse() == Ok(self.name) {
+            return;
+        }
+        match announcement {
+            Some(_) => drop(self.read_elsewhere.send_replace(Some(Instant::now() + ANNOUNCEMENT_HOLDS))),
+            None => self.remote.notify_one(),
         }
     }
 
@@ -135,6 +151,9 @@ impl Hub {
             }
             _ => published.insert(Position::after(db::live::events::snapshot(&mut conn).await?)).clone(),
         };
+        if self.readers() == 0 {
+            self.announce(&mut conn).await?;
+        }
         let live = self.batches.subscribe();
         // The publisher may be waiting without a time limit, as it does while there are no readers.
         self.remote.notify_one();
@@ -143,7 +162,7 @@ impl Hub {
 
     /// Publishes events until `stop`.
     pub async fn publish(&self, stop: CancellationToken) {
-        let mut next = Instant::now();
+        let (mut next, mut announced) = (Instant::now(), Instant::now());
         loop {
             let local = tokio::select! {
                 () = stop.cancelled() => return,
@@ -152,10 +171,14 @@ impl Hub {
                 () = tokio::time::sleep(SAFETY_INTERVAL), if self.readers() > 0 => false,
             };
             tokio::time::sleep_until(next).await;
+            let announces = self.readers() > 0 && announced.elapsed() >= ANNOUNCE_INTERVAL;
             let done = tokio::select! {
                 () = stop.cancelled() => return,
-                done = self.publish_once(local) => done,
+                done = self.publish_once(local, announces) => done,
             };
+            if announces {
+                announced = Instant::now();
+            }
             next = Instant::now() + if self.readers() > 0 { QUIET } else { QUIET_WITHOUT_READERS };
             if let Err(error) = done {
                 tracing::warn!(error = chain(&error), "could not read new events; trying again");
@@ -166,18 +189,26 @@ impl Hub {
         }
     }
 
-    async fn publish_once(&self, local: bool) -> sqlx::Result<()> {
+    async fn announce(&self, conn: &mut PgConnection) -> sqlx::Result<()> {
+        db::live::events::notify(conn, &format!("{READING}{}", self.name)).await
+    }
+
+    async fn publish_once(&self, local: bool, announces: bool) -> sqlx::Result<()> {
         let mut published = self.published.lock().await;
         if self.readers() == 0 {
             *published = None;
         }
-        if !local && published.is_none() {
+        let notifies = local && self.read_elsewhere.borrow().is_some_and(|until| until > Instant::now());
+        if !notifies && published.is_none() {
             return Ok(());
         }
         let mut conn = self.pool.acquire().await?;
-        if local {
+        if announces {
+            self.announce(&mut conn).await?;
+        }
+        if notifies {
             // Before the read: other processes read at the same time.
-            db::live::events::notify(&mut conn, self.name).await?;
+            db::live::events::notify(&mut conn, &self.name.to_string()).await?;
         }
         match &mut *published {
             Some(position) => self.publish_new(&mut conn, position).await,

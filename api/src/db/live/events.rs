@@ -274,14 +274,11 @@ pub async fn adopt_restored(conn: &mut PgConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Notifies other processes of new events. `from` is this process's own name. Its commit is not waited for: nothing is
-/// lost with it, and a notification that flushed the log would cost the queue a commit each time.
-pub async fn notify(conn: &mut PgConnection, from: Uuid) -> sqlx::Result<()> {
-    sqlx::query!(
-        "select set_config('synchronous_commit', 'off', true), pg_notify('terarchitect_events', $1)",
-        from.to_string()
-    )
-    .fetch_one(conn)
-    .await?;
+/// Notifies other processes of new events, or of readers. Its commit is not waited for: nothing is lost with it, and a
+/// notification that flushed the log would cost the queue a commit each time.
+pub async fn notify(conn: &mut PgConnection, payload: &str) -> sqlx::Result<()> {
+    sqlx::query!("select set_config('synchronous_commit', 'off', true), pg_notify('terarchitect_events', $1)", payload)
+        .fetch_one(conn)
+        .await?;
     Ok(())
 }
