@@ -3,6 +3,7 @@
 use crate::support::TestApp;
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
+use sqlx::postgres::PgListener;
 use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 use terarchitect_testbed::postgres::TestPostgres;
@@ -100,6 +101,36 @@ async fn a_stream_brings_what_happens_and_resumes_on_another_replica() {
     // And what happens on the other replica, live.
     app.move_to(&ticket, "backlog").await;
     read_until(&mut resumed, "job.cancelled").await;
+}
+
+/// Processes notify each other only while one of them has readers.
+#[tokio::test]
+async fn a_log_that_nothing_reads_causes_no_notifications() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let mut listener = PgListener::connect(&TestPostgres::shared().url(&app.database)).await.unwrap();
+    listener.listen("terarchitect_events").await.unwrap();
+    app.ticket(&project).await;
+    let (base, _other) = app.replica().await;
+    let mut live = stream(&app, &base, "", None).await;
+    read_until(&mut live, "id: ").await;
+    let announcement = listener.recv().await.unwrap();
+    let reading = announcement.payload().strip_prefix("reading:").expect("nothing was sent before").to_owned();
+    // The announcement may arrive at the first process after its next change.
+    let notified = async {
+        loop {
+            app.ticket(&project).await;
+            while let Ok(received) = tokio::time::timeout(Duration::from_millis(200), listener.recv()).await {
+                let received = received.unwrap();
+                if !received.payload().starts_with("reading:") {
+                    return received.payload().to_owned();
+                }
+            }
+        }
+    };
+    let by = tokio::time::timeout(Duration::from_secs(20), notified).await.expect("no notification");
+    assert_ne!(by, reading, "the process without readers notifies the one that has some");
+    read_until(&mut live, "ticket.created").await;
 }
 
 /// A transaction that takes its number early and commits late loses nothing, and holds nobody up.
