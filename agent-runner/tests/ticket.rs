@@ -14,17 +14,16 @@ use std::time::{Duration, Instant};
 use terarchitect_agent_runner::attempt::{AttemptError, Finished, attempt_ticket};
 use terarchitect_agent_runner::cli::Cli;
 use terarchitect_agent_runner::config::Config;
+use terarchitect_testbed::api::ApiServer;
 use terarchitect_testbed::chat::{ChatServer, Rule, Script};
 use terarchitect_testbed::forge::Forge;
 use terarchitect_worker_api::{ProjectId, TicketId};
 use tokio_util::sync::CancellationToken;
-use wiremock::matchers::{method, path_regex};
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const WORKER_KEY: &str = "worker-api-key-0123456789";
 
 struct World {
-    api: MockServer,
+    api: ApiServer,
     forge: Forge,
     chat: ChatServer,
     project: ProjectId,
@@ -43,29 +42,9 @@ impl World {
         forge.create_repo("demo", "hello", &[("README.md", "# Hello\n"), ("hello.sh", "echo hello\n")]).unwrap();
         let chat = ChatServer::start(script).await.unwrap();
         let (project, ticket) = (ProjectId::new(), TicketId::new());
-        let world = Self { api: MockServer::start().await, forge, chat, project, ticket, opencode };
-        world.respond("GET", "/worker-context$", world.context()).await;
-        world.respond("POST", "/logs$", json!({"id": uuid::Uuid::nil(), "message": "Log added"})).await;
-        world.respond("POST", "/complete$", json!({"message": "Ticket completed"})).await;
-        world.respond("POST", "/memory/retrieve$", json!({"results": []})).await;
-        world.respond("POST", "/memory/index$", json!({"message": "Indexed", "count": 1})).await;
+        let world = Self { api: ApiServer::start().await.unwrap(), forge, chat, project, ticket, opencode };
+        world.api.set_context(world.context());
         world
-    }
-
-    async fn respond(&self, verb: &str, path: &str, body: Value) {
-        let template = ResponseTemplate::new(200).set_body_json(body);
-        Mock::given(method(verb)).and(path_regex(path)).respond_with(template).with_priority(5).mount(&self.api).await;
-    }
-
-    /// Sets the response to the cancellation poll from now on.
-    async fn cancel_requested(&self, requested: bool) {
-        let template = ResponseTemplate::new(200).set_body_json(json!({"cancel_requested": requested}));
-        let priority = if requested { 1 } else { 5 };
-        Mock::given(path_regex("/cancel-requested$"))
-            .respond_with(template)
-            .with_priority(priority)
-            .mount(&self.api)
-            .await;
     }
 
     fn context(&self) -> Value {
@@ -84,7 +63,7 @@ impl World {
     }
 
     async fn attempt(&self, more: &[&str]) -> Result<Finished, AttemptError> {
-        let (api, project, ticket) = (self.api.uri(), self.project.to_string(), self.ticket.to_string());
+        let (api, project, ticket) = (self.api.url(), self.project.to_string(), self.ticket.to_string());
         let opencode = self.opencode.to_str().unwrap();
         let args = [
             "agent-runner",
@@ -106,36 +85,34 @@ impl World {
     }
 
     /// The bodies of all calls whose path ends so.
-    async fn calls(&self, end: &str) -> Vec<Value> {
-        let requests = self.api.received_requests().await.unwrap();
-        requests.iter().filter(|r| r.url.path().ends_with(end)).map(|r| r.body_json().unwrap_or_default()).collect()
+    fn calls(&self, end: &str) -> Vec<Value> {
+        self.api.calls(end).into_iter().map(|call| call.body).collect()
     }
 
-    async fn steps(&self) -> Vec<String> {
-        self.calls("/logs").await.iter().map(|entry| entry["step"].as_str().unwrap().to_owned()).collect()
+    fn steps(&self) -> Vec<String> {
+        self.calls("/logs").iter().map(|entry| entry["step"].as_str().unwrap().to_owned()).collect()
     }
 }
 
 #[tokio::test]
 async fn a_ticket_becomes_a_pull_request_and_no_secret_leaves() {
     let Some(world) = World::start(Script::demo()).await else { return };
-    world.cancel_requested(false).await;
     let api = world.forge.api_url();
     let finished = world.attempt(&["--github-api-url", &api]).await.unwrap();
     let pulls = world.forge.pulls("demo", "hello");
     assert_eq!((pulls.len(), pulls[0].title.as_str()), (1, "Greet people by name"));
     assert_eq!(finished.pull_url.as_deref().map(|url| url.ends_with("/pull/1")), Some(true));
-    let complete = world.calls("/complete").await;
+    let complete = world.calls("/complete");
     assert_eq!((complete.len(), &complete[0]["pr_number"]), (1, &json!(1)));
     let log = world.forge.git("demo", "hello", &["log", "--format=%an <%ae>", &finished.branch]).unwrap();
     assert_eq!(log.lines().filter(|line| *line == "Ada <ada@example.com>").count(), 2, "a commit for each turn: {log}");
-    let steps = world.steps().await;
+    let steps = world.steps();
     for step in
         ["start", "clone", "agent_ready", "research", "plan", "turn", "commit", "push", "pull_request", "complete"]
     {
         assert!(steps.iter().any(|logged| logged == step), "{step}: {steps:?}");
     }
-    let said = format!("{:?} {:?} {}", world.calls("/logs").await, world.calls("/complete").await, pulls[0].body);
+    let said = format!("{:?} {:?} {}", world.calls("/logs"), world.calls("/complete"), pulls[0].body);
     for secret in [world.forge.token(), WORKER_KEY, "scripted-worker-key"] {
         assert!(!said.contains(secret), "{secret}");
     }
@@ -147,13 +124,12 @@ async fn a_ticket_becomes_a_pull_request_and_no_secret_leaves() {
 #[tokio::test]
 async fn without_a_known_forge_the_branch_is_pushed_and_that_is_said() {
     let Some(world) = World::start(Script::demo()).await else { return };
-    world.cancel_requested(false).await;
     let finished = world.attempt(&[]).await.unwrap();
     assert_eq!(finished.pull_url, None);
     assert!(world.forge.git("demo", "hello", &["rev-parse", &finished.branch]).is_ok());
-    let complete = world.calls("/complete").await;
+    let complete = world.calls("/complete");
     assert_eq!(complete[0]["pr_number"], json!(null));
-    let said = world.calls("/logs").await;
+    let said = world.calls("/logs");
     assert!(
         said.iter().any(|entry| entry["summary"].as_str().unwrap().contains("not at a forge that is known")),
         "{said:?}"
@@ -174,41 +150,37 @@ fn idle(verdict: &str) -> Script {
 async fn nothing_changed_is_a_failure_unless_the_director_says_why() {
     let verdict = r#"{"complete": true, "summary": "Nothing done.", "instructions": ""}"#;
     let Some(world) = World::start(idle(verdict)).await else { return };
-    world.cancel_requested(false).await;
     let error = world.attempt(&[]).await.unwrap_err();
     assert!(matches!(error, AttemptError::NothingChanged) && error.exit_code() == 1, "{error:?}");
-    assert!(world.calls("/complete").await.is_empty());
+    assert!(world.calls("/complete").is_empty());
 
     let verdict =
         r#"{"complete": true, "summary": "Done before.", "instructions": "", "reason": "It greets already."}"#;
     let Some(world) = World::start(idle(verdict)).await else { return };
-    world.cancel_requested(false).await;
     let finished = world.attempt(&[]).await.unwrap();
-    assert_eq!((finished.pull_url, world.calls("/complete").await.len()), (None, 1));
-    assert!(world.steps().await.contains(&"nothing_changed".to_owned()));
+    assert_eq!((finished.pull_url, world.calls("/complete").len()), (None, 1));
+    assert!(world.steps().contains(&"nothing_changed".to_owned()));
 }
 
 #[tokio::test]
 async fn a_cancellation_in_a_long_turn_ends_the_attempt_within_seconds() {
     let stall = Script::parse(include_str!("../../crates/testbed/scripts/stall.json")).unwrap();
     let Some(world) = World::start(stall).await else { return };
-    world.cancel_requested(false).await;
     let cancel = async {
         world.chat.wait_for_request(|request| request.last("user").contains("Phase: execution")).await;
-        world.cancel_requested(true).await;
+        world.api.set_cancel_requested(true);
         Instant::now()
     };
     let (ended, cancelled_at) = tokio::join!(world.attempt(&[]), cancel);
     assert!(cancelled_at.elapsed() < Duration::from_secs(10));
     assert_eq!(ended.unwrap_err().exit_code(), 130);
-    assert!(world.calls("/complete").await.is_empty());
-    assert!(world.steps().await.contains(&"cancelled".to_owned()));
+    assert!(world.calls("/complete").is_empty());
+    assert!(world.steps().contains(&"cancelled".to_owned()));
 }
 
 #[tokio::test]
 async fn a_wrong_setting_is_exit_code_2() {
     let Some(world) = World::start(Script::demo()).await else { return };
-    world.cancel_requested(false).await;
     let error = world.attempt(&["--github-token", "wrong-token-wrong"]).await.unwrap_err();
     assert_eq!(error.exit_code(), 2, "{error:?}");
     assert!(error.chain().contains("check that GITHUB_TOKEN"), "{}", error.chain());
@@ -222,9 +194,8 @@ async fn an_agent_that_can_not_start_is_a_failure_of_its_own_and_not_a_cancellat
     std::fs::set_permissions(&broken, std::fs::Permissions::from_mode(0o755)).unwrap();
     for (program, exit_code) in [(broken, 75), ("/nowhere/opencode".into(), 2)] {
         let world = World::with_agent(program, Script::demo()).await;
-        world.cancel_requested(false).await;
         let error = world.attempt(&[]).await.unwrap_err();
         assert!(matches!(error, AttemptError::Agent(_)) && error.exit_code() == exit_code, "{error:?}");
-        assert!(world.steps().await.contains(&"failed".to_owned()));
+        assert!(world.steps().contains(&"failed".to_owned()));
     }
 }

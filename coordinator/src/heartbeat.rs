@@ -1,6 +1,6 @@
 //! Heartbeats: one call renews the leases of all held jobs and brings back the API's instructions.
 
-use crate::job::spec::Attempt;
+use crate::attempt::Attempt;
 use crate::job::{Controls, Shared};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -4,6 +4,7 @@
 //! outbox. So a coordinator may end at any moment, and the next one on the same state directory goes on. It kills only
 //! containers whose job is cancelled, past its deadline, or no longer held here. The program is in `main.rs`.
 
+pub mod attempt;
 pub mod claims;
 pub mod cli;
 pub mod config;

@@ -1,8 +1,8 @@
 //! What outlives a coordinator on disk: its identity, under an exclusive lock; the claims whose container has not been
 //! started yet; and the outbox of reports that the API has not acknowledged yet.
 
-use crate::job::outcome::Verdict;
-use crate::job::spec::Attempt;
+use crate::attempt::Attempt;
+use crate::attempt::Verdict;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write};

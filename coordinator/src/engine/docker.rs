@@ -4,7 +4,7 @@ use super::registry;
 use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State, end_of};
 use crate::cli::DockerMode;
 use crate::config::{ContainerConfig, HOST_NAME};
-use crate::job::spec::{ContainerSpec, EXTRA_CA_CERTS, LABEL_PREFIX};
+use crate::engine::spec::{ContainerSpec, EXTRA_CA_CERTS, LABEL_PREFIX};
 use async_trait::async_trait;
 use bollard::errors::Error;
 use bollard::models::{

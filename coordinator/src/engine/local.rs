@@ -5,7 +5,7 @@
 //! it.
 
 use super::{ContainerEngine, Created, Docker, EngineError, Exited, Found, Signal, State, end_of};
-use crate::job::spec::{ContainerSpec, LABEL_PREFIX};
+use crate::engine::spec::{ContainerSpec, LABEL_PREFIX};
 use async_trait::async_trait;
 use rustix::process::Pid;
 use secrecy::ExposeSecret;

@@ -5,11 +5,12 @@ mod local;
 mod registry;
 #[cfg(test)]
 pub(crate) mod scripted;
+pub mod spec;
 
 pub use docker::Docker;
 pub use local::WithLocal;
 
-use crate::job::spec::ContainerSpec;
+use crate::engine::spec::ContainerSpec;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;

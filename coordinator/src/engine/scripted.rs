@@ -1,7 +1,7 @@
 //! An engine for tests: containers do what the test says.
 
 use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State};
-use crate::job::spec::ContainerSpec;
+use crate::engine::spec::ContainerSpec;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

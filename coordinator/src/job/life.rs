@@ -2,11 +2,12 @@
 //! that acts; what to do when is decided in [`machine`](super::machine).
 
 use super::machine::{Action, Event, Machine};
-use super::outcome::{StoppedFor, Verdict, could_not_run, verdict};
+use super::outcome::{StoppedFor, could_not_run, verdict};
 use super::report::report_until_acknowledged;
-use super::spec::{Attempt, time_left};
+use super::spec::time_left;
 use super::watch::{end_requested, lost_or_detached, wait_for_end};
 use super::{Claim, Controls, Ended, Origin, Shared};
+use crate::attempt::{Attempt, Verdict};
 use crate::engine::{Created, EngineError, State};
 use crate::state_dir::Pending;
 use futures::FutureExt;

@@ -4,9 +4,10 @@
 //! can be rebuilt from the API's lease, the engine's container and the outbox, which is what [`Machine::recovered`]
 //! does. The part that acts is in `life.rs`.
 
+use crate::attempt::Attempt;
+use crate::attempt::Verdict;
 use crate::engine::{Signal, State};
-use crate::job::outcome::{StoppedFor, Verdict, could_not_run};
-use crate::job::spec::Attempt;
+use crate::job::outcome::{StoppedFor, could_not_run};
 use terarchitect_worker_api::Reason;
 
 /// What happened.

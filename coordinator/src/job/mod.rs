@@ -15,13 +15,13 @@ mod watch;
 pub use life::supervise;
 pub use machine::Ended;
 
+use crate::attempt::Verdict;
 use crate::config::Config;
+use crate::engine::spec::ContainerSpec;
 use crate::engine::{ContainerEngine, Found};
 use crate::images::Images;
 use crate::metrics::Metrics;
 use crate::state_dir::StateDir;
-use outcome::Verdict;
-use spec::ContainerSpec;
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_worker_api::client::WorkerClient;

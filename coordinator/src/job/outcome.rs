@@ -1,5 +1,6 @@
 //! What a container's end means for its job, as pure functions.
 
+use crate::attempt::Verdict;
 use crate::engine::Exited;
 use terarchitect_worker_api::{JobReport, Reason};
 
@@ -34,15 +35,6 @@ impl StoppedFor {
             Self::LeaseOver => Some("the API was not reached for longer than the lease"),
         }
     }
-}
-
-/// What to report about an attempt.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Verdict {
-    /// Whether to call `complete` or `fail`.
-    pub success: bool,
-    /// The body.
-    pub report: JobReport,
 }
 
 /// The report of a job that could not be run.

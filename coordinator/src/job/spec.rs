@@ -1,76 +1,18 @@
 //! Which container a job gets: a function of the job and the configuration, and of the time for its deadline.
 
+use crate::attempt::Attempt;
 use crate::cli::SecretsBy;
 use crate::config::{Config, HOST_NAME};
 use crate::deadline::Deadline;
+use crate::engine::spec::{ContainerSpec, EXTRA_CA_CERTS, LABEL_PREFIX};
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use terarchitect_outbound::{is_secret_name, reachable_as};
-use terarchitect_worker_api::{ExecutionMode, Job, JobId, JobKind};
+use terarchitect_worker_api::{ExecutionMode, Job, JobKind};
 use uuid::Uuid;
-
-/// Where a container finds the host's bundle of CA certificates.
-pub const EXTRA_CA_CERTS: &str = "/etc/terarchitect/extra-ca.crt";
-/// The prefix of every label.
-pub const LABEL_PREFIX: &str = "io.terarchitect.";
-
-/// A container to create.
-#[derive(Clone, Debug)]
-pub struct ContainerSpec {
-    /// Its name, the same for every creation of the same attempt.
-    pub name: String,
-    /// Its image.
-    pub image: String,
-    /// Its environment variables, without the secrets where those go over standard input.
-    pub env: Vec<(String, String)>,
-    /// What to write to its standard input.
-    pub stdin: Option<SecretString>,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// The volume to mount at `/cache`.
-    pub cache_volume: String,
-    /// For a job that runs on this machine itself, without a container: the project's path.
-    pub local_path: Option<PathBuf>,
-}
-
-/// Which attempt of which job this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Attempt {
-    /// The job.
-    pub job_id: JobId,
-    /// The attempt; 0 where the API does not count them.
-    pub attempt: i32,
-}
-
-impl Attempt {
-    /// The attempt that a claim returned.
-    #[must_use]
-    pub fn of(job: &Job) -> Self {
-        Self { job_id: job.job_id, attempt: job.attempt.unwrap_or(0) }
-    }
-
-    /// The attempt as it is reported; none where the API does not count them.
-    #[must_use]
-    pub fn number(self) -> Option<i32> {
-        (self.attempt > 0).then_some(self.attempt)
-    }
-
-    /// The name of its container.
-    #[must_use]
-    pub fn container_name(self) -> String {
-        format!("terarchitect-{}-{}", self.job_id, self.attempt)
-    }
-
-    /// The attempt that a container's labels name.
-    #[must_use]
-    pub fn from_labels(labels: &BTreeMap<String, String>) -> Option<Self> {
-        let label = |name: &str| labels.get(&format!("{LABEL_PREFIX}{name}"));
-        Some(Self { job_id: label("job-id")?.parse().ok()?, attempt: label("attempt")?.parse().ok()? })
-    }
-}
 
 /// The container of a job.
 #[must_use]
@@ -175,7 +117,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::cli::Cli;
     use clap::Parser;
-    use terarchitect_worker_api::{ProjectId, TicketId};
+    use terarchitect_worker_api::{JobId, ProjectId, TicketId};
 
     pub(crate) fn config(args: &[&str]) -> Config {
         let base =

@@ -2,10 +2,11 @@
 //! finds.
 
 use super::*;
+use crate::attempt::Attempt;
 use crate::engine::scripted::Scripted;
 use crate::engine::{ContainerEngine, Signal, State};
 use serde_json::{Value, json};
-use spec::{Attempt, container_spec, tests as spec_tests};
+use spec::{container_spec, tests as spec_tests};
 use std::path::Path;
 use terarchitect_testbed::api::ApiServer;
 use terarchitect_worker_api::Job;

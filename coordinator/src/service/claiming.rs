@@ -2,9 +2,10 @@
 
 use super::drain::drain_requested;
 use super::{Coordinator, log_panic};
+use crate::attempt::Attempt;
 use crate::claims::{Claimed, claim, wait_ms};
 use crate::cli::DrainMode;
-use crate::job::spec::{Attempt, container_spec};
+use crate::job::spec::container_spec;
 use crate::job::{Claim, Origin};
 use crate::readiness::Readiness;
 use anyhow::Context;

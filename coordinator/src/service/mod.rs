@@ -8,12 +8,12 @@ mod tests;
 
 pub use drain::drain_on_signals;
 
+use crate::attempt::Attempt;
 use crate::cli::DrainMode;
 use crate::config::Config;
 use crate::engine::ContainerEngine;
 use crate::heartbeat::{Held, Instructions, send_heartbeats};
 use crate::images::Images;
-use crate::job::spec::Attempt;
 use crate::job::{Controls, Ended, Origin, Shared, supervise};
 use crate::metrics::{self, Metrics};
 use crate::readiness::image_hint;

@@ -1,11 +1,11 @@
 //! Recovery of what an earlier coordinator left: containers, unsent reports, claims under way.
 
 use super::Coordinator;
+use crate::attempt::Attempt;
 use crate::claims::{Claimed, claim};
 use crate::engine::{Found, State};
 use crate::job::Origin;
 use crate::job::outcome::could_not_run;
-use crate::job::spec::Attempt;
 use anyhow::Context;
 use std::time::Duration;
 use terarchitect_outbound::{Retry, chain};

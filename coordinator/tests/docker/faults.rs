@@ -2,7 +2,7 @@
 
 use crate::{Engine, ScriptImage, base_image, finish, job, world};
 use serde_json::json;
-use terarchitect_coordinator::job::spec::Attempt;
+use terarchitect_coordinator::attempt::Attempt;
 
 #[tokio::test]
 async fn out_of_memory_has_its_reason() {

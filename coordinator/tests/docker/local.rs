@@ -6,8 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use terarchitect_coordinator::attempt::Attempt;
 use terarchitect_coordinator::engine::{ContainerEngine, Docker, WithLocal};
-use terarchitect_coordinator::job::spec::{Attempt, container_spec};
+use terarchitect_coordinator::job::spec::container_spec;
 use terarchitect_coordinator::job::{Claim, Controls, Ended, Origin, supervise};
 use terarchitect_worker_api::ExecutionMode;
 

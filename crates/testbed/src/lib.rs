@@ -5,5 +5,6 @@ pub mod api;
 pub mod chat;
 pub mod demo;
 pub mod forge;
+pub mod house;
 mod listen;
 pub mod postgres;

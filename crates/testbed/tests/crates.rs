@@ -1,0 +1,51 @@
+//! Which of the project's crates may use which. What only tests use does not count.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
+
+use serde_json::Value;
+use std::process::Command;
+
+const OUTBOUND: &str = "terarchitect-outbound";
+const WORKER_API: &str = "terarchitect-worker-api";
+const FORGE: &str = "terarchitect-forge";
+const API: &str = "terarchitect-api";
+const COORDINATOR: &str = "terarchitect-coordinator";
+const RUNNER: &str = "terarchitect-agent-runner";
+const TESTBED: &str = "terarchitect-testbed";
+
+/// Each crate with those that it may depend on.
+const MAY_USE: &[(&str, &[&str])] = &[
+    (OUTBOUND, &[]),
+    (WORKER_API, &[OUTBOUND]),
+    (FORGE, &[OUTBOUND]),
+    (API, &[OUTBOUND, WORKER_API]),
+    (COORDINATOR, &[OUTBOUND, WORKER_API]),
+    (RUNNER, &[FORGE, OUTBOUND, WORKER_API]),
+    (TESTBED, &[]),
+    // It measures the programs' own code.
+    ("terarchitect-bench", &[RUNNER, OUTBOUND, TESTBED]),
+    ("xtask", &[TESTBED]),
+];
+
+#[test]
+fn programs_do_not_depend_on_each_other_and_libraries_not_on_programs() {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    assert_eq!(packages.len(), MAY_USE.len(), "each crate has a line in MAY_USE");
+    for package in packages {
+        let name = package["name"].as_str().unwrap();
+        let may_use = MAY_USE.iter().find(|(of, _)| *of == name).map(|(_, may_use)| *may_use);
+        let may_use = may_use.unwrap_or_else(|| panic!("{name} is not in MAY_USE"));
+        let used = package["dependencies"].as_array().unwrap().iter();
+        // Ours are those with a path; `kind` is null where it is neither for tests nor for build scripts.
+        let used = used.filter(|used| !used["path"].is_null() && used["kind"].is_null());
+        for used in used.map(|used| used["name"].as_str().unwrap()) {
+            assert!(may_use.contains(&used), "{name} depends on {used}");
+        }
+    }
+}
