@@ -21,7 +21,7 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "Without DATABASE_URL the API runs a private Postgres of its own in the data directory.\n\
-Without keys it answers to this machine alone. RUST_LOG sets what is logged, such as RUST_LOG=debug.";
+Without keys it accepts requests from this machine alone. RUST_LOG sets what is logged, such as RUST_LOG=debug.";
 
 /// What the program can do besides serving.
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -35,8 +35,8 @@ pub enum Command {
 /// How to serve.
 #[derive(Debug, Args)]
 pub struct ServeOptions {
-    /// Addresses to listen on, separated by commas. Others than loopback need a key. Port 0 picks a free port, the same
-    /// one for all addresses.
+    /// Addresses to listen on, separated by commas. Addresses other than loopback need a key. Port 0 picks a free
+    /// port, the same one for all addresses.
     #[arg(
         long,
         env = "TERARCHITECT_LISTEN",
@@ -45,24 +45,25 @@ pub struct ServeOptions {
         value_name = "HOST:PORT,…"
     )]
     pub listen: String,
-    /// The Postgres to use, such as postgres://user:password@host/database. Absent: a private one.
+    /// The Postgres to use, such as postgres://user:password@host/database [default: a private one in
+    /// the data directory].
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, value_name = "URL")]
     pub database_url: Option<SecretString>,
     /// Where the private Postgres and the secret key are kept [default: /var/lib/terarchitect as root, else
     /// $XDG_DATA_HOME/terarchitect or ~/.local/share/terarchitect].
     #[arg(long, env = "TERARCHITECT_DATA_DIR", global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Guards the application's endpoints.
+    /// The key that the application's endpoints require [default: none, and then only this machine has access].
     #[arg(long, env = "TERARCHITECT_API_KEY", hide_env_values = true, global = true, value_name = "KEY")]
     pub api_key: Option<SecretString>,
-    /// Guards the worker endpoints; the setting of the same name wins over it.
+    /// The key that the worker endpoints require. The setting of the same name takes precedence.
     #[arg(long, env = "TERARCHITECT_WORKER_API_KEY", hide_env_values = true, global = true, value_name = "KEY")]
     pub worker_api_key: Option<SecretString>,
-    /// Seals secret settings: 32 bytes as 64 hexadecimal digits or base64. Absent: made once and kept in the data
-    /// directory.
+    /// The key that encrypts secret settings: 32 bytes as 64 hexadecimal digits or as base64 [default: generated once and
+    /// kept in the data directory].
     #[arg(long, env = "TERARCHITECT_SECRET_KEY", hide_env_values = true, global = true, value_name = "KEY")]
     pub secret_key: Option<SecretString>,
-    /// How many database connections to hold at the most.
+    /// The largest number of database connections.
     #[arg(long, env = "TERARCHITECT_DATABASE_CONNECTIONS", default_value_t = 16, global = true, value_name = "N",
         value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub database_connections: u32,
@@ -70,7 +71,7 @@ pub struct ServeOptions {
     #[arg(long, env = "TERARCHITECT_JOB_TIMEOUT_SEC", default_value_t = 14_400, global = true, value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(60..=2_592_000))]
     pub job_timeout_sec: u64,
-    /// How long a job stays with a coordinator that is not heard of, in seconds.
+    /// How long a job stays with a coordinator that sends no heartbeats, in seconds.
     #[arg(long, env = "TERARCHITECT_LEASE_SEC", default_value_t = 90, global = true, value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(5..=86_400))]
     pub lease_sec: u64,
@@ -79,20 +80,20 @@ pub struct ServeOptions {
     #[arg(long, env = "TERARCHITECT_RETENTION_DAYS", default_value_t = 90, global = true, value_name = "DAYS",
         value_parser = clap::value_parser!(u64).range(0..=36_500))]
     pub retention_days: u64,
-    /// Write a JSON file with the addresses once requests are answered, for scripts that start the API.
+    /// Write a JSON file with the addresses once the API accepts requests, for scripts that start the API.
     #[arg(long, env = "TERARCHITECT_READY_FILE", global = true, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
-    /// How to log.
+    /// The format of log lines.
     #[arg(long, env = "LOG_FORMAT", default_value = "pretty", global = true)]
     pub log_format: LogFormat,
 }
 
-/// How to log.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Pretty,
-    /// For programs, one object a line.
+    /// JSON for programs, one object a line.
     Json,
 }
 

@@ -12,7 +12,7 @@ const ERROR_BODY: &str = "ErrorBody";
 pub(crate) fn page() -> String {
     let mut page = String::from(
         "# Errors\n\nEvery response that is not a success has a JSON body with `error` (a sentence for people), `code` (a word \
-        for programs) and\n`request_id` (look for it in the API's log). A conflict over a job also has its `status`. Codes never \
+        for programs) and\n`request_id` (search the API's log for it). A conflict over a job also has its `status`. Codes never \
         change their meaning.\n\nThis page is generated from the code (`ErrorCode` in `api/src/domain/refusal.rs`); \
         `cargo xtask openapi` renews it.\n\n| Status | Code | Meaning |\n|---|---|---|\n",
     );

@@ -75,7 +75,7 @@ impl JobTokens {
     }
 }
 
-/// Whether this looks like a job token, so that a refusal can say so.
+/// Whether this has the form of a job token, so that a refusal can say so.
 #[must_use]
 pub fn is_job_token(text: &str) -> bool {
     text.starts_with(PREFIX)

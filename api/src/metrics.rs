@@ -113,7 +113,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("terarchitect");
         let claims = Family::default();
-        registry.register("claims", "Claims answered, by result", claims.clone());
+        registry.register("claims", "Claims, by result", claims.clone());
         // From 1 ms to 33 s: a long poll takes up to 25 s.
         let claim_wait = Histogram::new(exponential_buckets(0.001, 2.0, 16));
         let help = "How long claims took that got a job";
@@ -165,8 +165,8 @@ impl Metrics {
         WaitingClaim(self.waiting_claims.clone())
     }
 
-    pub(crate) fn claimed<T>(&self, answer: &Result<Option<T>, Arc<sqlx::Error>>, took: Duration) {
-        let result = match answer {
+    pub(crate) fn claimed<T>(&self, claimed: &Result<Option<T>, Arc<sqlx::Error>>, took: Duration) {
+        let result = match claimed {
             Ok(Some(_)) => {
                 self.claim_wait.observe(took.as_secs_f64());
                 "job"
@@ -207,7 +207,7 @@ impl Metrics {
     }
 
     pub(crate) fn request(&self, method: &http::Method, route: &str, status: http::StatusCode, took: Duration) {
-        // Methods that nobody knows would otherwise make a series each.
+        // Unknown methods would otherwise make a series each.
         let method = if is_common(method) { method.as_str() } else { "other" };
         let labels = HttpLabels { method: method.to_owned(), route: route.to_owned(), status: status.as_u16() };
         self.http.get_or_create(&labels).observe(took.as_secs_f64());

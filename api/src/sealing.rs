@@ -185,7 +185,7 @@ fn write_key(path: &Path, key: &[u8; KEY_BYTES]) -> io::Result<()> {
 fn tighten(path: &Path) -> io::Result<()> {
     let mode = fs::metadata(path)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "the key file was readable by others; taking that away");
+        tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "the key file was readable by other users; restricting it to its owner");
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     }
     Ok(())

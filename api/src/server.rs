@@ -198,13 +198,13 @@ async fn serve_on(listeners: Vec<TcpListener>, router: Router, stop: Cancellatio
     };
     let give_up = async {
         stop.cancelled().await;
-        tracing::info!("stopping: finishing the requests that run");
+        tracing::info!("stopping: finishing running requests");
         tokio::time::sleep(DRAIN_LIMIT).await;
     };
     tokio::select! {
         ended = drained => ended,
         () = give_up => {
-            tracing::warn!(limit_sec = DRAIN_LIMIT.as_secs(), "some requests did not end in time and are cut off");
+            tracing::warn!(limit_sec = DRAIN_LIMIT.as_secs(), "some requests did not finish in time; closing their connections");
             Ok(())
         }
     }

@@ -6,7 +6,7 @@ use crate::variables::{self, PASSED_ON};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// Where an engine listens unless it was told otherwise.
+/// Where an engine listens by default.
 pub const DEFAULT_DOCKER_HOST: &str = "unix:///var/run/docker.sock";
 
 /// Claims jobs from Terarchitect's API and runs one agent container each.
@@ -83,8 +83,8 @@ pub struct Options {
         value_name = "UUID,…"
     )]
     pub project_ids: String,
-    /// GitHub token that is passed to containers, to clone, push and open pull requests. It goes before the one in the
-    /// API's settings.
+    /// GitHub token that is passed to containers, to clone, push and open pull requests. It takes precedence over the one
+    /// in the API's settings.
     #[arg(
         long,
         global = true,

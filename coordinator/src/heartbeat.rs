@@ -71,7 +71,7 @@ impl Missed {
 /// Every held attempt, with its controls.
 pub type Held = Arc<Mutex<HashMap<Attempt, Controls>>>;
 
-/// What the API tells this coordinator to do.
+/// What the API directs this coordinator to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Instructions {
     /// How many jobs to run at once, where the API's settings say so.
@@ -180,7 +180,7 @@ pub async fn send_heartbeats(
                 failing = false;
                 lease = received.map(|instructions| instructions.lease);
                 if received.is_none() && !plain {
-                    tracing::info!("the API does not know heartbeats; working by the plain contract, without leases");
+                    tracing::info!("the API has no heartbeat endpoint; working without leases");
                 }
                 plain = received.is_none();
                 instructions.send_replace(received);

@@ -68,7 +68,7 @@ require_postgres() {
 }
 
 install_postgres() {
-    # Debian's package would make and start a cluster of its own, which nobody asked for.
+    # Debian's package would create and start a cluster of its own, which is not needed.
     if have apt-get && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
         install_packages "the API's private database" postgresql-common
         as_root sed -i 's/^#* *create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf || true
@@ -76,13 +76,13 @@ install_postgres() {
     install_packages "the API's private database" postgresql
 }
 
-docker_answers() { timeout 20 docker info >/dev/null 2>&1; }
+docker_responds() { timeout 20 docker info >/dev/null 2>&1; }
 
-# Makes sure that a Docker engine answers. Sets STARTED_DOCKERD to the process that had to be started, if any.
+# Makes sure that a Docker engine responds. Sets STARTED_DOCKERD to the process that had to be started, if any.
 STARTED_DOCKERD=''
 require_docker() {
-    have docker && have dockerd || docker_answers || install_packages "agents run in containers" docker.io
-    docker_answers && return 0
+    have docker && have dockerd || docker_responds || install_packages "agents run in containers" docker.io
+    docker_responds && return 0
     if [ -d /run/systemd/system ]; then
         info "starting the Docker engine"
         as_root systemctl start docker || true
@@ -95,7 +95,7 @@ require_docker() {
         STARTED_DOCKERD=$!
     fi
     local waited=0
-    until docker_answers; do
+    until docker_responds; do
         if [ -n "$STARTED_DOCKERD" ] && ! kill -0 "$STARTED_DOCKERD" 2>/dev/null; then
             tail -n 5 "${DOCKERD_LOG:-/var/log/dockerd.log}" >&2
             die "the Docker engine does not start; the lines above are the end of its log"
@@ -104,10 +104,10 @@ require_docker() {
         waited=$((waited + 1))
         sleep 1
     done
-    docker_answers && return 0
+    docker_responds && return 0
     id -nG | grep -qw docker || [ "$(id -u)" = 0 ] ||
         die "you may not use Docker; type: sudo usermod -aG docker $(id -un), log in again, then run this again"
-    die "the Docker engine does not answer; start it (sudo systemctl start docker), then run this again"
+    die "the Docker engine does not respond; start it (sudo systemctl start docker), then run this again"
 }
 
 # Ends the engine that require_docker had to start.

@@ -8,7 +8,7 @@ use crate::git::{Committed, GitError, Workspace};
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-/// How many earlier commits the agent is told about.
+/// How many earlier commits the agent is shown.
 const EARLIER_COMMITS: usize = 20;
 
 pub(super) struct Hooks<'a> {

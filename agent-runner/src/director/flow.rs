@@ -190,7 +190,7 @@ impl State {
             (true, true) => format!("The Director approved the plan in round {}", self.plan_round),
             (true, false) => format!("The Director approved the plan in round {}: {feedback}", self.plan_round),
             (false, _) => format!(
-                "The Director still has objections after {} rounds; the agent starts and is told about them: {feedback}",
+                "The Director still has objections after {} rounds; the agent starts and gets them with its task: {feedback}",
                 self.plan_round
             ),
         };

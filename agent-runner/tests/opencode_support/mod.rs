@@ -73,7 +73,7 @@ pub fn fails(status: u16) -> Reply {
     Reply { status: Some(status), ..Reply::default() }
 }
 
-/// How OpenCode is told of the scripted model.
+/// OpenCode's configuration for the scripted model.
 pub fn provider(base_url: &str) -> Provider {
     let api_key = Some(SecretString::from(KEY));
     Provider { base_url: api_base(base_url).unwrap(), model: MODEL.to_owned(), api_key, limits: None }

@@ -52,7 +52,8 @@ pub async fn require_worker_or_job(State(app): State<App>, request: Request, nex
 
 async fn caller_with_token(app: &App, token: &str, path: TicketPath) -> ApiResult<Caller> {
     let refused = || {
-        let sentence = "This job token does not open this ticket: it is another ticket's, or its attempt is over.";
+        let sentence =
+            "This job token gives no access to this ticket: it belongs to another ticket, or its attempt has ended.";
         Refusal::new(ErrorCode::JobTokenRefused, sentence)
     };
     let token = app.job_tokens.read(token).ok_or_else(refused)?;

@@ -52,7 +52,7 @@ fn same(given: &str, key: &str) -> bool {
 
 fn unauthorized(given: bool, name: &str) -> Refusal {
     let message = if given {
-        format!("The key is not the right one; send the value of {name} as 'Authorization: Bearer <key>'.")
+        format!("The key is wrong; send the value of {name} as 'Authorization: Bearer <key>'.")
     } else {
         format!("A key is needed; send the value of {name} as 'Authorization: Bearer <key>'.")
     };

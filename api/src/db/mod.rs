@@ -26,7 +26,7 @@ pub const APPLICATION_NAME: &str = "terarchitect-api";
 /// Opens the pool. Waiting longer than five seconds for a connection is an error, so that a caller gets a response.
 ///
 /// # Errors
-/// When the database does not answer or refuses.
+/// When the database is not available or refuses.
 pub async fn connect(options: PgConnectOptions, max_connections: u32) -> sqlx::Result<PgPool> {
     // The statements here are short; compiling one of them costs more than it ever saves.
     let options = options.application_name(APPLICATION_NAME).options([("jit", "off")]);

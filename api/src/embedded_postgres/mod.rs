@@ -49,7 +49,7 @@ pub enum ClusterError {
         /// The major version.
         major: u32,
     },
-    /// Root has nobody to run Postgres as.
+    /// There is no other user for root to run Postgres as.
     #[error(
         "Postgres refuses to run as root, and there is neither a user 'postgres' nor 'nobody' to run it as; start the API as another user"
     )]
@@ -89,7 +89,7 @@ pub enum ClusterError {
         source: io::Error,
     },
     /// `initdb` failed.
-    #[error("initdb could not make the private database: {output}")]
+    #[error("could not create the private database: initdb failed: {output}")]
     Initdb {
         /// What it printed.
         output: String,
@@ -103,10 +103,12 @@ pub enum ClusterError {
         tail: String,
     },
     /// Postgres runs but can't be talked to.
-    #[error("the private Postgres does not answer")]
+    #[error("the private Postgres does not respond")]
     NoAnswer(#[source] sqlx::Error),
     /// A leftover Postgres does not end.
-    #[error("a Postgres left over from an earlier run (process {pid}) does not end; end it, then start again")]
+    #[error(
+        "a Postgres left over from an earlier run (process {pid}) does not stop; stop it (kill {pid}), then start again"
+    )]
     LeftOver {
         /// The process.
         pid: i32,
@@ -154,7 +156,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes the cluster on first use, starts it, and waits until it answers.
+    /// Makes the cluster on first use, starts it, and waits until it responds.
     ///
     /// # Errors
     /// See [`ClusterError`].
@@ -183,7 +185,7 @@ impl Cluster {
             stop,
             _lock: lock,
         };
-        match cluster.wait_until_it_answers().await {
+        match cluster.wait_until_it_responds().await {
             Ok(()) => Ok(cluster),
             Err(error) => {
                 cluster.stop.cancel();
@@ -203,13 +205,13 @@ impl Cluster {
         PgConnectOptions::new_without_pgpass().socket(&self.layout.socket_dir).username(SUPERUSER).database(database)
     }
 
-    async fn wait_until_it_answers(&mut self) -> Result<(), ClusterError> {
+    async fn wait_until_it_responds(&mut self) -> Result<(), ClusterError> {
         let mut conn = loop {
             match PgConnection::connect_with(&self.options("postgres")).await {
                 Ok(conn) => break conn,
                 // A supervisor that has ended has the reason; a Postgres that recovers from a crash takes its time.
                 Err(error) if self.supervisor.is_finished() => return Err(ClusterError::NoAnswer(error)),
-                Err(error) => tracing::debug!(%error, "the private Postgres does not answer yet"),
+                Err(error) => tracing::debug!(%error, "the private Postgres does not respond yet"),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
@@ -233,7 +235,7 @@ impl Cluster {
         match (&mut self.supervisor).await {
             Ok(ended) => ended,
             Err(error) => {
-                tracing::error!(%error, "the supervisor of the private Postgres ended badly");
+                tracing::error!(%error, "the supervisor of the private Postgres failed");
                 Ok(())
             }
         }
@@ -263,7 +265,7 @@ async fn initdb(binaries: &Binaries, owner: &Owner, data: &Path) -> Result<(), C
     if draft.exists() {
         fs::remove_dir_all(&draft).map_err(failed)?;
     }
-    tracing::info!(path = %data.display(), version = binaries.major, "making the private database");
+    tracing::info!(path = %data.display(), version = binaries.major, "creating the private database");
     let program = binaries.path("initdb");
     let mut command = postmaster::clean_command(&program);
     command.arg("--pgdata").arg(&draft).arg("--username").arg(SUPERUSER);
@@ -299,7 +301,7 @@ async fn supervise(
                 if started.elapsed() < Duration::from_secs(5) && pause > RESTART_PAUSE.0 * 8 {
                     return Err(ClusterError::NotStarted { log: layout.log, tail });
                 }
-                tracing::error!(?status, log.tail = tail, "the private Postgres ended by itself; starting it again");
+                tracing::error!(?status, log.tail = tail, "the private Postgres stopped unexpectedly; starting it again");
             }
         }
         tokio::select! {

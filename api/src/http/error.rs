@@ -38,7 +38,7 @@ impl ApiError {
     /// 500: our fault. The cause is logged and never shown.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        let message = "Something went wrong on the server; its log says more under this request id.";
+        let message = "The server failed; its log has the details under this request_id.";
         Self { refusal: Refusal::new(ErrorCode::Internal, message), cause: Some(cause.into()) }
     }
 

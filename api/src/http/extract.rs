@@ -143,7 +143,7 @@ async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes,
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             refused(ErrorCode::BodyTooLarge, "The body is larger than this endpoint accepts.")
         } else {
-            refused(ErrorCode::UnreadableBody, "The body could not be read to its end.")
+            refused(ErrorCode::UnreadableBody, "The body could not be read completely; send it again.")
         }
     })
 }

@@ -1,5 +1,5 @@
 //! One recorder per process writes completions: those that arrive while a statement runs share the next one and its
-//! commit, and every request is answered only after that commit.
+//! commit, and every request gets its response only after that commit.
 
 use super::own_connection::OwnConnection;
 use super::{in_time, log_error};
@@ -22,10 +22,10 @@ const BATCH: usize = 256;
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) completion: Completion,
-    pub(super) answer: oneshot::Sender<Result<bool, Arc<sqlx::Error>>>,
+    pub(super) reply: oneshot::Sender<Result<bool, Arc<sqlx::Error>>>,
 }
 
-/// Records completions until the last request was answered.
+/// Records completions until the last request has its response.
 pub(super) async fn record(
     database: Database,
     metrics: Arc<Metrics>,
@@ -47,7 +47,7 @@ pub(super) async fn record(
             batch.push(request);
         }
         // Rows are locked in one order everywhere, so that statements of two processes don't wait for each other; and
-        // of two reports about one job, the second is told that the first was there.
+        // of two reports about one job, the second gets the response to a repeated report.
         batch.sort_by_key(|request| request.completion.job_id);
         let mut seen = HashSet::new();
         let (first, repeated): (Vec<_>, Vec<_>) =
@@ -67,14 +67,14 @@ pub(super) async fn record(
                         });
                         tracing::info!(job.id = %request.completion.job_id, attempt = ended.attempt, "an attempt completed");
                     }
-                    let _ = request.answer.send(Ok(done.is_some()));
+                    let _ = request.reply.send(Ok(done.is_some()));
                 }
-                repeated.into_iter().for_each(|request| drop(request.answer.send(Ok(false))));
+                repeated.into_iter().for_each(|request| drop(request.reply.send(Ok(false))));
             }
             Err(error) => {
                 log_error(&error, "could not record completions");
                 let error = Arc::new(error);
-                first.into_iter().chain(repeated).for_each(|request| drop(request.answer.send(Err(error.clone()))));
+                first.into_iter().chain(repeated).for_each(|request| drop(request.reply.send(Err(error.clone()))));
             }
         }
     }
@@ -89,8 +89,8 @@ async fn record_batch(connection: &mut OwnConnection, completions: &[&Completion
             Ok(recorded) => return Ok(recorded),
             Err(error) => {
                 connection.forget();
-                // A broken connection is not tried again: what was recorded before it broke would then look refused.
-                // The client repeats its report and is told that it was there.
+                // A broken connection is not tried again: what was recorded before it broke would then seem refused.
+                // The client repeats its report and gets the response to a repeated one.
                 if tries > 3 || !is_deadlock(&error) {
                     return Err(error);
                 }

@@ -27,10 +27,10 @@ const FIRST_BATCH: usize = 64;
 const LARGE_BATCH: usize = 256;
 /// How often the runtime may serve other tasks before a statement is sent.
 const GATHER_TURNS: usize = 2;
-/// How long a repeated claim may wait to be recognised where nobody expects new work. Until then nothing is claimed
+/// How long a repeated claim may wait to be recognised where no new work is expected. Until then nothing is claimed
 /// for it that the statement itself would not recognise.
 const LOOK_UP_AFTER: Duration = Duration::from_secs(3);
-/// Between two looks for requests whose clients are gone and filters that nobody uses any more.
+/// Between two searches for requests whose clients are gone and filters that are no longer used.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Who claims, for which projects, and how long the lease holds.
@@ -46,10 +46,10 @@ pub struct Claim {
     pub lease: Duration,
 }
 
-/// What an answer to a claim is: a job, none, or what the database said.
-pub(crate) type Answer = Result<Option<Grant>, Arc<sqlx::Error>>;
+/// The result of a claim: a job, none, or the database's error.
+pub(crate) type Reply = Result<Option<Grant>, Arc<sqlx::Error>>;
 
-/// What the dispatcher is told.
+/// What the dispatcher receives.
 #[derive(Debug)]
 pub(super) enum Event {
     /// Somebody asks for a job.
@@ -65,15 +65,15 @@ pub(super) struct Waiter {
     asking: Asking,
     /// The client chose the request id, so this may be a repetition.
     may_repeat: bool,
-    /// The table was looked at for this request.
+    /// The table was read for this request.
     looked_up: bool,
     /// Stays if there is nothing now.
     waits: bool,
-    answer: oneshot::Sender<Answer>,
+    reply: oneshot::Sender<Reply>,
 }
 
 impl Waiter {
-    pub(super) fn new(claim: Claim, waits: bool, answer: oneshot::Sender<Answer>) -> Self {
+    pub(super) fn new(claim: Claim, waits: bool, reply: oneshot::Sender<Reply>) -> Self {
         let mut projects = claim.projects;
         projects.sort_unstable();
         projects.dedup();
@@ -83,11 +83,11 @@ impl Waiter {
             request_id: claim.request_id.unwrap_or_else(Uuid::new_v4),
             lease: claim.lease,
         };
-        Self { projects, asking, may_repeat: claim.request_id.is_some(), looked_up: false, waits, answer }
+        Self { projects, asking, may_repeat: claim.request_id.is_some(), looked_up: false, waits, reply }
     }
 
     fn is_gone(&self) -> bool {
-        self.answer.is_closed()
+        self.reply.is_closed()
     }
 
     fn needs_look_up(&self) -> bool {
@@ -124,7 +124,7 @@ pub(super) struct Dispatcher {
     groups: HashMap<Vec<ProjectId>, Group>,
     ready: VecDeque<Vec<ProjectId>>,
     look_up_at: Option<Instant>,
-    /// Requests of which it is not known whether they got a job, and that nobody will repeat.
+    /// Requests of which it is not known whether they got a job, and that will not be repeated.
     unknown: Vec<Uuid>,
 }
 
@@ -143,7 +143,7 @@ impl Dispatcher {
         }
     }
 
-    /// Serves until `stop`; whoever waits then is answered that there is nothing, by the drop of the waiter.
+    /// Serves until `stop`; requests that still wait then get no job, because their waiter is dropped.
     pub(super) async fn run(mut self, mut events: mpsc::UnboundedReceiver<Event>, stop: CancellationToken) {
         let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -182,8 +182,8 @@ impl Dispatcher {
         match event {
             Event::Claim(waiter) => self.enter(waiter),
             Event::Wake(None) => self.wake(|_| true),
-            Event::Wake(Some(told)) => {
-                self.wake(|wanted| wanted.is_empty() || told.iter().any(|project| wanted.contains(project)));
+            Event::Wake(Some(projects)) => {
+                self.wake(|wanted| wanted.is_empty() || projects.iter().any(|project| wanted.contains(project)));
             }
         }
     }
@@ -193,14 +193,14 @@ impl Dispatcher {
         let group = self.groups.entry(waiter.projects.clone()).or_default();
         group.used = Instant::now();
         if waiter.may_repeat {
-            // The same claim once more: its first answer will reach nobody.
+            // The same claim once more: the client no longer waits for the first response.
             let same = |other: &Waiter| {
                 other.asking.request_id == waiter.asking.request_id && other.asking.worker_id == waiter.asking.worker_id
             };
             if let Some(place) = group.waiting.iter().position(same)
                 && let Some(old) = group.waiting.remove(place)
             {
-                let _ = old.answer.send(Ok(None));
+                let _ = old.reply.send(Ok(None));
             }
         }
         if group.dry && listening && waiter.waits {
@@ -237,14 +237,14 @@ impl Dispatcher {
             return;
         }
         let claimed = self.claim_batch(&projects, &batch).await;
-        let heard = self.signals.is_listening();
+        let listening = self.signals.is_listening();
         let Some(group) = self.groups.get_mut(&projects) else { return };
         let mut jobs = match claimed {
             Ok(jobs) => jobs,
             Err(error) => {
                 log_error(&error, "could not claim");
                 let error = Arc::new(error);
-                batch.into_iter().for_each(|waiter| drop(waiter.answer.send(Err(error.clone()))));
+                batch.into_iter().for_each(|waiter| drop(waiter.reply.send(Err(error.clone()))));
                 if !group.waiting.is_empty() {
                     group.ready = true;
                     self.ready.push_back(projects);
@@ -257,7 +257,7 @@ impl Dispatcher {
             self.database.hub().committed();
         }
         group.plenty = jobs.len() == batch.len();
-        group.dry = !group.plenty && heard;
+        group.dry = !group.plenty && listening;
         let mut unserved = Vec::new();
         for (place, mut waiter) in batch.into_iter().enumerate() {
             waiter.looked_up = true;
@@ -265,18 +265,18 @@ impl Dispatcher {
                 Some(job) => {
                     let grant = Grant::new(job, self.database.clone(), self.tasks.clone());
                     // A worker that is gone gives the job back by the drop of the grant.
-                    let _ = waiter.answer.send(Ok(Some(grant)));
+                    let _ = waiter.reply.send(Ok(Some(grant)));
                 }
                 None => unserved.push(waiter),
             }
         }
         if !group.plenty {
-            // Whoever came before the statement and does not want to wait has its answer; a possible repetition first
-            // needs a look.
+            // Requests that came before the statement and do not want to wait have their result; a possible repetition
+            // must be looked up first.
             unserved.extend(std::mem::take(&mut group.waiting));
             let (stay, go): (Vec<_>, Vec<_>) =
                 unserved.into_iter().partition(|waiter| waiter.waits || waiter.needs_look_up());
-            go.into_iter().for_each(|waiter| drop(waiter.answer.send(Ok(None))));
+            go.into_iter().for_each(|waiter| drop(waiter.reply.send(Ok(None))));
             let (urgent, patient): (Vec<_>, Vec<_>) = stay.into_iter().partition(|waiter| !waiter.waits);
             if !urgent.is_empty() {
                 group.ready = true;
@@ -325,7 +325,7 @@ impl Dispatcher {
         }
     }
 
-    /// The claim was sent, and nobody will ask with these requests again.
+    /// The claim was sent, and these requests will not be repeated.
     fn remember_unknown(&mut self, batch: &[Waiter]) {
         self.unknown.extend(batch.iter().filter(|w| !w.may_repeat).map(|w| w.asking.request_id));
     }
@@ -363,7 +363,7 @@ impl Dispatcher {
         match found {
             Ok(found) => self.bring_forward(&found),
             Err(error) => {
-                log_error(&error, "could not look for repeated claims");
+                log_error(&error, "could not search for repeated claims");
                 waiters.iter_mut().for_each(|waiter| waiter.looked_up = false);
                 self.look_up_at = Some(Instant::now() + LOOK_UP_AFTER);
             }

@@ -53,11 +53,11 @@ impl Drop for Grant {
         let database = self.database.clone();
         self.tasks.spawn(async move {
             let job = &claimed.job;
-            tracing::info!(job.id = %job.job_id, attempt = job.attempt, "the worker went away before it had its job; giving it back");
+            tracing::info!(job.id = %job.job_id, attempt = job.attempt, "the worker disconnected before it received its job; returning the job to the queue");
             for _ in 0..GIVE_BACK_TRIES {
                 match give_back(&database, &claimed).await {
                     Ok(()) => return,
-                    Err(error) => tracing::warn!(error = chain(&error), "could not give a job back; trying again"),
+                    Err(error) => tracing::warn!(error = chain(&error), "could not return a job to the queue; trying again"),
                 }
                 tokio::time::sleep(GIVE_BACK_PAUSE).await;
             }

@@ -83,29 +83,29 @@ impl Queue {
         tasks.spawn(listener::listen(database.clone(), signals.clone(), stop.clone()));
     }
 
-    /// Claims now, or as soon as there is work, until the time is over; `None` for `until` looks once. Whoever drops
+    /// Claims now, or as soon as there is work, until the time is over; `None` for `until` tries once. Whoever drops
     /// the returned [`Grant`] without having passed it on gives the job back.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database is not available.
     pub async fn claim(&self, claim: Claim, until: Option<Instant>) -> QueueResult<Option<Grant>> {
         let asked = Instant::now();
-        let (answer, mut answered) = oneshot::channel();
-        let waiter = Waiter::new(claim, until.is_some(), answer);
+        let (sender, mut reply) = oneshot::channel();
+        let waiter = Waiter::new(claim, until.is_some(), sender);
         let granted = if self.claims.send(Event::Claim(waiter)).is_err() {
             Ok(None)
         } else if let Some(until) = until {
             let _waiting = self.metrics.claim_waits();
-            match tokio::time::timeout_at(until, &mut answered).await {
-                Ok(answer) => answer.unwrap_or(Ok(None)),
+            match tokio::time::timeout_at(until, &mut reply).await {
+                Ok(received) => received.unwrap_or(Ok(None)),
                 Err(_) => {
-                    // An answer that came at the last moment is taken all the same.
-                    answered.close();
-                    answered.try_recv().unwrap_or(Ok(None))
+                    // A result that came at the last moment is taken all the same.
+                    reply.close();
+                    reply.try_recv().unwrap_or(Ok(None))
                 }
             }
         } else {
-            answered.await.unwrap_or(Ok(None))
+            reply.await.unwrap_or(Ok(None))
         };
         self.metrics.claimed(&granted, asked.elapsed());
         granted
@@ -115,14 +115,14 @@ impl Queue {
     /// means more than that; then nothing was changed.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database is not available.
     pub async fn complete(&self, completion: Completion) -> QueueResult<bool> {
-        let (answer, answered) = oneshot::channel();
-        if self.completions.send(completions::Request { completion, answer }).is_err() {
+        let (sender, reply) = oneshot::channel();
+        if self.completions.send(completions::Request { completion, reply: sender }).is_err() {
             return Ok(false);
         }
-        match answered.await {
-            Ok(answer) => answer,
+        match reply.await {
+            Ok(received) => received,
             Err(_) => Ok(false),
         }
     }

@@ -34,7 +34,7 @@ impl fmt::Debug for Signals {
 }
 
 impl Signals {
-    /// `wake` tells waiting claims.
+    /// `wake` notifies waiting claims.
     pub(super) fn new(wake: impl Fn(DueProjects) + Send + Sync + 'static, lease: Duration) -> Self {
         Self {
             wake: Box::new(wake),
@@ -52,15 +52,15 @@ impl Signals {
     }
 
     /// From now on the process is notified of every change; what happened before is read again.
-    pub(super) fn heard(&self) {
+    pub(super) fn listening(&self) {
         self.settings_changed();
         self.listening.store(true, Ordering::SeqCst);
         self.delayed.notify_one();
         self.wake(None);
     }
 
-    /// Changes are not heard of any more.
-    pub(super) fn deaf(&self) {
+    /// Notifications no longer arrive.
+    pub(super) fn not_listening(&self) {
         self.listening.store(false, Ordering::SeqCst);
         self.distrust_leases();
     }
@@ -75,7 +75,7 @@ impl Signals {
         self.settings.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Names the present state of the settings; none while changes are not heard of, so that nothing may be kept.
+    /// Names the present state of the settings; none while notifications do not arrive, so that nothing may be kept.
     #[must_use]
     pub fn settings_version(&self) -> Option<u64> {
         self.is_listening().then(|| self.settings.load(Ordering::SeqCst))

@@ -29,15 +29,15 @@ struct Known {
     /// The state of the settings in which the directive was read.
     version: Option<u64>,
     unwritten: bool,
-    heard: Instant,
+    last_seen: Instant,
 }
 
 impl Presence {
     /// Notes a heartbeat, and returns what its coordinator should do.
     ///
     /// # Errors
-    /// When it is new, or directives may have changed, and the database does not answer.
-    pub async fn heard(
+    /// When it is new, or directives may have changed, and the database is not available.
+    pub async fn seen(
         &self,
         database: &Database,
         signals: &Signals,
@@ -52,14 +52,14 @@ impl Presence {
         {
             known.beat = beat;
             known.unwritten = true;
-            known.heard = Instant::now();
+            known.last_seen = Instant::now();
             return Ok(known.directive);
         }
         let mut conn = database.read().await?;
         let directive =
             db::worker::coordinators::seen(&mut conn, &[&beat]).await?.remove(&beat.worker_id).unwrap_or_default();
         database.hub().committed();
-        let known = Known { directive, version, unwritten: false, heard: Instant::now(), beat };
+        let known = Known { directive, version, unwritten: false, last_seen: Instant::now(), beat };
         self.lock().insert(known.beat.worker_id.clone(), known);
         Ok(directive)
     }
@@ -71,7 +71,7 @@ impl Presence {
     pub async fn write_all(&self, database: &Database) -> sqlx::Result<()> {
         let beats: Vec<_> = {
             let mut known = self.lock();
-            known.retain(|_, known| known.unwritten || known.heard.elapsed() < FORGET_AFTER);
+            known.retain(|_, known| known.unwritten || known.last_seen.elapsed() < FORGET_AFTER);
             known.values().filter(|known| known.unwritten).map(|known| known.beat.clone()).collect()
         };
         if beats.is_empty() {

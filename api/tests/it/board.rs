@@ -22,8 +22,8 @@ async fn many_moves_at_once_make_one_job() {
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
     let moves = (0..8).map(|_| app.patch(&ticket, json!({"column_id": "in_progress"})));
-    for answer in futures::future::join_all(moves).await {
-        answer.expect(200);
+    for reply in futures::future::join_all(moves).await {
+        reply.expect(200);
     }
     assert_eq!(app.jobs().await.len(), 1);
 }
@@ -65,7 +65,7 @@ async fn cancelling_asks_a_running_job_to_stop_and_the_request_survives_a_restar
     assert_eq!(app.get(&poll).await.expect(200), json!({"cancel_requested": false}));
     app.post(&format!("{ticket}/cancel"), json!({})).await.expect(200);
     let (other, _replica) = app.replica().await;
-    let seen = TestApp::answer(app.http().get(format!("{other}{poll}"))).await.expect(200);
+    let seen = TestApp::reply(app.http().get(format!("{other}{poll}"))).await.expect(200);
     assert_eq!(seen, json!({"cancel_requested": true}));
 
     let path = TestApp::job_path(&job);
@@ -113,8 +113,8 @@ async fn a_runner_from_a_shell_can_be_cancelled_without_a_job() {
     app.may_leave_jobs_live();
     let project = app.project().await;
     let ticket = app.ticket(&project).await;
-    let answer = app.post(&format!("{ticket}/cancel"), json!({})).await.expect(200);
-    assert_eq!(answer, json!({"message": "Cancellation requested"}));
+    let reply = app.post(&format!("{ticket}/cancel"), json!({})).await.expect(200);
+    assert_eq!(reply, json!({"message": "Cancellation requested"}));
     let poll = format!("{ticket}/cancel-requested");
     assert_eq!(app.get(&poll).await.expect(200)["cancel_requested"], true);
     app.move_to(&ticket, "in_progress").await;

@@ -32,7 +32,7 @@ async fn testing_phase_1_works_as_written() {
     app.post(&format!("{ticket}/complete"), done).await.expect(200);
     // The contract's clients send no body here.
     let complete = format!("{}{}/complete", app.base, TestApp::job_path(&job));
-    TestApp::answer(app.http().post(&complete)).await.expect(200);
+    TestApp::reply(app.http().post(&complete)).await.expect(200);
 
     let ended = app.get(&ticket).await.expect(200);
     assert_eq!((ended["status"].as_str(), ended["column_id"].as_str()), (Some("completed"), Some("in_review")));

@@ -193,7 +193,7 @@ async fn a_job_token_opens_nothing_else_where_no_key_is_set() {
 async fn without_keys_only_this_machine_is_let_in() {
     let app = TestApp::start().await;
     let call = |header: &'static str, value: &'static str| {
-        TestApp::answer(app.http().get(format!("{}/api/projects", app.base)).header(header, value))
+        TestApp::reply(app.http().get(format!("{}/api/projects", app.base)).header(header, value))
     };
     assert_eq!(call("x-forwarded-for", "192.0.2.1").await.error(403), "this_machine_only");
     assert_eq!(call("forwarded", "for=192.0.2.1").await.error(403), "this_machine_only");

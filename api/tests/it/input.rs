@@ -1,6 +1,6 @@
 //! Bad input of every kind on every endpoint that takes a body: a 4xx with a sentence, and nothing changed.
 
-use crate::support::{Answer, TestApp};
+use crate::support::{Reply, TestApp};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -64,9 +64,9 @@ fn bad_bodies() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-async fn send(app: &TestApp, method: &Method, path: &str, content_type: &str, body: Vec<u8>) -> Answer {
+async fn send(app: &TestApp, method: &Method, path: &str, content_type: &str, body: Vec<u8>) -> Reply {
     let request = app.http().request(method.clone(), format!("{}{path}", app.base));
-    TestApp::answer(request.header("content-type", content_type).body(body)).await
+    TestApp::reply(request.header("content-type", content_type).body(body)).await
 }
 
 /// Everything that is stored, to compare.
@@ -107,10 +107,10 @@ async fn bad_bodies_are_refused_with_a_sentence_and_change_nothing() {
             .replace("{note_id}", note["id"].as_str().unwrap())
             .replace("{job_id}", job["job_id"].as_str().unwrap());
         for (name, body) in bad_bodies() {
-            let answer = send(&app, &method, &path, "application/json", body).await;
-            assert!(answer.status.is_client_error(), "{method} {path}, {name}: {} {}", answer.status, answer.body);
-            let status = answer.status.as_u16();
-            answer.error(status);
+            let reply = send(&app, &method, &path, "application/json", body).await;
+            assert!(reply.status.is_client_error(), "{method} {path}, {name}: {} {}", reply.status, reply.body);
+            let status = reply.status.as_u16();
+            reply.error(status);
         }
         let huge = format!("{{\"name\": \"{}\"}}", "x".repeat(3 * 1024 * 1024)).into_bytes();
         assert_eq!(send(&app, &method, &path, "application/json", huge).await.error(413), "body_too_large", "{path}");

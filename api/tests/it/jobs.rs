@@ -140,7 +140,7 @@ async fn coordinators_are_listed_and_told_to_drain() {
     let (other, _replica) = app.replica().await;
     let ask = async || {
         let request = app.http().post(format!("{other}/api/worker/heartbeat")).json(&beat);
-        TestApp::answer(request).await.expect(200)["directive"].clone()
+        TestApp::reply(request).await.expect(200)["directive"].clone()
     };
     assert_eq!(ask().await, "drain");
     app.put("/api/coordinators/one", json!({"directive": "run"})).await.expect(200);
@@ -175,7 +175,7 @@ async fn an_answer_to_a_review_and_the_work_on_its_ticket_do_not_disturb_each_ot
     let asked = async |job: &Value| {
         let request = app.http().get(format!("{}{ticket}/cancel-requested", app.base));
         let request = request.bearer_auth(job["job_token"].as_str().unwrap());
-        TestApp::answer(request).await.expect(200)["cancel_requested"].clone()
+        TestApp::reply(request).await.expect(200)["cancel_requested"].clone()
     };
     assert_eq!((asked(&of_review).await, asked(&of_ticket).await), (json!(true), json!(false)));
     let plain = app.get(&format!("{ticket}/cancel-requested")).await.expect(200);

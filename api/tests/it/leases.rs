@@ -13,8 +13,8 @@ async fn enqueue(app: &TestApp, project: &str) -> String {
 
 async fn beat(app: &TestApp, worker: &str, job: &Value) -> String {
     let held = json!([{"job_id": job["job_id"], "attempt": job["attempt"]}]);
-    let answer = app.post("/api/worker/heartbeat", json!({"worker_id": worker, "jobs": held})).await.expect(200);
-    answer["jobs"][0]["state"].as_str().unwrap().to_owned()
+    let reply = app.post("/api/worker/heartbeat", json!({"worker_id": worker, "jobs": held})).await.expect(200);
+    reply["jobs"][0]["state"].as_str().unwrap().to_owned()
 }
 
 /// Waits, with an end, until the database says so.
@@ -71,8 +71,8 @@ async fn heartbeats_keep_a_lease_and_bring_the_wish_to_cancel() {
 async fn heartbeats_tell_the_settings_number_of_agents() {
     let app = TestApp::start().await;
     app.put("/api/settings", json!({"MAX_CONCURRENT_AGENTS": 7})).await.expect(200);
-    let answer = app.post("/api/worker/heartbeat", json!({"worker_id": "one"})).await.expect(200);
-    assert_eq!((&answer["max_concurrent_agents"], &answer["directive"]), (&json!(7), &json!("run")));
+    let reply = app.post("/api/worker/heartbeat", json!({"worker_id": "one"})).await.expect(200);
+    assert_eq!((&reply["max_concurrent_agents"], &reply["directive"]), (&json!(7), &json!("run")));
 }
 
 #[tokio::test]
@@ -165,10 +165,10 @@ async fn a_limit_holds_exactly_under_concurrent_claims_on_two_replicas() {
     let claims = (0..16).map(|n| {
         let base = if n % 2 == 0 { &app.base } else { &other };
         let request = app.http().post(format!("{base}/api/worker/jobs/start")).json(&json!({"worker_id": "w"}));
-        TestApp::answer(request)
+        TestApp::reply(request)
     });
-    let answers = futures::future::join_all(claims).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 3);
+    let replies = futures::future::join_all(claims).await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 200).count(), 3);
 }
 
 #[tokio::test]

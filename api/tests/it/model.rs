@@ -29,7 +29,7 @@ enum Event {
         worker: usize,
         replica: bool,
     },
-    /// The claim once more with the same request id, as after a lost answer.
+    /// The claim once more with the same request id, as after a lost response.
     ClaimAgain {
         replica: bool,
     },
@@ -37,7 +37,7 @@ enum Event {
         worker: usize,
         replica: bool,
     },
-    /// A report about the n-th claim that was ever answered: the present one, an old one, or one that ended.
+    /// A report about the n-th claim that ever got a job: the present one, an old one, or one that ended.
     Report {
         claim: usize,
         how: How,
@@ -97,14 +97,14 @@ struct Modelled {
     cancel: bool,
 }
 
-/// A claim that was answered.
+/// A claim that got a job.
 #[derive(Clone, Debug)]
 struct Claimed {
     job: String,
     attempt: i64,
     worker: usize,
     request: Uuid,
-    /// How it was ended by a report, and what that was answered.
+    /// How it was ended by a report, and the response to it.
     reported: Option<(How, &'static str)>,
 }
 
@@ -153,8 +153,8 @@ impl World {
 
     async fn post(&self, replica: bool, path: &str, body: &Value) -> (StatusCode, Value) {
         let base = if replica { &self.other.0 } else { &self.app.base };
-        let answer = TestApp::answer(self.app.http().post(format!("{base}{path}")).json(body)).await;
-        (answer.status, answer.body)
+        let reply = TestApp::reply(self.app.http().post(format!("{base}{path}")).json(body)).await;
+        (reply.status, reply.body)
     }
 
     /// Reads when jobs may be claimed: whether the wait for another try is over is for the clock to say.
@@ -250,22 +250,22 @@ impl World {
         let body = json!({"worker_id": format!("w{worker}"), "request_id": request});
         self.read_due().await;
         let mut wanted = self.next();
-        let (status, answer) = self.post(replica, "/api/worker/jobs/start", &body).await;
-        if !wanted.iter().any(|id| answer["job_id"] == **id) {
+        let (status, reply) = self.post(replica, "/api/worker/jobs/start", &body).await;
+        if !wanted.iter().any(|id| reply["job_id"] == **id) {
             // A wait may have ended in between.
             self.read_due().await;
             wanted = self.next();
         }
         if wanted.is_empty() {
-            check!(status == 204, "nothing can be claimed, but {answer}");
+            check!(status == 204, "nothing can be claimed, but {reply}");
             return Ok(());
         }
-        check!(status == 200, "one of {wanted:?} should be claimed, but {status} {answer}");
-        let id = answer["job_id"].as_str().unwrap().to_owned();
-        check!(wanted.contains(&id), "one of {wanted:?} should be claimed, not {answer}");
+        check!(status == 200, "one of {wanted:?} should be claimed, but {status} {reply}");
+        let id = reply["job_id"].as_str().unwrap().to_owned();
+        check!(wanted.contains(&id), "one of {wanted:?} should be claimed, not {reply}");
         let job = self.jobs.get_mut(&id).unwrap();
         (job.status, job.holder, job.attempt) = ("running", Some(worker), job.attempt + 1);
-        check!(answer["attempt"] == job.attempt, "attempt {} expected: {answer}", job.attempt);
+        check!(reply["attempt"] == job.attempt, "attempt {} expected: {reply}", job.attempt);
         self.claims.push(Claimed { job: id, attempt: job.attempt, worker, request, reported: None });
         Ok(())
     }
@@ -278,10 +278,10 @@ impl World {
             return self.claim(last.worker, last.request, replica).await;
         }
         let body = json!({"worker_id": format!("w{}", last.worker), "request_id": last.request});
-        let (status, answer) = self.post(replica, "/api/worker/jobs/start", &body).await;
+        let (status, reply) = self.post(replica, "/api/worker/jobs/start", &body).await;
         check!(
-            status == 200 && answer["job_id"] == last.job && answer["attempt"] == last.attempt,
-            "the same claim should give {last:?}, not {answer}"
+            status == 200 && reply["job_id"] == last.job && reply["attempt"] == last.attempt,
+            "the same claim should give {last:?}, not {reply}"
         );
         Ok(())
     }
@@ -291,9 +291,9 @@ impl World {
         let jobs: Vec<Value> =
             named.iter().map(|claim| json!({"job_id": claim.job, "attempt": claim.attempt})).collect();
         let body = json!({"worker_id": format!("w{worker}"), "jobs": jobs});
-        let (status, answer) = self.post(replica, "/api/worker/heartbeat", &body).await;
-        check!(status == 200, "{answer}");
-        for (claim, said) in named.iter().zip(answer["jobs"].as_array().unwrap()) {
+        let (status, reply) = self.post(replica, "/api/worker/heartbeat", &body).await;
+        check!(status == 200, "{reply}");
+        for (claim, said) in named.iter().zip(reply["jobs"].as_array().unwrap()) {
             let job = &self.jobs[&claim.job];
             let held = job.status == "running" && job.attempt == claim.attempt;
             let expected = match (held, job.cancel) {
@@ -321,7 +321,7 @@ impl World {
                 "fail"
             }
         };
-        let (status, answer) = self.post(replica, &format!("/api/worker/jobs/{}/{action}", claim.job), &body).await;
+        let (status, reply) = self.post(replica, &format!("/api/worker/jobs/{}/{action}", claim.job), &body).await;
         let job = self.jobs.get_mut(&claim.job).unwrap();
         if job.status != "running" || job.attempt != claim.attempt {
             let same = |before: How| match how {
@@ -330,14 +330,11 @@ impl World {
             };
             match claim.reported.filter(|(before, _)| same(*before)) {
                 Some((_, said)) => {
-                    check!(
-                        status == 200 && answer["status"] == said,
-                        "the same report is answered {said}, not {answer}"
-                    );
+                    check!(status == 200 && reply["status"] == said, "the same report gets {said}, not {reply}");
                 }
                 None => check!(
-                    status == 409 && answer["code"] == "stale_attempt",
-                    "{claim:?} is over; {how:?} should be refused, not {status} {answer}"
+                    status == 409 && reply["code"] == "stale_attempt",
+                    "{claim:?} is over; {how:?} should be refused, not {status} {reply}"
                 ),
             }
             return Ok(());
@@ -349,7 +346,7 @@ impl World {
             How::EngineError if job.failures < TRIES => "pending",
             How::EngineError | How::AgentFailed => "failed",
         };
-        check!(status == 200 && answer["status"] == end, "{how:?} of {job:?} should make it {end}, but {answer}");
+        check!(status == 200 && reply["status"] == end, "{how:?} of {job:?} should make it {end}, but {reply}");
         if matches!(how, How::EngineError | How::AgentFailed) && end != "cancelled" {
             job.failures += 1;
         }
@@ -363,13 +360,13 @@ impl World {
             return Ok(());
         }
         let id = self.order[job % self.order.len()].clone();
-        let (status, answer) = self.post(false, &format!("/api/jobs/{id}/cancel"), &json!({})).await;
+        let (status, reply) = self.post(false, &format!("/api/jobs/{id}/cancel"), &json!({})).await;
         let job = self.jobs.get_mut(&id).unwrap();
         let expected = match job.status {
             "pending" | "running" | "cancelled" => 200,
             _ => 409,
         };
-        check!(status.as_u16() == expected, "cancelling {job:?}: {status} {answer}");
+        check!(status.as_u16() == expected, "cancelling {job:?}: {status} {reply}");
         match job.status {
             "pending" => job.status = "cancelled",
             "running" => job.cancel = true,

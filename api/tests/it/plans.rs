@@ -78,7 +78,7 @@ fn read_whole(plan: &Value, found: &mut Vec<String>) {
 #[tokio::test]
 async fn no_query_reads_a_whole_table() {
     let (_app, mut conn) = large().await;
-    // The plan for parameters that nobody knows yet: the one that a busy process ends up with.
+    // The plan for parameters that are not known yet, as a busy process uses it.
     sqlx::raw_sql("set plan_cache_mode = force_generic_plan").execute(&mut conn).await.unwrap();
     let queries = queries();
     assert!(queries.len() > 60, "only {} queries were prepared", queries.len());

@@ -71,11 +71,11 @@ pub(crate) struct CallerOf<'a> {
 }
 
 impl CallerOf<'_> {
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.app.request(Method::GET, path, self.key, None).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
         self.app.request(Method::POST, path, self.key, Some(&body)).await
     }
 }
@@ -97,14 +97,14 @@ impl Drop for TestApp {
     }
 }
 
-/// What was answered.
+/// A response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) body: Value,
 }
 
-impl Answer {
+impl Reply {
     /// The body, if the status is this one.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Value {
@@ -169,8 +169,8 @@ impl TestApp {
     pub(crate) async fn claim_as(&self, worker: &str, more: Value) -> Option<Value> {
         let mut body = json!({"worker_id": worker});
         body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
-        let answer = self.post("/api/worker/jobs/start", body).await;
-        if answer.status == StatusCode::NO_CONTENT { None } else { Some(answer.expect(200)) }
+        let reply = self.post("/api/worker/jobs/start", body).await;
+        if reply.status == StatusCode::NO_CONTENT { None } else { Some(reply.expect(200)) }
     }
 
     async fn start_with(config: AppConfig) -> Self {
@@ -207,7 +207,7 @@ impl TestApp {
         serve(pool, AppConfig::default()).await
     }
 
-    pub(crate) async fn request(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Answer {
+    pub(crate) async fn request(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Reply {
         // JSON, so that the event log comes as a page and not as an endless stream.
         let mut request =
             self.http.request(method, format!("{}{path}", self.base)).header("accept", "application/json");
@@ -217,38 +217,38 @@ impl TestApp {
         if let Some(body) = body {
             request = request.json(body);
         }
-        Self::answer(request).await
+        Self::reply(request).await
     }
 
-    pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
+    pub(crate) async fn reply(request: reqwest::RequestBuilder) -> Reply {
         let response = request.send().await.unwrap();
         let status = response.status();
         let bytes = response.bytes().await.unwrap();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or(Value::Null) };
-        Answer { status, body }
+        Reply { status, body }
     }
 
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.http
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.request(Method::GET, path, None, None).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
         self.request(Method::POST, path, None, Some(&body)).await
     }
 
-    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Reply {
         self.request(Method::PUT, path, None, Some(&body)).await
     }
 
-    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
         self.request(Method::PATCH, path, None, Some(&body)).await
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
         self.request(Method::DELETE, path, None, None).await
     }
 
@@ -266,7 +266,7 @@ impl TestApp {
         format!("{project}/tickets/{}", ticket["id"].as_str().unwrap())
     }
 
-    /// Moves a ticket and answers it.
+    /// Moves a ticket and replies it.
     pub(crate) async fn move_to(&self, ticket: &str, column: &str) -> Value {
         self.patch(ticket, json!({"column_id": column})).await.expect(200)
     }
@@ -274,10 +274,10 @@ impl TestApp {
     /// Claims a job as a client of the plain contract.
     pub(crate) async fn claim(&self, project: &str) -> Option<Value> {
         let id = project.rsplit('/').next().unwrap();
-        let answer = self.post("/api/worker/jobs/start", json!({"project_id": id})).await;
-        match answer.status {
+        let reply = self.post("/api/worker/jobs/start", json!({"project_id": id})).await;
+        match reply.status {
             StatusCode::NO_CONTENT => None,
-            _ => Some(answer.expect(200)),
+            _ => Some(reply.expect(200)),
         }
     }
 

@@ -9,8 +9,8 @@ fn waiting(app: &TestApp, base: &str, body: Value) -> tokio::task::JoinHandle<Op
     let request = reqwest::Client::new().post(format!("{base}/api/worker/jobs/start")).json(&body);
     let _ = app;
     tokio::spawn(async move {
-        let answer = TestApp::answer(request).await;
-        if answer.status == 204 { None } else { Some(answer.expect(200)) }
+        let reply = TestApp::reply(request).await;
+        if reply.status == 204 { None } else { Some(reply.expect(200)) }
     })
 }
 
@@ -109,7 +109,7 @@ async fn a_claim_repeated_while_the_first_still_waits_gets_one_job() {
         app.move_to(&ticket, "in_progress").await;
     }
     let job = second.await.unwrap().unwrap();
-    // Also without work in sight, and where nobody expects any: the lost answer's job is found.
+    // Also without work in sight, and where no new work is expected: the lost response's job is found.
     app.claim_as("two", json!({})).await.unwrap();
     let repeated = waiting(&app, &app.base, body);
     assert_eq!(repeated.await.unwrap().unwrap()["job_id"], job["job_id"]);

@@ -203,7 +203,7 @@ impl<'a> Supervision<'a> {
         Ok(Event::Started)
     }
 
-    /// After a start of which the engine did not say how it went: a container that has ended tells more than the broken
+    /// After a start of which the engine did not say how it went: a container that has ended says more than the broken
     /// connection. The engine may have been restarted, or the program may have refused to run.
     async fn after_unknown_start(&self, id: &str, error: EngineError) -> Event {
         let state = tokio::select! {

@@ -1,7 +1,7 @@
 //! The life of one job: which container it gets, what happens to it when, and what is reported at its end.
 //!
 //! [`machine`] decides what comes next and [`life`] does it. [`spec`] says which container a job gets, [`outcome`] what
-//! its exit means; neither does any IO. What all jobs of a coordinator share, and how one is told to end, is here.
+//! its exit means; neither does any IO. What all jobs of a coordinator share, and how one is requested to end, is here.
 
 pub mod life;
 pub mod machine;

@@ -7,7 +7,7 @@ use terarchitect_worker_api::{JobReport, Reason};
 /// Why the coordinator itself stopped a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoppedFor {
-    /// A person asked for it, or the coordinator was told to end.
+    /// A person asked for it, or the coordinator was requested to end.
     Cancel,
     /// The job took too long.
     Timeout,

@@ -27,7 +27,7 @@ pub(super) async fn report_until_acknowledged(shared: &Shared, pending: &Pending
                 return;
             }
             Err(error) if settles(&error, pending.attempt == 0) => {
-                tracing::warn!(job.id = %job, attempt = pending.attempt, error = error.chain(), "the API refused a report for good: this attempt is already over there");
+                tracing::warn!(job.id = %job, attempt = pending.attempt, error = error.chain(), "the API refused a report: this attempt has already ended there");
                 return;
             }
             Err(error) => {

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
 
-/// How often to look for containers that no task supervises.
+/// How often to search for containers that no task supervises.
 const REAP_INTERVAL: Duration = Duration::from_secs(60);
 /// How often to check again what keeps this coordinator from claiming.
 const CHECK_AGAIN: Duration = Duration::from_secs(10);
@@ -181,7 +181,7 @@ impl Coordinator {
         if request.is_none() {
             let id = Uuid::now_v7();
             if let Err(error) = self.shared.state.begin_claim(id) {
-                tracing::error!(error = %chain(&error), "could not write down a claim before sending it; claiming nothing until that works");
+                tracing::error!(error = %chain(&error), "could not record a claim before sending it; claiming nothing until that works");
                 return None;
             }
             *request = Some(id);

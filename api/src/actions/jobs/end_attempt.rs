@@ -38,7 +38,7 @@ pub async fn end_attempt(
         }
         Outcome::Retry { after, reason } => {
             db::jobs::retry(change, id, after).await?;
-            tracing::info!(job.id = %id, reason = reason.as_str(), wait_ms = after.as_millis(), "the job is tried again");
+            tracing::info!(job.id = %id, reason = reason.as_str(), wait_ms = after.as_millis(), "the job is queued again");
             (AttemptOutcome::Retried, reason)
         }
         Outcome::HandBack => {

@@ -114,6 +114,6 @@ async fn reported_before(
 }
 
 fn stale(attempt: i32, status: JobStatus) -> Refusal {
-    let sentence = format!("Attempt {attempt} of this job is over; the report changes nothing.");
+    let sentence = format!("Attempt {attempt} of this job has ended; the report changes nothing.");
     Refusal::new(ErrorCode::StaleAttempt, sentence).with_job_status(status)
 }

@@ -8,7 +8,7 @@ use crate::domain::live::event::{EventKind, NewEvent};
 use crate::domain::refusal::Refusal;
 use terarchitect_worker_api::{ProjectId, TicketId};
 
-/// Deletes a ticket with its jobs and logs. An attempt that runs is told so by its next heartbeat, and stopped.
+/// Deletes a ticket with its jobs and logs. A running attempt learns of it with its next heartbeat, and is stopped.
 ///
 /// # Errors
 /// When the ticket does not exist.

@@ -1,4 +1,4 @@
-//! Workers: what a runner is told, leases, and what each coordinator should do.
+//! Workers: what a runner receives, leases, and what each coordinator should do.
 
 pub mod context;
 pub mod coordinators;

@@ -36,7 +36,7 @@ pub struct JobEntry {
     pub claimed_at: Option<DateTime<Utc>>,
     /// When its lease runs out.
     pub lease_expires_at: Option<DateTime<Utc>>,
-    /// When somebody asked it to stop.
+    /// When its cancellation was requested.
     pub cancel_requested_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,

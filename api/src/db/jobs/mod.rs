@@ -202,7 +202,7 @@ pub async fn retry(conn: &mut PgConnection, id: JobId, after: Duration) -> sqlx:
     Ok(())
 }
 
-/// Puts a job back into the queue as if it had not been claimed, and tells waiting claims.
+/// Puts a job back into the queue as if it had not been claimed, and notifies waiting claims.
 pub async fn hand_back(conn: &mut PgConnection, id: JobId, project: ProjectId) -> sqlx::Result<()> {
     sqlx::query!(
         "with back as (
@@ -266,7 +266,7 @@ pub async fn cancel_pending(conn: &mut PgConnection, id: JobId) -> sqlx::Result<
     Ok(())
 }
 
-/// Asks a running job to stop. The wish is in the row, so that it outlives any process.
+/// Requests the cancellation of a running job. The request is in the row, so that it outlives any process.
 pub async fn request_stop(conn: &mut PgConnection, id: JobId) -> sqlx::Result<()> {
     sqlx::query!(
         "update agent_jobs set cancel_requested_at = coalesce(cancel_requested_at, now()), requeue_requested = false

@@ -17,7 +17,7 @@ pub struct LogEntry {
     pub step: String,
     /// What happened, for a person.
     pub summary: String,
-    /// What the agent printed or answered.
+    /// The agent's output or answer.
     pub raw_output: Option<String>,
     /// Whether the step went well.
     pub success: bool,
@@ -38,7 +38,7 @@ pub struct NewLogEntry {
     pub step: String,
     /// What happened.
     pub summary: String,
-    /// What the agent printed or answered.
+    /// The agent's output or answer.
     pub raw_output: Option<String>,
     /// Whether the step went well.
     pub success: bool,

@@ -173,7 +173,7 @@ pub async fn delete(conn: &mut PgConnection, project: ProjectId, id: TicketId) -
     Ok(done.rows_affected() == 1)
 }
 
-/// Marks or clears the wish that the ticket's run should stop.
+/// Sets or clears the request to cancel the ticket's work.
 pub async fn set_cancel_requested(conn: &mut PgConnection, id: TicketId, requested: bool) -> sqlx::Result<()> {
     sqlx::query!(
         "update tickets set cancel_requested_at = case when $2 then coalesce(cancel_requested_at, now()) end,

@@ -47,8 +47,8 @@ impl AskingColumns {
 
 /// Claims a job for each that asks, as far as there are any: of the projects with the fewest running jobs for their
 /// weight, the highest priority, then the oldest. Limits of projects hold exactly, however many claim at once. A
-/// request that got a job before and still holds it gets that one. No projects mean any. Answers the jobs with the
-/// places of those who get them.
+/// request that got a job before and still holds it gets that one. No projects mean any. Returns the jobs with the
+/// places of the requests that get them.
 pub async fn claim_many(
     conn: &mut PgConnection,
     projects: &[ProjectId],
@@ -98,7 +98,7 @@ pub async fn claim_many(
     Ok(jobs.collect())
 }
 
-/// Which of these requests got a job before and still hold it: claims that are repeated after a lost answer.
+/// Which of these requests got a job before and still hold it: claims that are repeated after a lost response.
 pub async fn held_by_requests(conn: &mut PgConnection, asking: &[&Asking]) -> sqlx::Result<HashSet<Uuid>> {
     let columns = AskingColumns::new(asking);
     let found = sqlx::query_scalar!(
@@ -113,7 +113,7 @@ pub async fn held_by_requests(conn: &mut PgConnection, asking: &[&Asking]) -> sq
     Ok(found.into_iter().collect())
 }
 
-/// Hands back what these requests may have claimed when the connection broke: nobody learnt of it.
+/// Hands back what these requests may have claimed when the connection broke, before any client learned of it.
 pub async fn hand_back_requests(conn: &mut PgConnection, requests: &[Uuid]) -> sqlx::Result<()> {
     sqlx::query!(
         r#"with back as (

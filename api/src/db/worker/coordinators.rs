@@ -52,13 +52,13 @@ pub struct Coordinator {
     pub version: Option<String>,
     /// How many jobs it can run at once.
     pub slots: Option<i32>,
-    /// How many jobs it held when it was last heard of.
+    /// How many jobs it held at its last heartbeat.
     pub held: i32,
     /// What it should do.
     pub directive: Directive,
-    /// When it was first heard of.
+    /// When its first heartbeat arrived.
     pub first_seen_at: DateTime<Utc>,
-    /// When it was last heard of; up to ten seconds old.
+    /// When its last heartbeat arrived; up to ten seconds old.
     pub last_heartbeat_at: DateTime<Utc>,
     /// How long ago that was, in seconds.
     pub last_heartbeat_sec: f64,
@@ -106,7 +106,7 @@ pub async fn seen(conn: &mut PgConnection, beats: &[&Beat]) -> sqlx::Result<Hash
     Ok(known.filter_map(|(id, text)| Some((id.clone(), *directives.get(text)?))).collect())
 }
 
-/// All coordinators, the latest heard of first.
+/// All coordinators, the one with the latest heartbeat first.
 pub async fn list(conn: &mut PgConnection) -> sqlx::Result<Vec<Coordinator>> {
     sqlx::query_as!(
         Coordinator,

@@ -71,7 +71,7 @@ pub fn is_infrastructure(reason: &str) -> bool {
 #[must_use]
 pub fn decide(ending: Ending, history: History, jitter: f64) -> Outcome {
     let reason = match ending {
-        // Work that is done is done, also when somebody asked for a stop at the last moment.
+        // Work that is done is done, also when its cancellation was requested at the last moment.
         Ending::Completed => return Outcome::Final(JobStatus::Completed, Reason::Completed),
         Ending::Failed(_) | Ending::Released if history.cancel_requested => Reason::Cancelled,
         Ending::Released => return Outcome::HandBack,

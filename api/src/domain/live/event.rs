@@ -43,7 +43,7 @@ words! {
         LogAppended = "log.appended",
         /// A coordinator sent a heartbeat for the first time, or again after a silence.
         CoordinatorSeen = "coordinator.seen",
-        /// A coordinator was told to run or to drain.
+        /// A coordinator's directive was set: run or drain.
         CoordinatorDirected = "coordinator.directed",
         /// A coordinator was removed from the list.
         CoordinatorForgotten = "coordinator.forgotten",

@@ -130,7 +130,9 @@ pub fn parse_changes(body: BTreeMap<String, Value>) -> Result<BTreeMap<String, C
             Value::Number(number) => number.to_string(),
             Value::String(text) => text.trim().to_owned(),
             Value::Array(_) | Value::Object(_) => {
-                return Err(Refusal::invalid(format!("The setting '{name}' takes a text, not a list or object.")));
+                return Err(Refusal::invalid(format!(
+                    "The setting '{name}' must be a string, not a list or an object."
+                )));
             }
         };
         let change = if value.is_empty() { Change::Clear } else { Change::Set(checked(&name, value)?) };
@@ -188,11 +190,11 @@ pub struct Readiness {
     pub ready: bool,
     /// What is missing.
     pub missing_required: Vec<MissingSetting>,
-    /// What should be looked at.
+    /// What needs attention.
     pub warnings: Vec<String>,
 }
 
-/// Checks the settings; `is_set` tells whether a setting has a value.
+/// Checks the settings; `is_set` says whether a setting has a value.
 #[must_use]
 pub fn readiness(is_set: impl Fn(&str) -> bool) -> Readiness {
     let required = [
@@ -205,18 +207,21 @@ pub fn readiness(is_set: impl Fn(&str) -> bool) -> Readiness {
         .map(|(key, label, reason)| MissingSetting { key, label, reason })
         .collect();
     let warned = [
-        ("WORKER_API_KEY", "WORKER_API_KEY is not set: the worker's model is called without a key."),
+        ("WORKER_API_KEY", "WORKER_API_KEY is not set: the agent's model is called without a key."),
         (
             GITHUB_AGENT_TOKEN,
             "github_agent_token is not set: coordinators must have GITHUB_TOKEN, or only public repositories can be cloned and no pull request opened.",
         ),
-        (WORKER_API_KEY, "TERARCHITECT_WORKER_API_KEY is not set: the worker endpoints answer to this machine alone."),
+        (
+            WORKER_API_KEY,
+            "TERARCHITECT_WORKER_API_KEY is not set: the worker endpoints accept requests from this machine alone.",
+        ),
     ];
     let mut warnings: Vec<_> =
         warned.into_iter().filter(|(key, _)| !is_set(key)).map(|(_, warning)| warning.to_owned()).collect();
     if !["AGENT_LLM_URL", "AGENT_MODEL", "AGENT_API_KEY"].into_iter().any(is_set) {
         warnings
-            .push("No Director is configured (AGENT_MODEL): the worker works alone, without plan review.".to_owned());
+            .push("No Director is configured (AGENT_MODEL): the agent works alone, without plan review.".to_owned());
     }
     Readiness { ready: missing_required.is_empty(), missing_required, warnings }
 }

@@ -10,7 +10,7 @@ use crate::domain::{present, text};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// The status of a ticket that nobody works on yet.
+/// The status of a ticket on which no work has begun.
 pub const STATUS_TODO: &str = "todo";
 /// The status of a ticket whose job waits for a worker.
 pub const STATUS_QUEUED: &str = "queued";

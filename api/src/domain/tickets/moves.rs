@@ -7,7 +7,7 @@ use crate::domain::projects::board::{IN_PROGRESS, IN_REVIEW};
 pub enum LiveJob {
     /// Waits for a worker.
     Pending,
-    /// Runs, and nobody asked it to stop.
+    /// Runs, and its cancellation was not requested.
     Running,
     /// Runs, and was asked to stop.
     Stopping,

@@ -42,7 +42,8 @@ pub struct EventQuery {
     /// Of these kinds, separated by commas: whole words such as `job.claimed`, or families such as `job`.
     kind: Option<String>,
     /// The events after this position: the `id` of an event, `next` of a page, `start` for the oldest, or `now`. The
-    /// header `Last-Event-ID` does the same and wins. Absent: a stream begins now, pages begin at the oldest event.
+    /// header `Last-Event-ID` does the same and takes precedence. Without either, a stream begins now, and pages
+    /// begin at the oldest event.
     after: Option<String>,
     /// For pages: how many events at the most; 100 if unset, never more than 1000.
     limit: Option<u16>,

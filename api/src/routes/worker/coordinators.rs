@@ -58,7 +58,7 @@ pub async fn direct_coordinator(
     let (database, actor, id) = (&app.database, caller.actor(), path.worker_id()?);
     actions::worker::coordinators::direct(database, &actor, &id, new.directive).await?;
     app.queue.signals.settings_changed();
-    Ok(Json(Message { message: "The coordinator is told with its next heartbeat".to_owned() }))
+    Ok(Json(Message { message: "The coordinator gets the directive with its next heartbeat".to_owned() }))
 }
 
 /// Forgets a coordinator that no longer runs. One that still runs is there again with its next heartbeat.

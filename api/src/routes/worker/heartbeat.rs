@@ -12,7 +12,7 @@ use serde::Deserialize;
 use terarchitect_worker_api::{HeartbeatRequest, HeartbeatResponse, WorkerJobs};
 use utoipa::IntoParams;
 
-/// Renews every lease that a coordinator holds, and tells it what became of each job.
+/// Renews every lease that a coordinator holds, and returns what became of each job.
 #[utoipa::path(post, path = "/api/worker/heartbeat", tag = "worker", security(("bearer" = [])),
     request_body = HeartbeatRequest, responses((status = 200, body = HeartbeatResponse)))]
 pub async fn heartbeat(
@@ -23,7 +23,7 @@ pub async fn heartbeat(
     check_heartbeat(&beat)?;
     let lease = app.config.limits.lease;
     let jobs = actions::worker::leases::renew(&app.database, &worker, &beat.jobs, lease).await?;
-    let directive = app.presence.heard(&app.database, &app.queue.signals, worker, &beat).await?;
+    let directive = app.presence.seen(&app.database, &app.queue.signals, worker, &beat).await?;
     let max_concurrent_agents = app.hot_settings().await?.max_concurrent_agents;
     let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
     Ok(Json(HeartbeatResponse { jobs, directive, max_concurrent_agents, lease_ms }))
