@@ -4,11 +4,10 @@
 //! they announce. Notifications are coalesced: one per `QUIET` at the most, however many transactions commit, since each
 //! NOTIFY takes a lock that all commits of the cluster share.
 
-use super::reader::Live;
+use super::batch::{Batch, Live};
 use crate::db;
-use crate::db::live::events::{Event, Filter};
+use crate::db::live::events::Filter;
 use crate::domain::live::position::Position;
-use bytes::{BufMut, Bytes, BytesMut};
 use sqlx::{PgConnection, PgPool};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,50 +38,6 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 const BATCH: u16 = 500;
 /// How many batches a reader may fall behind before it is cut off. Bounds the memory of all readers together.
 const BACKLOG: usize = 128;
-
-/// Events that became visible together, with their text on the wire.
-#[derive(Debug)]
-pub(super) struct Batch {
-    /// The events in order, each with its text as a Server-Sent Event.
-    pub events: Vec<(Event, Bytes)>,
-    /// The text of all of them.
-    pub text: Bytes,
-    /// The position after the last of them.
-    pub end: Position,
-}
-
-impl Batch {
-    /// Renders the events that were read from `from` on, up to `end`.
-    #[must_use]
-    pub(super) fn new(events: Vec<Event>, from: &Position, end: Position) -> Self {
-        let last = events.len().saturating_sub(1);
-        let mut text = BytesMut::new();
-        let mut ends = Vec::with_capacity(events.len());
-        for (place, event) in events.iter().enumerate() {
-            if place == last {
-                render(&mut text, event, &end);
-            } else {
-                render(&mut text, event, &from.within(end.newest(), event.seq));
-            }
-            ends.push(text.len());
-        }
-        let text = text.freeze();
-        let mut begin = 0;
-        let own = |end| {
-            let own = text.slice(begin..end);
-            begin = end;
-            own
-        };
-        let texts: Vec<Bytes> = ends.into_iter().map(own).collect();
-        Self { events: events.into_iter().zip(texts).collect(), text, end }
-    }
-}
-
-fn render(text: &mut BytesMut, event: &Event, position: &Position) {
-    // An event is made of numbers, words and JSON that was stored: it can always be written.
-    let data = serde_json::to_string(event).unwrap_or_default();
-    text.put_slice(format!("id: {position}\ndata: {data}\n\n").as_bytes());
-}
 
 /// Where readers follow the event log.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 //!
 //! It decides nothing: what happened is said by the actions and the queue's statements.
 
+mod batch;
 mod change;
 mod hub;
 mod reader;

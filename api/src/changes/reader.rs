@@ -1,20 +1,16 @@
 //! A reader of the event log: first what its position has not seen, from the database, then what the hub publishes.
 
 use super::Database;
-use super::hub::Batch;
+use super::batch::{Batch, Live};
 use crate::db;
 use crate::db::live::events::{Event, Filter};
 use crate::domain::live::position::Position;
 use bytes::Bytes;
-use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_outbound::chain;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-/// What the hub publishes.
-pub(super) type Live = broadcast::Receiver<Arc<Batch>>;
 
 /// A comment this often keeps proxies from closing a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
