@@ -9,11 +9,11 @@ use std::path::PathBuf;
 /// Where an engine listens by default.
 pub const DEFAULT_DOCKER_HOST: &str = "unix:///var/run/docker.sock";
 
-/// Claims jobs from Terarchitect's API and runs one agent container each.
+/// Claims jobs from Terarchitect's API and runs each of them in an agent container.
 #[derive(Debug, Parser)]
 #[command(name = "terarchitect-coordinator", version, max_term_width = 110, after_help = after_help())]
 pub struct Cli {
-    /// What to do; without it, the coordinator claims and runs jobs.
+    /// The command [default: run].
     #[command(subcommand)]
     pub command: Option<Command>,
     /// The options of all commands.
@@ -26,13 +26,13 @@ pub struct Cli {
 pub enum Command {
     /// Claim and run jobs until a signal (the default).
     Run,
-    /// Claim one job, run it, report its end, and exit. For autoscalers.
+    /// Claim one job, run it, report its result, and exit. For autoscalers.
     RunOnce {
-        /// Seconds to wait for a job; without one, exit with code 0.
+        /// Seconds to wait for a job. If none arrives in that time, exit with code 0.
         #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         wait_sec: u64,
     },
-    /// Check everything that jobs need, and print for each problem what to do. Exits with 1 if jobs can't run.
+    /// Check everything that jobs need, and print how to fix each problem. Exits with code 1 if jobs can't run.
     Doctor,
 }
 
@@ -49,7 +49,7 @@ pub struct Options {
         value_name = "URL"
     )]
     pub api_url: String,
-    /// The API's address as containers reach it, if it is not the one above with localhost replaced.
+    /// The API's address as seen from containers [default: TERARCHITECT_API_URL, with localhost replaced].
     #[arg(
         long,
         global = true,
@@ -59,7 +59,7 @@ pub struct Options {
         value_name = "URL"
     )]
     pub container_api_url: String,
-    /// The API's worker key, if the API has one.
+    /// The worker key for the API, if the API requires one.
     #[arg(
         long,
         global = true,
@@ -73,7 +73,8 @@ pub struct Options {
     /// Claim jobs of this project only.
     #[arg(long, global = true, env = variables::PROJECT_ID, default_value = "", hide_default_value = true, value_name = "UUID")]
     pub project_id: String,
-    /// Claim jobs of these projects only, separated by commas. With neither this nor PROJECT_ID: of any project.
+    /// Claim jobs of these projects only, separated by commas. If neither this nor PROJECT_ID is set, jobs of all
+    /// projects are claimed.
     #[arg(
         long,
         global = true,
@@ -95,10 +96,10 @@ pub struct Options {
         value_name = "TOKEN"
     )]
     pub github_token: String,
-    /// The agent image. A project may name its own.
+    /// The agent image, for projects that do not set their own.
     #[arg(long, global = true, env = variables::AGENT_IMAGE, default_value = "terarchitect-agent", value_name = "IMAGE")]
     pub agent_image: String,
-    /// How many containers run at once [default: what the API's settings say, else 1].
+    /// The maximum number of containers that run at once [default: the value in the API's settings, else 1].
     #[arg(
         long,
         global = true,
@@ -108,10 +109,11 @@ pub struct Options {
         value_name = "N"
     )]
     pub max_concurrent_agents: String,
-    /// Seconds between two claims when there are no jobs and the API does not hold claims open, or does not respond.
+    /// Seconds to wait before the next claim if there was no job and the API does not support long polling, or if it did
+    /// not respond.
     #[arg(long, global = true, env = variables::POLL_INTERVAL_SEC, default_value = "10", value_name = "SECONDS")]
     pub poll_interval_sec: String,
-    /// Seconds that a container gets to stop after TERM, before it is killed.
+    /// Seconds that a container has to stop after SIGTERM, before it is killed.
     #[arg(long, global = true, env = variables::AGENT_STOP_GRACE_SEC, default_value = "30", value_name = "SECONDS")]
     pub stop_grace_sec: String,
     /// Directory for the coordinator's identity and its unsent reports [default: /var/lib/terarchitect-coordinator as
@@ -125,16 +127,16 @@ pub struct Options {
         value_name = "DIR"
     )]
     pub state_dir: String,
-    /// What the first TERM or INT does with running jobs.
+    /// What happens to running jobs at the first SIGTERM or SIGINT.
     #[arg(long, global = true, env = variables::DRAIN_MODE, default_value = "wait")]
     pub drain_mode: DrainMode,
-    /// Memory limit of a container, swap included, in MiB; 0: no limit.
+    /// Memory limit of a container, including swap, in MiB; 0 means no limit.
     #[arg(long, global = true, env = variables::AGENT_MEMORY_MB, default_value_t = 4096, value_name = "MIB")]
     pub memory_mb: i64,
-    /// Processors that a container may use; 0: no limit.
+    /// Number of CPUs that a container may use; 0 means no limit.
     #[arg(long, global = true, env = variables::AGENT_CPUS, default_value_t = 2.0, value_name = "N")]
     pub cpus: f64,
-    /// Processes that a container may have; 0: no limit.
+    /// Maximum number of processes in a container; 0 means no limit.
     #[arg(long, global = true, env = variables::AGENT_PIDS, default_value_t = 1024, value_name = "N")]
     pub pids: i64,
     /// The network of containers [default: terarchitect-agents, on which containers can't reach each other].
@@ -147,7 +149,7 @@ pub struct Options {
         value_name = "NAME"
     )]
     pub network: String,
-    /// Linux capabilities to give containers beyond the few that the runner needs, separated by commas.
+    /// Additional Linux capabilities for containers, beyond the few that the runner needs, separated by commas.
     #[arg(
         long,
         global = true,
@@ -157,7 +159,7 @@ pub struct Options {
         value_name = "NAME,…"
     )]
     pub cap_add: String,
-    /// More variables of this environment to pass to containers, separated by commas.
+    /// Names of further environment variables to pass on to containers, separated by commas.
     #[arg(
         long,
         global = true,
@@ -167,7 +169,7 @@ pub struct Options {
         value_name = "NAME,…"
     )]
     pub env_passthrough: String,
-    /// How secrets reach the runner.
+    /// How to pass secrets to the runner.
     #[arg(long, global = true, env = variables::AGENT_SECRETS, default_value = "stdin")]
     pub secrets: SecretsBy,
     /// Whether containers may use a Docker engine.
@@ -227,7 +229,7 @@ pub struct Options {
         value_name = "unix://PATH|tcp://HOST:PORT"
     )]
     pub docker_host: String,
-    /// Seconds that the engine may take for one call.
+    /// Timeout of one call to the Docker engine, in seconds.
     #[arg(
         long,
         global = true,
@@ -237,10 +239,10 @@ pub struct Options {
         value_name = "SECONDS"
     )]
     pub engine_timeout_sec: u64,
-    /// Claim nothing while the engine's disk has less free space than this, in MiB; 0: do not check.
+    /// Minimum free space on the engine's disk, in MiB. Below it, no jobs are claimed; 0 disables the check.
     #[arg(long, global = true, env = variables::COORDINATOR_MIN_FREE_MB, default_value_t = 2048, value_name = "MIB")]
     pub min_free_mb: u64,
-    /// 1: run jobs of local projects on this machine itself, without a container, in the project's path.
+    /// Set to 1 to run jobs of local projects directly on this machine, without a container, in the project's path.
     #[arg(
         long,
         global = true,
@@ -250,10 +252,10 @@ pub struct Options {
         value_name = "1"
     )]
     pub allow_local_execution: String,
-    /// The program agent-runner, for jobs of local projects.
+    /// The agent-runner program, for jobs of local projects.
     #[arg(long, global = true, env = variables::AGENT_RUNNER_BIN, default_value = "agent-runner", value_name = "FILE")]
     pub runner_bin: PathBuf,
-    /// Serve /metrics and /health at this address, such as 127.0.0.1:9464 [default: serve neither].
+    /// Serve /metrics and /health at this address, such as 127.0.0.1:9464 [default: neither is served].
     #[arg(
         long,
         global = true,
@@ -263,7 +265,7 @@ pub struct Options {
         value_name = "HOST:PORT"
     )]
     pub metrics_addr: String,
-    /// Write the process id to this file once the coordinator begins to claim jobs. For scripts.
+    /// Write the process id to this file when the coordinator starts to claim jobs. For scripts.
     #[arg(
         long,
         global = true,
@@ -281,8 +283,8 @@ pub struct Options {
 fn after_help() -> String {
     format!(
         "These variables are passed on to containers when they are set: {}. In URLs among them, localhost becomes \
-         host.docker.internal.\nThe first TERM or INT does what DRAIN_MODE says. The second leaves the containers running and \
-         ends at once. A third before that cancels the jobs.",
+         host.docker.internal.\nThe first SIGTERM or SIGINT does what DRAIN_MODE says. The second leaves the containers running \
+         and exits at once. If a third arrives before the exit, the jobs are cancelled.",
         PASSED_ON.join(", ")
     )
 }
@@ -290,11 +292,11 @@ fn after_help() -> String {
 /// What a signal does with running jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum DrainMode {
-    /// Claim nothing more, wait until they have ended, then exit.
+    /// Stop claiming, wait until the running jobs have ended, and exit.
     Wait,
-    /// Leave their containers running for the next coordinator, and exit.
+    /// Stop claiming, leave the containers running for the next coordinator, and exit.
     Detach,
-    /// Stop them, report them as cancelled, then exit.
+    /// Stop claiming, stop the running jobs, report them as cancelled, and exit.
     Cancel,
 }
 
@@ -310,22 +312,22 @@ pub enum SecretsBy {
 /// Whether containers may use a Docker engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DockerMode {
-    /// They may not.
+    /// Containers have no access to an engine.
     None,
-    /// An engine of their own inside the container, which is privileged then.
+    /// Each container runs an engine of its own inside. It is privileged then, so an agent can take over this machine.
     Dind,
-    /// The host's engine through its socket, which gives an agent the whole host.
+    /// Containers use the host's engine through its socket, so an agent can take over this machine.
     Dood,
 }
 
 /// When to pull images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PullPolicy {
-    /// If they are not on this machine.
+    /// Pull an image only if it is not on this machine.
     Missing,
-    /// Once per start of the coordinator, even if they are on this machine.
+    /// Pull each image once per start of the coordinator, even if it is on this machine.
     Always,
-    /// Not at all: images must be on this machine.
+    /// Never pull; images must be on this machine.
     Never,
 }
 

@@ -143,7 +143,7 @@ impl Config {
                 problems.push(format!("{name} is not set; set it to the API's address, such as http://localhost:5010"));
             } else if given(text).is_some() && !good {
                 problems.push(format!(
-                    "{name} is '{}', which is not an address such as http://localhost:5010",
+                    "{name} is '{}', which is not a valid URL; set it to an address such as http://localhost:5010",
                     text.trim()
                 ));
             }
@@ -165,7 +165,7 @@ impl Config {
             None => None,
             Some(Ok(number)) if number >= low => Some(number),
             Some(_) => {
-                problems.push(format!("{name} is '{}', which is not a whole number of at least {low}", text.trim()));
+                problems.push(format!("{name} is '{}'; set it to a whole number of at least {low}", text.trim()));
                 None
             }
         };
@@ -175,7 +175,9 @@ impl Config {
         let metrics_addr = given(&cli.metrics_addr).and_then(|text| match text.parse() {
             Ok(address) => Some(address),
             Err(_) => {
-                problems.push(format!("METRICS_ADDR is '{text}', which is not an address such as 127.0.0.1:9464"));
+                problems.push(format!(
+                    "METRICS_ADDR is '{text}'; set it to an address with a port, such as 127.0.0.1:9464"
+                ));
                 None
             }
         });
@@ -184,13 +186,13 @@ impl Config {
             "1" => true,
             other => {
                 problems.push(format!(
-                    "ALLOW_LOCAL_EXECUTION is '{other}'; set it to 1 to allow jobs of local projects, or to 0"
+                    "ALLOW_LOCAL_EXECUTION is '{other}'; set it to 1 to allow jobs of local projects, or to 0 to refuse them"
                 ));
                 false
             }
         };
         if let Some(file) = given(&cli.extra_ca_certs).filter(|file| !Path::new(file).is_file()) {
-            problems.push(format!("AGENT_EXTRA_CA_CERTS is '{file}', which is not a file on this machine"));
+            problems.push(format!("AGENT_EXTRA_CA_CERTS is '{file}', but this machine has no such file; set it to a file with CA certificates"));
         }
         if given(&cli.registry_username).is_some() != given(&cli.registry_password).is_some() {
             problems.push("set both AGENT_REGISTRY_USERNAME and AGENT_REGISTRY_PASSWORD, or neither".to_owned());

@@ -1,4 +1,4 @@
-//! Until when a job may run, on a clock that setting the time does not move: the seconds since this machine was booted.
+//! A job's deadline, in seconds since this machine was booted: changing the system time does not move that clock.
 //!
 //! A container carries its deadline as a label, so that the next coordinator knows it too. The label also names the
 //! boot that the seconds are counted from; after another boot they mean nothing.

@@ -36,7 +36,7 @@ pub fn is_short(free: Option<Free>, min_mib: u64, was_short: bool) -> bool {
     }
 }
 
-/// Checks the engine's disk from time to time.
+/// Checks the engine's disk periodically.
 #[derive(Debug, Default)]
 pub struct DiskWatch {
     root: Option<Option<PathBuf>>,
@@ -57,7 +57,7 @@ impl DiskWatch {
             None => match shared.engine.root_dir().await {
                 Ok(root) => self.root.insert(root).clone(),
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "could not ask the engine for its data folder; its free space is unknown");
+                    tracing::warn!(error = %chain(&error), "could not get the engine's data folder; jobs are claimed without a check of its free space");
                     return self.short;
                 }
             },
@@ -67,9 +67,9 @@ impl DiskWatch {
         if short != self.short {
             let free_mib = free.map(|free| free.mib);
             if short {
-                tracing::error!(free_mib, min_mib, folder = ?root, "the engine's disk is nearly full; claiming nothing until there is space; remove unused images and containers (docker system df shows them), or lower COORDINATOR_MIN_FREE_MB");
+                tracing::error!(free_mib, min_mib, folder = ?root, "the engine's disk is nearly full, so no jobs are claimed; remove unused images and containers (docker system df shows them), or lower COORDINATOR_MIN_FREE_MB");
             } else {
-                tracing::info!(free_mib, "the engine's disk has space again; claiming jobs");
+                tracing::info!(free_mib, "the engine's disk has enough free space again; claiming jobs");
             }
         }
         self.short = short;

@@ -1,4 +1,4 @@
-//! `terarchitect-coordinator doctor`: checks everything that jobs need, and says for each problem what to do.
+//! `terarchitect-coordinator doctor`: checks everything that jobs need, and says how to fix each problem.
 
 use crate::config::{Config, ContainerConfig, HOST_NAME};
 use crate::disk;
@@ -14,7 +14,7 @@ use url::Url;
 /// From this difference of clocks on, dates in logs are misleading, in seconds.
 const CLOCK_SKEW_SEC: i64 = 60;
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// As it should be: what was found.
@@ -43,7 +43,7 @@ pub async fn check(config: &Config, out: &mut impl Write) -> std::io::Result<boo
         report.say("limits", Finding::Warn(sentence))?;
     }
     if config.local_runner.is_some() {
-        let sentence = "ALLOW_LOCAL_EXECUTION=1: agents of local projects run on this machine itself, as this user";
+        let sentence = "ALLOW_LOCAL_EXECUTION=1: agents of local projects run directly on this machine, as this user";
         report.say("limits", Finding::Warn(sentence.to_owned()))?;
     }
     Ok(report.good)
@@ -79,7 +79,7 @@ fn check_state(config: &Config) -> Finding {
 }
 
 async fn get(config: &Config, path: &str) -> Result<reqwest::Response, String> {
-    let base: Url = config.api_url.parse().map_err(|_| format!("{} is not an address", config.api_url))?;
+    let base: Url = config.api_url.parse().map_err(|_| format!("{} is not a valid URL", config.api_url))?;
     let url = format!("{}/{path}", base.as_str().trim_end_matches('/'));
     let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().map_err(|error| chain(&error))?;
     client.get(&url).send().await.map_err(|error| format!("no response from {url}: {}", chain(&error.without_url())))
@@ -88,12 +88,15 @@ async fn get(config: &Config, path: &str) -> Result<reqwest::Response, String> {
 async fn check_api(config: &Config) -> Finding {
     match get(config, "ready").await {
         Ok(response) if response.status().is_success() => Finding::Good(format!("{} is ready", config.api_url)),
-        Ok(response) if response.status().as_u16() == 404 => {
-            Finding::Warn(format!("{} responds, but has no /ready: it is an API of the plain contract", config.api_url))
-        }
-        Ok(response) => {
-            Finding::Bad(format!("{}/ready returns {}; the API's log says why", config.api_url, response.status()))
-        }
+        Ok(response) if response.status().as_u16() == 404 => Finding::Warn(format!(
+            "{} responds, but has no /ready endpoint, so it is not known whether it is ready",
+            config.api_url
+        )),
+        Ok(response) => Finding::Bad(format!(
+            "{}/ready returned {}; see the API's log for the reason",
+            config.api_url,
+            response.status()
+        )),
         Err(problem) => Finding::Bad(format!("{problem}; start the API, or set TERARCHITECT_API_URL")),
     }
 }
@@ -112,9 +115,9 @@ async fn check_key(config: &Config) -> Finding {
         jobs: Vec::new(),
     };
     match client.heartbeat(&request, Retry::Never).await {
-        Ok(response) => Finding::Good(format!("accepted; leases of {} s", response.lease_ms / 1000)),
+        Ok(response) => Finding::Good(format!("accepted; leases last {} s", response.lease_ms / 1000)),
         Err(ClientError::Refused { status, .. }) if matches!(status.as_u16(), 404 | 405) => {
-            Finding::Warn("not checked: the API has no heartbeats; if this host is lost, its jobs are retried only after their whole timeout".to_owned())
+            Finding::Warn("not checked: the API does not support heartbeats; if this host fails, its jobs are retried only after their full timeout".to_owned())
         }
         Err(error) => Finding::Bad(format!("{}; check TERARCHITECT_WORKER_API_KEY", error.chain())),
     }
@@ -134,7 +137,7 @@ async fn check_clock(config: &Config) -> Finding {
             "differs from the API's by {skew} s; leases and timeouts still work, but dates in logs are misleading: set up NTP"
         ));
     }
-    Finding::Good(format!("within {} s of the API's", skew.max(1)))
+    Finding::Good(format!("within {} s of the API's clock", skew.max(1)))
 }
 
 async fn check_engine<W: Write>(config: &Config, engine: &Docker, report: &mut Report<'_, W>) -> std::io::Result<()> {
@@ -160,13 +163,14 @@ async fn check_engine<W: Write>(config: &Config, engine: &Docker, report: &mut R
             Finding::Good(format!("{image}, {}", version.trim()))
         }
         Ok((0, version)) => Finding::Warn(format!(
-            "{image} contains {}, but this coordinator is {}; build or pull the image of this version",
+            "{image} contains {}, but this coordinator has version {}; build or pull the image of the same version",
             version.trim(),
             env!("CARGO_PKG_VERSION")
         )),
-        Ok((code, output)) => {
-            Finding::Bad(format!("the runner in {image} does not start (exit code {code}): {}", output.trim()))
-        }
+        Ok((code, output)) => Finding::Bad(format!(
+            "the runner in {image} does not start (exit code {code}); build or pull the image again: {}",
+            output.trim()
+        )),
         Err(error) => Finding::Bad(format!("{image} could not be started: {}", chain(&error))),
     };
     report.say("image", finding)?;
@@ -183,20 +187,23 @@ async fn check_disk(config: &Config, engine: &Docker) -> Finding {
                 config.min_free_mb
             )),
             Some(free) => Finding::Good(format!("{} MiB free in {}", free.mib, dir.display())),
-            None => Finding::Warn(format!("the free space in {} can't be read", dir.display())),
+            None => Finding::Warn(format!(
+                "could not read the free space in {}; jobs are claimed without this check",
+                dir.display()
+            )),
         },
         Ok(None) => Finding::Warn("not checked: the engine is on another machine".to_owned()),
         Err(error) => Finding::Bad(chain(&error)),
     }
 }
 
-/// Whether a container of the image, with its network, gets through to the API.
+/// Whether a container of the image, on the containers' network, can connect to the API.
 async fn check_network(config: &Config, engine: &Docker) -> Finding {
     let Ok(url) = config.container_api_url.parse::<Url>() else {
-        return Finding::Bad(format!("{} is not an address", config.container_api_url));
+        return Finding::Bad(format!("{} is not a valid URL; set CONTAINER_API_URL", config.container_api_url));
     };
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
-        return Finding::Bad(format!("{url} names no host"));
+        return Finding::Bad(format!("{url} has no host name; set CONTAINER_API_URL"));
     };
     // The image has no curl; bash connects by itself.
     let script = r#"timeout 8 bash -c 'exec 3<>"/dev/tcp/$HOST/$PORT"'"#;
@@ -204,11 +211,9 @@ async fn check_network(config: &Config, engine: &Docker) -> Finding {
     match engine.probe(&config.image, &["/bin/bash", "-c", script], &env).await {
         Ok((0, _)) => Finding::Good(format!("a container can reach {url}")),
         Ok(_) if host == HOST_NAME => Finding::Bad(format!(
-            "a container can't reach {url}; let the API listen beyond loopback (TERARCHITECT_LISTEN), open its port in the firewall for the engine's network, or set CONTAINER_API_URL"
+            "a container can't reach {url}; make the API listen on an address that containers can reach (TERARCHITECT_LISTEN), open its port in the firewall for the engine's network, or set CONTAINER_API_URL"
         )),
-        Ok(_) => Finding::Bad(format!(
-            "a container can't reach {url}; check the network of containers, or set CONTAINER_API_URL"
-        )),
+        Ok(_) => Finding::Bad(format!("a container can't reach {url}; check AGENT_NETWORK, or set CONTAINER_API_URL")),
         Err(error) => Finding::Bad(chain(&error)),
     }
 }
@@ -217,9 +222,8 @@ async fn check_network(config: &Config, engine: &Docker) -> Finding {
 #[must_use]
 pub fn limits(container: &ContainerConfig) -> String {
     let memory =
-        container.memory_bytes.map_or("any memory".to_owned(), |bytes| format!("{} MiB", bytes / (1024 * 1024)));
-    let cpus =
-        container.nano_cpus.map_or("any processors".to_owned(), |nano| format!("{} processors", nano as f64 / 1e9));
-    let pids = container.pids.map_or("any processes".to_owned(), |pids| format!("{pids} processes"));
+        container.memory_bytes.map_or("no memory limit".to_owned(), |bytes| format!("{} MiB", bytes / (1024 * 1024)));
+    let cpus = container.nano_cpus.map_or("no CPU limit".to_owned(), |nano| format!("{} CPUs", nano as f64 / 1e9));
+    let pids = container.pids.map_or("no process limit".to_owned(), |pids| format!("{pids} processes"));
     format!("{memory}, {cpus}, {pids}")
 }

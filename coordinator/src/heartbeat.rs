@@ -1,4 +1,4 @@
-//! Heartbeats: one call renews the leases of all held jobs and brings back the API's instructions.
+//! Heartbeats: one call renews the leases of all held jobs and returns the API's instructions.
 
 use crate::attempt::Attempt;
 use crate::job::{Controls, Shared};
@@ -16,13 +16,13 @@ use uuid::Uuid;
 /// The longest time between two heartbeats.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Between two tries of a heartbeat that failed.
+/// The pause before a failed heartbeat is retried.
 const RETRY_HEARTBEAT: Duration = Duration::from_secs(2);
 
-/// How long one heartbeat may take at most; less where leases are short.
+/// The timeout of one heartbeat; it is shorter if leases are short.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How often to try heartbeats on an API that did not know them, which may have been updated.
+/// How often to retry heartbeats on an API that did not support them: it may have been updated since.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Why a heartbeat renewed no lease.
@@ -44,25 +44,28 @@ impl Missed {
         let lease_sec = lease.map(|lease| lease.as_secs());
         match self {
             Self::Refused(error) if error.api_is_down() => {
-                tracing::warn!(error = error.chain(), "the API is down; running jobs go on");
+                tracing::warn!(
+                    error = error.chain(),
+                    "the API is not reachable; running jobs continue, and heartbeats are retried"
+                );
             }
             Self::Refused(error) if error.status().is_some_and(|status| status.is_client_error()) => tracing::error!(
                 error = error.chain(),
                 lease_sec,
-                "the API refuses heartbeats; check TERARCHITECT_API_URL and TERARCHITECT_WORKER_API_KEY; containers are stopped when their leases run out"
+                "the API refuses heartbeats; check TERARCHITECT_API_URL and TERARCHITECT_WORKER_API_KEY; containers are stopped when their leases expire"
             ),
             Self::Refused(error) => tracing::warn!(
                 error = error.chain(),
                 lease_sec,
-                "a heartbeat failed; trying again; containers are stopped when their leases run out"
+                "a heartbeat failed; retrying; containers are stopped when their leases expire"
             ),
             Self::Silent => tracing::warn!(
                 lease_sec,
-                "a heartbeat got no response; trying again; containers are stopped when their leases run out"
+                "a heartbeat got no response; retrying; containers are stopped when their leases expire"
             ),
             Self::Unknown => tracing::warn!(
                 lease_sec,
-                "a heartbeat got 404 or 405, perhaps from a proxy; trying again; containers are stopped when their leases run out"
+                "a heartbeat got 404 or 405, perhaps from a proxy; check TERARCHITECT_API_URL; retrying; containers are stopped when their leases expire"
             ),
         }
     }
@@ -71,20 +74,20 @@ impl Missed {
 /// Every held attempt, with its controls.
 pub type Held = Arc<Mutex<HashMap<Attempt, Controls>>>;
 
-/// What the API directs this coordinator to do.
+/// The API's instructions to this coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Instructions {
     /// How many jobs to run at once, where the API's settings say so.
     pub slots: Option<u32>,
     /// Whether to claim jobs.
     pub claims: bool,
-    /// How long leases hold.
+    /// How long leases last.
     pub lease: Duration,
     /// How long to wait before the next heartbeat: a third of the lease, so that two may be lost.
     pub interval: Duration,
 }
 
-/// Sends one heartbeat and passes on what it says about each job. None when the API does not know heartbeats.
+/// Sends one heartbeat and passes on what it says about each job. None when the API does not support heartbeats.
 ///
 /// # Errors
 /// When the API refuses or does not respond; no lease was renewed then.
@@ -169,7 +172,7 @@ pub async fn send_heartbeats(
             beaten = tokio::time::timeout(patience, beating) => beaten,
         };
         let beaten = match beaten {
-            // An API that knew heartbeats does not forget them: this is the response of a proxy.
+            // An API that supported heartbeats before still does: this response is from a proxy.
             Ok(Ok(None)) if lease.is_some() => Err(Missed::Unknown),
             Ok(beaten) => beaten.map_err(Missed::Refused),
             Err(_) => Err(Missed::Silent),
@@ -180,7 +183,7 @@ pub async fn send_heartbeats(
                 failing = false;
                 lease = received.map(|instructions| instructions.lease);
                 if received.is_none() && !plain {
-                    tracing::info!("the API has no heartbeat endpoint; working without leases");
+                    tracing::info!("the API has no heartbeat endpoint; continuing without leases");
                 }
                 plain = received.is_none();
                 instructions.send_replace(received);
@@ -191,12 +194,12 @@ pub async fn send_heartbeats(
                     missed.log(lease);
                     failing = true;
                 }
-                // An API that does not run ends no leases, nor does it in the first lease period after its start.
-                // Without any response, another coordinator may hold the job once the lease has run out.
+                // An API that is down does not expire leases. One that has just started waits a lease period first.
+                // Without any response, another coordinator may hold the job once the lease has expired.
                 if let Some(lease) = lease.filter(|_| missed.api_is_down()) {
                     now.values().for_each(|controls| controls.renew(Instant::now() + lease));
                 }
-                // Several tries within one lease, also where leases are short.
+                // Several retries within one lease, even if leases are short.
                 lease.map_or(RETRY_HEARTBEAT, |lease| (lease / 4).min(RETRY_HEARTBEAT))
             }
         };

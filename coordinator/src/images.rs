@@ -1,4 +1,4 @@
-//! Images: pulled where the policy says so, and after failed pulls not tried again for a while.
+//! Pulls images as the policy says. After a failed pull, the image is not pulled again for a while.
 
 use crate::cli::PullPolicy;
 use crate::engine::{ContainerEngine, EngineError};
@@ -7,18 +7,18 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often a pull is tried.
+/// How many times a pull is tried.
 const TRIES: u32 = 3;
 /// The pause after the first try; it grows by as much after each further one.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How long an image that could not be pulled is not tried again.
+/// How long to wait after a failed pull before the image is pulled again.
 const REST: Duration = Duration::from_secs(60);
 
 /// Which images are available, and which could not be pulled a short while ago.
 #[derive(Debug)]
 pub struct Images {
     policy: PullPolicy,
-    /// One pull at a time: two jobs that want the same image want one pull.
+    /// One pull at a time, so that two jobs that need the same image cause one pull.
     pulling: tokio::sync::Mutex<()>,
     known: Mutex<HashMap<String, Known>>,
 }
@@ -32,7 +32,7 @@ enum Known {
 }
 
 impl Images {
-    /// Knows no image yet.
+    /// A record without any images.
     #[must_use]
     pub fn new(policy: PullPolicy) -> Self {
         Self { policy, pulling: tokio::sync::Mutex::default(), known: Mutex::default() }
@@ -107,7 +107,7 @@ async fn pull(engine: &dyn ContainerEngine, image: &str) -> Result<(), EngineErr
             Ok(()) => return Ok(()),
             Err(error) if tries == TRIES => return Err(error),
             Err(error) => {
-                tracing::warn!(image, error = %terarchitect_outbound::chain(&error), "could not pull an image; trying again");
+                tracing::warn!(image, error = %terarchitect_outbound::chain(&error), "could not pull an image; retrying");
                 tokio::time::sleep(PAUSE * tries).await;
             }
         }

@@ -1,8 +1,8 @@
 //! Claims jobs over HTTP and runs one agent container each, up to a limit.
 //!
 //! Everything about a job can be rebuilt from three places: the API's lease, the container with its labels, and the
-//! outbox. So a coordinator may end at any moment, and the next one on the same state directory goes on. It kills only
-//! containers whose job is cancelled, past its deadline, or no longer held here. The program is in `main.rs`.
+//! outbox. So a coordinator may end at any moment, and the next one on the same state directory continues. It kills
+//! only containers whose job is cancelled, past its deadline, or no longer held here. The program is in `main.rs`.
 
 pub mod attempt;
 pub mod claims;

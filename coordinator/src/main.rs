@@ -69,7 +69,7 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         tracing::warn!("{sentence}");
     }
     if config.local_runner.is_some() {
-        tracing::warn!("ALLOW_LOCAL_EXECUTION=1: agents of local projects run on this machine itself, as this user");
+        tracing::warn!("ALLOW_LOCAL_EXECUTION=1: agents of local projects run directly on this machine, as this user");
     }
     let ready_file = cli.options.ready_file;
     let ready = move || {

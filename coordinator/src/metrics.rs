@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Without a successful heartbeat for this long, the coordinator is reported as unhealthy. It still does its work.
+/// Without a successful heartbeat for this long, the coordinator is reported as unhealthy. It keeps working.
 const HEALTHY_FOR: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -138,9 +138,9 @@ impl Metrics {
 /// # Errors
 /// When it can't listen there.
 pub async fn serve(address: SocketAddr, metrics: Metrics, stop: CancellationToken) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("could not listen on {address} (METRICS_ADDR); is another program using the port?"))?;
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("could not listen on {address}; set METRICS_ADDR to an address of this machine with a free port")
+    })?;
     let local = listener.local_addr().context("could not read the address of METRICS_ADDR")?;
     let router = Router::new()
         .route("/metrics", get(async |State(metrics): State<Metrics>| metrics.render()))
@@ -156,7 +156,7 @@ async fn health(State(metrics): State<Metrics>) -> (StatusCode, &'static str) {
     } else {
         (
             StatusCode::SERVICE_UNAVAILABLE,
-            "no heartbeat has succeeded for two minutes; the coordinator's log says why\n",
+            "no heartbeat has succeeded for two minutes; see the coordinator's log for the reason\n",
         )
     }
 }

@@ -1,5 +1,5 @@
 //! Whether another container could be started here. Otherwise nothing must be claimed: the job would fail, or wait
-//! until its lease runs out, while another machine could run it.
+//! until its lease expires, while another machine could run it.
 
 use crate::disk::DiskWatch;
 use crate::job::Shared;
@@ -31,7 +31,7 @@ impl Readiness {
         match &version {
             Ok(_) if self.silent => tracing::info!("the engine responds again; claiming jobs"),
             Err(error) if !self.silent => {
-                tracing::error!(error = %chain(error), "the engine does not respond; claiming nothing until it does; running containers are left alone");
+                tracing::error!(error = %chain(error), "the engine does not respond, so no jobs are claimed; check that it is running; running containers are left alone");
             }
             _ => {}
         }
@@ -45,7 +45,7 @@ impl Readiness {
         if let Err(error) = &available
             && !self.imageless
         {
-            tracing::error!(error = %chain(error), "claiming nothing until the image is available; {}", image_hint(image));
+            tracing::error!(error = %chain(error), "the image is not available, so no jobs are claimed; {}", image_hint(image));
         }
         self.imageless = available.is_err();
         !self.imageless

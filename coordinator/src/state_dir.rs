@@ -20,7 +20,7 @@ pub enum StateError {
     },
     /// The identity is not one that this version can read.
     #[error(
-        "{} does not contain a UUID; restore it, or remove it to begin with a new identity: jobs of the old one then return to the queue when their leases run out",
+        "{} does not contain a UUID; restore it, or remove it to start with a new identity: jobs of the old one then return to the queue when their leases expire",
         path.display()
     )]
     Damaged {
@@ -28,7 +28,7 @@ pub enum StateError {
         path: PathBuf,
     },
     /// A file can't be read or written.
-    #[error("could not read or write {}; set COORDINATOR_STATE_DIR to a directory that you can write", path.display())]
+    #[error("could not read or write {}; set COORDINATOR_STATE_DIR to a directory that this user can write to", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -164,7 +164,7 @@ impl StateDir {
             match fs::read(&path).map(|text| serde_json::from_slice(&text)) {
                 Ok(Ok(pending)) => all.push(pending),
                 Ok(Err(error)) => {
-                    tracing::error!(path = %path.display(), %error, "could not read a report in the outbox; leaving the file as it is, so this report is never sent");
+                    tracing::error!(path = %path.display(), %error, "could not read a report in the outbox, so it is not sent; the file is left in place");
                 }
                 Err(source) => return Err(StateError::Io { path, source }),
             }

@@ -64,7 +64,7 @@ impl Docker {
     /// address ranges.
     async fn create_network(&self) -> Result<(), EngineError> {
         let inspected =
-            self.call("look for a network", self.client.inspect_network(NETWORK, None::<InspectNetworkOptions>)).await;
+            self.call("inspect a network", self.client.inspect_network(NETWORK, None::<InspectNetworkOptions>)).await;
         match inspected {
             Ok(_) => return Ok(()),
             Err(error) if is_status(&error, 404) => {}
@@ -114,7 +114,7 @@ impl Docker {
             let limit = self.config.call_limit;
             tokio::time::timeout(limit, self.wait(&created.id))
                 .await
-                .map_err(|_| EngineError::TimedOut { attempted: "end a container", limit })??;
+                .map_err(|_| EngineError::TimedOut { attempted: "run a container to its end", limit })??;
             let code = match self.inspect(&created.id).await?.state {
                 State::Exited(exited) => exited.code.into(),
                 _ => -1,
@@ -214,7 +214,7 @@ impl ContainerEngine for Docker {
     }
 
     async fn has_image(&self, image: &str) -> Result<bool, EngineError> {
-        match self.call("look for the image", self.client.inspect_image(image)).await {
+        match self.call("inspect the image", self.client.inspect_image(image)).await {
             Ok(_) => Ok(true),
             Err(error) if is_status(&error, 404) => Ok(false),
             Err(error) => Err(error),
@@ -240,7 +240,7 @@ impl ContainerEngine for Docker {
     }
 
     async fn root_dir(&self) -> Result<Option<PathBuf>, EngineError> {
-        let info = self.call("describe itself", self.client.info()).await?;
+        let info = self.call("return its system information", self.client.info()).await?;
         Ok(info.docker_root_dir.map(PathBuf::from).filter(|dir| dir.is_dir()))
     }
 
@@ -352,7 +352,7 @@ fn found(asked: &str, inspected: ContainerInspectResponse) -> Result<Found, Engi
         Some(Status::RUNNING | Status::PAUSED | Status::RESTARTING | Status::REMOVING) => {
             State::Running { since: since() }
         }
-        // A guess could report a job as ended while it still works, or wait for one that never ends.
+        // A guess could report a job as ended while it still runs, or wait for one that never ends.
         unknown => {
             let state = unknown.map_or("none".to_owned(), |status| format!("'{status}'"));
             return Err(EngineError::UnknownState { container: id, state });

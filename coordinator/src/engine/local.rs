@@ -1,6 +1,6 @@
 //! Jobs of local projects: the runner as a process of this machine, behind the same interface as a container.
 //!
-//! What a container engine would remember is kept in a folder per job: labels, process, output, and at the end the exit
+//! What a container engine would store is kept in a folder per job: labels, process, output, and at the end the exit
 //! code, written by the shell that started the runner. So a local job outlives its coordinator, and the next one adopts
 //! it.
 

@@ -1,4 +1,4 @@
-//! What the coordinator needs of a container engine.
+//! The interface through which the coordinator uses a container engine.
 
 mod docker;
 mod local;
@@ -25,7 +25,7 @@ pub trait ContainerEngine: Send + Sync {
     /// The engine's name and version.
     async fn version(&self) -> Result<String, EngineError>;
 
-    /// Whether the image is there.
+    /// Whether the image is on the engine's machine.
     async fn has_image(&self, image: &str) -> Result<bool, EngineError>;
 
     /// Pulls an image.
@@ -89,7 +89,7 @@ pub enum Created {
 pub enum Signal {
     /// Asks it to stop.
     Term,
-    /// Ends it.
+    /// Kills it at once.
     Kill,
 }
 
@@ -147,7 +147,7 @@ pub struct Exited {
 pub enum EngineError {
     /// It can't be reached.
     #[error(
-        "the Docker engine does not respond; is it running? Start it (sudo systemctl start docker), or set DOCKER_HOST to its socket"
+        "the Docker engine does not respond; start it (sudo systemctl start docker), or set DOCKER_HOST to its socket"
     )]
     Unreachable(#[source] bollard::errors::Error),
     /// It took too long.
@@ -207,10 +207,10 @@ pub enum EngineError {
         source: std::io::Error,
     },
     /// A bug of the coordinator: only claimed jobs get a container.
-    #[error("no claim is known for the container to create; this is a bug of the coordinator")]
+    #[error("the coordinator tried to create a container without a claim; please report this as a bug")]
     NoClaim,
-    /// The secrets could not be handed over.
-    #[error("could not write to the container's standard input")]
+    /// The secrets could not be passed to the container.
+    #[error("could not write the secrets to the container's standard input")]
     Stdin(#[source] std::io::Error),
 }
 

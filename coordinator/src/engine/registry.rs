@@ -36,7 +36,7 @@ fn from_login(image: &str, config: &Value) -> Option<DockerCredentials> {
     })
 }
 
-/// The part before the first slash is a registry if it looks like a host; everything else is on Docker Hub.
+/// The part before the first slash is a registry if it looks like a host name; all other images are on Docker Hub.
 fn registry_of(image: &str) -> &str {
     match image.split_once('/') {
         Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,

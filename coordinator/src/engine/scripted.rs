@@ -21,7 +21,7 @@ pub(crate) struct Scripted {
     /// Whether the image exists.
     pub(crate) image: bool,
     pub(crate) signals: Mutex<Vec<Signal>>,
-    /// How often it was asked to pull.
+    /// How many pulls were requested.
     pub(crate) pulls: AtomicUsize,
     /// How often each container was started.
     pub(crate) starts: Mutex<BTreeMap<String, u32>>,
@@ -77,7 +77,7 @@ impl Scripted {
         });
     }
 
-    /// Waits until the containers are in the state that the test wants.
+    /// Waits until the containers are in the state that the test expects.
     pub(crate) async fn until(&self, wanted: impl Fn(&BTreeMap<String, State>) -> bool) {
         let mut containers = self.containers.subscribe();
         let states =

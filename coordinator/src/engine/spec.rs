@@ -1,4 +1,4 @@
-//! A container as an engine is asked for it.
+//! The description of a container, from which an engine creates it.
 
 use secrecy::SecretString;
 use std::collections::BTreeMap;

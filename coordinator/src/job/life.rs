@@ -49,7 +49,7 @@ pub async fn supervise(shared: &Shared, attempt: Attempt, origin: Origin, contro
     }
 }
 
-/// What one job's supervision knows beside its machine.
+/// What the supervision of one job knows besides its state machine.
 struct Supervision<'a> {
     shared: &'a Shared,
     attempt: Attempt,
@@ -91,7 +91,7 @@ impl<'a> Supervision<'a> {
                     () = wait_for_end(shared, id) => return Event::Ended,
                     request = end_requested(controls, self.deadline) => Event::EndRequested(request),
                 };
-                tracing::info!(container = id, ?event, "ending a container before its time");
+                tracing::info!(container = id, ?event, "stopping a container early");
                 event
             }
             Action::Signal(id, signal) => {
@@ -121,7 +121,7 @@ impl<'a> Supervision<'a> {
                 let pending = self.pending(verdict);
                 if let Err(error) = shared.state.keep(&pending) {
                     // Nothing is lost by that: the exited container still holds everything that the report says.
-                    tracing::error!(job.id = %self.attempt.job_id, error = %chain(&error), "could not write a report to the outbox; sending it without");
+                    tracing::error!(job.id = %self.attempt.job_id, error = %chain(&error), "could not write a report to the outbox; sending it anyway");
                 }
                 self.end_claim();
                 Event::Kept
@@ -195,7 +195,7 @@ impl<'a> Supervision<'a> {
         let spec = &self.claim()?.spec;
         let _permit = self.shared.starts.acquire().await;
         let started = self.shared.engine.start(id, spec).await;
-        // Even a failed start may have started it. From here on, the container shows what became of the claim.
+        // Even a failed start may have started it. From here on, recovery finds the container without the claim.
         self.end_claim();
         started?;
         self.shared.metrics.launched(self.begun.elapsed());
@@ -203,8 +203,8 @@ impl<'a> Supervision<'a> {
         Ok(Event::Started)
     }
 
-    /// After a start of which the engine did not say how it went: a container that has ended says more than the broken
-    /// connection. The engine may have been restarted, or the program may have refused to run.
+    /// Handles a start whose result the engine did not report. If the container has ended, its exit is the better
+    /// explanation: the engine may have been restarted, or the program may have failed at once.
     async fn after_unknown_start(&self, id: &str, error: EngineError) -> Event {
         let state = tokio::select! {
             state = state(self.shared, id) => state,
@@ -220,14 +220,14 @@ impl<'a> Supervision<'a> {
     }
 }
 
-/// The container's state, asked for until the engine reports it.
+/// The container's state; retried until the engine reports it.
 async fn state(shared: &Shared, id: &str) -> State {
     let mut waits = Waits::new(Retry::Forever);
     loop {
         match shared.engine.inspect(id).await {
             Ok(found) => return found.state,
             Err(error) => {
-                tracing::warn!(container = id, error = %chain(&error), "could not inspect a container; trying again");
+                tracing::warn!(container = id, error = %chain(&error), "could not inspect a container; retrying");
                 tokio::time::sleep(waits.next_wait().unwrap_or(RETRY_PAUSE)).await;
             }
         }
@@ -260,7 +260,7 @@ async fn remove(shared: &Shared, id: &str) {
     let mut waits = Waits::new(Retry::For(Duration::from_secs(120)));
     while let Err(error) = shared.engine.remove(id).await {
         let Some(wait) = waits.next_wait() else {
-            tracing::error!(container = id, error = %chain(&error), "could not remove a container; the next start of the coordinator tries again");
+            tracing::error!(container = id, error = %chain(&error), "could not remove a container; its removal is retried at the next start of the coordinator");
             return;
         };
         tokio::time::sleep(wait).await;

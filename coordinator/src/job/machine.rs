@@ -25,7 +25,7 @@ pub enum Event {
     CouldNotStart(Reason, String),
     /// The container no longer runs.
     Ended,
-    /// Something wants the job to end.
+    /// The job was requested to end.
     EndRequested(EndRequest),
     /// The signal was sent, or sending it failed; the next step watches for its effect.
     Signalled,
@@ -43,7 +43,7 @@ pub enum Event {
     Forgotten,
 }
 
-/// Why a job is to end before its time.
+/// Why a job is to end early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndRequest {
     /// Stop the container and report why.
@@ -54,7 +54,7 @@ pub enum EndRequest {
     Detach,
 }
 
-/// What to do next. Each action ends in an event. All but the watching ones can be repeated without harm.
+/// What to do next. Each action ends in an event. All actions that do not wait are idempotent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action<'a> {
     /// Make sure that the image is available.
@@ -81,7 +81,7 @@ pub enum Action<'a> {
     Remove(&'a str),
     /// Remove the report from the outbox.
     Forget,
-    /// Nothing more is to be done.
+    /// Nothing is left to do.
     End(Ended),
 }
 
@@ -209,8 +209,8 @@ impl Machine {
         }
     }
 
-    /// Takes in what happened. An event without meaning in the current phase, such as a stop request for a container
-    /// that has ended, changes nothing.
+    /// Handles an event. An event that does not apply in the current phase, such as a stop request for a container that
+    /// has ended, changes nothing.
     pub fn on(&mut self, event: Event) {
         let phase = std::mem::replace(&mut self.phase, Phase::Over(Ended::Lost));
         self.phase = self.next(phase, event);
@@ -248,7 +248,7 @@ impl Machine {
             (Phase::Stopping { id, why, step: Step::Term }, Event::Signalled) => {
                 Phase::Stopping { id, why, step: Step::Grace }
             }
-            // From Killed as well: a signal that the engine did not take is sent again.
+            // From Killed as well: a signal that the engine did not deliver is sent again.
             (Phase::Stopping { id, why, step: Step::Grace | Step::Killed }, Event::GraceOver) => {
                 Phase::Stopping { id, why, step: Step::Kill }
             }
@@ -298,7 +298,11 @@ impl Machine {
     }
 
     fn never_ran(&self, why: StoppedFor) -> Verdict {
-        could_not_run(self.attempt, why.reason(), why.detail().unwrap_or("it had not been started").to_owned())
+        could_not_run(
+            self.attempt,
+            why.reason(),
+            why.detail().unwrap_or("it was stopped before its container had been started").to_owned(),
+        )
     }
 }
 

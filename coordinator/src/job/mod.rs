@@ -1,4 +1,4 @@
-//! The life of one job: which container it gets, what happens to it when, and what is reported at its end.
+//! The life of one job: which container it gets, what happens to it, and what is reported at its end.
 //!
 //! [`machine`] decides what comes next and [`life`] does it. [`spec`] says which container a job gets, [`outcome`] what
 //! its exit means; neither does any IO. What all jobs of a coordinator share, and how one is requested to end, is here.
@@ -44,7 +44,7 @@ pub struct Shared {
     pub starts: Semaphore,
     /// Which images are available, and which could not be pulled a short while ago.
     pub images: Images,
-    /// What the process counts.
+    /// The metrics of the process.
     pub metrics: Metrics,
 }
 

@@ -7,11 +7,11 @@ use terarchitect_worker_api::{JobReport, Reason};
 /// Why the coordinator itself stopped a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoppedFor {
-    /// A person asked for it, or the coordinator was requested to end.
+    /// A person cancelled the job, or the coordinator shuts down and cancels its jobs.
     Cancel,
     /// The job took too long.
     Timeout,
-    /// The API was not reached for longer than the lease: another coordinator may hold the job by now.
+    /// The API could not be reached for longer than the lease: another coordinator may hold the job by now.
     LeaseOver,
 }
 
@@ -32,7 +32,9 @@ impl StoppedFor {
         match self {
             Self::Cancel => None,
             Self::Timeout => Some("the job took longer than its timeout"),
-            Self::LeaseOver => Some("the API was not reached for longer than the lease"),
+            Self::LeaseOver => {
+                Some("the API could not be reached for longer than the lease, so another coordinator may hold the job")
+            }
         }
     }
 }

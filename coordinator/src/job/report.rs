@@ -1,4 +1,4 @@
-//! Reporting: a kept report is sent until a response of the API settles it.
+//! Reporting: a kept report is sent until the API accepts it or refuses it for good.
 
 use super::Shared;
 use crate::state_dir::Pending;
@@ -7,10 +7,10 @@ use terarchitect_outbound::Retry;
 use terarchitect_worker_api::Reason;
 use terarchitect_worker_api::client::ClientError;
 
-/// Between two tries of a report that is refused for a reason that a person can fix, such as a wrong key.
+/// The pause before a report is sent again that was refused for a reason that a person can fix, such as a wrong key.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
-/// Sends a kept report until a response of the API settles it.
+/// Sends a kept report until the API accepts it or refuses it for good.
 pub(super) async fn report_until_acknowledged(shared: &Shared, pending: &Pending) {
     let (job, verdict) = (pending.job_id, &pending.verdict);
     loop {
@@ -31,7 +31,7 @@ pub(super) async fn report_until_acknowledged(shared: &Shared, pending: &Pending
                 return;
             }
             Err(error) => {
-                tracing::error!(job.id = %job, error = error.chain(), "the API refuses a report; it stays in the outbox and is sent again; check TERARCHITECT_API_URL and TERARCHITECT_WORKER_API_KEY");
+                tracing::error!(job.id = %job, error = error.chain(), "the API refuses a report; it stays in the outbox and is retried; check TERARCHITECT_API_URL and TERARCHITECT_WORKER_API_KEY");
                 tokio::time::sleep(REFUSED_PAUSE).await;
             }
         }

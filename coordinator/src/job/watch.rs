@@ -1,4 +1,4 @@
-//! Waiting: for a container to end, and for whatever wants a job to end before its time.
+//! Waiting: for a container to end, and for requests to end a job early.
 
 use super::machine::EndRequest;
 use super::outcome::StoppedFor;
@@ -13,7 +13,7 @@ const INSPECT_AFTER: Duration = Duration::from_secs(60);
 /// The pause between retries once the retry schedule has no more waits.
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
-/// Waits for anything that ends the job before its time: a cancellation, the deadline, the end of the lease.
+/// Waits for anything that ends the job early: a cancellation, the deadline, the end of the lease.
 pub(super) async fn end_requested(controls: &Controls, deadline: Option<Instant>) -> EndRequest {
     let timed_out = async {
         match deadline {
@@ -37,7 +37,7 @@ pub(super) async fn lost_or_detached(controls: &Controls) -> EndRequest {
     }
 }
 
-/// Waits until the lease can't hold any more, by this machine's monotonic clock.
+/// Waits until the lease has expired, by this machine's monotonic clock.
 async fn lease_over(controls: &Controls) {
     let mut lease = controls.lease.subscribe();
     loop {
@@ -65,7 +65,7 @@ pub(super) async fn wait_for_end(shared: &Shared, id: &str) {
             Ok(Err(error)) => chain(error),
             Ok(Ok(())) | Err(_) => match shared.engine.inspect(id).await {
                 Ok(Found { state: State::Running { .. }, .. }) if waited.is_err() => continue,
-                Ok(Found { state: State::Running { .. }, .. }) => "it still runs".to_owned(),
+                Ok(Found { state: State::Running { .. }, .. }) => "the container is still running".to_owned(),
                 Ok(_) => return,
                 Err(error) => chain(&error),
             },

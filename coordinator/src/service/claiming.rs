@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 /// How often to search for containers that no task supervises.
 const REAP_INTERVAL: Duration = Duration::from_secs(60);
-/// How often to check again what keeps this coordinator from claiming.
+/// How often to check again whether this coordinator can claim.
 const CHECK_AGAIN: Duration = Duration::from_secs(10);
 /// Between two claims with `run-once`, where the API does not hold claims.
 const ONCE_PAUSE: Duration = Duration::from_millis(500);
@@ -65,8 +65,8 @@ impl Coordinator {
             let shared = self.shared.clone();
             let hold = wait_ms(self.instructions.borrow().map(|instructions| instructions.lease));
             let claiming = claim(&shared.client, &shared.config, shared.state.coordinator(), heartbeats, id, hold);
-            // The API may have handed out a job for a claim that is given up here. The next start repeats the claim
-            // with the same request id and gets that job; without a next start, the job's lease runs out.
+            // The API may have returned a job for a claim that is abandoned here. The next start repeats the claim
+            // with the same request id and gets that job; without a next start, the job's lease expires.
             let claimed = tokio::select! {
                 claimed = claiming => claimed,
                 () = drain_requested(&mut drain) => return,
@@ -83,7 +83,7 @@ impl Coordinator {
         }
     }
 
-    /// Takes what a claim gave. Returns how long to pause before the next claim; none where it may follow at once.
+    /// Handles the result of a claim. Returns how long to pause before the next claim; none where it may follow at once.
     fn after_claim(
         &mut self,
         claimed: Result<Claimed, ClientError>,
@@ -109,7 +109,7 @@ impl Coordinator {
             }
             Err(error) if error.may_pass() => {
                 shared.metrics.claimed("error");
-                tracing::warn!(error = error.chain(), "could not claim a job; trying again");
+                tracing::warn!(error = error.chain(), "could not claim a job; retrying");
                 Some(waits.next_wait().unwrap_or(shared.config.poll_interval))
             }
             Err(error) => {
@@ -158,13 +158,17 @@ impl Coordinator {
                     }
                     Ok(Claimed::None | Claimed::NoneHeld) => {}
                     Err(error) if error.may_pass() => {
-                        tracing::warn!(error = error.chain(), "could not claim a job; trying again");
+                        tracing::warn!(error = error.chain(), "could not claim a job; retrying");
                     }
-                    Err(error) => return Err(error).context("the API refuses claims"),
+                    Err(error) => {
+                        return Err(error).context(
+                            "the API refuses claims; check TERARCHITECT_API_URL and TERARCHITECT_WORKER_API_KEY",
+                        );
+                    }
                 }
             }
             if Instant::now() >= until {
-                tracing::info!(wait_sec = wait.as_secs(), "no job was claimed within the wait; ending");
+                tracing::info!(wait_sec = wait.as_secs(), "no job arrived within the wait; exiting");
                 return Ok(());
             }
             tokio::select! {
@@ -181,7 +185,7 @@ impl Coordinator {
         if request.is_none() {
             let id = Uuid::now_v7();
             if let Err(error) = self.shared.state.begin_claim(id) {
-                tracing::error!(error = %chain(&error), "could not record a claim before sending it; claiming nothing until that works");
+                tracing::error!(error = %chain(&error), "could not write a claim to the state directory, so no jobs are claimed; check the directory's free space and permissions");
                 return None;
             }
             *request = Some(id);

@@ -5,8 +5,8 @@ use crate::cli::DrainMode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Turns signals into drain modes: the first signal is `first`, which is what `DRAIN_MODE` says; the second detaches,
-/// which ends the process at once; a third that comes before that cancels.
+/// Turns signals into drain modes: the first signal means `first`, which is what `DRAIN_MODE` says; the second
+/// detaches, which ends the process at once; a third that comes before that cancels.
 ///
 /// # Errors
 /// When the signal handlers can't be installed.

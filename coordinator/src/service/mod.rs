@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// With `run-once`: the least time that the API gets for its first response, however short the wait for a job is.
+/// With `run-once`: the minimum time to wait for the API's first response, however short the wait for a job is.
 const LEAST_WAIT: Duration = Duration::from_secs(10);
 
 /// For how long to claim.
@@ -56,7 +56,7 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    /// Puts a coordinator together, without any IO.
+    /// Creates a coordinator, without any IO.
     #[must_use]
     pub fn new(engine: Arc<dyn ContainerEngine>, client: WorkerClient, state: StateDir, config: Config) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
@@ -117,7 +117,7 @@ impl Coordinator {
         mode: Mode,
         ready: impl FnOnce(),
     ) -> anyhow::Result<()> {
-        // Whether the API knows heartbeats decides how to claim.
+        // How to claim depends on whether the API supports heartbeats.
         let mut instructions = self.instructions.clone();
         let mut draining = drain.clone();
         let patience = async {
@@ -129,12 +129,12 @@ impl Coordinator {
         tokio::select! {
             Ok(()) = instructions.changed() => {}
             () = drain_requested(&mut draining) => return Ok(()),
-            () = patience => bail!("the API did not respond in time; the log above says why"),
+            () = patience => bail!("the API did not respond in time; see the warnings above, and check TERARCHITECT_API_URL"),
         }
         if self.instructions.borrow().is_some() {
             self.recover().await;
         }
-        // The image is pulled before the first claim, so that no job waits for it or fails for want of it. With adopted
+        // The image is pulled before the first claim, so that no job waits for it or fails without it. With adopted
         // jobs to supervise, a missing image is no reason to stop.
         let shared = self.shared.clone();
         if self.lock().is_empty() {
@@ -179,7 +179,7 @@ impl Coordinator {
 
     fn slots(&self) -> usize {
         let of_the_api = self.instructions.borrow().and_then(|instructions| instructions.slots);
-        // The operator's setting for this machine goes before the API's setting for all machines.
+        // The operator's setting for this machine takes precedence over the API's setting for all machines.
         self.shared.config.slots.or(of_the_api).unwrap_or(1) as usize
     }
 }

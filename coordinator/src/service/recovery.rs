@@ -1,4 +1,4 @@
-//! Recovery of what an earlier coordinator left: containers, unsent reports, claims under way.
+//! Recovery of what an earlier coordinator left: containers, unsent reports, claims in progress.
 
 use super::Coordinator;
 use crate::attempt::Attempt;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 /// How long a container must be without supervision before it is adopted.
 const REAP_GRACE: Duration = Duration::from_secs(300);
-/// How long a recovery waits for the API. Jobs that it can't recover return to the queue when their leases run out.
+/// How long a recovery waits for the API. Jobs that it can't recover return to the queue when their leases expire.
 const RECOVERY_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Coordinator {
@@ -44,7 +44,7 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Recovers what neither a container nor a report shows: jobs whose claim was under way when the earlier
+    /// Recovers what neither a container nor a report shows: jobs whose claim was in progress when the earlier
     /// coordinator ended, and leases of which nothing else is left.
     pub(super) async fn recover(&mut self) {
         let shared = self.shared.clone();
@@ -52,7 +52,7 @@ impl Coordinator {
         let Ok(leases) = shared.client.worker_jobs(&coordinator.to_string(), Retry::For(RECOVERY_PATIENCE)).await
         else {
             tracing::warn!(
-                "could not ask the API which jobs this coordinator holds; jobs without a container return to the queue when their leases run out"
+                "could not get the jobs that this coordinator holds from the API; those without a container return to the queue when their leases expire"
             );
             return;
         };
@@ -61,7 +61,7 @@ impl Coordinator {
             !this.lock().contains_key(&attempt) && shared.state.kept(attempt).is_none()
         };
         let claims = shared.state.claims_under_way().unwrap_or_else(|error| {
-            tracing::error!(error = %chain(&error), "could not read the claims of an earlier coordinator");
+            tracing::error!(error = %chain(&error), "could not read the claims of an earlier coordinator from the state directory; their jobs are reported as lost");
             Vec::new()
         });
         for request in claims {
@@ -118,10 +118,10 @@ impl Coordinator {
 
     async fn adopt_one(&mut self, attempt: Attempt, found: Found) {
         if found.state == State::Created {
-            // It never ran. The claim is repeated and creates it again, or its job's lease runs out.
+            // It never ran. The claim is repeated and creates it again, or its job's lease expires.
             tracing::info!(job.id = %attempt.job_id, "removing a container that was never started");
             if let Err(error) = self.shared.engine.remove(&found.id).await {
-                tracing::warn!(error = %chain(&error), "could not remove a container that was never started; trying again later");
+                tracing::warn!(error = %chain(&error), "could not remove a container that was never started; retrying later");
             }
             return;
         }

@@ -27,7 +27,7 @@ fn coordinator(engine: &Arc<Scripted>, base: &str, state: StateDir, more: &[&str
     Coordinator::new(engine.clone(), client, state, Config { pull_policy: PullPolicy::Never, ..config })
 }
 
-/// The state directory, as soon as a coordinator that was killed has let go of it.
+/// The state directory, as soon as a coordinator that was killed has released it.
 async fn open(dir: &std::path::Path) -> StateDir {
     loop {
         match StateDir::open(dir) {
@@ -107,7 +107,7 @@ async fn silence_longer_than_the_lease_stops_the_container_and_the_late_report_i
     ));
     engine.until(|all| all.values().any(|state| matches!(state, State::Running { .. }))).await;
     api.set_fault_everywhere(Fault::Silent);
-    // The coordinator can't be told, but by now another one may hold the job.
+    // The coordinator can't be notified, but by now another one may hold the job.
     engine.until(|all| !all.values().any(|state| matches!(state, State::Running { .. }))).await;
     api.give_jobs_to_others();
     api.clear_faults();

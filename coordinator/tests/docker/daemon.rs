@@ -39,7 +39,7 @@ impl Daemon {
     /// Starts the engine, and waits until it says that it listens.
     fn launch(&mut self) {
         let below = |name: &str| self.dir.path().join(name);
-        // In a network of its own: an engine that is told to have no bridge takes the machine's away.
+        // In a network of its own: an engine that is started without a bridge removes the machine's bridge.
         let mut process = Command::new("unshare")
             .args(["--net", "dockerd"])
             .arg("--data-root")
@@ -83,7 +83,7 @@ impl Daemon {
         self.process.take().unwrap().wait().unwrap();
         let file = self.dir.path().join("exec/containerd/containerd.pid");
         kill_and_wait(std::fs::read_to_string(&file).unwrap().trim().parse().unwrap());
-        // The next engine would take it for alive as long as this file is there.
+        // The next engine would assume that containerd still runs as long as this file exists.
         std::fs::remove_file(file).unwrap();
     }
 

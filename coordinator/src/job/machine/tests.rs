@@ -25,9 +25,9 @@ enum Step {
     Exit(i32),
     /// A person removes the container.
     TakeAway,
-    /// Something wants the job to end.
+    /// The job is requested to end.
     RequestEnd(EndRequest),
-    /// The grace is over.
+    /// The grace period is over.
     GraceOver,
 }
 
@@ -56,7 +56,7 @@ struct World {
     container: Option<State>,
     starts: u32,
     outbox: Option<Verdict>,
-    /// The note of the claim.
+    /// The stored claim.
     claim: bool,
     /// Whether the API takes a report of this attempt.
     held: bool,
@@ -140,7 +140,7 @@ impl World {
             }),
             Action::Keep(verdict) => {
                 assert!(!self.runs(), "reported while it may still work");
-                // A full disk: sent all the same.
+                // A full disk: sent anyway.
                 if !fails {
                     self.outbox = Some(verdict.clone());
                 }
