@@ -47,13 +47,13 @@ pub async fn poll_api(client: WorkerClient, project: ProjectId, ticket: TicketId
             // Terarchitect's API says so with a code. Other 401s and 404s may be a proxy's, and pass; or they may be
             // those of another API that implements the contract, and do not.
             Err(error) if is_gone(&error) || (is_refused(&error) && last_success.elapsed() >= PATIENCE) => {
-                tracing::warn!(error = error.chain(), "the API no longer knows this attempt; stopping it");
+                tracing::warn!(error = error.chain(), "the API no longer accepts this attempt; stopping");
                 cancel.cancel();
                 return;
             }
             Err(error) if !failing => {
                 failing = true;
-                tracing::warn!(error = error.chain(), "could not ask the API whether to stop; will keep asking");
+                tracing::warn!(error = error.chain(), "could not poll the API for a cancellation request; retrying");
             }
             Err(_) => {}
         }
@@ -91,7 +91,7 @@ pub fn on_signals(cancel: CancellationToken) -> std::io::Result<Terminated> {
                 _ = int.recv() => {}
             }
             if first {
-                tracing::info!("stopping; send the signal again to stop at once");
+                tracing::info!("stopping; send the signal again to exit at once");
                 cancel.cancel();
             } else {
                 std::process::exit(noted.exit_code().into());

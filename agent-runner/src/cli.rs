@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "agent-runner", version, max_term_width = 110, after_help = AFTER_HELP)]
 pub struct Cli {
-    /// What to do [default: the value of JOB_KIND].
+    /// The command [default: the value of JOB_KIND].
     #[command(subcommand)]
     pub command: Option<Command>,
     /// The options.
@@ -20,9 +20,9 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "Settings that are not given here come from the API.\n\
 WORKER_LLM_URL, WORKER_MODEL and WORKER_API_KEY are for the coding agent's model; AGENT_LLM_URL, AGENT_MODEL and \
-AGENT_API_KEY are for the Director's. Without any of the latter the coding agent works without a Director.\n\
-Exit codes: 0 success, 1 the agent failed, 2 wrong configuration, 75 try again later, 130 cancelled, \
-143 ended by the signal TERM.";
+AGENT_API_KEY are for the Director's. If none of these three is set, there is no Director.\n\
+Exit codes: 0 success, 1 the agent failed, 2 wrong configuration, 75 temporary failure, 130 cancelled, \
+143 stopped by SIGTERM.";
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
@@ -42,8 +42,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// All options as they are typed; [`crate::config::Config`] is what they mean. They are texts, so that an empty variable
-/// counts as unset, and all mistakes are reported at once.
+/// All options as they were given; [`crate::config::Config`] has the parsed values. They are strings, so that an empty
+/// variable counts as unset, and all problems are reported at once.
 #[derive(Debug, Args)]
 pub struct Options {
     /// The ticket's id.
@@ -65,7 +65,7 @@ pub struct Options {
     /// The repository to clone [default: the project's].
     #[arg(long, env = "REPO_URL", default_value = "", hide_default_value = true, global = true, value_name = "URL")]
     pub repo_url: String,
-    /// What to do if no command is given: `ticket` or `review`.
+    /// The command to run if none is given: `ticket` or `review`.
     #[arg(long, env = "JOB_KIND", default_value = "ticket", global = true, value_name = "KIND")]
     pub job_kind: String,
     /// The key for Terarchitect's API: its worker key, or the token of the job.
@@ -79,7 +79,7 @@ pub struct Options {
         value_name = "KEY"
     )]
     pub worker_api_key: String,
-    /// The token that clones, pushes and opens the pull request.
+    /// The GitHub token for cloning, pushing and opening the pull request.
     #[arg(
         long,
         env = "GITHUB_TOKEN",
@@ -90,7 +90,7 @@ pub struct Options {
         value_name = "TOKEN"
     )]
     pub github_token: String,
-    /// The address of GitHub's REST API, for GitHub Enterprise. If it is set, the repository's host is taken for GitHub
+    /// The address of GitHub's REST API, for GitHub Enterprise. If it is set, the repository's host is treated as GitHub
     /// [default: https://api.github.com, for repositories on github.com].
     #[arg(
         long,
@@ -101,7 +101,7 @@ pub struct Options {
         value_name = "URL"
     )]
     pub github_api_url: String,
-    /// The coding agent; this version knows `opencode` [default: opencode].
+    /// The coding agent to use; only `opencode` is supported [default: opencode].
     #[arg(
         long,
         env = "WORKER_MODE",
@@ -111,7 +111,7 @@ pub struct Options {
         value_name = "NAME"
     )]
     pub worker_mode: String,
-    /// The OpenAI-compatible API of the coding agent's model, such as http://localhost:8000/v1.
+    /// The base URL of the OpenAI-compatible API of the coding agent's model, such as http://localhost:8000/v1.
     #[arg(
         long,
         env = "WORKER_LLM_URL",
@@ -142,7 +142,7 @@ pub struct Options {
         value_name = "KEY"
     )]
     pub worker_llm_key: String,
-    /// How long one turn of the coding agent may take, in seconds [default: 3600].
+    /// Timeout of one turn of the coding agent, in seconds [default: 3600].
     #[arg(
         long,
         env = "WORKER_TIMEOUT_SEC",
@@ -152,7 +152,7 @@ pub struct Options {
         value_name = "SECONDS"
     )]
     pub worker_timeout_sec: String,
-    /// The OpenAI-compatible API of the Director's model [default: WORKER_LLM_URL].
+    /// The base URL of the OpenAI-compatible API of the Director's model [default: WORKER_LLM_URL].
     #[arg(
         long,
         env = "AGENT_LLM_URL",
@@ -183,7 +183,7 @@ pub struct Options {
         value_name = "KEY"
     )]
     pub agent_llm_key: String,
-    /// How many execution turns the Director may give the coding agent [default: 50].
+    /// The maximum number of execution turns of the coding agent [default: 50].
     #[arg(
         long,
         env = "AGENT_MAX_TURNS",
@@ -270,7 +270,7 @@ pub struct Options {
         value_name = "HOST"
     )]
     pub host_alias: String,
-    /// With 1, first read further variables from standard input, as one line {"env": {"NAME": "value"}}.
+    /// Set to 1 to first read more variables from standard input, as one line {"env": {"NAME": "value"}}.
     #[arg(
         long,
         env = "TERARCHITECT_SECRETS_STDIN",

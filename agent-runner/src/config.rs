@@ -92,7 +92,7 @@ fn secret(text: &str) -> Option<SecretString> {
 }
 
 impl Config {
-    /// Reads what must be right before anything is done.
+    /// Parses what must be valid before anything else is done.
     ///
     /// # Errors
     /// Every variable that is missing or malformed, a sentence each.
@@ -120,7 +120,8 @@ impl Config {
             );
         } else if http_url(&api_url).is_err() {
             problems.push(format!(
-                "TERARCHITECT_API_URL is '{api_url}', which is not an address such as http://localhost:5010"
+                "TERARCHITECT_API_URL is '{api_url}', which is not a valid URL; set it to an address such as \
+                 http://localhost:5010"
             ));
         }
         problems.extend(problems_of(options));
@@ -223,17 +224,14 @@ fn problems_of(options: &Options) -> Vec<String> {
         ("AGENT_LLM_URL", &options.agent_llm_url),
     ] {
         if given(text).is_some_and(|text| http_url(text).is_err()) {
-            problems.push(format!(
-                "{name} is '{}', which is not an address that starts with http:// or https://",
-                text.trim()
-            ));
+            problems.push(format!("{name} is '{}'; set it to a URL that starts with http:// or https://", text.trim()));
         }
     }
     for (name, text) in
         [("WORKER_TIMEOUT_SEC", &options.worker_timeout_sec), ("AGENT_MAX_TURNS", &options.agent_max_turns)]
     {
         if given(text).is_some_and(|text| text.parse::<u32>().map_or(true, |n| n == 0)) {
-            problems.push(format!("{name} is '{}', which is not a whole number above 0", text.trim()));
+            problems.push(format!("{name} is '{}'; set it to a whole number above 0", text.trim()));
         }
     }
     problems.extend(agent_kind(options).err());

@@ -1,7 +1,7 @@
 //! One attempt at one ticket, inside a container or from a shell: clones, drives the coding agent, pushes, opens the
 //! pull request and reports back. The program is in `main.rs`.
 //!
-//! `attempt` knows all the others. `director` decides what the agent is told, over the seam of `agent`; neither knows
+//! `attempt` knows all the others. `director` decides the agent's prompts, over the interface of `agent`; neither knows
 //! the API or the forge.
 
 pub mod agent;

@@ -38,7 +38,8 @@ async fn start(command: Option<Command>, mut options: Options) -> Result<Finishe
     }
     let config = Config::parse(command, &options).map_err(|error| failed(error.into()))?;
     if config.command == Command::Review {
-        let error = ConfigError::one("this version can't work on review comments yet; start it with `ticket`");
+        let error =
+            ConfigError::one("this version can't work on review comments yet; start it with the command `ticket`");
         return Err(failed(error.into()));
     }
     let token = CancellationToken::new();

@@ -62,10 +62,10 @@ impl ProgressSink for Progress {
                 self.now(&format!("a call to the agent's model failed (try {attempt}); retrying"));
             }
             AgentEvent::PermissionRejected { permission, patterns } => {
-                tracing::warn!(permission, ?patterns, "the agent asked for a permission; it was rejected");
+                tracing::warn!(permission, ?patterns, "the agent requested a permission, which was rejected");
             }
             AgentEvent::QuestionRejected => {
-                tracing::warn!("the agent asked a question; it was told to decide by itself");
+                tracing::warn!("the agent asked a question; the reply is that it must decide by itself");
             }
             AgentEvent::Compacted => tracing::info!("the agent compacted its conversation"),
             AgentEvent::Text { .. }

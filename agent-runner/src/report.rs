@@ -41,7 +41,7 @@ impl Reporter {
                     tracing::warn!(
                         step = entry.step,
                         error = error.chain(),
-                        "could not send a log entry; it is dropped"
+                        "could not send a log entry to the API; it is dropped"
                     );
                 }
             }
@@ -72,7 +72,7 @@ impl Reporter {
         };
         tracing::info!(step, "{}", entry.summary.lines().next().unwrap_or_default());
         if self.entries.try_send(entry).is_err() {
-            tracing::warn!(step, "too many log entries wait for the API; this one is dropped");
+            tracing::warn!(step, "too many log entries are waiting to be sent to the API; this one is dropped");
         }
     }
 }
@@ -82,7 +82,7 @@ impl Sending {
     /// waits until the limit.
     pub async fn finish(mut self, limit: Duration) {
         if tokio::time::timeout(limit, &mut self.0).await.is_err() {
-            tracing::warn!("could not send the last log entries in time; they are dropped");
+            tracing::warn!("could not send the last log entries to the API in time; they are dropped");
             self.0.abort();
         }
     }

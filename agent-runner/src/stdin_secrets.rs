@@ -46,7 +46,7 @@ pub async fn read(options: &mut Options) -> Result<(), StdinError> {
     }
     // serde's own message could show a part of the line.
     let line: Line = serde_json::from_str(&text)
-        .map_err(|_| ConfigError::one("standard input must hold one line {\"env\": {\"NAME\": \"value\"}}"))?;
+        .map_err(|_| ConfigError::one("standard input must contain one line {\"env\": {\"NAME\": \"value\"}}"))?;
     for (name, value) in line.env {
         options.set(&name, &value);
     }

@@ -118,7 +118,7 @@ async fn a_ticket_goes_through_its_phases_and_ends_with_the_directors_summary() 
     let phases = agent.phases.lock().unwrap().clone();
     assert_eq!(phases, ["Phase: research", "Phase: plan", "Phase: execution", "Phase: execution"]);
     assert_eq!(hooks.turns, [(Phase::Research, 1), (Phase::Plan, 2), (Phase::Execution, 3), (Phase::Execution, 4)]);
-    let wants_more = format!("turn-review: The Director wants more after turn 1: Write the test too <{MORE}>");
+    let wants_more = format!("turn-review: The Director asks for more work after turn 1: Write the test too <{MORE}>");
     assert!(hooks.log.contains(&wants_more), "{:?}", hooks.log);
     let last = server.requests().pop().unwrap();
     assert!(last.last("user").contains("cart.rs | 10 +"), "{}", last.last("user"));

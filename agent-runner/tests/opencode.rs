@@ -1,4 +1,4 @@
-//! The agent seam on the real OpenCode, with a scripted model behind it.
+//! The agent interface on the real OpenCode, with a scripted model behind it.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(clippy::print_stderr, reason = "says what is skipped")]

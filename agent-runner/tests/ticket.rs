@@ -131,7 +131,7 @@ async fn without_a_known_forge_the_branch_is_pushed_and_that_is_said() {
     assert_eq!(complete[0]["pr_number"], json!(null));
     let said = world.calls("/logs");
     assert!(
-        said.iter().any(|entry| entry["summary"].as_str().unwrap().contains("not at a forge that is known")),
+        said.iter().any(|entry| entry["summary"].as_str().unwrap().contains("not on a supported forge")),
         "{said:?}"
     );
 }

@@ -1,4 +1,4 @@
-//! The directories that an agent's process calls its own.
+//! The directories that belong to an agent's process.
 
 use super::users::RunAs;
 use super::{AgentError, AgentOptions};

@@ -1,10 +1,10 @@
-//! The environment that every agent's process gets. Nothing of the runner's own passes to it but what is named here.
+//! The environment that every agent's process gets. Of the runner's environment, only what is named here is passed on.
 
 use super::directories::Directories;
 use super::reap::MARKER_VARIABLE;
 use std::ffi::OsString;
 
-/// A process's variables, in order; of two with one name the later counts.
+/// A process's variables, in order; if a name occurs twice, the later value counts.
 pub(super) type Variables = Vec<(OsString, OsString)>;
 
 /// What passes from the runner's environment to the agent: nothing that holds a secret of the runner.

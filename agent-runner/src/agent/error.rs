@@ -53,7 +53,7 @@ pub enum AgentError {
         message: String,
     },
     /// The agent can't work in this repository as it is.
-    #[error("the agent can't work in this repository, check its {files}: {message}")]
+    #[error("the agent can't work in this repository: check its {files}: {message}")]
     Workspace {
         /// The files that configure this agent.
         files: &'static str,
@@ -61,7 +61,7 @@ pub enum AgentError {
         message: String,
     },
     /// The agent's process ended between its start and its shutdown.
-    #[error("the agent's process ended unexpectedly ({exit}): try the ticket again{}", tail(stderr_tail))]
+    #[error("the agent's process ended unexpectedly ({exit}): start the ticket again{}", tail(stderr_tail))]
     Died {
         /// Its exit status, as words.
         exit: String,
@@ -106,13 +106,15 @@ impl ModelFailure {
             Self::Unauthorized => "the agent's model refused the key: check WORKER_API_KEY and WORKER_LLM_URL",
             Self::NotFound => "the agent's model was not found: check WORKER_MODEL and WORKER_LLM_URL",
             Self::Refused => "the agent's model refused the request",
-            Self::RateLimited => "the agent's model is over its rate limit or budget: try again later",
-            Self::Unavailable => "the agent's model is unavailable: try again later",
+            Self::RateLimited => {
+                "the agent's model is over its rate limit or budget: raise the limit, or start the ticket again later"
+            }
+            Self::Unavailable => "the agent's model is unavailable: start the ticket again later",
             Self::ContextOverflow => {
                 "the conversation is too long for the agent's model: make the ticket smaller or use a model \
                  with a longer context"
             }
-            Self::Compaction => "compacting the conversation failed",
+            Self::Compaction => "the agent's conversation could not be compacted",
             Self::Other => "the agent's model call failed",
         }
     }

@@ -41,14 +41,14 @@ pub enum AgentEvent {
         /// Why.
         message: String,
     },
-    /// The agent asked for a permission, which was rejected.
+    /// The agent requested a permission, which was rejected.
     PermissionRejected {
         /// The permission, e.g. `external_directory`.
         permission: String,
-        /// The paths or commands that it was asked for.
+        /// The paths or commands that it was requested for.
         patterns: Vec<String>,
     },
-    /// The agent asked a question; no person watches, so it was told to decide by itself.
+    /// The agent asked a question. No person can answer, so the reply is that it must decide by itself.
     QuestionRejected,
     /// The conversation was compacted.
     Compacted,

@@ -10,7 +10,7 @@ pub enum AgentKind {
 
 /// A name that is not an agent's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name:?} is not an agent that this version can run; it can run {}", AgentKind::names())]
+#[error("{name:?} is not a supported agent; set it to one of: {}", AgentKind::names())]
 pub struct UnknownAgent {
     /// The name as given.
     pub name: String,
@@ -51,6 +51,6 @@ mod tests {
     fn an_unknown_agent_is_an_error_that_names_the_known_ones() {
         assert_eq!(" OpenCode ".parse(), Ok(AgentKind::OpenCode));
         let error = "other".parse::<AgentKind>().unwrap_err();
-        assert_eq!(error.to_string(), "\"other\" is not an agent that this version can run; it can run opencode");
+        assert_eq!(error.to_string(), "\"other\" is not a supported agent; set it to one of: opencode");
     }
 }

@@ -1,8 +1,8 @@
-//! The seam between the runner and a coding agent program: [`start`] it, then drive one conversation in whole turns.
+//! The runner's interface to a coding agent program: [`start`] it, then drive one conversation in whole turns.
 //!
 //! This says what a turn is and how one can fail. How a program is started and driven is its own module's business
-//! (`opencode`); processes, users and the end of what an agent leaves behind are shared by all programs. What the agent
-//! is told is decided elsewhere.
+//! (`opencode`); processes, users and the end of what an agent leaves behind are shared by all programs. What a prompt
+//! says is decided elsewhere.
 
 mod directories;
 mod environment;

@@ -47,7 +47,7 @@ pub(super) struct AgentProcess {
     is_cleared: bool,
 }
 
-/// What can be seen of a process from anywhere.
+/// A process's exit and output, readable without owning the process.
 #[derive(Clone)]
 pub(super) struct Signs {
     exited: watch::Receiver<Option<ExitStatus>>,
@@ -82,7 +82,7 @@ impl AgentProcess {
         Ok(Self { family, signs: watch_child(child, launch.secrets, on_line), is_cleared: false })
     }
 
-    /// What can be seen of it.
+    /// The process's exit and output.
     pub(super) fn signs(&self) -> &Signs {
         &self.signs
     }
@@ -101,7 +101,7 @@ impl AgentProcess {
         let _ = tokio::task::spawn_blocking(move || family.kill(is_dead)).await;
         self.is_cleared = true;
         if tokio::time::timeout(KILL_GRACE, self.signs.died()).await.is_err() {
-            tracing::error!(process.id = self.family.root, "the agent's process can't be killed");
+            tracing::error!(process.id = self.family.root, "could not kill the agent's process; kill it by hand");
         }
     }
 }

@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-/// The variable that marks every process of one agent, so that all of them are found.
+/// The variable that marks every process of one agent, so that all of them can be found.
 pub(super) const MARKER_VARIABLE: &str = "TERARCHITECT_AGENT_RUN";
 
 /// How often processes are searched for. What starts them faster than that is up to the container's process limit.
@@ -154,7 +154,7 @@ fn kill_all_of(user: &RunAs) {
         .stderr(Stdio::null())
         .status();
     if let Err(error) = killed {
-        tracing::warn!(%error, "could not end the agent's remaining processes");
+        tracing::warn!(%error, "could not kill the agent's remaining processes");
     }
 }
 

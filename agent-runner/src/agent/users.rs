@@ -23,7 +23,7 @@ pub enum UserError {
     #[error("AGENT_USER is '{0}', which is root; set it to an unprivileged user")]
     Root(String),
     /// It does not exist.
-    #[error("AGENT_USER is '{0}', but this machine has no such user")]
+    #[error("AGENT_USER is '{0}', but this machine has no such user; create it, or set AGENT_USER to another user")]
     Unknown(String),
 }
 

@@ -42,9 +42,11 @@ pub enum AttemptError {
     #[error("the attempt was cancelled")]
     Cancelled,
     /// The agent changed nothing, and the Director gives no reason why nothing was needed.
-    #[error("the agent changed nothing: make the ticket's description clearer, or close it if nothing needs to change")]
+    #[error(
+        "the agent changed nothing: make the ticket's description clearer, or close the ticket if nothing needs to change"
+    )]
     NothingChanged,
-    /// A defect of this program.
+    /// A bug in this program.
     #[error("{0}")]
     Internal(String),
 }

@@ -76,8 +76,8 @@ async fn open_pull(
     };
     let Some(forge) = forge else {
         let text = format!(
-            "The branch {branch} is pushed, but no pull request is opened, since {} is not at a forge that is known \
-             (for GitHub Enterprise set GITHUB_API_URL)",
+            "Pushed {branch}, but opened no pull request: {} is not on a supported forge. For GitHub Enterprise, set \
+             GITHUB_API_URL",
             remote.as_str()
         );
         attempt.reporter.log("pull_request", &text, None);

@@ -60,7 +60,7 @@ fn keep(workspace: &mut Workspace, message: &str, cancel: &CancellationToken) ->
     match workspace.push(cancel) {
         // The end of the attempt pushes again, and fails if that fails.
         Err(error @ GitError::Unreachable { .. }) => {
-            tracing::warn!(%error, "could not push yet; the next push includes this commit");
+            tracing::warn!(%error, "could not push this commit; the next push includes it");
         }
         Err(error) => return Err(error),
         Ok(_) => {}

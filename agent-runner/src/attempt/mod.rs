@@ -30,9 +30,9 @@ use terarchitect_worker_api::client::WorkerClient;
 use terarchitect_worker_api::{RetrieveRequest, WorkerContext};
 use tokio_util::sync::CancellationToken;
 
-/// For how long the first call to the API is retried before the attempt fails and asks for another one.
+/// For how long the first call to the API is retried before the attempt fails with exit code 75.
 const API_PATIENCE: Duration = Duration::from_secs(120);
-/// How long the last log entries may take.
+/// How long to wait until the last log entries are sent.
 const LOG_PATIENCE: Duration = Duration::from_secs(15);
 /// How many passages from the project's memory the agent gets.
 const MEMORY_PASSAGES: u32 = 5;
@@ -183,7 +183,7 @@ impl Attempt {
             None => {
                 self.reporter.log(
                     "director",
-                    "No Director is configured (AGENT_MODEL), so the agent works alone",
+                    "No Director is configured (AGENT_LLM_URL, AGENT_MODEL, AGENT_API_KEY), so the agent works alone",
                     None,
                 );
                 None

@@ -13,7 +13,7 @@ use url::Url;
 /// How long one answer may take: a reasoning model can be silent for minutes.
 const CALL_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// For how long failures that may pass are retried, counted from the first try.
+/// For how long temporary failures are retried, counted from the first call.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The largest response that is read.
@@ -54,11 +54,11 @@ pub struct ChatAnswer {
     pub tokens_out: Option<u64>,
 }
 
-/// Why the model could not be asked. Each is a sentence that says what to do.
+/// Why a call to the model failed. Each is a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
     /// The address is not a usable base URL.
-    #[error("AGENT_LLM_URL is {url:?}, which is not an http:// or https:// address")]
+    #[error("AGENT_LLM_URL is {url:?}; set it to a URL that starts with http:// or https://")]
     InvalidUrl {
         /// The address as given.
         url: String,
@@ -74,7 +74,7 @@ pub enum ChatError {
         /// What it said.
         message: String,
     },
-    /// The server is not a chat API.
+    /// The server does not speak the chat API.
     #[error("the server at {url} is not an OpenAI-compatible chat API ({message}): check AGENT_LLM_URL")]
     NotChatApi {
         /// The address that was called.
@@ -90,10 +90,10 @@ pub enum ChatError {
         /// What it said.
         message: String,
     },
-    /// There was no usable response, also after several tries.
-    #[error("the Director's model is unavailable, also after several tries ({message}): try again later")]
+    /// There was no usable response, even after retries.
+    #[error("the Director's model is unavailable, even after retries ({message}): start the ticket again later")]
     Unavailable {
-        /// What happened at the last try.
+        /// Why the last call failed.
         message: String,
     },
 }
@@ -163,7 +163,7 @@ impl ChatModel {
         &self.model
     }
 
-    /// Asks, and waits for the whole answer. Failures that may pass are retried for a while.
+    /// Asks, and waits for the whole answer. Temporary failures are retried for a while.
     ///
     /// # Errors
     /// The model refused, or there was no usable response in time.
@@ -171,7 +171,7 @@ impl ChatModel {
         let answered = retry(Retry::For(self.patience), || async {
             match self.try_once(messages).await {
                 Err(Failure::NoJsonMode) => {
-                    tracing::info!("the Director's model has no JSON mode; asking without it");
+                    tracing::info!("the Director's model does not support JSON mode; continuing without it");
                     self.asks_for_json.store(false, Ordering::Relaxed);
                     self.try_once(messages).await
                 }
@@ -256,12 +256,12 @@ impl ChatModel {
     }
 }
 
-/// Why one try failed.
+/// Why one call failed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
     Final(ChatError),
-    #[error("the server has no JSON mode")]
+    #[error("the server does not support JSON mode")]
     NoJsonMode,
     #[error("{message}")]
     MayPass { message: String, retry_after: Option<Duration> },

@@ -130,13 +130,13 @@ impl Drive<'_> {
         Ok(Event::DirectorSaid(answer.text))
     }
 
-    /// Where the model fails to compact, the conversation continues as it is, and compaction is tried again later.
+    /// Where the model fails to compact, the conversation continues as it is, and compaction is retried later.
     async fn compact(&mut self) -> Result<Event, DriveError> {
         self.stop_if_cancelled()?;
         let text = match self.agent.compact(self.cancel).await {
             Ok(()) => "The agent's conversation was compacted".to_owned(),
             Err(error @ AgentError::Model { .. }) if !error.is_misconfiguration() => {
-                format!("The agent's conversation could not be compacted; continuing without: {error}")
+                format!("The agent's conversation could not be compacted; continuing without compaction: {error}")
             }
             Err(error) => return Err(DriveError::from_agent(error)),
         };

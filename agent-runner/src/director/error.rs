@@ -10,10 +10,10 @@ pub enum DriveError {
     #[error("the attempt was cancelled")]
     Cancelled,
     /// The agent failed.
-    #[error("the agent could not do its turn")]
+    #[error("the agent's turn failed")]
     Agent(#[source] AgentError),
     /// The Director's model failed.
-    #[error("a question to the Director failed")]
+    #[error("a call to the Director's model failed")]
     Director(#[source] ChatError),
     /// The Director's answer was unusable twice in a row.
     #[error(
@@ -28,8 +28,8 @@ pub enum DriveError {
     },
     /// The agent used up its turns.
     #[error(
-        "the ticket was not complete after {limit} execution turns (AGENT_MAX_TURNS); what was done so far is on the \
-         branch: make the ticket smaller or its description clearer"
+        "the ticket was not complete after {limit} execution turns (AGENT_MAX_TURNS); the work so far is on the \
+         branch: raise AGENT_MAX_TURNS, make the ticket smaller, or make its description clearer"
     )]
     TurnLimit {
         /// How many turns there were.
@@ -41,8 +41,8 @@ pub enum DriveError {
         /// Why.
         reason: String,
     },
-    /// The flow and its driver disagree, which is a defect of this program.
-    #[error("the Director's flow got out of order; please report this as a defect")]
+    /// The flow got an event that it did not expect, which is a bug in this program.
+    #[error("the Director's flow got an event that it did not expect; please report this as a bug")]
     OutOfOrder,
     /// Committing or pushing after a turn failed.
     #[error("the changes of a turn could not be committed and pushed")]
@@ -50,7 +50,7 @@ pub enum DriveError {
 }
 
 impl DriveError {
-    /// A cancellation that the agent noticed is still one of the attempt.
+    /// A cancellation that the agent noticed is a cancellation of the attempt.
     pub(super) fn from_agent(error: AgentError) -> Self {
         match error {
             AgentError::Cancelled => Self::Cancelled,

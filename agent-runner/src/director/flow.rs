@@ -43,7 +43,7 @@ pub(super) enum Failure {
     Blocked {
         reason: String,
     },
-    /// An event that can't follow the last action: a defect of this program.
+    /// An event that can't follow the last action: a bug in this program.
     OutOfOrder,
 }
 
@@ -181,7 +181,7 @@ impl State {
         let feedback = verdict.feedback.unwrap_or_default();
         let rounds_left = self.limits.plan_rounds.saturating_sub(self.plan_round);
         if !verdict.approved && rounds_left > 0 {
-            let text = format!("The Director wants the plan changed (round {}): {feedback}", self.plan_round);
+            let text = format!("The Director rejected the plan in round {}: {feedback}", self.plan_round);
             self.plan_round += 1;
             let prompt = words::plan_again(&self.brief.title_line(), &feedback);
             return self.prompt(Phase::Plan, prompt, At::Planning).noting(Phase::PlanReview, text);
@@ -190,7 +190,7 @@ impl State {
             (true, true) => format!("The Director approved the plan in round {}", self.plan_round),
             (true, false) => format!("The Director approved the plan in round {}: {feedback}", self.plan_round),
             (false, _) => format!(
-                "The Director still has objections after {} rounds; the agent starts and gets them with its task: {feedback}",
+                "The Director still has objections after {} rounds; the agent starts anyway and is given these objections: {feedback}",
                 self.plan_round
             ),
         };
@@ -230,7 +230,7 @@ impl State {
             return self.fail(Failure::Blocked { reason }).noting(Phase::TurnReview, text);
         }
         let instructions = verdict.instructions.unwrap_or_default();
-        let text = format!("The Director wants more after turn {turn}: {instructions}");
+        let text = format!("The Director asks for more work after turn {turn}: {instructions}");
         if turn >= self.limits.execution_turns {
             let limit = self.limits.execution_turns;
             return self.fail(Failure::TurnLimit { limit }).noting(Phase::TurnReview, text);

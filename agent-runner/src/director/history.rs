@@ -1,8 +1,8 @@
 //! What the Director is shown: its rules, the ticket, the plan, and the last exchanges. Pure.
 //!
 //! Its memory is bounded, so that a question late in a long ticket costs no more than an early one: the oldest exchanges
-//! are left out and the others are shortened, and both are said. User and assistant messages alternate strictly, since
-//! some models refuse anything else.
+//! are left out and the others are shortened, and the prompt says so. User and assistant messages alternate strictly,
+//! since some models refuse anything else.
 
 use super::chat::{ChatMessage, Role};
 use crate::prompts::{DIRECTOR_SYSTEM, fenced, shortened};

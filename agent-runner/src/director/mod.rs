@@ -1,7 +1,7 @@
-//! The Director: decides what the agent is told next, and when the ticket is complete.
+//! The Director: decides the agent's next prompt, and when the ticket is complete.
 //!
-//! The order of things (`flow`) is pure: a state and an event give the next state and one action. [`drive`] carries out
-//! the actions with an agent, a chat model and the caller's hooks. Git, the forge and the API are the hooks' business.
+//! The sequence of steps (`flow`) is pure: a state and an event give the next state and one action. [`drive`] carries
+//! out the actions with an agent, a chat model and the caller's hooks. Git, the forge and the API are the hooks' business.
 
 mod answer;
 mod brief;
@@ -16,7 +16,7 @@ pub use brief::Brief;
 pub use drive::{DriveHooks, Outcome, TurnChanges, drive};
 pub use error::DriveError;
 
-/// What the work on a ticket is at. Written into every prompt as `Phase: …`.
+/// The phase of the work on a ticket. Written into every prompt as `Phase: …`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// The agent reads the repository and reports.
@@ -57,7 +57,7 @@ impl std::fmt::Display for Phase {
 /// The limits of the work on one ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How often the plan is reviewed; after that, work starts even with objections.
+    /// How many times the plan is reviewed; after that, work starts even with objections.
     pub plan_rounds: u32,
     /// How many execution turns the agent gets.
     pub execution_turns: u32,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 const WRONG_TOKEN: &str = "check that GITHUB_TOKEN may read and write the repository";
-const NO_TOKEN: &str = "it needs a token, set GITHUB_TOKEN, or github_agent_token in the settings";
+const NO_TOKEN: &str = "it requires a token; set GITHUB_TOKEN, or github_agent_token in the API's settings";
 
 /// Why the repository could not be used. Each is a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -36,8 +36,8 @@ pub enum GitError {
     },
     /// Another program or person pushed to the branch.
     #[error(
-        "the branch {branch} has changed at the remote meanwhile ({reason}); nothing was overwritten: start the ticket \
-         again to continue from there"
+        "the branch {branch} changed on the remote during this attempt ({reason}); nothing was overwritten: start the \
+         ticket again to continue from there"
     )]
     Rejected {
         /// The branch.

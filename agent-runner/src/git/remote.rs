@@ -121,7 +121,7 @@ impl Connection<'_> {
         read().map_err(|source| self.error("could not reach the repository", source))
     }
 
-    /// The only place that passes the token on, and only once: if the remote refuses it, libgit2 would ask for ever.
+    /// The only place that passes the token on, and only once: if the remote refuses it, libgit2 would ask forever.
     pub(super) fn callbacks(&self) -> RemoteCallbacks<'_> {
         let tries = Cell::new(0);
         let mut callbacks = RemoteCallbacks::new();

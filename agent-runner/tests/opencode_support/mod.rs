@@ -1,4 +1,4 @@
-//! What the tests with the real OpenCode share: a scripted model, a workspace, a look at the processes.
+//! What the tests with the real OpenCode share: a scripted model, a workspace, a list of the processes.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(unreachable_pub, reason = "a module that several test binaries include")]
@@ -137,7 +137,7 @@ impl Place {
     }
 }
 
-/// Keeps what it is told.
+/// Keeps the events that it receives.
 #[derive(Default)]
 pub struct Events(Mutex<Vec<AgentEvent>>);
 

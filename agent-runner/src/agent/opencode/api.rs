@@ -77,7 +77,7 @@ impl Api {
         read(self.request(Method::GET, "global/health").timeout(limit)).await
     }
 
-    /// A session with a title, which saves the model call that would invent one.
+    /// Creates a session with a title, which saves the model call that would generate one.
     pub(super) async fn create_session(&self, title: &str) -> Result<Session, ApiError> {
         read(self.request(Method::POST, "session").json(&json!({ "title": title }))).await
     }

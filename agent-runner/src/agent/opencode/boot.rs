@@ -1,4 +1,4 @@
-//! From a started process, or a given address, to a server that responds.
+//! Waits until a server responds: one that the runner started, or one at a given address.
 
 use super::api::{Api, ApiError};
 use super::protocol;
@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// How long one health check may take. The server never responds on a connection that it accepts in its first instants,
-/// so a check without a limit of its own could wait for ever.
+/// How long one health check may take. The server never responds on a connection that it accepts right after its start,
+/// so a check without a limit of its own could wait forever.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The pause between two health checks.

@@ -22,7 +22,7 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(300);
 /// The content of `OPENCODE_CONFIG_CONTENT`.
 ///
 /// No person can answer the agent's questions, so everything is either allowed or denied: what OpenCode asks about by
-/// default would block for ever. The model is named twice, since titles and summaries use the small one.
+/// default would block forever. The model is named twice, since titles and summaries use the small one.
 pub(super) fn config(options: &AgentOptions, directories: &Directories) -> Value {
     let model = format!("{PROVIDER_ID}/{}", options.provider.model);
     let turn_ms = u64::try_from(options.turn_timeout.as_millis()).unwrap_or(u64::MAX);

@@ -25,14 +25,14 @@ const RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// The pause between two status checks after the connection was lost in a turn.
 const POLL_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often in a row the agent must seem idle, since its status lags behind; and how often in a row a check may fail.
+/// How many checks in a row must show the agent as idle, since its status lags behind; also how many in a row may fail.
 const IDLE_POLLS: u32 = 3;
 const FAILED_POLLS: u32 = 10;
 
 /// A session of the server.
 pub(super) struct Conversation {
     session: String,
-    /// Which model to use; the server's own choice if unset.
+    /// Which model to use; the server's default if unset.
     model: Option<ModelId>,
     /// Which model answered last.
     answered_by: Option<ModelId>,
@@ -157,7 +157,7 @@ impl OpenCode {
         if found.is_none() {
             tracing::warn!(
                 model = wanted,
-                "the OpenCode server has no model of the name in WORKER_MODEL; it uses its own choice"
+                "the OpenCode server does not have the model that WORKER_MODEL names, so it uses its default model"
             );
         }
         found
@@ -313,7 +313,7 @@ impl OpenCode {
             server.kill().await;
         } else {
             tracing::error!(
-                "the agent did not stop when asked to: restart its server, which the runner did not start and can't end"
+                "the agent did not stop when asked to, and the runner can't stop a server that it did not start: restart that server"
             );
         }
     }
@@ -338,8 +338,8 @@ impl OpenCode {
 }
 
 /// Tells the agent why it gets the same prompt again.
-const BROKEN_OFF: &str = "Your last turn broke off because the connection to the model failed. Look at what you did \
-    already, then carry on with this:";
+const BROKEN_OFF: &str = "Your last turn was interrupted because the connection to the model failed. Check what you \
+    have already done, then continue with this:";
 
 fn model_of(message: &Message) -> Option<ModelId> {
     Some(ModelId { provider: message.info.provider_id.clone()?, model: message.info.model_id.clone()? })

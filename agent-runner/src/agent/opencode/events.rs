@@ -1,4 +1,4 @@
-//! Follows the server's events: shows progress, and answers requests that would otherwise wait for a person for ever.
+//! Follows the server's events: shows progress, and answers requests that would otherwise wait for a person forever.
 //!
 //! Nothing about a turn's end is decided here, so a lost stream only costs progress: it is opened again, and open
 //! requests are listed. They are also listed at intervals, in case an event was missed.
@@ -25,11 +25,10 @@ const LIST_EVERY: Duration = Duration::from_secs(15);
 /// The longest event that is kept; longer ones are skipped.
 const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 
-/// What the agent is told when it asks for a permission.
-const NO_PERMISSION: &str =
-    "You run unattended, so no person can grant this. Find another way, inside of the workspace.";
+/// The reply when the agent requests a permission.
+const NO_PERMISSION: &str = "You run unattended, so no person can grant this. Find another way, inside the workspace.";
 
-/// What the agent is told when it asks a question.
+/// The reply when the agent asks a question.
 const NO_ANSWER: &str = "You run unattended, so no person can answer. Decide by \
     yourself what fits the ticket best, and say so in your report.";
 
@@ -39,7 +38,7 @@ pub(super) async fn follow(api: Api, session: String, progress: Arc<dyn Progress
     loop {
         follower.answer_open_requests().await;
         if let Err(reason) = follower.read_stream().await {
-            tracing::debug!(reason, "the agent's event stream ended, opening it again");
+            tracing::debug!(reason, "the agent's event stream ended; opening it again");
         }
         tokio::time::sleep(RECONNECT_WAIT).await;
     }
@@ -139,7 +138,7 @@ impl Follower {
     async fn reject(&self, request: &PermissionRequest) {
         // It may have been answered already; what is still open is listed again later.
         if let Err(error) = self.api.reject_permission(&request.id, NO_PERMISSION).await {
-            tracing::debug!(%error, "a permission could not be rejected");
+            tracing::debug!(%error, "could not reject a permission request; it is listed again later");
             return;
         }
         self.progress.event(AgentEvent::PermissionRejected {
@@ -150,7 +149,7 @@ impl Follower {
 
     async fn answer(&self, request: &QuestionRequest) {
         if let Err(error) = self.api.answer_question(&request.id, request.questions.len(), NO_ANSWER).await {
-            tracing::debug!(%error, "a question could not be answered");
+            tracing::debug!(%error, "could not answer a question; it is listed again later");
             return;
         }
         self.progress.event(AgentEvent::QuestionRejected);

@@ -1,4 +1,4 @@
-//! Whether a prompt that failed is given again. Pure.
+//! Whether a failed prompt is sent again. Pure.
 
 use super::turn::Ending;
 use crate::agent::{AgentError, ModelFailure};
@@ -15,9 +15,9 @@ pub(super) struct Tries {
 pub(super) enum Next {
     /// The turn is over.
     Done,
-    /// Give the same prompt again.
+    /// Send the same prompt again.
     AskAgain,
-    /// Compact the conversation, then give the same prompt again.
+    /// Compact the conversation, then send the same prompt again.
     CompactAndAskAgain,
     /// Wait a little, then go on.
     WaitAndAskAgain,
