@@ -1,4 +1,4 @@
-# What the scripts share: messages, and getting what a fresh machine lacks. Sourced, never run.
+# What the scripts share: messages, and installing what a fresh machine lacks. Sourced, never run.
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -14,18 +14,18 @@ die() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Runs a command as root, through sudo where needed and possible without a question.
+# Runs a command as root, through sudo if needed and if sudo does not prompt.
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; elif have sudo && sudo -n true 2>/dev/null; then sudo "$@"; else return 126; fi
 }
 
-# Installs Debian packages, or says exactly what to type. A source that can't be reached does not keep the others from
-# being used.
+# Installs Debian packages, or prints the command that does. If a package source can't be reached, the others are still
+# used.
 install_packages() {
     local reason=$1
     shift
     if have apt-get; then
-        info "installing $* ($reason)"
+        info "installing $* (needed for $reason)"
         local log
         log=$(mktemp)
         if as_root env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get update -qq || true; apt-get install -y -qq --no-install-recommends "$@"' apt "$@" >"$log" 2>&1 </dev/null; then
@@ -35,10 +35,10 @@ install_packages() {
         tail -n 15 "$log" >&2
         rm -f "$log"
     fi
-    die "$* is needed ($reason) and could not be installed; type: sudo apt-get install $*"
+    die "could not install $* (needed for $reason); install it, then run this again: sudo apt-get install $*"
 }
 
-# Each line: a command that tells whether it is there, the package that has it, what it is for.
+# Each line of the input: a command to check for, the package that contains it, what it is needed for.
 require_tools() {
     local missing=() reasons='' command package reason
     while read -r command package reason; do
@@ -55,11 +55,11 @@ require_rust() {
     require_tools <<'TOOLS'
 cc build-essential the C parts of some crates
 make build-essential the C parts of some crates
-perl perl the build of OpenSSL
-git git repositories
+perl perl building OpenSSL
+git git working with repositories
 TOOLS
     # The build of OpenSSL needs modules that a minimal perl lacks.
-    perl -MIPC::Cmd -MFindBin -e 1 2>/dev/null || install_packages "the build of OpenSSL" perl
+    perl -MIPC::Cmd -MFindBin -e 1 2>/dev/null || install_packages "building OpenSSL" perl
 }
 
 # Postgres's own programs need not run as a service: the API runs its private one from them.
@@ -81,14 +81,14 @@ docker_responds() { timeout 20 docker info >/dev/null 2>&1; }
 # Makes sure that a Docker engine responds. Sets STARTED_DOCKERD to the process that had to be started, if any.
 STARTED_DOCKERD=''
 require_docker() {
-    have docker && have dockerd || docker_responds || install_packages "agents run in containers" docker.io
+    have docker && have dockerd || docker_responds || install_packages "running agents in containers" docker.io
     docker_responds && return 0
     if [ -d /run/systemd/system ]; then
         info "starting the Docker engine"
         as_root systemctl start docker || true
     elif [ "$(id -u)" = 0 ] && have dockerd; then
         info "starting the Docker engine (there is no systemd here, so dockerd itself)"
-        # One that was killed leaves its number behind; the number may belong to another program by now.
+        # A killed dockerd leaves its pid file behind, and the pid may belong to another program by now.
         local pid_file=/var/run/docker.pid
         if [ -f $pid_file ] && [ "$(cat "/proc/$(cat $pid_file)/comm" 2>/dev/null)" != dockerd ]; then rm -f $pid_file; fi
         setsid dockerd >"${DOCKERD_LOG:-/var/log/dockerd.log}" 2>&1 </dev/null &
@@ -98,7 +98,7 @@ require_docker() {
     until docker_responds; do
         if [ -n "$STARTED_DOCKERD" ] && ! kill -0 "$STARTED_DOCKERD" 2>/dev/null; then
             tail -n 5 "${DOCKERD_LOG:-/var/log/dockerd.log}" >&2
-            die "the Docker engine does not start; the lines above are the end of its log"
+            die "the Docker engine did not start; the lines above are the end of its log"
         fi
         [ $waited -lt 60 ] || break
         waited=$((waited + 1))
@@ -106,7 +106,7 @@ require_docker() {
     done
     docker_responds && return 0
     id -nG | grep -qw docker || [ "$(id -u)" = 0 ] ||
-        die "you may not use Docker; type: sudo usermod -aG docker $(id -un), log in again, then run this again"
+        die "this user may not use Docker; run: sudo usermod -aG docker $(id -un), log in again, then run this again"
     die "the Docker engine does not respond; start it (sudo systemctl start docker), then run this again"
 }
 
@@ -135,8 +135,8 @@ TOOLS
     info "installing OpenCode $version for the tests"
     mkdir -p "$prefix"
     npm install --prefix "$prefix" --no-audit --no-fund --silent "opencode-ai@$version" >/dev/null </dev/null ||
-        die "OpenCode $version could not be installed with npm"
-    [ -x "$OPENCODE_BIN" ] || die "npm installed OpenCode $version, but there is no $OPENCODE_BIN"
+        die "could not install OpenCode $version with npm; for the reason, run: npm install --prefix $prefix opencode-ai@$version"
+    [ -x "$OPENCODE_BIN" ] || die "npm installed OpenCode $version, but $OPENCODE_BIN does not exist; remove $prefix, then run this again"
 }
 
 # Puts schemathesis under target/, and sets SCHEMATHESIS.
@@ -146,19 +146,19 @@ require_schemathesis() {
     SCHEMATHESIS=$prefix/bin/schemathesis
     [ -x "$SCHEMATHESIS" ] && return 0
     require_tools <<'TOOLS'
-python3 python3 the check of the API's document
+python3 python3 checking openapi.json
 TOOLS
-    python3 -c 'import venv, ensurepip' 2>/dev/null || install_packages "the check of the API's document" python3-venv
+    python3 -c 'import venv, ensurepip' 2>/dev/null || install_packages "checking openapi.json" python3-venv
     info "installing schemathesis $SCHEMATHESIS_VERSION"
     rm -rf -- "$prefix"
     mkdir -p "${prefix%/*}"
     python3 -m venv "$prefix" && "$prefix/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS_VERSION" </dev/null ||
-        die "schemathesis $SCHEMATHESIS_VERSION could not be installed with pip"
-    [ -x "$SCHEMATHESIS" ] || die "pip installed schemathesis $SCHEMATHESIS_VERSION, but there is no $SCHEMATHESIS"
+        die "could not install schemathesis $SCHEMATHESIS_VERSION with pip; the lines above say why"
+    [ -x "$SCHEMATHESIS" ] || die "pip installed schemathesis $SCHEMATHESIS_VERSION, but $SCHEMATHESIS does not exist; remove $prefix, then run this again"
 }
 
-# Builds packages in a cargo profile, and sets PROGRAMS to the folder with their programs: profile, packages. Where
-# TERARCHITECT_PROGRAMS names a folder with programs that are built already, nothing is built: cargo would choose other
+# Builds packages, and sets PROGRAMS to the folder with their programs. Arguments: cargo profile, packages. If
+# TERARCHITECT_PROGRAMS names a folder with programs that are already built, nothing is built: cargo would choose other
 # features for some packages than for all, and build their dependencies again.
 build_programs() {
     local profile=$1 package

@@ -1,12 +1,12 @@
-# The stages of scripts/test: each is timed, some run beside others, and the table at the end says how long each took and
-# which one failed. Sourced, never run; the caller sets ON_END to what has to be done at the end, whatever happens.
+# The stages of scripts/test: each is timed, some run in parallel with others, and the table at the end shows how long each
+# took and which one failed. Sourced, never run; the caller sets ON_END to a command that always runs at the end.
 # shellcheck shell=bash
 
 STAGES_DIR=$(mktemp -d "${TMPDIR:-/tmp}/terarchitect-test.XXXXXX")
 STAGES_STARTED=$SECONDS
-# The present stage: its name, its start, and the process that leads its group.
+# The current stage: its name, its start, and the process that leads its group.
 stage_name='' stage_started=0 stage_pid=''
-# The stages that run beside it, by their process.
+# The stages that run in parallel with it, by process id.
 declare -A beside_names=() beside_logs=()
 
 record() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$STAGES_DIR/table"; }
@@ -39,12 +39,12 @@ stage() {
     stage_name=''
 }
 
-# Starts a stage beside those that follow, until `join`. What it prints is shown where it fails.
+# Starts a stage in parallel with those that follow, until `join`. Its output is shown if it fails.
 beside() {
     local name=$1 log
     shift
     log=$STAGES_DIR/beside-${#beside_names[@]}.log
-    step "$name (beside what follows)"
+    step "$name (in parallel with the next stages)"
     run_in_group timed "$name" "$@" >"$log" 2>&1
     beside_names[$stage_pid]=$name beside_logs[$stage_pid]=$log
     stage_pid=''
@@ -53,10 +53,10 @@ timed() {
     local name=$1 from=$SECONDS
     shift
     "$@"
-    record "$name (beside)" $((SECONDS - from)) passed
+    record "$name (in parallel)" $((SECONDS - from)) passed
 }
 
-# Waits for what runs beside, and fails where one of it failed.
+# Waits for the parallel stages, and fails if one of them failed.
 join() {
     local pid status
     for pid in "${!beside_names[@]}"; do
@@ -95,7 +95,7 @@ finish_stages() {
         step "Stages"
         awk -F '\t' '{ printf "    %6d s  %-6s  %s\n", $2, $3, $1 }' "$STAGES_DIR/table"
     fi
-    info "$((SECONDS - STAGES_STARTED)) s in all"
+    info "$((SECONDS - STAGES_STARTED)) s in total"
     rm -rf -- "$STAGES_DIR"
     if [ $status -ne 0 ] && [ -n "$stage_name" ]; then warn "failed in the stage '$stage_name'"; fi
     exit $status

@@ -20,7 +20,7 @@ finish() {
     fi
     exit $status
 }
-# Stops the programs with TERM, in the opposite order of their start.
+# Stops the programs with SIGTERM, in the reverse order of their start.
 stop_all() {
     local i
     for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
@@ -33,16 +33,16 @@ keep_logs() {
     local kept
     kept=$(mktemp -d "${TMPDIR:-/tmp}/terarchitect-quickstart-logs.XXXXXX")
     cp "$dir"/*.log "$kept"/ 2>/dev/null || true
-    warn "this failed; the logs are in $kept"
+    warn "failed; the logs are in $kept"
 }
 
 prepare_system() {
-    step "Checking what is needed"
+    step "Checking the requirements"
     require_rust
     require_tools <<'TOOLS'
-curl curl calls of the API
+curl curl calling the API
 jq jq reading JSON
-setsid util-linux programs that outlive the terminal
+setsid util-linux starting programs that outlive the terminal
 TOOLS
     require_postgres
     require_docker
@@ -108,7 +108,7 @@ start() {
 require_running() {
     local i
     for i in "${!pids[@]}"; do
-        kill -0 "${pids[i]}" 2>/dev/null || die "the ${names[i]} ended; the end of its log: $(tail -n 5 "$dir/${names[i]}.log")"
+        kill -0 "${pids[i]}" 2>/dev/null || die "the ${names[i]} ended unexpectedly; the end of its log: $(tail -n 5 "$dir/${names[i]}.log")"
     done
 }
 
@@ -144,13 +144,13 @@ start_api() {
     printf '%s' "${api_url##*:}" >"$dir/port"
 }
 
-# Calls the API. Arguments: method, path, body. Prints the response; an error ends the script with the API's sentence.
+# Calls the API. Arguments: method, path, body. Prints the response; an error ends the script with the API's message.
 call() {
     local response status
     response=$(curl -sS -X "$1" "$api_url$2" -H "Authorization: Bearer $TERARCHITECT_API_KEY" \
         -H 'Content-Type: application/json' ${3:+-d "$3"} -w '\n%{http_code}') || die "the API does not respond at $api_url"
     status=${response##*$'\n'} response=${response%$'\n'*}
-    case $status in 2*) printf '%s' "$response" ;; *) die "$1 $2: $(jq -r '.error // .' <<<"$response")" ;; esac
+    case $status in 2*) printf '%s' "$response" ;; *) die "the API returned $status for $1 $2: $(jq -r '.error // .' <<<"$response")" ;; esac
 }
 
 configure_model() {

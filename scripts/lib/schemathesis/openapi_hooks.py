@@ -1,4 +1,4 @@
-"""What the requests that schemathesis makes have to leave out: waiting."""
+"""Changes the requests that schemathesis generates, so that none of them waits."""
 
 import schemathesis
 
