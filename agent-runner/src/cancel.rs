@@ -73,7 +73,7 @@ impl Terminated {
     }
 }
 
-/// Cancels the token at the first TERM or INT, and ends the process at the second.
+/// Cancels the token at the first SIGTERM or SIGINT, and ends the process at the second.
 ///
 /// # Errors
 /// The signal handlers could not be installed.

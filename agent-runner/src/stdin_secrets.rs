@@ -20,7 +20,7 @@ struct Line {
 /// Why no secrets could be read.
 #[derive(Debug, thiserror::Error)]
 pub enum StdinError {
-    /// None arrived, for example because the coordinator ended meanwhile. Another attempt may work.
+    /// None arrived, for example because the coordinator has ended. Another attempt may work.
     #[error(
         "no secrets arrived on standard input ({0}): write them there, or unset TERARCHITECT_SECRETS_STDIN to pass them \
          as variables"

@@ -49,7 +49,7 @@ impl fmt::Display for Deadline {
     }
 }
 
-/// This clock goes on while the machine sleeps, unlike that of [`std::time::Instant`].
+/// This clock keeps running while the machine sleeps, unlike that of [`std::time::Instant`].
 fn since_boot() -> Duration {
     let now = clock_gettime(ClockId::Boottime);
     Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))

@@ -1,5 +1,5 @@
 //! Whether the engine's disk has room for another container. A full disk breaks the engine for everything on the
-//! machine, so claims stop before that. Running jobs go on, and reports need hardly any space.
+//! machine, so claims stop before that. Running jobs continue, and reports need hardly any space.
 
 use crate::job::Shared;
 use std::path::{Path, PathBuf};

@@ -22,7 +22,7 @@ pub use kind::{AgentKind, UnknownAgent};
 pub use options::{AgentOptions, ModelLimits, ProjectConfig, Provider, ServerAddress};
 pub use turns::{Agent, Tokens, ToolCallSummary, ToolStatus, TurnOutput};
 
-/// Starts an agent and waits until it is ready. The workspace may still be empty meanwhile, but must be complete before
+/// Starts an agent and waits until it is ready. The workspace may still be empty then, but must be complete before
 /// the first turn. Dropping the future ends what was started.
 ///
 /// # Errors

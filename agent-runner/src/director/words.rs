@@ -50,7 +50,7 @@ pub(super) fn plan_again(title: &str, feedback: &str) -> String {
     render(AGENT_PLAN_AGAIN, &[("title", title), ("feedback", &shortened(feedback, INSTRUCTION_CHARS))])
 }
 
-/// With `context`, the ticket is told again, together with the plan.
+/// With `context`, the ticket is repeated, together with the plan.
 pub(super) fn execution(title: &str, context: Option<&str>, plan: &str, objections: &str) -> String {
     let plan = if context.is_some() { fenced(&shortened(plan, PLAN_CHARS)) } else { String::new() };
     let objections = shortened(objections, INSTRUCTION_CHARS);
@@ -64,7 +64,7 @@ pub(super) fn execution(title: &str, context: Option<&str>, plan: &str, objectio
     render(AGENT_EXECUTION, &values)
 }
 
-/// With `context`, the ticket is told again, together with the plan.
+/// With `context`, the ticket is repeated, together with the plan.
 pub(super) fn go_on(phase: Phase, title: &str, context: Option<&str>, plan: &str, instructions: &str) -> String {
     let values = [
         ("phase", phase.as_str()),

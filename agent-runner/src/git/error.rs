@@ -56,7 +56,7 @@ pub enum GitError {
         #[source]
         source: git2::Error,
     },
-    /// The attempt was cancelled meanwhile.
+    /// The attempt was cancelled during the call.
     #[error("the attempt was cancelled")]
     Cancelled,
     /// A file or directory can't be read or written.

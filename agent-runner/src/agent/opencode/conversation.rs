@@ -172,7 +172,7 @@ impl OpenCode {
         let lost = match response {
             Ok(_) => None,
             Err(error @ ApiError::Status { .. }) => return Err(protocol("giving the agent its prompt", &error)),
-            // The agent goes on without this connection; the end of its turn can still be seen.
+            // The agent continues without this connection; the end of its turn can still be seen.
             Err(error) => Some(error),
         };
         if lost.is_some() {

@@ -32,7 +32,7 @@ const NO_PERMISSION: &str = "You run unattended, so no person can grant this. Fi
 const NO_ANSWER: &str = "You run unattended, so no person can answer. Decide by \
     yourself what fits the ticket best, and say so in your report.";
 
-/// Follows the events of one session until it is dropped. Runs beside the turns.
+/// Follows the events of one session until it is dropped. Runs in parallel with the turns.
 pub(super) async fn follow(api: Api, session: String, progress: Arc<dyn ProgressSink>) {
     let mut follower = Follower { api, session, progress, text_parts: HashMap::new(), tools: HashSet::new() };
     loop {

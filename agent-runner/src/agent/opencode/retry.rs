@@ -19,7 +19,7 @@ pub(super) enum Next {
     AskAgain,
     /// Compact the conversation, then send the same prompt again.
     CompactAndAskAgain,
-    /// Wait a little, then go on.
+    /// Wait a little, then continue.
     WaitAndAskAgain,
     /// The turn has failed.
     GiveUp(AgentError),
