@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Where an engine listens by default.
 pub const DEFAULT_DOCKER_HOST: &str = "unix:///var/run/docker.sock";
 
-/// Claims jobs from Terarchitect's API and runs each of them in an agent container.
+/// Claims jobs from Terarchitect's API and runs one agent container each.
 #[derive(Debug, Parser)]
 #[command(name = "terarchitect-coordinator", version, max_term_width = 110, after_help = after_help())]
 pub struct Cli {
