@@ -1,4 +1,4 @@
-//! What workers and runners are told, and what they may send.
+//! What workers and runners receive, and what they may send.
 
 pub mod context;
 pub mod limits;
