@@ -33,7 +33,7 @@ const SAFETY_INTERVAL: Duration = Duration::from_secs(1);
 const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an announcement counts.
 const ANNOUNCEMENT_HOLDS: Duration = Duration::from_secs(15);
-/// Between two tries while the database is not available.
+/// The pause between retries while the database is not available.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// The most events in one batch.
 const BATCH: u16 = 500;
@@ -79,7 +79,7 @@ impl Batch {
 }
 
 fn render(text: &mut BytesMut, event: &Event, position: &Position) {
-    // An event is made of numbers, words and JSON that was stored: it can always be written.
+    // An event is made of numbers, words and JSON that was stored: it can always be serialised.
     let data = serde_json::to_string(event).unwrap_or_default();
     text.put_slice(format!("id: {position}\ndata: {data}\n\n").as_bytes());
 }
@@ -92,7 +92,7 @@ pub struct Hub {
     name: Uuid,
     /// A change of this process was committed.
     local: Notify,
-    /// Another process has said that there are new events.
+    /// Another process has notified this one of new events.
     remote: Notify,
     /// Until when another process is known to have readers.
     read_elsewhere: watch::Sender<Option<Instant>>,
@@ -140,7 +140,7 @@ impl Hub {
     }
 
     /// Everything that is published from now on, and up to where events were published before: the two meet without a
-    /// gap and without an overlap. The position is newer than any that a reader can bring along.
+    /// gap and without an overlap. The position is newer than any that a reader can resume from.
     pub(super) async fn subscribe(&self) -> sqlx::Result<(Live, Position)> {
         let mut published = self.published.lock().await;
         let mut conn = self.pool.acquire().await?;
@@ -181,8 +181,8 @@ impl Hub {
             }
             next = Instant::now() + if self.readers() > 0 { QUIET } else { QUIET_WITHOUT_READERS };
             if let Err(error) = done {
-                tracing::warn!(error = chain(&error), "could not read new events; trying again");
-                // What was committed is read again, also if nothing else is.
+                tracing::warn!(error = chain(&error), "could not read new events; retrying");
+                // Read again after the pause, even if nothing more is committed.
                 self.local.notify_one();
                 next = Instant::now() + RETRY_PAUSE;
             }
@@ -207,7 +207,7 @@ impl Hub {
             self.announce(&mut conn).await?;
         }
         if notifies {
-            // Before the read: other processes read at the same time.
+            // Before this process reads, so that the others read at the same time.
             db::live::events::notify(&mut conn, &self.name.to_string()).await?;
         }
         match &mut *published {

@@ -121,8 +121,8 @@ impl Reader {
         Ok(Self { database, filter, stop, position, behind, greeting, live, last_sent: Instant::now() })
     }
 
-    /// The next part of the stream; none when it ends: at shutdown, when the reader has fallen too far behind, or when the
-    /// database fails. The client then connects again and resumes after the last event that it got.
+    /// The next part of the stream; none when it ends: at shutdown, when the reader has fallen too far behind, or when
+    /// the database fails. The client then reconnects and resumes after the last event that it got.
     pub async fn next(&mut self) -> Option<Bytes> {
         let stop = self.stop.clone();
         let part = tokio::select! {
@@ -145,7 +145,10 @@ impl Reader {
                     Ok(text) if text.is_empty() => continue,
                     Ok(text) => return Some(text),
                     Err(error) => {
-                        tracing::warn!(error = chain(&error), "ended a stream of events");
+                        tracing::warn!(
+                            error = chain(&error),
+                            "could not read the event log; ended a stream, and its client has to reconnect"
+                        );
                         return None;
                     }
                 }
@@ -158,9 +161,9 @@ impl Reader {
                         return Some(wanted);
                     }
                 }
-                // Never buffered without bound: a reader that does not keep up connects again.
+                // Never buffered without bound: a reader that does not keep up has to reconnect.
                 Ok(Err(RecvError::Lagged(_) | RecvError::Closed)) => return None,
-                // With the position, so that a reader that nothing concerns does not fall behind.
+                // With the position, so that a reader whose filter matches nothing does not fall behind.
                 Err(_) => return Some(format!(": keep-alive\nid: {}\n\n", self.position).into()),
             }
         }

@@ -1,5 +1,5 @@
 //! One recorder per process writes completions: those that arrive while a statement runs share the next one and its
-//! commit, and every request is answered only after that commit.
+//! commit, and every request gets its response only after that commit.
 
 use super::own_connection::OwnConnection;
 use super::{in_time, log_error};
@@ -25,7 +25,7 @@ pub(super) struct Request {
     pub(super) answer: oneshot::Sender<Result<bool, Arc<sqlx::Error>>>,
 }
 
-/// Records completions until the last request was answered.
+/// Records completions until the last request has got its response.
 pub(super) async fn record(
     database: Database,
     metrics: Arc<Metrics>,
@@ -47,7 +47,7 @@ pub(super) async fn record(
             batch.push(request);
         }
         // Rows are locked in one order everywhere, so that statements of two processes don't wait for each other; and
-        // of two reports about one job, the second is told that the first was there.
+        // of two reports about one job, the second learns that the first was recorded.
         batch.sort_by_key(|request| request.completion.job_id);
         let mut seen = HashSet::new();
         let (first, repeated): (Vec<_>, Vec<_>) =
@@ -89,8 +89,8 @@ async fn record_batch(connection: &mut OwnConnection, completions: &[&Completion
             Ok(recorded) => return Ok(recorded),
             Err(error) => {
                 connection.forget();
-                // A broken connection is not tried again: what was recorded before it broke would then look refused.
-                // The client repeats its report and is told that it was there.
+                // Not retried after the connection broke: what was recorded before that would then look refused. The
+                // client repeats its report and learns that it was recorded.
                 if tries > 3 || !is_deadlock(&error) {
                     return Err(error);
                 }

@@ -11,19 +11,19 @@ use terarchitect_worker_api::ProjectId;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Tells of new jobs: `due:<projects>`, or `delayed`.
+/// Notifies about new jobs: `due:<projects>`, or `delayed`.
 const JOBS_CHANNEL: &str = "terarchitect_jobs";
-/// Tells of changed settings and directives.
+/// Notifies about changed settings and directives.
 const SETTINGS_CHANNEL: &str = "terarchitect_settings";
-/// A look at the table even if nobody says that there is something new; it also shows whether the connection lives.
+/// How often the table is checked without a notification. The check also shows whether the connection is alive.
 const SAFETY_INTERVAL: Duration = Duration::from_secs(15);
-/// How long that look may take before the connection counts as lost.
+/// How long that check may take before the connection counts as lost.
 const SAFETY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between two tries to listen, when the database does not answer.
+/// The pause before the next try to listen, while the database does not respond.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Listens until `stop`. A lost connection is made again, and then everybody looks again, since what was told
-/// meanwhile is lost.
+/// Listens until `stop`. A lost connection is replaced, and then all data is checked again, since the notifications in
+/// between are lost.
 pub(super) async fn listen(database: Database, signals: Arc<Signals>, stop: CancellationToken) {
     loop {
         let ended = tokio::select! {
@@ -44,9 +44,10 @@ pub(super) async fn listen(database: Database, signals: Arc<Signals>, stop: Canc
 async fn listen_once(database: &Database, signals: &Signals) -> sqlx::Result<()> {
     let mut listener = PgListener::connect_with(database.pool()).await?;
     listener.listen_all([JOBS_CHANNEL, SETTINGS_CHANNEL, NOTIFY_CHANNEL]).await?;
-    // After the registration, so that nothing that is told from now on is missed.
+    // After the registration, so that no notification from now on is missed.
     signals.heard();
-    // Whatever else is told: a claim that skipped a row which somebody held at that moment is told of by nobody.
+    // Needed whatever is notified: there is no notification for a row that a claim skipped because it was locked at
+    // that moment.
     let mut look_at = Instant::now() + SAFETY_INTERVAL;
     loop {
         match tokio::time::timeout_at(look_at, listener.try_recv()).await {
@@ -75,7 +76,7 @@ fn heard(signals: &Signals, payload: &str) {
         return;
     }
     let named = payload.strip_prefix("due:").filter(|ids| !ids.is_empty());
-    // Anything that is not understood, such as a person's NOTIFY by hand, means: look everywhere.
+    // Any other payload, such as that of a NOTIFY by hand, lets the claims of all projects check again.
     let projects = named.and_then(|ids| ids.split(',').map(|id| id.parse().ok()).collect::<Option<Vec<ProjectId>>>());
     signals.wake(projects);
 }
