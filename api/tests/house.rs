@@ -1,4 +1,4 @@
-//! The floors of the API: each uses those below it and none above. A file that reaches around its floor fails as well.
+//! The floors of the API: each uses those below it and none above. A file that bypasses its floor fails as well.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
 
@@ -85,7 +85,7 @@ fn no_arrow_points_up() {
             continue;
         };
         for used in uses(&code) {
-            // The floors that stand beside each other know nothing of each other.
+            // Floors that are beside each other do not use each other.
             let beside = |other: usize| other == *own && used != room;
             match height.get(used.as_str()) {
                 Some(other) if other < own || beside(*other) => wrong.push(format!("{} uses {used}", file.display())),
