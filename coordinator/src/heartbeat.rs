@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// The longest time between two heartbeats.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Between two tries of a heartbeat that failed.
+/// The pause between retries of a heartbeat that failed.
 const RETRY_HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// How long one heartbeat may take at most; less where leases are short.
@@ -54,15 +54,15 @@ impl Missed {
             Self::Refused(error) => tracing::warn!(
                 error = error.chain(),
                 lease_sec,
-                "a heartbeat failed; trying again; containers are stopped when their leases run out"
+                "a heartbeat failed; retrying; containers are stopped when their leases run out"
             ),
             Self::Silent => tracing::warn!(
                 lease_sec,
-                "a heartbeat got no response; trying again; containers are stopped when their leases run out"
+                "a heartbeat got no response; retrying; containers are stopped when their leases run out"
             ),
             Self::Unknown => tracing::warn!(
                 lease_sec,
-                "a heartbeat got 404 or 405, perhaps from a proxy; trying again; containers are stopped when their leases run out"
+                "a heartbeat got 404 or 405, perhaps from a proxy; retrying; containers are stopped when their leases run out"
             ),
         }
     }

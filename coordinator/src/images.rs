@@ -1,4 +1,4 @@
-//! Images: pulled where the policy says so, and after failed pulls not tried again for a while.
+//! Images: pulled where the policy says so, and after failed pulls not retried for a while.
 
 use crate::cli::PullPolicy;
 use crate::engine::{ContainerEngine, EngineError};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 const TRIES: u32 = 3;
 /// The pause after the first try; it grows by as much after each further one.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How long an image that could not be pulled is not tried again.
+/// How long an image that could not be pulled is not retried.
 const REST: Duration = Duration::from_secs(60);
 
 /// Which images are available, and which could not be pulled a short while ago.
@@ -107,7 +107,7 @@ async fn pull(engine: &dyn ContainerEngine, image: &str) -> Result<(), EngineErr
             Ok(()) => return Ok(()),
             Err(error) if tries == TRIES => return Err(error),
             Err(error) => {
-                tracing::warn!(image, error = %terarchitect_outbound::chain(&error), "could not pull an image; trying again");
+                tracing::warn!(image, error = %terarchitect_outbound::chain(&error), "could not pull an image; retrying");
                 tokio::time::sleep(PAUSE * tries).await;
             }
         }

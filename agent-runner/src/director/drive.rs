@@ -130,7 +130,7 @@ impl Drive<'_> {
         Ok(Event::DirectorSaid(answer.text))
     }
 
-    /// Where the model fails to compact, the conversation continues as it is, and compaction is tried again later.
+    /// Where the model fails to compact, the conversation continues as it is, and compaction is retried later.
     async fn compact(&mut self) -> Result<Event, DriveError> {
         self.stop_if_cancelled()?;
         let text = match self.agent.compact(self.cancel).await {

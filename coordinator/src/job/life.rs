@@ -227,7 +227,7 @@ async fn state(shared: &Shared, id: &str) -> State {
         match shared.engine.inspect(id).await {
             Ok(found) => return found.state,
             Err(error) => {
-                tracing::warn!(container = id, error = %chain(&error), "could not inspect a container; trying again");
+                tracing::warn!(container = id, error = %chain(&error), "could not inspect a container; retrying");
                 tokio::time::sleep(waits.next_wait().unwrap_or(RETRY_PAUSE)).await;
             }
         }
@@ -260,7 +260,7 @@ async fn remove(shared: &Shared, id: &str) {
     let mut waits = Waits::new(Retry::For(Duration::from_secs(120)));
     while let Err(error) = shared.engine.remove(id).await {
         let Some(wait) = waits.next_wait() else {
-            tracing::error!(container = id, error = %chain(&error), "could not remove a container; the next start of the coordinator tries again");
+            tracing::error!(container = id, error = %chain(&error), "could not remove a container; the next start of the coordinator retries");
             return;
         };
         tokio::time::sleep(wait).await;

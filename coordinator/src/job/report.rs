@@ -7,7 +7,7 @@ use terarchitect_outbound::Retry;
 use terarchitect_worker_api::Reason;
 use terarchitect_worker_api::client::ClientError;
 
-/// Between two tries of a report that is refused for a reason that a person can fix, such as a wrong key.
+/// The pause between retries of a report that is refused for a reason that a person can fix, such as a wrong key.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
 /// Sends a kept report until a response of the API settles it.

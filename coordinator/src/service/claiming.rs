@@ -109,7 +109,7 @@ impl Coordinator {
             }
             Err(error) if error.may_pass() => {
                 shared.metrics.claimed("error");
-                tracing::warn!(error = error.chain(), "could not claim a job; trying again");
+                tracing::warn!(error = error.chain(), "could not claim a job; retrying");
                 Some(waits.next_wait().unwrap_or(shared.config.poll_interval))
             }
             Err(error) => {
@@ -158,7 +158,7 @@ impl Coordinator {
                     }
                     Ok(Claimed::None | Claimed::NoneHeld) => {}
                     Err(error) if error.may_pass() => {
-                        tracing::warn!(error = error.chain(), "could not claim a job; trying again");
+                        tracing::warn!(error = error.chain(), "could not claim a job; retrying");
                     }
                     Err(error) => return Err(error).context("the API refuses claims"),
                 }

@@ -134,7 +134,7 @@ impl Coordinator {
         if self.instructions.borrow().is_some() {
             self.recover().await;
         }
-        // The image is pulled before the first claim, so that no job waits for it or fails for want of it. With adopted
+        // The image is pulled before the first claim, so that no job waits for it or fails without it. With adopted
         // jobs to supervise, a missing image is no reason to stop.
         let shared = self.shared.clone();
         if self.lock().is_empty() {
@@ -179,7 +179,7 @@ impl Coordinator {
 
     fn slots(&self) -> usize {
         let of_the_api = self.instructions.borrow().and_then(|instructions| instructions.slots);
-        // The operator's setting for this machine goes before the API's setting for all machines.
+        // The operator's setting for this machine takes precedence over the API's setting for all machines.
         self.shared.config.slots.or(of_the_api).unwrap_or(1) as usize
     }
 }

@@ -121,7 +121,7 @@ impl Coordinator {
             // It never ran. The claim is repeated and creates it again, or its job's lease runs out.
             tracing::info!(job.id = %attempt.job_id, "removing a container that was never started");
             if let Err(error) = self.shared.engine.remove(&found.id).await {
-                tracing::warn!(error = %chain(&error), "could not remove a container that was never started; trying again later");
+                tracing::warn!(error = %chain(&error), "could not remove a container that was never started; retrying later");
             }
             return;
         }
