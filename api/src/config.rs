@@ -12,7 +12,7 @@ use std::time::Duration;
 #[derive(Debug, Parser)]
 #[command(name = "terarchitect-api", version, max_term_width = 110, after_help = AFTER_HELP)]
 pub struct Cli {
-    /// What to do; serves when absent.
+    /// What to do; if absent, serve.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// How to serve.
@@ -20,8 +20,8 @@ pub struct Cli {
     pub serve: ServeOptions,
 }
 
-const AFTER_HELP: &str = "Without DATABASE_URL the API runs a private Postgres of its own in the data directory.\n\
-Without keys it accepts requests from this machine alone. RUST_LOG sets what is logged, such as RUST_LOG=debug.";
+const AFTER_HELP: &str = "Without DATABASE_URL the API runs a private Postgres in its data directory.\n\
+Without keys it accepts requests from this machine only. RUST_LOG sets the log level, such as RUST_LOG=debug.";
 
 /// What the program can do besides serving.
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -35,8 +35,8 @@ pub enum Command {
 /// How to serve.
 #[derive(Debug, Args)]
 pub struct ServeOptions {
-    /// Addresses to listen on, separated by commas. Addresses other than loopback need a key. Port 0 picks a free
-    /// port, the same one for all addresses.
+    /// Addresses to listen on, separated by commas. Addresses other than loopback need a key. Port 0 picks a free port,
+    /// the same one for all addresses.
     #[arg(
         long,
         env = "TERARCHITECT_LISTEN",
@@ -45,25 +45,26 @@ pub struct ServeOptions {
         value_name = "HOST:PORT,…"
     )]
     pub listen: String,
-    /// The Postgres to use, such as postgres://user:password@host/database [default: a private one in
-    /// the data directory].
+    /// The Postgres database to use, such as postgres://user:password@host/database. If unset, the API runs a private
+    /// Postgres in its data directory.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, value_name = "URL")]
     pub database_url: Option<SecretString>,
-    /// Where the private Postgres and the secret key are kept [default: /var/lib/terarchitect as root, else
+    /// The directory for the private Postgres and the secret key [default: /var/lib/terarchitect as root, else
     /// $XDG_DATA_HOME/terarchitect or ~/.local/share/terarchitect].
     #[arg(long, env = "TERARCHITECT_DATA_DIR", global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// The key that the application's endpoints require [default: none, and then only this machine has access].
+    /// The key for the application's endpoints. If unset, they accept requests from this machine only.
     #[arg(long, env = "TERARCHITECT_API_KEY", hide_env_values = true, global = true, value_name = "KEY")]
     pub api_key: Option<SecretString>,
-    /// The key that the worker endpoints require. The setting of the same name takes precedence.
+    /// The key for the worker endpoints. The setting of the same name takes precedence. With neither, they accept
+    /// requests from this machine only.
     #[arg(long, env = "TERARCHITECT_WORKER_API_KEY", hide_env_values = true, global = true, value_name = "KEY")]
     pub worker_api_key: Option<SecretString>,
-    /// The key that encrypts secret settings: 32 bytes as 64 hexadecimal digits or as base64 [default: generated once and
-    /// kept in the data directory].
+    /// The key that encrypts secret settings: 32 bytes as 64 hexadecimal digits or base64. It must be the same for all
+    /// API processes on one database. If unset, one is generated and kept in the data directory.
     #[arg(long, env = "TERARCHITECT_SECRET_KEY", hide_env_values = true, global = true, value_name = "KEY")]
     pub secret_key: Option<SecretString>,
-    /// The largest number of database connections.
+    /// The maximum number of connections in the database pool.
     #[arg(long, env = "TERARCHITECT_DATABASE_CONNECTIONS", default_value_t = 16, global = true, value_name = "N",
         value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub database_connections: u32,
@@ -71,7 +72,7 @@ pub struct ServeOptions {
     #[arg(long, env = "TERARCHITECT_JOB_TIMEOUT_SEC", default_value_t = 14_400, global = true, value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(60..=2_592_000))]
     pub job_timeout_sec: u64,
-    /// How long a job stays with a coordinator that sends no heartbeats, in seconds.
+    /// The lease: how long a job stays with a coordinator that sends no heartbeats, in seconds.
     #[arg(long, env = "TERARCHITECT_LEASE_SEC", default_value_t = 90, global = true, value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(5..=86_400))]
     pub lease_sec: u64,
@@ -80,7 +81,7 @@ pub struct ServeOptions {
     #[arg(long, env = "TERARCHITECT_RETENTION_DAYS", default_value_t = 90, global = true, value_name = "DAYS",
         value_parser = clap::value_parser!(u64).range(0..=36_500))]
     pub retention_days: u64,
-    /// Write a JSON file with the addresses once the API accepts requests, for scripts that start the API.
+    /// Write a JSON file with the addresses once the API listens. For scripts that start it.
     #[arg(long, env = "TERARCHITECT_READY_FILE", global = true, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
     /// The format of log lines.
@@ -102,7 +103,7 @@ pub enum LogFormat {
 pub struct Limits {
     /// How long a job may take.
     pub job_timeout: Duration,
-    /// How long the lease of a worker holds that sends heartbeats.
+    /// How long the lease of a worker that sends heartbeats is valid.
     pub lease: Duration,
     /// After how long events, log entries and finished jobs are deleted; absent: never.
     pub retention: Option<Duration>,
@@ -117,7 +118,7 @@ impl Default for Limits {
 /// What is wrong with the configuration, each a sentence for the terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// An address can't be read.
+    /// An address is not valid.
     #[error("TERARCHITECT_LISTEN: '{address}' is not an address with a port, such as 127.0.0.1:5010")]
     Listen {
         /// The address as given.
@@ -128,7 +129,7 @@ pub enum ConfigError {
     NoListen,
     /// An open API would be reachable from elsewhere.
     #[error(
-        "refusing to listen on {address}: no key is set, so anybody who reaches it could read and change everything; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY, or listen on 127.0.0.1 alone"
+        "refusing to listen on {address}: no key is set, so anyone who can reach it could read and change everything; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY, or listen on 127.0.0.1 only"
     )]
     OpenToOthers {
         /// The address.
@@ -143,7 +144,7 @@ impl ServeOptions {
     /// The addresses to listen on.
     ///
     /// # Errors
-    /// When one can't be read, or there is none.
+    /// When one is not valid, or there is none.
     pub fn addresses(&self) -> Result<Vec<SocketAddr>, ConfigError> {
         let mut addresses = Vec::new();
         for address in self.listen.split(',').map(str::trim).filter(|address| !address.is_empty()) {
@@ -174,7 +175,7 @@ impl ServeOptions {
     }
 }
 
-/// A key as configured; an empty one is none.
+/// A configured key; an empty one counts as unset.
 #[must_use]
 pub fn non_empty(key: Option<&SecretString>) -> Option<SecretString> {
     use secrecy::ExposeSecret;

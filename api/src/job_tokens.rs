@@ -1,8 +1,8 @@
 //! Job tokens: what lets a container read and write its own ticket and nothing else.
 //!
 //! A token names a job, an attempt and when it expires, and is signed with HMAC-SHA256 under a key derived from the
-//! secret key. It carries no secret of its own; whether the attempt is still running is asked of the database at every
-//! use, so that a token dies with its attempt.
+//! secret key. It carries no secret of its own; every use checks in the database whether the attempt is still running,
+//! so that a token is valid no longer than its attempt.
 
 use crate::sealing::Sealer;
 use base64::Engine;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use terarchitect_worker_api::JobId;
 use uuid::Uuid;
 
-/// What every token begins with, so that one is recognised as such wherever it turns up.
+/// What every token begins with, so that it is recognised wherever it appears.
 const PREFIX: &str = "tajt1.";
 /// Job id, attempt and expiry.
 const PAYLOAD_BYTES: usize = 16 + 4 + 8;
@@ -27,7 +27,7 @@ pub struct JobTokens {
     key: SecretBox<[u8; 32]>,
 }
 
-/// What a token is good for.
+/// What a token gives access to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobToken {
     /// The job.
@@ -56,7 +56,7 @@ impl JobTokens {
         format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// What a token is good for; none when it is none of ours, was changed, or has expired.
+    /// What a token gives access to; none if this API did not issue it, or it was changed or has expired.
     #[must_use]
     pub fn read(&self, token: &str) -> Option<JobToken> {
         let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()?;

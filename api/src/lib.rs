@@ -1,10 +1,9 @@
 //! Terarchitect's API: the only program that knows the database.
 //!
-//! The floors, from the top; each uses those below it and none above:
-//! `routes` (HTTP in and out), `background` (what moves by itself), `access` (who calls), `http` (errors, extractors),
-//! `state` (what all share), `queue` (claims and completions in batches), `actions` (what can be done, one transaction
-//! each), `changes` (the event log and its readers), `db` (the only SQL), `domain` (decisions without IO).
-//! The binary is in `main.rs`.
+//! The floors, from the top; each uses those below it and none above: `routes` (HTTP in and out), `background` (tasks
+//! that run by themselves), `access` (who calls), `http` (errors, extractors), `state` (what all share), `queue`
+//! (claims and completions in batches), `actions` (what can be done, one transaction each), `changes` (the event log
+//! and its readers), `db` (the only SQL), `domain` (decisions without IO). The binary is in `main.rs`.
 
 pub mod access;
 pub mod actions;

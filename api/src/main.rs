@@ -21,7 +21,7 @@ async fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Plain, whatever the log level: it says why the program does not run.
+            // Printed plainly, whatever the log level: it says why the program does not run.
             let _ = writeln!(std::io::stderr(), "terarchitect-api: {error:#}");
             ExitCode::from(if error.is::<terarchitect_api::config::ConfigError>() { 2 } else { 1 })
         }

@@ -113,22 +113,26 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("terarchitect");
         let claims = Family::default();
-        registry.register("claims", "Claims, by result", claims.clone());
+        registry.register("claims", "Responses to claims, by result", claims.clone());
         // From 1 ms to 33 s: a long poll takes up to 25 s.
         let claim_wait = Histogram::new(exponential_buckets(0.001, 2.0, 16));
-        let help = "How long claims took that got a job";
+        let help = "How long it took until a claim got a job";
         registry.register_with_unit("claim_wait", help, Unit::Seconds, claim_wait.clone());
         let waiting_claims = Gauge::default();
-        registry.register("waiting_claims", "Claims that wait for work", waiting_claims.clone());
+        registry.register("waiting_claims", "Claims that are waiting for a job", waiting_claims.clone());
         let claim_batches = Counter::default();
-        registry.register("claim_statements", "Statements that claimed, each for many requests", claim_batches.clone());
+        registry.register(
+            "claim_statements",
+            "SQL statements that claimed jobs, each for many requests",
+            claim_batches.clone(),
+        );
         let completion_batches = Counter::default();
-        let help = "Statements that recorded completions, each for many requests";
+        let help = "SQL statements that recorded completions, each for many requests";
         registry.register("completion_statements", help, completion_batches.clone());
         let ended = Family::default();
         registry.register("attempts_ended", "Attempts ended, by what became of the job and why", ended.clone());
         let retries = Family::default();
-        registry.register("retries", "Attempts after which the job is tried again, by reason", retries.clone());
+        registry.register("retries", "Attempts after which the job was retried, by reason", retries.clone());
         let lease_expiries = Counter::default();
         registry.register("lease_expiries", "Attempts ended because their lease ran out", lease_expiries.clone());
         let fenced = Counter::default();
@@ -207,7 +211,7 @@ impl Metrics {
     }
 
     pub(crate) fn request(&self, method: &http::Method, route: &str, status: http::StatusCode, took: Duration) {
-        // Unknown methods would otherwise make a series each.
+        // Each unknown method would otherwise get a series of its own.
         let method = if is_common(method) { method.as_str() } else { "other" };
         let labels = HttpLabels { method: method.to_owned(), route: route.to_owned(), status: status.as_u16() };
         self.http.get_or_create(&labels).observe(took.as_secs_f64());
@@ -250,13 +254,13 @@ fn momentary(depths: &[ProjectDepth], now: Connections, readers: usize) -> Regis
     let connections = Family::<StateLabel, Gauge>::default();
     connections.get_or_create(&StateLabel { state: "idle" }).set(now.idle.into());
     connections.get_or_create(&StateLabel { state: "used" }).set(now.open.saturating_sub(now.idle).into());
-    registry.register("database_connections", "Connections of the pool", connections);
+    registry.register("database_connections", "Open connections of the database pool, by state", connections);
     let following = Gauge::<i64>::default();
     following.set(i64::try_from(readers).unwrap_or(i64::MAX));
-    registry.register("event_readers", "Streams of events that are open", following);
+    registry.register("event_readers", "Open streams of events", following);
     let most = Gauge::<i64>::default();
     most.set(now.most.into());
-    registry.register("database_connections_max", "The most connections of the pool", most);
+    registry.register("database_connections_max", "The maximum number of connections in the database pool", most);
     registry
 }
 

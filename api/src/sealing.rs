@@ -18,15 +18,15 @@ const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 const KEY_FILE: &str = "secret.key";
 
-/// Why a key could not be had, or a value not opened.
+/// Why there is no usable key, or a value could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SealingError {
-    /// The variable holds no key.
+    /// The variable does not hold a valid key.
     #[error(
-        "TERARCHITECT_SECRET_KEY must be 32 bytes as 64 hexadecimal digits or as base64; make one with 'openssl rand -hex 32'"
+        "TERARCHITECT_SECRET_KEY must be 32 bytes as 64 hexadecimal digits or as base64; create one with 'openssl rand -hex 32'"
     )]
     InvalidKey,
-    /// The key file holds no key.
+    /// The key file does not hold a valid key.
     #[error("{} does not hold a key of 32 bytes; restore it from a backup, since stored secrets can't be read without it", path.display())]
     InvalidKeyFile {
         /// The key file.
@@ -43,7 +43,7 @@ pub enum SealingError {
     },
     /// A value was sealed with another key.
     #[error(
-        "the setting {setting} was stored under another secret key (id {stored}, this one is {own}); start with the TERARCHITECT_SECRET_KEY or the data directory that it was stored with"
+        "the setting {setting} was encrypted with another secret key (id {stored}; this one has the id {own}); start the API with the TERARCHITECT_SECRET_KEY or the data directory that it was stored with"
     )]
     OtherKey {
         /// The setting.
@@ -54,7 +54,9 @@ pub enum SealingError {
         own: String,
     },
     /// A value is damaged.
-    #[error("the stored value of the setting {setting} is damaged")]
+    #[error(
+        "the stored value of the setting {setting} is damaged; restore the database from a backup, or delete this row of the table 'settings' and set it again"
+    )]
     Damaged {
         /// The setting.
         setting: String,
@@ -82,10 +84,10 @@ impl Sealer {
         Self { key: SecretBox::new(Box::new(key)), key_id }
     }
 
-    /// The sealer of the configured key, or else of the key in the data directory, which is made on first use.
+    /// The sealer of the configured key, or else of the key in the data directory, which is created on first use.
     ///
     /// # Errors
-    /// When the configured key is none, or the key file can't be read or made.
+    /// When the configured key is not valid, or the key file can't be read or created.
     pub fn from_config(configured: Option<&SecretString>, data_dir: &Path) -> Result<Self, SealingError> {
         if let Some(text) = configured {
             return parse_key(text.expose_secret()).map(Self::new).ok_or(SealingError::InvalidKey);
@@ -185,7 +187,11 @@ fn write_key(path: &Path, key: &[u8; KEY_BYTES]) -> io::Result<()> {
 fn tighten(path: &Path) -> io::Result<()> {
     let mode = fs::metadata(path)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "the key file was readable by other users; restricting it to its owner");
+        tracing::warn!(
+            path = %path.display(),
+            mode = format!("{mode:o}"),
+            "the key file was readable by other users; restricting it to its owner"
+        );
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     }
     Ok(())

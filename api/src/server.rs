@@ -22,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long a peer may take nothing of what is sent to it.
+/// How long a peer may read nothing of what is sent to it.
 const STUCK_LIMIT: Duration = Duration::from_secs(30);
 /// How long requests that run may take to end after a signal.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
@@ -75,7 +75,7 @@ fn parse_database_url(url: &str) -> anyhow::Result<PgConnectOptions> {
 fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir).with_context(|| {
         format!(
-            "could not make the data directory {}; set TERARCHITECT_DATA_DIR to one that you can write",
+            "could not create the data directory {}; set TERARCHITECT_DATA_DIR to a directory that you can write to",
             dir.display()
         )
     })
@@ -99,7 +99,7 @@ async fn serve(
     if app.config.api_key.is_none() && app.worker_key().await.is_ok_and(|key| key.is_none()) {
         require_loopback(addresses)?;
         tracing::warn!(
-            "no key is set: accepting requests from this machine only; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY to serve others"
+            "no key is set: accepting requests from this machine only; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY to accept them from other machines"
         );
     }
     let listeners = bind(addresses).await?;
@@ -121,7 +121,7 @@ async fn open_database(connect: PgConnectOptions, connections: u32) -> anyhow::R
         .await
         .context("could not connect to the database; check DATABASE_URL, or unset it to use a private Postgres")?;
     // sqlx takes an advisory lock of the database, so that of two replicas one migrates and the other waits.
-    db::MIGRATIONS.run(&pool).await.context("could not bring the database's schema up to date")?;
+    db::MIGRATIONS.run(&pool).await.context("could not apply the migrations to the database")?;
     Ok(pool)
 }
 
@@ -171,8 +171,8 @@ fn write_ready_file(path: &Path, listeners: &[TcpListener]) -> anyhow::Result<()
     written.with_context(|| format!("could not write {}", path.display()))
 }
 
-/// Lets the system end a connection whose peer takes nothing for a while: a reader of a stream that is stuck must not keep
-/// its connection for ever.
+/// Lets the system end a connection whose peer reads nothing for a while: a stuck reader of a stream must not keep its
+/// connection for ever.
 fn end_when_stuck(connection: &mut TcpStream) {
     let limit_ms = u32::try_from(STUCK_LIMIT.as_millis()).unwrap_or(u32::MAX);
     if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&*connection, limit_ms) {
@@ -192,19 +192,22 @@ async fn serve_on(listeners: Vec<TcpListener>, router: Router, stop: Cancellatio
     }
     let drained = async {
         while let Some(ended) = servers.join_next().await {
-            ended.context("a server task ended badly")?.context("could not serve")?;
+            ended.context("a server task failed")?.context("could not serve")?;
         }
         anyhow::Ok(())
     };
     let give_up = async {
         stop.cancelled().await;
-        tracing::info!("stopping: finishing running requests");
+        tracing::info!("stopping: waiting for running requests to finish");
         tokio::time::sleep(DRAIN_LIMIT).await;
     };
     tokio::select! {
         ended = drained => ended,
         () = give_up => {
-            tracing::warn!(limit_sec = DRAIN_LIMIT.as_secs(), "some requests did not finish in time; closing their connections");
+            tracing::warn!(
+                limit_sec = DRAIN_LIMIT.as_secs(),
+                "some requests did not finish in time; closing their connections"
+            );
             Ok(())
         }
     }

@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use terarchitect_worker_api::WorkerId;
 
-/// Who calls. A guard finds it out, and every handler behind a guard can extract it.
+/// The caller of a request. A guard determines it, and every handler behind a guard can extract it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// With the application's key.
@@ -41,7 +41,7 @@ impl Caller {
         }
     }
 
-    /// The job whose token the caller has shown.
+    /// The job whose token the caller presented.
     #[must_use]
     pub fn job_token(&self) -> Option<JobToken> {
         match self {

@@ -1,4 +1,4 @@
-//! The guards of the routes: each lets in the callers that may use its endpoints, and says who they are.
+//! The guards of the routes: each lets in the callers that may use its endpoints, and records who they are.
 
 use super::Caller;
 use super::keys::{bearer, check};
@@ -18,7 +18,7 @@ const WORKER_KEY: &str = "TERARCHITECT_WORKER_API_KEY";
 /// Lets the application in.
 ///
 /// # Errors
-/// 401 without the right key, 403 for a caller from elsewhere while no key is set.
+/// 401 without the right key, 403 for a caller on another machine while no key is set.
 pub async fn require_app(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
     let key = app.config.api_key.clone();
     let caller = check(&request, &[(key.as_ref(), Caller::Application)], API_KEY)?;
@@ -28,7 +28,7 @@ pub async fn require_app(State(app): State<App>, request: Request, next: Next) -
 /// Lets coordinators and runners in.
 ///
 /// # Errors
-/// 401 without the right key, 403 for a caller from elsewhere while no key is set.
+/// 401 without the right key, 403 for a caller on another machine while no key is set.
 pub async fn require_worker(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
     let key = app.worker_key().await?;
     let caller = check(&request, &[(key.as_ref(), Caller::Worker)], WORKER_KEY)?;
@@ -38,7 +38,7 @@ pub async fn require_worker(State(app): State<App>, request: Request, next: Next
 /// Lets coordinators and runners in, and the container of a running job of the ticket in the path, by its job token.
 ///
 /// # Errors
-/// 401 without a right key or token, 403 for a caller from elsewhere while no key is set.
+/// 401 without a right key or token, 403 for a caller on another machine while no key is set.
 pub async fn require_worker_or_job(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
     let token = bearer(request.headers()).filter(|given| job_tokens::is_job_token(given)).map(str::to_owned);
     let Some(token) = token else {
@@ -53,7 +53,7 @@ pub async fn require_worker_or_job(State(app): State<App>, request: Request, nex
 async fn caller_with_token(app: &App, token: &str, path: TicketPath) -> ApiResult<Caller> {
     let refused = || {
         let sentence =
-            "This job token gives no access to this ticket: it belongs to another ticket, or its attempt has ended.";
+            "This job token gives no access to this ticket: it was issued for another ticket, or its attempt is over.";
         Refusal::new(ErrorCode::JobTokenRefused, sentence)
     };
     let token = app.job_tokens.read(token).ok_or_else(refused)?;
@@ -68,7 +68,7 @@ async fn caller_with_token(app: &App, token: &str, path: TicketPath) -> ApiResul
 /// Lets the application, coordinators and runners in.
 ///
 /// # Errors
-/// 401 without one of the right keys, 403 for a caller from elsewhere while a key is not set.
+/// 401 without one of the right keys, 403 for a caller on another machine while a key is not set.
 pub async fn require_app_or_worker(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
     let (api_key, worker_key) = (app.config.api_key.clone(), app.worker_key().await?);
     let keys = [(worker_key.as_ref(), Caller::Worker), (api_key.as_ref(), Caller::Application)];

@@ -1,4 +1,4 @@
-//! Comparison of keys, and what is let in where a key is not set.
+//! Compares keys, and decides which callers may come in while a key is not set.
 
 use super::Caller;
 use crate::domain::refusal::{ErrorCode, Refusal};
@@ -27,11 +27,11 @@ pub(super) fn check(
     if let Some((_, caller)) = keys.iter().find(|(key, _)| opens(*key)) {
         return Ok(caller.clone());
     }
-    // A job token opens its own ticket and nothing else, also where everything else is open.
+    // A job token gives access to its own ticket only, even while other requests need no key.
     if keys.iter().all(|(key, _)| key.is_some()) || given.is_some_and(job_tokens::is_job_token) {
         return Err(unauthorized(given.is_some(), name));
     }
-    // With one of two keys set, a wrong key is a mistake that should be seen, not let in as a caller without a key.
+    // While one of two keys is set, a wrong key is refused: treating it as a missing key would hide the mistake.
     if given.is_some() && keys.iter().any(|(key, _)| key.is_some()) {
         return Err(unauthorized(true, name));
     }
@@ -45,7 +45,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Compares digests in constant time, so that neither the length nor a common prefix shows.
+/// Compares digests in constant time, so that the timing reveals neither the length nor a common prefix.
 fn same(given: &str, key: &str) -> bool {
     Sha256::digest(given.as_bytes()).as_slice().ct_eq(Sha256::digest(key.as_bytes()).as_slice()).into()
 }
@@ -54,7 +54,7 @@ fn unauthorized(given: bool, name: &str) -> Refusal {
     let message = if given {
         format!("The key is wrong; send the value of {name} as 'Authorization: Bearer <key>'.")
     } else {
-        format!("A key is needed; send the value of {name} as 'Authorization: Bearer <key>'.")
+        format!("A key is required; send the value of {name} as 'Authorization: Bearer <key>'.")
     };
     Refusal::new(ErrorCode::Unauthorized, message)
 }
@@ -64,7 +64,7 @@ fn require_this_machine(request: &Request, name: &str) -> Result<(), Refusal> {
     let headers = request.headers();
     let forwarded = headers.contains_key("forwarded") || headers.contains_key("x-forwarded-for");
     // A page of another site, open in a browser on this machine, must not reach an API that has no key: neither by a
-    // cross-site request nor by a name of its own that points here.
+    // cross-site request nor by a host name of its own that resolves to this machine.
     let cross_site = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
     if peer.is_some_and(|ip| ip.is_loopback()) && !forwarded && !cross_site && names_this_machine(headers) {
         return Ok(());

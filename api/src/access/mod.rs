@@ -1,7 +1,8 @@
-//! Who calls, and what they may: keys, job tokens, and the caller that each handler gets.
+//! Who calls, and what they may do: keys, job tokens, and the caller that each handler gets.
 //!
-//! The worker key guards the worker endpoints, the application's key guards the rest, either opens the memory. Where a
-//! key is not set, its endpoints are open, as the contract says, but then to callers on this machine alone.
+//! The worker key guards the worker endpoints, the application's key guards the rest, either gives access to the
+//! memory. Where a key is not set, its endpoints are open, as the contract requires, but only to callers on this
+//! machine.
 
 mod caller;
 mod guards;

@@ -1,4 +1,4 @@
-//! What can be done: one file for each thing, one transaction each, with who does it.
+//! The actions: one file and one transaction for each, with the actor who makes the change.
 //!
 //! An action locks in the order of [`crate::db`], lets `domain` decide, writes through `db`, and records what changed.
 //! The claims and completions of many workers are not here: they are batched statements of [`crate::queue`].

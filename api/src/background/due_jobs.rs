@@ -1,4 +1,4 @@
-//! Makes delayed jobs due when their time has come.
+//! Makes delayed jobs due once their delay is over.
 
 use crate::db;
 use crate::state::App;
@@ -7,9 +7,9 @@ use terarchitect_outbound::chain;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How long to wait where nothing is delayed. A new delay is notified at once; this is for lost notifications.
+/// How long to wait while no job is delayed. A new delay is notified at once; this covers lost notifications.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// Between two tries while the database is not available.
+/// The pause between retries while the database is not available.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// How long one batch may take before its connection counts as lost.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -26,7 +26,7 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
         next = match made {
             Ok(wait) => Instant::now() + wait,
             Err(error) => {
-                tracing::warn!(error = chain(&error), "could not make delayed jobs due; trying again");
+                tracing::warn!(error = chain(&error), "could not make delayed jobs due; retrying");
                 Instant::now() + RETRY_PAUSE
             }
         };

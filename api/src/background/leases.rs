@@ -27,7 +27,7 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
         match check(&app).await {
             Ok(expired) => app.metrics.leases_expired(expired),
             Err(error) => {
-                tracing::warn!(error = chain(&error), "could not check for expired leases; trying again");
+                tracing::warn!(error = chain(&error), "could not check for expired leases; retrying");
                 if !matches!(&error, ActionError::Database(error) if is_deadlock(error)) {
                     app.queue.signals.distrust_leases();
                 }

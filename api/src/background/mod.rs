@@ -1,7 +1,7 @@
-//! What moves by itself: one file for each task, and the list of them.
+//! Background tasks: one file for each, and the list of them.
 //!
 //! All tasks end at one stop signal. A new task is a file with `run(app, stop)` and a line in `TASKS`. Any number of
-//! processes do the same on one database: rows that one works on are skipped by the others.
+//! processes may run them on one database: each skips the rows that another one works on.
 
 mod due_jobs;
 mod leases;
@@ -28,7 +28,7 @@ macro_rules! tasks {
 /// Every task, with its name.
 const TASKS: &[(&str, Task)] = tasks![due_jobs, leases, presence, publish_events, retention];
 
-/// What runs beside the requests. [`Background::finish`] after the last request.
+/// The tasks that run beside the requests. Call [`Background::finish`] after the last request.
 #[derive(Debug)]
 pub struct Background {
     tasks: TaskTracker,

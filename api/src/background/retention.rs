@@ -7,11 +7,11 @@ use std::time::Duration;
 use terarchitect_outbound::chain;
 use tokio_util::sync::CancellationToken;
 
-/// Between two rounds.
+/// The pause between two rounds.
 const INTERVAL: Duration = Duration::from_secs(3600);
 /// How many rows of each table are deleted in one transaction, so that none takes long.
 const BATCH: i64 = 500;
-/// Between two such transactions: deleting old records must not slow down new ones.
+/// The pause between two such transactions: deleting old records must not slow down new ones.
 const PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(app: App, stop: CancellationToken) {
@@ -22,7 +22,7 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
             deleted = delete_old(&app.database, keep, PAUSE) => deleted,
         };
         if let Err(error) = deleted {
-            tracing::warn!(error = chain(&error), "could not delete old records; trying again later");
+            tracing::warn!(error = chain(&error), "could not delete old records; retrying later");
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -32,7 +32,7 @@ const SAFETY_INTERVAL: Duration = Duration::from_secs(1);
 const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an announcement counts.
 const ANNOUNCEMENT_HOLDS: Duration = Duration::from_secs(15);
-/// Between two tries while the database is not available.
+/// The pause between retries while the database is not available.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// The most events in one batch.
 const BATCH: u16 = 500;
@@ -136,7 +136,7 @@ impl Hub {
             }
             next = Instant::now() + if self.readers() > 0 { QUIET } else { QUIET_WITHOUT_READERS };
             if let Err(error) = done {
-                tracing::warn!(error = chain(&error), "could not read new events; trying again");
+                tracing::warn!(error = chain(&error), "could not read new events; retrying");
                 // What was committed is read again, also if nothing else is.
                 self.local.notify_one();
                 next = Instant::now() + RETRY_PAUSE;

@@ -1,6 +1,6 @@
 //! The event log as the process uses it: changes that record what they do, and readers that follow along.
 //!
-//! It decides nothing: what happened is said by the actions and the queue's statements.
+//! It decides nothing: the actions and the queue's statements record what happened.
 
 mod batch;
 mod change;

@@ -13,7 +13,7 @@ fn sqlstate(error: &sqlx::Error) -> Option<String> {
     error.as_database_error()?.code().map(|code| code.into_owned())
 }
 
-/// Whether the connection or the server is to blame, so that the same may work on another connection.
+/// Whether the connection or the server failed, so that the same statement may succeed on another connection.
 #[must_use]
 pub fn is_connection_error(error: &sqlx::Error) -> bool {
     match error {
@@ -35,7 +35,7 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether two statements waited for each other, so that the same may be tried at once.
+/// Whether two statements waited for each other, so that the same transaction may be retried at once.
 #[must_use]
 pub fn is_deadlock(error: &sqlx::Error) -> bool {
     sqlstate(error).as_deref() == Some(DEADLOCK)
@@ -45,8 +45,9 @@ pub fn is_deadlock(error: &sqlx::Error) -> bool {
 /// up here as well.
 #[must_use]
 pub fn refusal(error: &sqlx::Error) -> Option<Refusal> {
-    let gone =
-        |what: &str| Refusal::new(ErrorCode::NotFound, format!("The {what} was deleted while this was written."));
+    let gone = |what: &str| {
+        Refusal::new(ErrorCode::NotFound, format!("The {what} has just been deleted, so nothing was changed."))
+    };
     match error.as_database_error()?.constraint()? {
         "agent_jobs_live_key" => Some(job_exists()),
         "agent_jobs_ticket_id_project_id_fkey" | "execution_logs_ticket_id_project_id_fkey" => Some(gone("ticket")),

@@ -26,7 +26,7 @@ pub const APPLICATION_NAME: &str = "terarchitect-api";
 /// Opens the pool. Waiting longer than five seconds for a connection is an error, so that a caller gets a response.
 ///
 /// # Errors
-/// When the database is not available or refuses.
+/// When the database does not respond, or refuses the connection.
 pub async fn connect(options: PgConnectOptions, max_connections: u32) -> sqlx::Result<PgPool> {
     // The statements here are short; compiling one of them costs more than it ever saves.
     let options = options.application_name(APPLICATION_NAME).options([("jit", "off")]);
@@ -44,7 +44,7 @@ pub async fn prefer_indexes(conn: &mut PgConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// The shortest possible question.
+/// The shortest possible query.
 pub async fn check(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query("select 1").execute(conn).await?;
     Ok(())

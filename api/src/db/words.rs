@@ -1,4 +1,4 @@
-//! Words of the database as the enumerations that they stand for. A word that this version does not know is an error of
+//! Words of the database as the enumerations that they represent. A word that this version does not know is an error of
 //! the row that holds it, never a default.
 
 use crate::domain::jobs::attempt::{AttemptOutcome, Reported};

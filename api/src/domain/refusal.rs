@@ -54,7 +54,7 @@ error_codes! {
     InvalidField = "invalid_field", 400;
     /// A project is deleted only if the request repeats its exact name. Nothing was deleted.
     NameNotConfirmed = "name_not_confirmed", 400;
-    /// The request needs a key, or its key is wrong.
+    /// The request needs a key, or its key is wrong. Send it as `Authorization: Bearer <key>`.
     Unauthorized = "unauthorized", 401;
     /// The job token belongs to another ticket, or its attempt is over.
     JobTokenRefused = "job_token_refused", 401;
@@ -66,13 +66,13 @@ error_codes! {
     NoSuchAddress = "no_such_address", 404;
     /// The endpoint does not support this HTTP method.
     MethodNotAllowed = "method_not_allowed", 405;
-    /// The ticket already has a pending or running job of this kind.
+    /// The ticket already has a pending or running job of this kind. Wait for its end, or cancel it first.
     JobExists = "job_exists", 409;
-    /// The report is about an attempt that is over. It changed nothing.
+    /// The report is about an attempt that is over. It changed nothing; do not send it again.
     StaleAttempt = "stale_attempt", 409;
     /// The job is not running, so a report about it changed nothing.
     NotRunning = "not_running", 409;
-    /// Only a failed or cancelled job can be tried again.
+    /// Only a failed or cancelled job can be retried.
     NotEnded = "not_ended", 409;
     /// The job has ended, so there is nothing to cancel.
     NotLive = "not_live", 409;

@@ -44,7 +44,7 @@ pub fn long_text(field: &str, text: String) -> Result<String, Refusal> {
 /// A sentence that names the field.
 pub fn associations(field: &str, ids: Vec<String>) -> Result<Vec<String>, Refusal> {
     if ids.len() > MAX_ASSOCIATIONS || ids.iter().any(|id| id.len() > MAX_ADDRESS_BYTES) {
-        return Err(Refusal::invalid(format!("'{field}' holds too many ids, or one that is too long.")));
+        return Err(Refusal::invalid(format!("'{field}' contains too many ids, or an id that is too long.")));
     }
     Ok(ids)
 }

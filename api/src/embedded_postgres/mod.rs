@@ -27,7 +27,7 @@ const MAX_SOCKET_DIR_BYTES: usize = 107 - "/.s.PGSQL.5432.lock".len();
 /// The first and the longest pause before a Postgres that ended by itself is started again.
 const RESTART_PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
-/// Why the private Postgres could not be run. Each says what to do.
+/// Why the private Postgres could not be run. Each text includes what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// Another API uses the directory.
@@ -38,24 +38,24 @@ pub enum ClusterError {
     },
     /// Postgres is not installed.
     #[error(
-        "no Postgres found to run privately; install it (Debian or Ubuntu: apt-get install postgresql), or set DATABASE_URL to one that runs"
+        "Postgres is not installed, so the API can't run a private one; install it (Debian or Ubuntu: apt-get install postgresql), or set DATABASE_URL to a running Postgres"
     )]
     NoBinaries,
-    /// The cluster was made with a version that is not installed.
+    /// The cluster was created with a version that is not installed.
     #[error(
-        "the private database was made with Postgres {major}, which is not installed; install it (Debian or Ubuntu: apt-get install postgresql-{major})"
+        "the private database was created with Postgres {major}, which is not installed; install it (Debian or Ubuntu: apt-get install postgresql-{major})"
     )]
     OtherVersionNeeded {
         /// The major version.
         major: u32,
     },
-    /// There is no other user for root to run Postgres as.
+    /// There is no unprivileged user to run Postgres as.
     #[error(
         "Postgres refuses to run as root, and there is neither a user 'postgres' nor 'nobody' to run it as; start the API as another user"
     )]
     NoUser,
     /// The unprivileged user can't get to the directory.
-    #[error("the user '{user}', as whom Postgres runs, can't reach {}: {} does not let other users through; set TERARCHITECT_DATA_DIR to a directory that they can reach, such as /var/lib/terarchitect", dir.display(), above.display())]
+    #[error("Postgres runs as the user '{user}', who can't reach {}: {} can't be entered by other users; set TERARCHITECT_DATA_DIR to a directory that this user can reach, such as /var/lib/terarchitect", dir.display(), above.display())]
     Unreachable {
         /// The user.
         user: String,
@@ -89,25 +89,25 @@ pub enum ClusterError {
         source: io::Error,
     },
     /// `initdb` failed.
-    #[error("could not create the private database: initdb failed: {output}")]
+    #[error("initdb could not create the private database: {output}")]
     Initdb {
         /// What it printed.
         output: String,
     },
     /// Postgres ended at once.
-    #[error("the private Postgres did not start; the end of {} says: {tail}", log.display())]
+    #[error("the private Postgres did not start; its log {} ends with: {tail}", log.display())]
     NotStarted {
         /// Its log.
         log: PathBuf,
         /// The end of it.
         tail: String,
     },
-    /// Postgres runs but can't be talked to.
-    #[error("the private Postgres does not respond")]
-    NoAnswer(#[source] sqlx::Error),
+    /// Postgres runs, but accepts no connection.
+    #[error("could not connect to the private Postgres")]
+    NoConnection(#[source] sqlx::Error),
     /// A leftover Postgres does not end.
     #[error(
-        "a Postgres left over from an earlier run (process {pid}) does not stop; stop it (kill {pid}), then start again"
+        "a Postgres that an earlier API left running (process {pid}) does not stop; stop it, then start the API again"
     )]
     LeftOver {
         /// The process.
@@ -115,14 +115,14 @@ pub enum ClusterError {
     },
 }
 
-/// The right to use a data directory; the system takes it back when the process ends, however it ends.
+/// The lock on a data directory; the system releases it when the process ends, however it ends.
 #[derive(Debug)]
 pub struct DataDirLock {
     _file: File,
 }
 
 impl DataDirLock {
-    /// Takes the right, unless another process has it.
+    /// Takes the lock, unless another process holds it.
     ///
     /// # Errors
     /// When another API runs on the directory, or the lock file can't be written.
@@ -156,7 +156,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes the cluster on first use, starts it, and waits until it responds.
+    /// Creates the cluster on first use, starts it, and waits until it accepts connections.
     ///
     /// # Errors
     /// See [`ClusterError`].
@@ -210,8 +210,8 @@ impl Cluster {
             match PgConnection::connect_with(&self.options("postgres")).await {
                 Ok(conn) => break conn,
                 // A supervisor that has ended has the reason; a Postgres that recovers from a crash takes its time.
-                Err(error) if self.supervisor.is_finished() => return Err(ClusterError::NoAnswer(error)),
-                Err(error) => tracing::debug!(%error, "the private Postgres does not respond yet"),
+                Err(error) if self.supervisor.is_finished() => return Err(ClusterError::NoConnection(error)),
+                Err(error) => tracing::debug!(%error, "the private Postgres does not accept connections yet"),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
@@ -219,11 +219,11 @@ impl Cluster {
             .bind(DATABASE)
             .fetch_one(&mut conn)
             .await
-            .map_err(ClusterError::NoAnswer)?;
+            .map_err(ClusterError::NoConnection)?;
         if !exists {
-            conn.execute("create database terarchitect").await.map_err(ClusterError::NoAnswer)?;
+            conn.execute("create database terarchitect").await.map_err(ClusterError::NoConnection)?;
         }
-        conn.close().await.map_err(ClusterError::NoAnswer)
+        conn.close().await.map_err(ClusterError::NoConnection)
     }
 
     /// Stops it and waits for its end.
@@ -248,7 +248,7 @@ impl Drop for Cluster {
     }
 }
 
-/// The version that an existing cluster was made with.
+/// The version that an existing cluster was created with.
 fn existing_major(data: &Path) -> Result<Option<u32>, ClusterError> {
     let path = data.join("PG_VERSION");
     match fs::read_to_string(&path) {
@@ -258,7 +258,7 @@ fn existing_major(data: &Path) -> Result<Option<u32>, ClusterError> {
     }
 }
 
-/// Makes the cluster beside its place and renames it, so that a crash can't leave half a cluster in its place.
+/// Creates the cluster beside its place and renames it, so that a crash can't leave half a cluster in its place.
 async fn initdb(binaries: &Binaries, owner: &Owner, data: &Path) -> Result<(), ClusterError> {
     let draft = data.with_extension("new");
     let failed = |source| ClusterError::Directory { path: draft.clone(), source };
@@ -301,7 +301,7 @@ async fn supervise(
                 if started.elapsed() < Duration::from_secs(5) && pause > RESTART_PAUSE.0 * 8 {
                     return Err(ClusterError::NotStarted { log: layout.log, tail });
                 }
-                tracing::error!(?status, log.tail = tail, "the private Postgres stopped unexpectedly; starting it again");
+                tracing::error!(?status, log.tail = tail, "the private Postgres stopped unexpectedly; restarting it");
             }
         }
         tokio::select! {

@@ -1,4 +1,4 @@
-//! The process: start it, watch it, end it, and end one that an earlier run has left behind.
+//! The process: start it, watch it, end it, and end one that an earlier API left running.
 
 use super::{Binaries, ClusterError, Layout, Owner};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -99,12 +99,12 @@ pub(super) async fn stop_left_over(data: &Path) -> Result<(), ClusterError> {
     let Ok(text) = fs::read_to_string(data.join("postmaster.pid")) else { return Ok(()) };
     let Some(raw) = text.lines().next().and_then(|line| line.trim().parse().ok()) else { return Ok(()) };
     let Some(pid) = Pid::from_raw(raw) else { return Ok(()) };
-    // The number may long belong to another program: only a Postgres that works in this very folder is ours.
+    // The process id may belong to another program by now: only a Postgres that runs in this very folder is ours.
     let works_here = fs::read_link(format!("/proc/{raw}/cwd")).is_ok_and(|cwd| cwd == data);
     if test_kill_process(pid).is_err() || !works_here {
         return Ok(());
     }
-    tracing::warn!(pid = raw, "stopping a private Postgres that an earlier run has left behind");
+    tracing::warn!(pid = raw, "stopping a private Postgres that an earlier API left running");
     for signal in [Signal::INT, Signal::QUIT] {
         if ended_after(pid, signal).await {
             return Ok(());

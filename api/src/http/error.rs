@@ -28,7 +28,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// 503: a part that is needed is not available now; trying again may help.
+    /// 503: something that the request needs is not available now; a retry may help.
     #[must_use]
     pub fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let message = "The database is not available at the moment; try again soon.";
@@ -38,7 +38,7 @@ impl ApiError {
     /// 500: our fault. The cause is logged and never shown.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        let message = "The server failed; its log has the details under this request_id.";
+        let message = "The server failed; its log has the cause under this request id.";
         Self { refusal: Refusal::new(ErrorCode::Internal, message), cause: Some(cause.into()) }
     }
 

@@ -1,6 +1,6 @@
 //! Extractors whose rejections are our JSON errors: bodies, path parameters and query strings.
 //!
-//! A body is parsed into its type or refused with the place of the mistake. Postgres stores no NUL character, so one
+//! A body is parsed into its type or refused with the position of the mistake. Postgres stores no NUL character, so one
 //! in any string is refused here and never reaches a query.
 
 use super::error::ApiError;
@@ -143,7 +143,10 @@ async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes,
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             refused(ErrorCode::BodyTooLarge, "The body is larger than this endpoint accepts.")
         } else {
-            refused(ErrorCode::UnreadableBody, "The body could not be read completely; send it again.")
+            refused(
+                ErrorCode::UnreadableBody,
+                "The connection ended before the whole body arrived; send the request again.",
+            )
         }
     })
 }
@@ -164,12 +167,12 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if std::str::from_utf8(bytes).is_err() {
         return Err(refused(ErrorCode::InvalidUtf8, "The body is not valid UTF-8."));
     }
-    // serde would take a list for an object, its items in the order of the fields.
+    // serde would accept a list as an object, its items in the order of the fields.
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(refuse)?;
         return Err(refused(ErrorCode::InvalidBody, "The body must be a JSON object."));
     }
-    // A NUL can only stand in JSON as this escape; the walk is for the rare body that has those characters at all.
+    // In JSON a NUL can only be written as this escape, so only the rare body that contains it is searched.
     if bytes.windows(6).any(|window| window.eq_ignore_ascii_case(b"\\u0000")) {
         let value: Value = serde_json::from_slice(bytes).map_err(refuse)?;
         if contains_nul(&value) {

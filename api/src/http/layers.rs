@@ -55,7 +55,7 @@ pub async fn not_found(uri: Uri) -> ApiError {
     .into()
 }
 
-/// The response to a method that the endpoint does not have.
+/// The response to a method that the endpoint does not support.
 pub async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
     let path: String = uri.path().chars().take(200).collect();
     Refusal::new(
@@ -71,6 +71,6 @@ pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic without a text");
+        .unwrap_or("a panic without a message");
     ApiError::internal(text.to_owned()).into_response()
 }

@@ -25,7 +25,7 @@ pub(super) struct Request {
     pub(super) reply: oneshot::Sender<Result<bool, Arc<sqlx::Error>>>,
 }
 
-/// Records completions until the last request has its response.
+/// Records completions until the last request has got its response.
 pub(super) async fn record(
     database: Database,
     metrics: Arc<Metrics>,
@@ -47,7 +47,7 @@ pub(super) async fn record(
             batch.push(request);
         }
         // Rows are locked in one order everywhere, so that statements of two processes don't wait for each other; and
-        // of two reports about one job, the second gets the response to a repeated report.
+        // of two reports about one job, the second learns that the first was recorded.
         batch.sort_by_key(|request| request.completion.job_id);
         let mut seen = HashSet::new();
         let (first, repeated): (Vec<_>, Vec<_>) =
@@ -89,8 +89,8 @@ async fn record_batch(connection: &mut OwnConnection, completions: &[&Completion
             Ok(recorded) => return Ok(recorded),
             Err(error) => {
                 connection.forget();
-                // A broken connection is not tried again: what was recorded before it broke would then seem refused.
-                // The client repeats its report and gets the response to a repeated one.
+                // Not retried after the connection broke: what was recorded before that would then look refused. The
+                // client repeats its report and learns that it was recorded.
                 if tries > 3 || !is_deadlock(&error) {
                     return Err(error);
                 }

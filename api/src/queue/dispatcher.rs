@@ -27,13 +27,13 @@ const FIRST_BATCH: usize = 64;
 const LARGE_BATCH: usize = 256;
 /// How often the runtime may serve other tasks before a statement is sent.
 const GATHER_TURNS: usize = 2;
-/// How long a repeated claim may wait to be recognised where no new work is expected. Until then nothing is claimed
-/// for it that the statement itself would not recognise.
+/// How long a repeated claim may wait to be recognised while no new work is expected. Until then nothing is claimed for
+/// it that the statement itself would not recognise.
 const LOOK_UP_AFTER: Duration = Duration::from_secs(3);
-/// Between two searches for requests whose clients are gone and filters that are no longer used.
+/// How often requests whose clients have disconnected, and filters that are no longer used, are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Who claims, for which projects, and how long the lease holds.
+/// Who claims, for which projects, and how long the lease is valid.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// Only these projects; empty means any.
@@ -42,17 +42,17 @@ pub struct Claim {
     pub worker_id: Option<WorkerId>,
     /// The worker's id of this request.
     pub request_id: Option<Uuid>,
-    /// How long the lease holds.
+    /// How long the lease is valid.
     pub lease: Duration,
 }
 
 /// The result of a claim: a job, none, or the database's error.
 pub(crate) type Reply = Result<Option<Grant>, Arc<sqlx::Error>>;
 
-/// What the dispatcher receives.
+/// A message to the dispatcher.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// Somebody asks for a job.
+    /// A request for a job.
     Claim(Waiter),
     /// These projects may have something.
     Wake(DueProjects),
@@ -65,9 +65,9 @@ pub(super) struct Waiter {
     asking: Asking,
     /// The client chose the request id, so this may be a repetition.
     may_repeat: bool,
-    /// The table was read for this request.
+    /// The table has been checked for this request.
     looked_up: bool,
-    /// Stays if there is nothing now.
+    /// Waits if there is no job now.
     waits: bool,
     reply: oneshot::Sender<Reply>,
 }
@@ -103,7 +103,7 @@ struct Group {
     ready: bool,
     /// The last claim found nothing, and no notification has come since.
     dry: bool,
-    /// The last statement served everybody, so there may be much more.
+    /// The last statement served every request, so there may be much more work.
     plenty: bool,
     used: Instant,
 }
@@ -124,7 +124,7 @@ pub(super) struct Dispatcher {
     groups: HashMap<Vec<ProjectId>, Group>,
     ready: VecDeque<Vec<ProjectId>>,
     look_up_at: Option<Instant>,
-    /// Requests of which it is not known whether they got a job, and that will not be repeated.
+    /// Requests of which it is not known whether they got a job, and that no client will repeat.
     unknown: Vec<Uuid>,
 }
 
@@ -143,7 +143,7 @@ impl Dispatcher {
         }
     }
 
-    /// Serves until `stop`; requests that still wait then get no job, because their waiter is dropped.
+    /// Serves until `stop`. Claims that wait then end without a job, because their waiters are dropped.
     pub(super) async fn run(mut self, mut events: mpsc::UnboundedReceiver<Event>, stop: CancellationToken) {
         let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -193,7 +193,7 @@ impl Dispatcher {
         let group = self.groups.entry(waiter.projects.clone()).or_default();
         group.used = Instant::now();
         if waiter.may_repeat {
-            // The same claim once more: the client no longer waits for the first response.
+            // The same claim once more: the response to the first one will not reach the client.
             let same = |other: &Waiter| {
                 other.asking.request_id == waiter.asking.request_id && other.asking.worker_id == waiter.asking.worker_id
             };
@@ -264,15 +264,15 @@ impl Dispatcher {
             match jobs.remove(&place) {
                 Some(job) => {
                     let grant = Grant::new(job, self.database.clone(), self.tasks.clone());
-                    // A worker that is gone gives the job back by the drop of the grant.
+                    // If the worker has disconnected, the drop of the grant gives the job back.
                     let _ = waiter.reply.send(Ok(Some(grant)));
                 }
                 None => unserved.push(waiter),
             }
         }
         if !group.plenty {
-            // Requests that came before the statement and do not want to wait have their result; a possible repetition
-            // must be looked up first.
+            // A request that came before the statement and does not wait gets its result now, but a possible repetition
+            // must be checked first.
             unserved.extend(std::mem::take(&mut group.waiting));
             let (stay, go): (Vec<_>, Vec<_>) =
                 unserved.into_iter().partition(|waiter| waiter.waits || waiter.needs_look_up());
@@ -325,7 +325,7 @@ impl Dispatcher {
         }
     }
 
-    /// The claim was sent, and these requests will not be repeated.
+    /// The claim was sent, and no client will repeat these requests.
     fn remember_unknown(&mut self, batch: &[Waiter]) {
         self.unknown.extend(batch.iter().filter(|w| !w.may_repeat).map(|w| w.asking.request_id));
     }
@@ -342,7 +342,7 @@ impl Dispatcher {
         self.connection.get().await
     }
 
-    /// Looks for jobs that waiting requests got before, for all of them at once.
+    /// Searches for jobs that waiting requests got before, for all of them at once.
     async fn look_up(&mut self) {
         self.look_up_at = None;
         let mut waiters: Vec<&mut Waiter> = self
@@ -363,7 +363,7 @@ impl Dispatcher {
         match found {
             Ok(found) => self.bring_forward(&found),
             Err(error) => {
-                log_error(&error, "could not search for repeated claims");
+                log_error(&error, "could not check for repeated claims");
                 waiters.iter_mut().for_each(|waiter| waiter.looked_up = false);
                 self.look_up_at = Some(Instant::now() + LOOK_UP_AFTER);
             }

@@ -14,12 +14,12 @@ use terarchitect_outbound::chain;
 use terarchitect_worker_api::{Job, JobReport, JobStatus};
 use tokio_util::task::TaskTracker;
 
-/// How long a job whose worker went away is tried to be given back; after that its lease has to run out.
+/// How long to retry giving back a job whose worker disconnected. After that, its lease has to expire.
 const GIVE_BACK_TRIES: u32 = 5;
 const GIVE_BACK_PAUSE: Duration = Duration::from_secs(1);
 
 /// A claimed job on its way to the worker that asked for it. Dropped before it was passed on, it gives the job back:
-/// the worker has gone away and would never learn that it holds it.
+/// the worker has disconnected and would never learn that it holds it.
 #[derive(Debug)]
 pub struct Grant {
     claimed: Option<ClaimedJob>,
@@ -53,11 +53,15 @@ impl Drop for Grant {
         let database = self.database.clone();
         self.tasks.spawn(async move {
             let job = &claimed.job;
-            tracing::info!(job.id = %job.job_id, attempt = job.attempt, "the worker disconnected before it received its job; returning the job to the queue");
+            tracing::info!(
+                job.id = %job.job_id,
+                attempt = job.attempt,
+                "the worker disconnected before it got its job; giving the job back"
+            );
             for _ in 0..GIVE_BACK_TRIES {
                 match give_back(&database, &claimed).await {
                     Ok(()) => return,
-                    Err(error) => tracing::warn!(error = chain(&error), "could not return a job to the queue; trying again"),
+                    Err(error) => tracing::warn!(error = chain(&error), "could not give a job back; retrying"),
                 }
                 tokio::time::sleep(GIVE_BACK_PAUSE).await;
             }

@@ -11,19 +11,19 @@ use terarchitect_worker_api::ProjectId;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Tells of new jobs: `due:<projects>`, or `delayed`.
+/// Notifies about new jobs: `due:<projects>`, or `delayed`.
 const JOBS_CHANNEL: &str = "terarchitect_jobs";
-/// Tells of changed settings and directives.
+/// Notifies about changed settings and directives.
 const SETTINGS_CHANNEL: &str = "terarchitect_settings";
-/// Between two reads of the table without a notification; they also show whether the connection is alive.
+/// How often the table is checked without a notification. The check also shows whether the connection is alive.
 const SAFETY_INTERVAL: Duration = Duration::from_secs(15);
-/// How long such a read may take before the connection counts as lost.
+/// How long that check may take before the connection counts as lost.
 const SAFETY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between two tries to listen, when the database is not available.
+/// The pause before the next try to listen, while the database does not respond.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Listens until `stop`. A lost connection is opened again. Then all waiting claims read the table, since the
-/// notifications in between are lost.
+/// Listens until `stop`. A lost connection is replaced, and then all data is checked again, since the notifications in
+/// between are lost.
 pub(super) async fn listen(database: Database, signals: Arc<Signals>, stop: CancellationToken) {
     loop {
         let ended = tokio::select! {
@@ -46,10 +46,11 @@ async fn listen_once(database: &Database, signals: &Signals) -> sqlx::Result<()>
     listener.listen_all([JOBS_CHANNEL, SETTINGS_CHANNEL, NOTIFY_CHANNEL]).await?;
     // After the registration, so that no notification from now on is missed.
     signals.listening();
-    // Independent of notifications: there is none for a row that a claim skipped because it was locked at that moment.
-    let mut read_at = Instant::now() + SAFETY_INTERVAL;
+    // Needed whatever is notified: there is no notification for a row that a claim skipped because it was locked at
+    // that moment.
+    let mut look_at = Instant::now() + SAFETY_INTERVAL;
     loop {
-        match tokio::time::timeout_at(read_at, listener.try_recv()).await {
+        match tokio::time::timeout_at(look_at, listener.try_recv()).await {
             Ok(Ok(Some(received))) if received.channel() == SETTINGS_CHANNEL => signals.settings_changed(),
             Ok(Ok(Some(received))) if received.channel() == NOTIFY_CHANNEL => {
                 database.hub().notified(received.payload());
@@ -58,10 +59,10 @@ async fn listen_once(database: &Database, signals: &Signals) -> sqlx::Result<()>
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error),
             Err(_) => {
-                read_at = Instant::now() + SAFETY_INTERVAL;
-                let reading = db::worker::claims::projects_with_work(&mut listener);
+                look_at = Instant::now() + SAFETY_INTERVAL;
+                let look = db::worker::claims::projects_with_work(&mut listener);
                 let projects =
-                    tokio::time::timeout(SAFETY_TIMEOUT, reading).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
+                    tokio::time::timeout(SAFETY_TIMEOUT, look).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
                 let projects = projects?;
                 if !projects.is_empty() {
                     signals.wake(Some(projects));
@@ -77,7 +78,7 @@ fn notified(signals: &Signals, payload: &str) {
         return;
     }
     let named = payload.strip_prefix("due:").filter(|ids| !ids.is_empty());
-    // Anything that is not understood, such as a NOTIFY by hand, means: any project may have work.
+    // Any other payload, such as that of a NOTIFY by hand, lets the claims of all projects check again.
     let projects = named.and_then(|ids| ids.split(',').map(|id| id.parse().ok()).collect::<Option<Vec<ProjectId>>>());
     signals.wake(projects);
 }

@@ -35,7 +35,7 @@ pub type QueueResult<T> = Result<T, Arc<sqlx::Error>>;
 /// The queue of this process.
 #[derive(Debug)]
 pub struct Queue {
-    /// What the process hears and trusts.
+    /// What the process is notified of, and may therefore keep.
     pub signals: Arc<Signals>,
     claims: mpsc::UnboundedSender<Event>,
     completions: mpsc::UnboundedSender<completions::Request>,
@@ -59,7 +59,7 @@ impl Queue {
         let (completions, completion_requests) = mpsc::unbounded_channel();
         let waiting = claims.clone();
         let wake = move |projects| {
-            // Fails only when the dispatcher has ended, with everybody who waited.
+            // Fails only when the dispatcher has ended, with every waiting request.
             let _ = waiting.send(Event::Wake(projects));
         };
         Self {
@@ -83,11 +83,11 @@ impl Queue {
         tasks.spawn(listener::listen(database.clone(), signals.clone(), stop.clone()));
     }
 
-    /// Claims now, or as soon as there is work, until the time is over; `None` for `until` tries once. Whoever drops
-    /// the returned [`Grant`] without having passed it on gives the job back.
+    /// Claims now, or as soon as there is work, until the time is over; `None` for `until` checks once. Dropping the
+    /// returned [`Grant`] before it was passed on gives the job back.
     ///
     /// # Errors
-    /// When the database is not available.
+    /// When the database does not respond.
     pub async fn claim(&self, claim: Claim, until: Option<Instant>) -> QueueResult<Option<Grant>> {
         let asked = Instant::now();
         let (sender, mut reply) = oneshot::channel();
@@ -99,7 +99,7 @@ impl Queue {
             match tokio::time::timeout_at(until, &mut reply).await {
                 Ok(received) => received.unwrap_or(Ok(None)),
                 Err(_) => {
-                    // A result that came at the last moment is taken all the same.
+                    // A result that came at the last moment is still used.
                     reply.close();
                     reply.try_recv().unwrap_or(Ok(None))
                 }
@@ -115,7 +115,7 @@ impl Queue {
     /// means more than that; then nothing was changed.
     ///
     /// # Errors
-    /// When the database is not available.
+    /// When the database does not respond.
     pub async fn complete(&self, completion: Completion) -> QueueResult<bool> {
         let (sender, reply) = oneshot::channel();
         if self.completions.send(completions::Request { completion, reply: sender }).is_err() {
@@ -128,7 +128,7 @@ impl Queue {
     }
 }
 
-/// How long one of the queue's statements may take. A connection that died in silence would hold everybody up.
+/// How long one of the queue's statements may take. A connection that died in silence would block every request.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(20);
 
 /// The statement's outcome, or an error of the connection where it takes too long.

@@ -5,12 +5,12 @@ use sqlx::{Connection, Executor, PgConnection, PgPool};
 /// Plans once, and walks indexes in order with nested loops, whatever the statistics say: these statements touch a few
 /// rows each, and a plan that reads a whole table or gathers dead index entries would be a mistake each time.
 ///
-/// The server gives a statement up before the client does: what the client forgot must not claim later.
+/// The server's timeout is shorter than the client's: a statement that the client has given up must not claim later.
 pub const ONE_GOOD_PLAN: &str = "set statement_timeout = '15s'; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; \
     set enable_bitmapscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
 
-/// A connection outside of the pool, made when it is needed and again after it broke. Taking one from the pool costs a
-/// round trip each time; and these statements, which have one good plan, would be planned again each time.
+/// A connection outside of the pool, opened when it is needed, and again after it broke. Taking one from the pool costs
+/// a round trip each time; and these statements, which have one good plan, would be planned again each time.
 #[derive(Debug)]
 pub(super) struct OwnConnection {
     pool: PgPool,
@@ -43,7 +43,7 @@ impl OwnConnection {
     /// Ends the connection in order.
     pub(super) async fn close(self) {
         if let Some(connection) = self.connection {
-            // The process ends; a server that is gone has ended the connection already.
+            // The process ends; a server that has stopped has closed the connection already.
             let _ = connection.close().await;
         }
     }

@@ -1,4 +1,4 @@
-//! What the process hears from the database, and what it may therefore trust.
+//! What the database notifies the process of, and which kept data is therefore valid.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// The projects that may have something for a waiting claim; none: any project.
 pub(super) type DueProjects = Option<Vec<ProjectId>>;
 
-/// What the process hears from the database.
+/// What the database notifies the process of.
 pub struct Signals {
     wake: Box<dyn Fn(DueProjects) + Send + Sync>,
     /// Whether the process is notified of every change. While it is not, nothing that was read before may be trusted.
@@ -20,8 +20,8 @@ pub struct Signals {
     settings: AtomicU64,
     /// Something was delayed: the next due time may have changed.
     delayed: Notify,
-    /// When leases may be ended: a lease period after the start, or after the database was lost, since nobody could
-    /// renew a lease in between.
+    /// When leases may be ended: a lease period after the start, or after the database was lost, since no lease could
+    /// be renewed in between.
     leases_trusted_from: Mutex<Instant>,
     lease: Duration,
 }
@@ -46,7 +46,7 @@ impl Signals {
         }
     }
 
-    /// Tells waiting claims that these projects may have something for them.
+    /// Notifies waiting claims that these projects may have a job for them.
     pub(super) fn wake(&self, projects: DueProjects) {
         (self.wake)(projects);
     }
@@ -59,7 +59,7 @@ impl Signals {
         self.wake(None);
     }
 
-    /// Notifications no longer arrive.
+    /// The process is no longer notified of changes.
     pub(super) fn not_listening(&self) {
         self.listening.store(false, Ordering::SeqCst);
         self.distrust_leases();
@@ -75,7 +75,8 @@ impl Signals {
         self.settings.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Names the present state of the settings; none while notifications do not arrive, so that nothing may be kept.
+    /// Names the present state of the settings; none while the process is not notified of changes, so that nothing is
+    /// kept.
     #[must_use]
     pub fn settings_version(&self) -> Option<u64> {
         self.is_listening().then(|| self.settings.load(Ordering::SeqCst))

@@ -55,7 +55,7 @@ pub fn for_workers() -> OpenApiRouter<App> {
         .routes(routes!(worker::heartbeat::held_jobs))
 }
 
-/// What the worker key opens, and for its own ticket a job token.
+/// What the worker key gives access to, and for its own ticket a job token.
 #[must_use]
 pub fn for_runners() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -65,7 +65,7 @@ pub fn for_runners() -> OpenApiRouter<App> {
         .routes(routes!(worker::tickets::cancel_requested))
 }
 
-/// What either key opens.
+/// What either key gives access to.
 #[must_use]
 pub fn for_both() -> OpenApiRouter<App> {
     OpenApiRouter::new()

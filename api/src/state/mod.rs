@@ -45,9 +45,9 @@ pub struct App {
 /// What the process was started with, as far as routes care.
 #[derive(Clone, Debug, Default)]
 pub struct AppConfig {
-    /// Guards the application's endpoints.
+    /// The key for the application's endpoints.
     pub api_key: Option<SecretString>,
-    /// Guards the worker endpoints where the settings hold no key.
+    /// The key for the worker endpoints, if the settings hold none.
     pub worker_key: Option<SecretString>,
     /// Times and sizes.
     pub limits: Limits,

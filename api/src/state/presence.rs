@@ -1,7 +1,7 @@
 //! Which coordinators have sent heartbeats, and what each of them should do.
 //!
-//! A thousand coordinators without work say every few seconds that they are there. That is remembered here and written
-//! for all of them together; what decides about jobs, the leases, is written at once and is not here.
+//! A thousand coordinators without work send a heartbeat every few seconds. That is remembered here and written for all
+//! of them together; what decides about jobs, the leases, is written at once and is not here.
 
 use crate::changes::Database;
 use crate::db;
@@ -36,7 +36,7 @@ impl Presence {
     /// Notes a heartbeat, and returns what its coordinator should do.
     ///
     /// # Errors
-    /// When it is new, or directives may have changed, and the database is not available.
+    /// When it is new, or directives may have changed, and the database does not respond.
     pub async fn seen(
         &self,
         database: &Database,

@@ -29,7 +29,7 @@ impl SharedSettings {
     /// The settings as they are now.
     ///
     /// # Errors
-    /// When the database is not available, or a stored secret can't be opened.
+    /// When the database does not respond, or a stored secret can't be opened.
     pub(super) async fn get(
         &self,
         database: &Database,

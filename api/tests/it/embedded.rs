@@ -22,7 +22,7 @@ fn command(data_dir: &Path) -> Command {
 }
 
 impl Api {
-    /// Starts it and waits for the line that says where it listens.
+    /// Starts it and waits for the log line with its address.
     async fn start(data_dir: &Path) -> Self {
         Self::from(command(data_dir)).await
     }

@@ -123,7 +123,7 @@ async fn missing_and_wrong_keys_are_refused_everywhere() {
     }
 }
 
-/// A job token opens the four endpoints of its own ticket, for as long as its attempt runs, and nothing else.
+/// A job token gives access to the four endpoints of its own ticket while its attempt runs, and to nothing else.
 #[tokio::test]
 async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
     let app = TestApp::start_guarded().await;
@@ -154,7 +154,7 @@ async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
         let opens = async |ticket: &str, token: &str| {
             send(method.clone(), &path(&template, ticket), token, body.clone()).await.status != 401
         };
-        // The ticket is completed below: that would not change what opens, but what is asked here.
+        // These requests also complete the ticket. That changes later responses, but not what a token gives access to.
         let expected = guard == Guard::Public || guard == Guard::Runner;
         assert_eq!(opens(own, token).await, expected, "{method} {template}");
         assert_eq!(opens(other, token).await, guard == Guard::Public, "{method} {template} of another ticket");
@@ -165,7 +165,7 @@ async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
     }
     let report = json!({"attempt": 1, "worker_id": "one"});
     app.as_worker().post(&format!("/api/worker/jobs/{job_id}/complete"), report).await.expect(200);
-    // The worker key opens no application endpoint, and a caller without a key opens neither.
+    // The worker key gives no access to application endpoints, and a caller without a key has access to neither.
     app.as_worker().get("/api/projects").await.error(401);
     app.anonymous().get("/api/projects").await.error(401);
     app.anonymous().post(start, json!({})).await.error(401);
@@ -173,7 +173,8 @@ async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
     assert_eq!(send(Method::GET, &context, token, json!({})).await.error(401), "job_token_refused");
 }
 
-/// Where no key is set everything is open to this machine, but a job token still opens its own ticket alone.
+/// While no key is set, this machine has access to everything, but a job token still gives access to its own ticket
+/// only.
 #[tokio::test]
 async fn a_job_token_opens_nothing_else_where_no_key_is_set() {
     let app = TestApp::start().await;
@@ -203,7 +204,7 @@ async fn without_keys_only_this_machine_is_let_in() {
     call("host", "[::1]:5010").await.expect(200);
 }
 
-/// `openapi.json` and `docs/errors.md` are made from the code; `cargo xtask openapi` renews them.
+/// `openapi.json` and `docs/errors.md` are generated from the code; `cargo xtask openapi` renews them.
 #[test]
 fn the_committed_documents_are_the_codes() {
     let document = terarchitect_api::app::openapi().to_pretty_json().unwrap() + "\n";

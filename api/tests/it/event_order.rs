@@ -52,7 +52,7 @@ async fn write(pool: PgPool, seed: u64) {
     }
 }
 
-/// Follows the log from its start on either replica, and reconnects whenever it likes.
+/// Follows the log from its start on either replica, and reconnects at random.
 async fn read(bases: [String; 2], http: reqwest::Client, seed: u64) -> (Vec<Value>, usize) {
     let mut random = StdRng::seed_from_u64(1_000 + seed);
     let (mut events, mut last, mut connections) = (Vec::new(), None::<String>, 0);

@@ -133,7 +133,7 @@ async fn a_log_that_nothing_reads_causes_no_notifications() {
     read_until(&mut live, "ticket.created").await;
 }
 
-/// A transaction that takes its number early and commits late loses nothing, and holds nobody up.
+/// A transaction that takes its number early and commits late loses nothing, and delays no reader.
 #[tokio::test]
 async fn an_event_that_is_committed_late_is_neither_skipped_nor_waited_for() {
     let app = TestApp::start().await;
@@ -235,7 +235,7 @@ async fn changes_by_hand_are_in_the_log() {
     assert!(all["events"].as_array().unwrap().iter().all(|event| event["actor"] == "database:postgres"));
 }
 
-/// A reader that takes nothing is cut off: what waits for it is bounded.
+/// A reader that reads nothing is disconnected: what waits for it is bounded.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_does_not_keep_up_is_cut_off() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -97,7 +97,7 @@ async fn a_job_is_cancelled_wherever_it_stands() {
         assert_eq!(app.post(&cancel(&job), json!({})).await.expect(200)["message"], "The job is cancelled");
     }
     assert_eq!(app.get(&waiting).await.expect(200)["status"], "cancelled");
-    // What is over has an attempt to show, also where it was never claimed.
+    // Every ended job has the record of an attempt, even one that was never claimed.
     let detail = app.get(&format!("/api/jobs/{}", job["id"].as_str().unwrap())).await.expect(200);
     assert_eq!(
         (&detail["attempts"][0]["outcome"], &detail["attempts"][0]["attempt"]),
@@ -150,7 +150,7 @@ async fn coordinators_are_listed_and_told_to_drain() {
     app.eventually(async || ask().await == "drain").await;
     app.delete("/api/coordinators/one").await.expect(200);
     assert_eq!(app.delete("/api/coordinators/one").await.error(404), "not_found");
-    // One that was only forgotten is there again, and starts again.
+    // One that was removed but still runs is listed again, as if it were new.
     assert_eq!(directive().await, "run");
     app.eventually(async || ask().await == "run").await;
     assert_eq!(app.put("/api/coordinators/%00", json!({"directive": "run"})).await.error(400), "invalid_path");
@@ -180,7 +180,7 @@ async fn an_answer_to_a_review_and_the_work_on_its_ticket_do_not_disturb_each_ot
     assert_eq!((asked(&of_review).await, asked(&of_ticket).await), (json!(true), json!(false)));
     let plain = app.get(&format!("{ticket}/cancel-requested")).await.expect(200);
     assert_eq!(plain["cancel_requested"], false);
-    // Its end is none of the ticket's.
+    // Its end does not change the ticket.
     let over = json!({"attempt": of_review["attempt"], "worker_id": "w", "reason": "cancelled"});
     app.post(&format!("{}/fail", TestApp::job_path(&of_review)), over).await.expect(200);
     assert_eq!(app.get(&ticket).await.expect(200)["status"], "in_progress");
@@ -204,7 +204,7 @@ async fn who_claimed_without_its_name_may_name_itself_later() {
     let attempt = job["attempt"].as_i64().unwrap();
     assert_eq!(beat("one", attempt + 1).await, "lost");
     assert_eq!(beat("one", attempt).await, "held");
-    assert_eq!(beat("two", attempt).await, "lost", "it has a name now");
+    assert_eq!(beat("two", attempt).await, "lost", "it has a holder now");
 }
 
 #[tokio::test]
@@ -271,7 +271,7 @@ async fn an_answer_that_nobody_took_gives_its_job_back_unless_the_claim_was_repe
         }
         drop(nobody_took);
         stop.cancel();
-        // The give-back is one of the tasks.
+        // One of the tasks gives the job back.
         last_request.cancel();
         tasks.wait().await;
         assert_eq!(status().await, then, "repeated: {repeated}");

@@ -17,7 +17,7 @@ async fn beat(app: &TestApp, worker: &str, job: &Value) -> String {
     reply["jobs"][0]["state"].as_str().unwrap().to_owned()
 }
 
-/// Waits, with an end, until the database says so.
+/// Waits until the query returns true, up to a time limit.
 async fn until(app: &TestApp, sql: &'static str) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !sqlx::query_scalar::<_, bool>(sql).fetch_one(&app.pool).await.unwrap() {
@@ -60,7 +60,7 @@ async fn heartbeats_keep_a_lease_and_bring_the_wish_to_cancel() {
         assert_eq!(beat(&app, "one", &job).await, "held");
         tokio::time::sleep(Duration::from_millis(150)).await;
     }
-    assert_eq!(beat(&app, "somebody else", &job).await, "lost");
+    assert_eq!(beat(&app, "another worker", &job).await, "lost");
     app.post(&format!("{ticket}/cancel"), json!({})).await.expect(200);
     assert_eq!(beat(&app, "one", &job).await, "cancel");
     let held = app.get("/api/worker/jobs?worker_id=one").await.expect(200);

@@ -44,7 +44,7 @@ async fn a_database_of_the_version_before_keeps_its_data_and_its_running_job() {
     assert_eq!(app.get(&ticket).await.expect(200)["title"], "Begun before");
     assert_eq!(app.get(&format!("{ticket}/logs")).await.expect(200)[0]["summary"], "said before");
     assert_eq!(app.get("/api/settings").await.expect(200)["AGENT_MODEL"], "some-model");
-    // The coordinator of then goes on with its job.
+    // The coordinator that ran before the migration continues with its job.
     let beat = json!({"worker_id": "old-worker", "jobs": [{"job_id": id, "attempt": 1}]});
     let beat = app.post("/api/worker/heartbeat", beat).await.expect(200);
     assert_eq!(beat["jobs"][0]["state"], "held");

@@ -15,7 +15,7 @@ const PROJECTS: usize = 3;
 const WORKERS: usize = 3;
 /// The second project is limited.
 const LIMITS: [Option<usize>; PROJECTS] = [None, Some(2), None];
-/// Infrastructure failures that are tried again, from `domain::outcome`.
+/// Infrastructure failures that are retried, from `domain::outcome`.
 const TRIES: i64 = 5;
 
 /// Something that happens. Numbers choose among what there is, so that every sequence makes sense.
@@ -50,7 +50,7 @@ enum Event {
     Expire {
         running: usize,
     },
-    /// The time of everything that waits for another try has come.
+    /// Everything that waits for a retry becomes due.
     MakeDue,
     RestartReplica,
     Pause {
@@ -88,7 +88,7 @@ struct Modelled {
     project: usize,
     priority: i32,
     status: &'static str,
-    /// Since when it may be claimed, in microseconds; none while it waits for another try. Read from the database: when
+    /// Since when it may be claimed, in microseconds; none while it waits for a retry. Read from the database: when
     /// exactly that time comes is up to the clock.
     due: Option<i64>,
     attempt: i64,
@@ -104,7 +104,7 @@ struct Claimed {
     attempt: i64,
     worker: usize,
     request: Uuid,
-    /// How it was ended by a report, and the response to it.
+    /// How a report ended it, and the response to that report.
     reported: Option<(How, &'static str)>,
 }
 
@@ -157,7 +157,7 @@ impl World {
         (reply.status, reply.body)
     }
 
-    /// Reads when jobs may be claimed: whether the wait for another try is over is for the clock to say.
+    /// Reads when jobs may be claimed: only the clock decides whether the wait for a retry is over.
     async fn read_due(&mut self) {
         let rows: Vec<(String, Option<i64>)> = sqlx::query_as(
             "select id::text, case when due then (extract(epoch from run_at) * 1e6)::bigint end from agent_jobs",
@@ -330,7 +330,10 @@ impl World {
             };
             match claim.reported.filter(|(before, _)| same(*before)) {
                 Some((_, said)) => {
-                    check!(status == 200 && reply["status"] == said, "the same report gets {said}, not {reply}");
+                    check!(
+                        status == 200 && reply["status"] == said,
+                        "the same report should return {said}, not {reply}"
+                    );
                 }
                 None => check!(
                     status == 409 && reply["code"] == "stale_attempt",

@@ -1,6 +1,6 @@
 //! Every query of the code, on large tables: none of them reads a whole table.
 //!
-//! The queries are those that were prepared for the build (`.sqlx/`), so that a new one is looked at without a case here.
+//! The queries are those that were prepared for the build (`.sqlx/`), so that a new one is checked without a case here.
 
 use crate::support::TestApp;
 use serde_json::Value;
@@ -78,7 +78,7 @@ fn read_whole(plan: &Value, found: &mut Vec<String>) {
 #[tokio::test]
 async fn no_query_reads_a_whole_table() {
     let (_app, mut conn) = large().await;
-    // The plan for parameters that are not known yet, as a busy process uses it.
+    // The plan for unknown parameters: the one that a busy process ends up with.
     sqlx::raw_sql("set plan_cache_mode = force_generic_plan").execute(&mut conn).await.unwrap();
     let queries = queries();
     assert!(queries.len() > 60, "only {} queries were prepared", queries.len());
@@ -134,7 +134,7 @@ async fn retention_deletes_what_is_old_and_nothing_else() {
     assert_eq!(orphans, 0);
 }
 
-/// The claim is a function, into which no plan of a query looks: what it touches is counted instead.
+/// The claim is a function, whose statements no query plan shows: what it touches is counted instead.
 #[tokio::test]
 async fn a_claim_touches_a_few_rows_of_large_tables() {
     let (_app, mut conn) = large().await;
@@ -156,7 +156,7 @@ async fn a_claim_touches_a_few_rows_of_large_tables() {
         let after: (i64, i64) = sqlx::query_as(touched).fetch_one(&mut *tx).await.unwrap();
         assert_eq!(claimed, 2, "{projects}");
         assert_eq!(after.0, before.0, "a claim for {projects} reads a whole table");
-        // One head for each of the 20 projects, and the two jobs, each looked at a few times.
+        // One head for each of the 20 projects, and the two jobs, each read a few times.
         assert!(after.1 - before.1 < 100, "a claim for {projects} touched {} rows", after.1 - before.1);
         tx.rollback().await.unwrap();
     }

@@ -63,7 +63,7 @@ pub(crate) struct TestApp {
     _server: DropGuard,
 }
 
-/// Who calls.
+/// The caller.
 #[derive(Clone, Copy)]
 pub(crate) struct CallerOf<'a> {
     app: &'a TestApp,
@@ -266,7 +266,7 @@ impl TestApp {
         format!("{project}/tickets/{}", ticket["id"].as_str().unwrap())
     }
 
-    /// Moves a ticket and replies it.
+    /// Moves a ticket and returns it.
     pub(crate) async fn move_to(&self, ticket: &str, column: &str) -> Value {
         self.patch(ticket, json!({"column_id": column})).await.expect(200)
     }
@@ -289,7 +289,7 @@ impl TestApp {
             .unwrap()
     }
 
-    /// Waits, with an end, until this is so.
+    /// Waits until this is true, up to a time limit.
     pub(crate) async fn eventually(&self, so: impl AsyncFn() -> bool) {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         while !so().await {

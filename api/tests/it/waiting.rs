@@ -1,4 +1,4 @@
-//! Claims that wait: woken at once, given back when the client goes away, and free of charge until then.
+//! Claims that wait: woken at once, given back when the client goes away, and without cost until then.
 
 use crate::support::TestApp;
 use serde_json::{Value, json};
@@ -31,7 +31,8 @@ async fn a_client_that_goes_away_leaves_the_job_to_others() {
     app.eventually(async || waiters(&app).await == 20).await;
     gone.iter().for_each(tokio::task::JoinHandle::abort);
     app.move_to(&ticket, "in_progress").await;
-    // Whether the server has noticed yet or not: the job goes to who is there, and it costs the job nothing.
+    // Whether the server has noticed yet or not: the job goes to the client that is still connected, and no attempt is
+    // counted.
     let job = app.claim_as("one", json!({"wait_ms": 20_000})).await.unwrap();
     assert!(ticket.ends_with(job["ticket_id"].as_str().unwrap()));
     let running: i64 = sqlx::query_scalar("select count(*) from agent_jobs where worker_id = 'one' and failures = 0")
@@ -65,7 +66,7 @@ async fn a_waiting_claim_gets_the_room_that_a_limited_project_has_again() {
     }
     let first = app.claim_as("one", json!({})).await.unwrap();
     let (other, _replica) = app.replica().await;
-    // Freed by a completion, by a failure, and by a limit that is raised: heard of on another process each time.
+    // Freed by a completion, by a failure, and by a limit that is raised: another process is notified each time.
     let next = waiting(&app, &other, json!({"worker_id": "two", "wait_ms": 25_000}));
     app.post(&format!("{}/complete", TestApp::job_path(&first)), json!({"attempt": 1})).await.expect(200);
     let second = next.await.unwrap().unwrap();
@@ -109,7 +110,7 @@ async fn a_claim_repeated_while_the_first_still_waits_gets_one_job() {
         app.move_to(&ticket, "in_progress").await;
     }
     let job = second.await.unwrap().unwrap();
-    // Also without work in sight, and where no new work is expected: the lost response's job is found.
+    // Even while no new work is expected: the job of the lost response is found.
     app.claim_as("two", json!({})).await.unwrap();
     let repeated = waiting(&app, &app.base, body);
     assert_eq!(repeated.await.unwrap().unwrap()["job_id"], job["job_id"]);

@@ -22,7 +22,7 @@ impl Api {
         port: u16,
         more: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let dir = tempfile::tempdir().context("no temporary directory")?;
+        let dir = tempfile::tempdir().context("could not create a temporary directory")?;
         let ready = dir.path().join("ready.json");
         let log = std::fs::File::create(dir.path().join("log")).context("could not create the log")?;
         let program = programs.join("terarchitect-api");
@@ -50,7 +50,7 @@ impl Api {
             if let Ok(text) = std::fs::read_to_string(&ready) {
                 let said: serde_json::Value = serde_json::from_str(&text).context("the ready file is not JSON")?;
                 let url = said["urls"][0].as_str().and_then(|url| url.strip_prefix("http://")).unwrap_or_default();
-                api.address = url.parse().context("the ready file names no address")?;
+                api.address = url.parse().context("the ready file has no valid address")?;
                 return Ok(api);
             }
             let log = || std::fs::read_to_string(api._dir.path().join("log")).unwrap_or_default();

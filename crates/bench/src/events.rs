@@ -165,7 +165,7 @@ async fn open_stream(address: SocketAddr) -> anyhow::Result<Stream> {
     Ok(response)
 }
 
-/// Reads until it is stopped; reports when each change arrived, if it should.
+/// Reads until it is stopped, and reports when each change arrived, if it should.
 async fn follow(mut stream: Stream, arrivals: Option<mpsc::UnboundedSender<(usize, Instant)>>) {
     while let Some(Ok(frame)) = stream.body_mut().frame().await {
         let (Some(arrivals), Some(data)) = (&arrivals, frame.data_ref()) else { continue };

@@ -1,5 +1,5 @@
-//! The program `terarchitect-bench`: figures as ratios to references, and chaos that ends with an account of
-//! every job. `scripts/bench` and `scripts/chaos` build what it needs and call it.
+//! The program `terarchitect-bench`: figures as ratios to references, and chaos that ends with a check of every job.
+//! `scripts/bench` and `scripts/chaos` build what it needs and call it.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is for the terminal")]
 

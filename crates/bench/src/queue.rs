@@ -168,7 +168,7 @@ impl Bench<'_> {
     /// Jobs per second of the reference, on a copy of the database.
     async fn pgbench(&self, source: &str, clients: u32) -> anyhow::Result<f64> {
         let database = self.postgres.create_database(Some(source))?;
-        let script = tempfile::NamedTempFile::new().context("no temporary file")?;
+        let script = tempfile::NamedTempFile::new().context("could not create a temporary file")?;
         std::fs::write(script.path(), REFERENCE).context("could not write the reference's script")?;
         let output = tokio::process::Command::new(self.postgres.binaries().join("pgbench"))
             // Like the API's own connections: changes by hand are recorded by triggers, which are not part of the reference.

@@ -102,7 +102,7 @@ impl GitHub {
     }
 }
 
-/// Why one try failed. Both kinds may pass.
+/// Why one try failed. Both kinds may be temporary.
 #[derive(Debug, thiserror::Error)]
 enum TryError {
     #[error("no response")]
@@ -134,8 +134,10 @@ impl Forge for GitHub {
         let body = json!({"head": pull.head, "base": pull.base, "title": pull.title, "body": pull.body});
         let (status, response) = self.call(Method::POST, &[], Some(&body)).await?;
         if status == StatusCode::CREATED {
-            let refused =
-                || ForgeError::Refused { host: host(&self.api), message: "its response is not a pull request".into() };
+            let refused = || ForgeError::Refused {
+                host: host(&self.api),
+                message: "its response does not describe a pull request".into(),
+            };
             return read(&response).ok_or_else(refused);
         }
         // An earlier attempt at the ticket may have opened it already.

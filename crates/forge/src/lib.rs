@@ -65,7 +65,7 @@ pub enum ForgeError {
     Denied {
         /// The forge.
         host: String,
-        /// What it said.
+        /// Its message.
         message: String,
     },
     /// The forge did not accept the request.
@@ -73,11 +73,11 @@ pub enum ForgeError {
     Refused {
         /// The forge.
         host: String,
-        /// What it said.
+        /// Its message.
         message: String,
     },
-    /// The forge could not be reached, or failed; also after several tries.
-    #[error("{host} is unavailable, also after several tries ({message}): try again later")]
+    /// The forge could not be reached, or failed, even after several tries.
+    #[error("{host} is unavailable even after several tries ({message}): try again later")]
     Unavailable {
         /// The forge.
         host: String,

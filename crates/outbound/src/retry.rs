@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The longest wait that a server can ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// How persistent a call is. Only failures that may pass are retried, see [`Retriable`].
+/// How persistent a call is. Only temporary failures are retried, see [`Retriable`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// One try.
@@ -32,7 +32,7 @@ pub trait Retriable: std::error::Error + 'static {
     }
 }
 
-/// The waits between tries: from 200 ms, growing 1.6-fold with jitter, to 10 s.
+/// The waits between retries: from 200 ms, growing 1.6-fold with jitter, to 10 s.
 pub struct Waits(backoff::ExponentialBackoff);
 
 impl Waits {

@@ -1,4 +1,4 @@
-//! Listening on one or several addresses, the same port on each, until stopped.
+//! Listening on one or several addresses, the same port on each, until it is stopped.
 
 use anyhow::Context;
 use axum::Router;

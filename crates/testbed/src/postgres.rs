@@ -41,7 +41,7 @@ pub const ADDRESS_VARIABLE: &str = "TERARCHITECT_TEST_POSTGRES";
 /// How a cluster is started.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Wait for the disk at every commit. Off by default: most tests ask what was decided, not what survives a crash.
+    /// Wait for the disk at every commit. Off by default: most tests check decisions, not what survives a crash.
     pub durable: bool,
     /// More settings, such as `-c shared_buffers=256MB`.
     pub settings: String,
@@ -95,7 +95,11 @@ impl TestPostgres {
     /// When Postgres is not installed or does not start.
     pub fn start(options: &Options) -> anyhow::Result<Self> {
         let binaries = find_binaries()?;
-        let dir = tempfile::Builder::new().prefix("testpg-").tempdir().context("no temporary directory")?.keep();
+        let dir = tempfile::Builder::new()
+            .prefix("testpg-")
+            .tempdir()
+            .context("could not create a temporary directory")?
+            .keep();
         let user = unprivileged_user();
         if let Some((uid, gid)) = user {
             std::os::unix::fs::chown(&dir, Some(uid), Some(gid)).context("could not hand over the directory")?;
@@ -120,7 +124,7 @@ impl TestPostgres {
         format!("postgres://postgres@localhost/{database}?host={}", self.dir.display())
     }
 
-    /// What other processes find it by, in [`ADDRESS_VARIABLE`].
+    /// The value of [`ADDRESS_VARIABLE`] with which other processes find it.
     #[must_use]
     pub fn address(&self) -> &Path {
         &self.dir
@@ -132,7 +136,7 @@ impl TestPostgres {
         &self.dir
     }
 
-    /// The process that the others of the cluster are children of.
+    /// The process id of the cluster's postmaster.
     ///
     /// # Errors
     /// When it is not running.

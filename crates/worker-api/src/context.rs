@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Settings for the agent by their names, such as `WORKER_MODEL`; the runner's own environment wins over them.
+/// Settings for the agent by their names, such as `WORKER_MODEL`; the runner's own environment takes precedence over
+/// them.
 ///
 /// It contains secrets, so its `Debug` only shows the names.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

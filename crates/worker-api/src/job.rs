@@ -53,7 +53,7 @@ pub enum ExecutionMode {
 
 words!(ExecutionMode, "execution mode", { Docker => "docker", Local => "local" });
 
-/// Where a job stands in the queue.
+/// The status of a job in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,6 @@
 //! The words that enums have on the wire and in the database, and strict reading of them.
 
-/// A word that stands for no value of its kind. A program that meets one should refuse it: it was written by a newer
+/// A word that is not one of the known values. A program that meets one should refuse it: it was written by a newer
 /// version, or by hand, and any guess would change what it means.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{word:?} is not a {what} that this version knows")]

@@ -29,7 +29,7 @@ enum Command {
     },
     /// Run the API's tests alone, with cargo nextest where it is installed
     TestApi {
-        /// Passed on, such as a part of a test's name
+        /// Arguments for the test runner, such as part of a test's name
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         args: Vec<String>,
     },
@@ -43,7 +43,7 @@ enum Command {
     Openapi,
     /// Add an empty migration with the next number
     NewMigration {
-        /// What it does, in words: it becomes part of the file's name
+        /// What the migration does, in words: this becomes part of the file's name
         #[arg(required = true, value_name = "NAME")]
         name: Vec<String>,
     },

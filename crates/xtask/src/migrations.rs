@@ -43,7 +43,10 @@ pub(crate) fn new_migration(name: &str) -> anyhow::Result<()> {
         .filter(|word| !word.is_empty())
         .map(str::to_ascii_lowercase)
         .collect();
-    ensure!(!words.is_empty(), "a migration's name has letters or digits; this one is {name:?}");
+    ensure!(
+        !words.is_empty(),
+        "the migration's name {name:?} has no letters or digits; describe in words what it changes"
+    );
     let number = migrations()?.last().map_or(1, |(number, _)| number + 1);
     let path = root().join("migrations").join(format!("{number:04}_{}.sql", words.join("_")));
     let header =

@@ -15,7 +15,7 @@ use terarchitect_testbed::postgres::{Options, TestPostgres};
 
 /// Renews `.sqlx/`, or fails when it is out of date.
 pub(crate) fn prepare(check: bool) -> anyhow::Result<()> {
-    let made = tempfile::tempdir().context("could not make a temporary directory")?;
+    let made = tempfile::tempdir().context("could not create a temporary directory")?;
     describe_queries(made.path())?;
     let (old, new) = (query_files(&root().join(".sqlx"))?, query_files(made.path())?);
     ensure!(!new.is_empty(), "no query macro ran, so .sqlx/ was left as it is");
@@ -35,7 +35,7 @@ pub(crate) fn prepare(check: bool) -> anyhow::Result<()> {
         bail!(".sqlx/ is out of date; run cargo xtask prepare");
     }
     let folder = root().join(".sqlx");
-    fs::create_dir_all(&folder).context("could not make .sqlx/")?;
+    fs::create_dir_all(&folder).context("could not create .sqlx/")?;
     for name in &stale {
         fs::remove_file(folder.join(name)).with_context(|| format!("could not delete .sqlx/{name}"))?;
     }

@@ -1,4 +1,4 @@
-//! Cancels a job: one that waits at once, one that runs by asking it to stop.
+//! Cancels a job: a pending one at once, a running one by a stop request.
 
 use crate::actions::ActionResult;
 use crate::changes::{Change, Database};
@@ -14,12 +14,12 @@ use serde_json::json;
 use sqlx::PgConnection;
 use terarchitect_worker_api::{JobId, JobKind, JobStatus, ProjectId, TicketId};
 
-/// What became of a request to cancel a job.
+/// The result of a cancellation request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancelled {
-    /// It waited, and is cancelled.
+    /// It was pending, and is cancelled now.
     Now,
-    /// It runs, and was asked to stop.
+    /// It is running, and has a stop request now.
     Requested,
     /// It was cancelled before.
     Before,
@@ -28,7 +28,7 @@ pub enum Cancelled {
 /// Cancels a job.
 ///
 /// # Errors
-/// When the job does not exist, or has ended otherwise.
+/// When the job does not exist, or has ended in another way.
 pub async fn cancel_job(database: &Database, actor: &Actor, id: JobId) -> ActionResult<Cancelled> {
     let mut change = database.change(actor).await?;
     let job = lock_job(&mut change, id).await?;
@@ -50,7 +50,7 @@ pub async fn cancel_job(database: &Database, actor: &Actor, id: JobId) -> Action
     Ok(if waiting { Cancelled::Now } else { Cancelled::Requested })
 }
 
-/// Cancels a job that waits, and asks one that runs to stop. `alone`: the ticket has no other live job.
+/// Cancels a pending job, and requests that a running one stops. `alone`: the ticket has no other live job.
 pub(in crate::actions) async fn stop(
     change: &mut Change,
     project: ProjectId,
@@ -65,7 +65,8 @@ pub(in crate::actions) async fn stop(
         }
         LiveJob::Running | LiveJob::Stopping => {
             db::jobs::request_stop(change, job.id).await?;
-            // Runners without a job token ask the ticket, whose own job must not be stopped together with a review.
+            // Runners without a job token poll the ticket. A review's cancellation must not stop the ticket's own job
+            // as well.
             if alone || job.kind == JobKind::Ticket {
                 db::tickets::set_cancel_requested(change, ticket, true).await?;
             }

@@ -17,7 +17,7 @@ use sqlx::PgConnection;
 use terarchitect_worker_api::{JobId, JobKind, JobReport, JobStatus, Reason};
 
 /// Ends a job's running attempt: decides what becomes of the job, stores the attempt, and changes the ticket's status.
-/// The job's row must be locked by this change. `reported` is what its worker said, if it said anything.
+/// The job's row must be locked by this change. `reported` is what its worker reported, if it reported.
 ///
 /// # Errors
 /// When the database is not available.
@@ -38,7 +38,12 @@ pub async fn end_attempt(
         }
         Outcome::Retry { after, reason } => {
             db::jobs::retry(change, id, after).await?;
-            tracing::info!(job.id = %id, reason = reason.as_str(), wait_ms = after.as_millis(), "the job is queued again");
+            tracing::info!(
+                job.id = %id,
+                reason = reason.as_str(),
+                wait_ms = after.as_millis(),
+                "an attempt failed; the job will be retried"
+            );
             (AttemptOutcome::Retried, reason)
         }
         Outcome::HandBack => {
@@ -95,7 +100,8 @@ const fn outcome_of(status: JobStatus) -> AttemptOutcome {
     }
 }
 
-/// What the end of a job means for its ticket. A completed one says so by itself, through its runner.
+/// What the end of a job means for its ticket. The status of a ticket whose job completed is not changed here: its
+/// runner has reported that to the ticket itself.
 async fn settle_ticket(change: &mut Change, job: &ReportedJob, status: JobStatus) -> ActionResult<()> {
     if job.requeue_requested {
         put_into_queue(change, &NewJob::of_ticket(job.project_id, job.ticket_id, job.kind)).await?;
@@ -106,7 +112,7 @@ async fn settle_ticket(change: &mut Change, job: &ReportedJob, status: JobStatus
         JobStatus::Failed => STATUS_FAILED,
         JobStatus::Pending | JobStatus::Running | JobStatus::Completed => return Ok(()),
     };
-    // The end of a review says nothing about the work on the ticket.
+    // The end of a review does not change the status of the ticket.
     if job.kind == JobKind::Ticket && db::tickets::settle(change, job.ticket_id, ended_as).await? {
         let event = NewEvent::of_ticket(EventKind::TicketChanged, job.project_id, job.ticket_id);
         change.record(event.with(json!({"status": ended_as})));

@@ -16,7 +16,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use terarchitect_worker_api::{JobId, JobKind, ProjectId, TicketId};
 
-/// What became of a request to enqueue a job.
+/// The result of a request to enqueue a job.
 #[derive(Debug)]
 pub enum Enqueued {
     /// It was put into the queue.
@@ -28,7 +28,7 @@ pub enum Enqueued {
 /// Enqueues a job for a ticket on its own terms. A job of kind `ticket` moves its ticket to In Progress.
 ///
 /// # Errors
-/// When a term is not acceptable, the ticket does not exist or has a live job, or its project has nothing to work on.
+/// When a term is not valid, the ticket does not exist or has a live job, or its project has nothing to work on.
 pub async fn enqueue_job(
     database: &Database,
     actor: &Actor,
@@ -72,8 +72,8 @@ pub(super) async fn enqueue_and_start_ticket(
     db::jobs::list::find(change, id).await?.ok_or_else(|| Refusal::not_found("job", id).into())
 }
 
-/// The one place where a job gets into the queue: a move of its ticket, a request with terms, a retry and a ticket that
-/// came back while it was being stopped all end here. None where the ticket has a live job of this kind.
+/// The only place that enqueues a job: a ticket's move, a request with terms, a retry, and a ticket that returned to In
+/// Progress while its job was being stopped. Returns none if the ticket has a live job of this kind.
 pub(in crate::actions) async fn put_into_queue(change: &mut Change, new: &NewJob) -> ActionResult<Option<JobId>> {
     let Some(id) = db::jobs::enqueue(change, new).await? else { return Ok(None) };
     if new.kind == JobKind::Ticket {

@@ -1,4 +1,4 @@
-//! Jobs: enqueue, try again, cancel, end an attempt.
+//! Jobs: enqueue, retry, cancel, end an attempt.
 
 pub mod cancel;
 pub mod end_attempt;

@@ -13,8 +13,8 @@ use crate::domain::refusal::{ErrorCode, Refusal};
 use sqlx::PgConnection;
 use terarchitect_worker_api::{JobId, JobReport, JobStatus, Reason, WorkerId};
 
-/// Records that an attempt completed, and what that means for its job. Also a report that was made before, and one with
-/// more to do for the ticket.
+/// Records that an attempt completed, and what that means for its job. Handles repeated reports too, and those that
+/// also change the ticket.
 ///
 /// # Errors
 /// When the job does not exist, or the report is not about its running attempt.
@@ -49,7 +49,7 @@ async fn end(
     Ok(status)
 }
 
-/// Takes a job back that was claimed and never started; it costs the job nothing.
+/// Takes back a job that was claimed but never started. The attempt is not counted.
 ///
 /// # Errors
 /// When the job does not exist, or the worker does not hold this attempt.
@@ -79,7 +79,7 @@ async fn find(conn: &mut PgConnection, id: JobId) -> ActionResult<ReportedJob> {
     Ok(db::jobs::find_for_report(conn, id).await?.ok_or_else(|| Refusal::not_found("job", id))?)
 }
 
-/// Refuses a report that is not about the running attempt; recognises one that was made before.
+/// Refuses a report that is not about the running attempt; recognises a repeated one.
 async fn already_ended(
     conn: &mut PgConnection,
     id: JobId,
@@ -98,11 +98,12 @@ async fn already_ended(
             None => Err(stale(attempt, job.status).into()),
         };
     }
-    let sentence = format!("This job is {}, not running; the report changes nothing.", job.status.as_str());
+    let sentence =
+        format!("This job is {}, not running. The report changed nothing; do not send it again.", job.status.as_str());
     Err(Refusal::new(ErrorCode::NotRunning, sentence).with_job_status(job.status).into())
 }
 
-/// What the same report about this attempt led to, if it was made before.
+/// What the same report about this attempt led to, if this is a repetition.
 async fn reported_before(
     conn: &mut PgConnection,
     id: JobId,
@@ -114,6 +115,6 @@ async fn reported_before(
 }
 
 fn stale(attempt: i32, status: JobStatus) -> Refusal {
-    let sentence = format!("Attempt {attempt} of this job has ended; the report changes nothing.");
+    let sentence = format!("Attempt {attempt} of this job is over. The report changed nothing; do not send it again.");
     Refusal::new(ErrorCode::StaleAttempt, sentence).with_job_status(status)
 }

@@ -1,4 +1,4 @@
-//! Tries a job that ended again.
+//! Retries a job that failed or was cancelled.
 
 use super::cancel::lock_job;
 use super::enqueue::enqueue_and_start_ticket;
@@ -19,7 +19,7 @@ pub async fn retry_job(database: &Database, actor: &Actor, id: JobId) -> ActionR
     let job = lock_job(&mut change, id).await?;
     if !matches!(job.status, JobStatus::Failed | JobStatus::Cancelled) {
         let status = job.status.as_str();
-        let sentence = format!("This job is {status}; only a job that failed or was cancelled can be retried.");
+        let sentence = format!("This job is {status}; only a failed or cancelled job can be retried.");
         return Err(Refusal::new(ErrorCode::NotEnded, sentence).into());
     }
     let new = db::jobs::terms(&mut change, id).await?.ok_or_else(|| Refusal::not_found("job", id))?;

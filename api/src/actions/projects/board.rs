@@ -13,7 +13,7 @@ use terarchitect_worker_api::ProjectId;
 /// Replaces the columns.
 ///
 /// # Errors
-/// When a column is not acceptable, one that is needed or that holds tickets is missing, or the project does not exist.
+/// When a column is not valid, one that is needed or that holds tickets is missing, or the project does not exist.
 pub async fn update_board(
     database: &Database,
     actor: &Actor,

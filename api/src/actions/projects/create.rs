@@ -1,4 +1,4 @@
-//! Makes a project.
+//! Creates a project.
 
 use crate::actions::ActionResult;
 use crate::actions::tickets::create::insert;
@@ -10,10 +10,10 @@ use crate::domain::live::event::{EventKind, NewEvent};
 use crate::domain::projects::{NewProject, board, setup_ticket};
 use serde_json::json;
 
-/// Makes a project with an empty graph, a board and, unless the repository exists already, a setup ticket.
+/// Creates a project with an empty graph, a board and, unless the repository exists already, a setup ticket.
 ///
 /// # Errors
-/// When a field is not acceptable.
+/// When a field is not valid.
 pub async fn create_project(database: &Database, actor: &Actor, new: NewProject) -> ActionResult<Project> {
     let with_setup = !new.is_existing_repo;
     let fields = new.into_fields()?;

@@ -13,7 +13,7 @@ use terarchitect_worker_api::ProjectId;
 /// Adds documents, and returns how many were new. The same document is stored once, however often it is sent.
 ///
 /// # Errors
-/// When a document is not acceptable, or the project does not exist.
+/// When a document is not valid, or the project does not exist.
 pub async fn add_documents(
     database: &Database,
     actor: &Actor,
@@ -31,10 +31,10 @@ pub async fn add_documents(
     Ok(added)
 }
 
-/// Deletes documents by their text, and returns how many there were.
+/// Deletes documents by their text, and returns how many were deleted.
 ///
 /// # Errors
-/// When a document is not acceptable, or the project does not exist.
+/// When a document is not valid, or the project does not exist.
 pub async fn delete_documents(
     database: &Database,
     actor: &Actor,

@@ -1,4 +1,4 @@
-//! Makes, changes and deletes notes.
+//! Creates, changes and deletes notes.
 
 use super::{record_changed, require_project};
 use crate::actions::ActionResult;
@@ -12,10 +12,10 @@ use terarchitect_worker_api::{NoteId, ProjectId};
 
 const PART: &str = "notes";
 
-/// Makes a note with a title, a text, or both.
+/// Creates a note with a title, a text, or both.
 ///
 /// # Errors
-/// When a field is not acceptable, or the project does not exist.
+/// When a field is not valid, or the project does not exist.
 pub async fn create_note(
     database: &Database,
     actor: &Actor,
@@ -34,7 +34,7 @@ pub async fn create_note(
 /// Changes a note.
 ///
 /// # Errors
-/// When a field is not acceptable, or the note does not exist.
+/// When a field is not valid, or the note does not exist.
 pub async fn update_note(
     database: &Database,
     actor: &Actor,

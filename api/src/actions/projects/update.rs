@@ -13,7 +13,7 @@ use terarchitect_worker_api::ProjectId;
 /// Changes a project.
 ///
 /// # Errors
-/// When a field is not acceptable, or the project does not exist.
+/// When a field is not valid, or the project does not exist.
 pub async fn update_project(
     database: &Database,
     actor: &Actor,

@@ -12,10 +12,10 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Changes settings, all of them or, if one is not acceptable, none. Returns all settings that have a value.
+/// Changes settings: all of them, or none if one is not valid. Returns all settings that have a value.
 ///
 /// # Errors
-/// When a name or value is not acceptable.
+/// When a name or value is not valid.
 pub async fn update_settings(
     database: &Database,
     actor: &Actor,

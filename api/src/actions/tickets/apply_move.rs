@@ -1,4 +1,5 @@
-//! What a move of a ticket does to its job: enqueue, cancel, ask to stop. Part of the move's own transaction.
+//! What a move of a ticket does to its job: enqueue it, cancel it, or request that it stops. Part of the move's own
+//! transaction.
 
 use crate::actions::ActionResult;
 use crate::actions::jobs::cancel::stop;
@@ -13,8 +14,8 @@ use crate::domain::tickets::moves::{JobEffect, LiveJob, effect_of_move};
 use crate::domain::tickets::{STATUS_CANCELLED, STATUS_IN_PROGRESS, TicketFields};
 use terarchitect_worker_api::JobKind;
 
-/// Does to the ticket's job what its move from `from` to its present column means, and returns the ticket after it.
-/// `live` are its live jobs, locked before its row was read.
+/// Applies the ticket's move from `from` to its present column to its job, and returns the ticket afterwards. `live`
+/// are its live jobs, locked before its row was read.
 ///
 /// # Errors
 /// When the project has nothing to work on: no repository address, or no path for local execution.
@@ -24,7 +25,7 @@ pub(super) async fn apply_move(change: &mut Change, from: &str, ticket: Ticket, 
     let status = match effect_of_move(from, &ticket.column_id, live.first().map(|live| live.state)) {
         JobEffect::None => {
             if live.iter().any(|live| live.state == LiveJob::Pending) {
-                // A claim that came while the job was locked has passed it over.
+                // A claim that ran while the job was locked has skipped it.
                 db::worker::claims::notify_due(change, ticket.project_id).await?;
             }
             return Ok(ticket);

@@ -12,7 +12,7 @@ use crate::domain::tickets::STATUS_CANCELLED;
 use crate::domain::tickets::moves::LiveJob;
 use terarchitect_worker_api::{JobKind, ProjectId, TicketId};
 
-/// Cancels the ticket's work: a waiting job at once, a running one by asking its runner to stop.
+/// Cancels the ticket's work: a pending job at once, a running one by a stop request to its runner.
 ///
 /// # Errors
 /// When the ticket does not exist.
@@ -31,7 +31,7 @@ pub async fn cancel_ticket(database: &Database, actor: &Actor, project: ProjectI
         db::tickets::set_status(&mut change, id, STATUS_CANCELLED).await?;
     }
     if live.is_empty() || !live.iter().all(waits) {
-        // Also without a job: a runner started from a shell asks the ticket alone.
+        // Even without a job: a runner that was started from a shell polls only the ticket.
         db::tickets::set_cancel_requested(&mut change, id, true).await?;
     }
     change.record(NewEvent::of_ticket(EventKind::TicketCancelRequested, project, id));

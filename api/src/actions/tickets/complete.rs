@@ -12,8 +12,8 @@ use crate::domain::tickets::completion;
 use serde_json::json;
 use terarchitect_worker_api::{CompleteTicketRequest, ProjectId, TicketId};
 
-/// Marks the ticket complete: status `completed`, column `in_review`, its pull request recorded, and what was done added
-/// to the project's memory.
+/// Marks the ticket complete: status `completed`, column `in_review`, its pull request recorded, and a summary of the
+/// work added to the project's memory.
 ///
 /// # Errors
 /// When the pull request is not valid, or the ticket does not exist.

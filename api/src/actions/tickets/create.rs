@@ -1,4 +1,4 @@
-//! Makes a ticket.
+//! Creates a ticket.
 
 use super::apply_move::apply_move;
 use crate::actions::ActionResult;
@@ -14,10 +14,10 @@ use serde_json::json;
 use sqlx::PgConnection;
 use terarchitect_worker_api::ProjectId;
 
-/// Makes a ticket. One made in In Progress is enqueued at once.
+/// Creates a ticket. One that is created in In Progress is enqueued at once.
 ///
 /// # Errors
-/// When a field is not acceptable, the project does not exist, or has nothing to work on.
+/// When a field is not valid, the project does not exist, or has nothing to work on.
 pub async fn create_ticket(
     database: &Database,
     actor: &Actor,

@@ -8,7 +8,8 @@ use crate::domain::live::event::{EventKind, NewEvent};
 use crate::domain::refusal::Refusal;
 use terarchitect_worker_api::{ProjectId, TicketId};
 
-/// Deletes a ticket with its jobs and logs. A running attempt learns of it with its next heartbeat, and is stopped.
+/// Deletes a ticket with its jobs and logs. The coordinator of a running attempt learns that from its next heartbeat,
+/// and stops it.
 ///
 /// # Errors
 /// When the ticket does not exist.

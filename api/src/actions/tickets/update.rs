@@ -16,7 +16,7 @@ use terarchitect_worker_api::{ProjectId, TicketId};
 /// Changes a ticket. Moving it to In Progress enqueues a job, moving it away cancels.
 ///
 /// # Errors
-/// When a field is not acceptable, the ticket does not exist, or its project has nothing to work on.
+/// When a field is not valid, the ticket does not exist, or its project has nothing to work on.
 pub async fn update_ticket(
     database: &Database,
     actor: &Actor,
@@ -28,7 +28,8 @@ pub async fn update_ticket(
     let names_column = changes.column_id.is_some();
     let mut change = database.change(actor).await?;
     db::tickets::lock_moves(&mut change, id).await?;
-    // Reports lock a job, then its ticket: so does this, and a status that a report has just written is not undone.
+    // Reports lock a job and then its ticket. This uses the same order, so that it neither deadlocks with a report nor
+    // overwrites a status that a report has just set.
     let live = if names_column { db::jobs::live_for_update(&mut change, id).await? } else { Vec::new() };
     let now = db::tickets::find_for_update(&mut change, project, id).await?.ok_or_else(missing)?;
     let from = now.column_id.clone();

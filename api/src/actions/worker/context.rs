@@ -21,8 +21,8 @@ const MAX_DONE: i64 = 5;
 const MAX_MEMORY: i64 = 5;
 const MAX_QUESTION_CHARS: usize = 2_000;
 
-/// The project, its graph, the ticket, notes, other tickets, the repository and the agent's settings. A stop request for
-/// an earlier attempt is forgotten.
+/// The project, its graph, the ticket, notes, other tickets, the repository and the agent's settings. Clears a stop
+/// request for an earlier attempt.
 ///
 /// # Errors
 /// When the ticket does not exist, or a stored secret cannot be opened.
@@ -35,7 +35,8 @@ pub async fn worker_context(
     let mut tx = database.transaction().await?;
     let missing = || Refusal::not_found("ticket", ticket_id);
     let ticket = db::tickets::find(&mut tx, project_id, ticket_id).await?.ok_or_else(missing)?;
-    // An attempt begins. A stop request that belongs to no job of now was for an earlier attempt, or came after its end.
+    // An attempt begins. A stop request that no live job has was meant for an earlier attempt, or came after that
+    // attempt's end.
     db::tickets::forget_old_cancellation(&mut tx, ticket_id).await?;
     let project = db::projects::find(&mut tx, project_id).await?.ok_or_else(missing)?;
     let graph = db::projects::graphs::find(&mut tx, project_id).await?.ok_or_else(missing)?;
@@ -95,7 +96,7 @@ async fn notes(conn: &mut PgConnection, project_id: ProjectId) -> ActionResult<V
         .collect())
 }
 
-/// The settings that concern runners, under the names that runners know.
+/// The settings that concern runners, under the names that runners use.
 async fn agent_settings(sealer: &Sealer, conn: &mut PgConnection) -> ActionResult<AgentSettings> {
     let mut settings = AgentSettings::default();
     for stored in db::system::settings::list(conn).await? {

@@ -1,4 +1,4 @@
-//! Directs and forgets coordinators.
+//! Sets a coordinator's directive, or removes it from the list.
 
 use crate::actions::ActionResult;
 use crate::changes::Database;
@@ -9,7 +9,7 @@ use crate::domain::refusal::Refusal;
 use serde_json::json;
 use terarchitect_worker_api::{Directive, WorkerId};
 
-/// Says what a coordinator should do; it learns so with its next heartbeat.
+/// Sets what a coordinator should do. The response to its next heartbeat carries it.
 ///
 /// # Errors
 /// When there is no such coordinator.
@@ -23,7 +23,7 @@ pub async fn direct(database: &Database, actor: &Actor, id: &WorkerId, directive
     Ok(change.commit().await?)
 }
 
-/// Removes a coordinator from the list. One that still runs is there again with its next heartbeat.
+/// Removes a coordinator from the list. One that still runs is listed again after its next heartbeat.
 ///
 /// # Errors
 /// When there is no such coordinator.

@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 use terarchitect_worker_api::{HeldJob, HeldJobStatus, HeldState, JobReport, Reason, WorkerId};
 
-/// How often a renewal that lost a deadlock is tried.
+/// How many times a renewal that lost a deadlock is tried.
 const TRIES: u32 = 4;
 
-/// Renews every lease that a heartbeat names, as far as its worker still holds it, and returns what became of each job.
+/// Renews every lease that a heartbeat names, as far as its worker still holds it, and returns the state of each job.
 /// No event: nothing changes but the time of the lease.
 ///
 /// # Errors
@@ -32,7 +32,7 @@ pub async fn renew(
     let renewed = loop {
         tries += 1;
         match db::worker::leases::renew(&mut conn, worker, held, lease).await {
-            // Another statement that locks several jobs was faster.
+            // It lost a deadlock against another statement that locks several jobs.
             Err(error) if db::errors::is_deadlock(&error) && tries < TRIES => {}
             renewed => break renewed?,
         }
@@ -47,8 +47,8 @@ pub async fn renew(
     Ok(held.iter().map(status).collect())
 }
 
-/// Ends every attempt whose lease has expired: tried again or failed, like any other infrastructure failure. Returns
-/// how many.
+/// Ends every attempt whose lease has expired: its job is retried or fails, like after any other infrastructure
+/// failure. Returns how many.
 ///
 /// # Errors
 /// When the database is not available.
@@ -59,7 +59,12 @@ pub async fn end_expired(database: &Database) -> ActionResult<usize> {
     let mut change = database.change(&Actor::System).await?;
     let expired = db::worker::leases::expired(&mut change).await?;
     for (id, job) in &expired {
-        tracing::warn!(job.id = %id, attempt = job.attempt, worker.id = job.worker_id, "a lease expired");
+        tracing::warn!(
+            job.id = %id,
+            attempt = job.attempt,
+            worker.id = job.worker_id,
+            "a lease expired: no heartbeat arrived in time; check that the worker runs and can reach the API"
+        );
         let detail = Some("its worker sent no heartbeat in time".to_owned());
         let report = JobReport { detail, ..JobReport::default() };
         end_attempt(&mut change, *id, job, Ending::Failed(Reason::LeaseLost), None, &report).await?;

@@ -1,4 +1,4 @@
-//! Workers: what a runner receives, leases, and what each coordinator should do.
+//! Workers: the context of a runner, leases, and what each coordinator should do.
 
 pub mod context;
 pub mod coordinators;

@@ -13,7 +13,7 @@ pub struct EndedAttempt<'a> {
     pub job_id: JobId,
     /// The attempt.
     pub attempt: i32,
-    /// Who held it.
+    /// The worker that held it.
     pub worker_id: Option<&'a str>,
     /// When it was claimed.
     pub claimed_at: Option<DateTime<Utc>>,
@@ -21,7 +21,7 @@ pub struct EndedAttempt<'a> {
     pub outcome: AttemptOutcome,
     /// Why.
     pub reason: &'a str,
-    /// What its worker reported; none where it did not report, as with a lost lease.
+    /// What its worker reported; none if it did not report, as with a lost lease.
     pub reported: Option<Reported>,
 }
 
@@ -48,7 +48,7 @@ pub async fn insert(conn: &mut PgConnection, ended: &EndedAttempt<'_>, report: &
     Ok(())
 }
 
-/// How an attempt ended, for a report about it that comes again.
+/// How an attempt ended, for a repeated report about it.
 #[derive(Clone, Debug)]
 pub struct Ended {
     /// What became of the job.
@@ -57,7 +57,7 @@ pub struct Ended {
     pub reported: Option<Reported>,
 }
 
-/// For what the job's attempts failed that were tried again, and how often.
+/// Why the attempts failed after which the job was retried, and how many for each reason.
 pub async fn retried(conn: &mut PgConnection, job: JobId) -> sqlx::Result<Vec<(String, i32)>> {
     let rows = sqlx::query!(
         r#"select reason as "reason!", count(*)::integer as "count!" from agent_job_attempts
@@ -69,7 +69,7 @@ pub async fn retried(conn: &mut PgConnection, job: JobId) -> sqlx::Result<Vec<(S
     Ok(rows.into_iter().map(|row| (row.reason, row.count)).collect())
 }
 
-/// How an attempt ended; none while it runs, or where there was none.
+/// How an attempt ended; none while it runs, or if there was no such attempt.
 pub async fn find(conn: &mut PgConnection, job: JobId, attempt: i32) -> sqlx::Result<Option<Ended>> {
     let row = sqlx::query!(
         r#"select outcome as "outcome: Word<AttemptOutcome>", reported as "reported: Word<Reported>"

@@ -10,7 +10,7 @@ pub struct ProjectDepth {
     pub project_id: ProjectId,
     /// Jobs that could be claimed, limits and pauses aside.
     pub pending: i64,
-    /// Jobs that wait for their time.
+    /// Jobs whose `run_at` is still to come.
     pub delayed: i64,
     /// Jobs that a worker holds.
     pub running: i64,
@@ -18,7 +18,7 @@ pub struct ProjectDepth {
     pub oldest_pending_sec: Option<f64>,
 }
 
-/// Every project that has something in the queue.
+/// Every project with jobs in the queue.
 pub async fn list(conn: &mut PgConnection) -> sqlx::Result<Vec<ProjectDepth>> {
     let rows = sqlx::query!(
         r#"select project_id as "project_id!", count(*) filter (where status = 'pending' and due) as "pending!",

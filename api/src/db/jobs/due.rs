@@ -6,7 +6,7 @@ use std::time::Duration;
 /// What was found among delayed jobs.
 #[derive(Clone, Copy, Debug)]
 pub struct MadeDue {
-    /// There may be more that are ripe.
+    /// More jobs may be due already.
     pub more: bool,
     /// How many were made due.
     pub made: i64,
@@ -14,7 +14,7 @@ pub struct MadeDue {
     pub next: Option<Duration>,
 }
 
-/// Makes delayed jobs due whose time has come, and notifies waiting claims of all processes.
+/// Makes delayed jobs due whose time has come, and notifies the waiting claims of all processes.
 pub async fn make_due(conn: &mut PgConnection) -> sqlx::Result<MadeDue> {
     const BATCH: i64 = 500;
     /// Jobs that become due within so short a time are made due together.
@@ -47,7 +47,7 @@ pub async fn make_due(conn: &mut PgConnection) -> sqlx::Result<MadeDue> {
 /// many were deleted.
 pub async fn delete_finished(conn: &mut PgConnection, keep: Duration, limit: i64) -> sqlx::Result<u64> {
     let done = sqlx::query!(
-        // Skips rows that are locked: they are tried again next time.
+        // Skips rows that are locked: they are checked again next time.
         "delete from agent_jobs where id in (
              select id from agent_jobs as job
              where finished_at < now() - $1 * interval '1 second' and not exists (

@@ -20,7 +20,7 @@ pub struct JobEntry {
     pub project_id: ProjectId,
     /// What it asks for.
     pub kind: JobKind,
-    /// Where it stands.
+    /// Its status.
     pub status: JobStatus,
     /// Higher is claimed first.
     pub priority: i32,
@@ -30,7 +30,7 @@ pub struct JobEntry {
     pub attempt: i32,
     /// How many attempts failed.
     pub failures: i32,
-    /// Who holds it.
+    /// The worker that holds it.
     pub worker_id: Option<String>,
     /// When it was last claimed.
     pub claimed_at: Option<DateTime<Utc>>,
@@ -42,7 +42,7 @@ pub struct JobEntry {
     pub finished_at: Option<DateTime<Utc>>,
     /// Why it ended.
     pub outcome_reason: Option<String>,
-    /// The job that this one tries again.
+    /// The job that this one retries.
     #[schema(value_type = Option<JobId>)]
     pub retry_of: Option<Uuid>,
     /// When it was enqueued.
@@ -57,7 +57,7 @@ pub struct JobEntry {
 pub struct AttemptEntry {
     /// Which one.
     pub attempt: i32,
-    /// Who held it.
+    /// The worker that held it.
     pub worker_id: Option<String>,
     /// When it was claimed.
     pub claimed_at: Option<DateTime<Utc>>,
@@ -71,24 +71,24 @@ pub struct AttemptEntry {
     pub detail: Option<String>,
     /// The runner's exit code.
     pub exit_code: Option<i32>,
-    /// Whether the engine saw a process killed for want of memory.
+    /// Whether a process of the container was killed because memory ran out.
     pub oom_killed: Option<bool>,
     /// The last lines of output.
     pub log_tail: Option<String>,
 }
 
-/// Which jobs to list.
+/// The filter of a list of jobs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JobFilter {
-    /// Of this project.
+    /// Only jobs of this project.
     pub project: Option<ProjectId>,
-    /// Of this ticket.
+    /// Only jobs of this ticket.
     pub ticket: Option<TicketId>,
-    /// With this status.
+    /// Only jobs with this status.
     pub status: Option<JobStatus>,
-    /// Of this kind.
+    /// Only jobs of this kind.
     pub kind: Option<JobKind>,
-    /// Older than the job with this place.
+    /// Only jobs older than the one with this place.
     pub before: Option<i64>,
 }
 
@@ -186,7 +186,7 @@ pub async fn find_by_key(conn: &mut PgConnection, project: ProjectId, key: &str)
     .await
 }
 
-/// A job's ended attempts, the first first.
+/// A job's ended attempts, the oldest first.
 pub async fn attempts(conn: &mut PgConnection, id: JobId) -> sqlx::Result<Vec<AttemptEntry>> {
     sqlx::query_as!(
         AttemptEntry,

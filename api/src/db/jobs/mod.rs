@@ -17,7 +17,7 @@ use std::time::Duration;
 use terarchitect_worker_api::{JobId, JobKind, JobStatus, ProjectId, TicketId};
 use uuid::Uuid;
 
-/// Puts a job into the queue unless the ticket has a live one of this kind, or the idempotency key is taken. Answers
+/// Puts a job into the queue unless the ticket has a live one of this kind, or the idempotency key is taken. Returns
 /// the new job.
 pub async fn enqueue(conn: &mut PgConnection, new: &NewJob) -> sqlx::Result<Option<JobId>> {
     let id = sqlx::query_scalar!(
@@ -44,7 +44,7 @@ pub async fn enqueue(conn: &mut PgConnection, new: &NewJob) -> sqlx::Result<Opti
     Ok(id.map(JobId))
 }
 
-/// The terms of a job, for another one that tries it again.
+/// The terms of a job, for a new one that retries it.
 pub async fn terms(conn: &mut PgConnection, id: JobId) -> sqlx::Result<Option<NewJob>> {
     let row = sqlx::query!(
         r#"select project_id, ticket_id, kind as "kind: Word<JobKind>", priority, pr_number, comment_body,
@@ -71,7 +71,7 @@ pub struct Live {
     pub id: JobId,
     /// What it asks for.
     pub kind: JobKind,
-    /// Where it stands.
+    /// Its status.
     pub state: LiveJob,
 }
 
@@ -119,21 +119,21 @@ pub struct ReportedJob {
     pub project_id: ProjectId,
     /// What it asks for.
     pub kind: JobKind,
-    /// Where it stands.
+    /// Its status.
     pub status: JobStatus,
     /// Its latest attempt.
     pub attempt: i32,
-    /// Who holds it.
+    /// The worker that holds it.
     pub worker_id: Option<String>,
     /// When it was claimed.
     pub claimed_at: Option<DateTime<Utc>>,
     /// Failed attempts so far.
     pub failures: i32,
-    /// How often its project wants agent failures tried again.
+    /// How many times its project retries a failure of the agent.
     pub retry_agent_failures: i32,
-    /// Whether it was asked to stop.
+    /// Whether its cancellation was requested.
     pub cancel_requested: bool,
-    /// Whether its ticket wants another run after this one.
+    /// Whether its ticket should be enqueued again after it.
     pub requeue_requested: bool,
 }
 
@@ -182,7 +182,7 @@ pub async fn finish(conn: &mut PgConnection, id: JobId, status: JobStatus, reaso
     Ok(())
 }
 
-/// Puts a job back into the queue for another try after a while.
+/// Puts a job back into the queue, for a retry after a delay.
 pub async fn retry(conn: &mut PgConnection, id: JobId, after: Duration) -> sqlx::Result<()> {
     let wait_ms = after.as_millis() as f64;
     sqlx::query!(
@@ -241,14 +241,15 @@ pub async fn is_running_attempt(
     .await
 }
 
-/// Whether the job was asked to stop; none when there is no such job.
+/// Whether the job's cancellation was requested; none if there is no such job.
 pub async fn cancel_requested(conn: &mut PgConnection, id: JobId) -> sqlx::Result<Option<bool>> {
     sqlx::query_scalar!(r#"select cancel_requested_at is not null as "requested!" from agent_jobs where id = $1"#, id.0)
         .fetch_optional(conn)
         .await
 }
 
-/// Cancels a job that waits. What is over has an attempt to show, also where it was never claimed: then number 0.
+/// Cancels a pending job. Every ended job has the record of an attempt; for one that was never claimed, its number is
+/// 0.
 pub async fn cancel_pending(conn: &mut PgConnection, id: JobId) -> sqlx::Result<()> {
     sqlx::query!(
         "with cancelled as (
@@ -266,7 +267,7 @@ pub async fn cancel_pending(conn: &mut PgConnection, id: JobId) -> sqlx::Result<
     Ok(())
 }
 
-/// Requests the cancellation of a running job. The request is in the row, so that it outlives any process.
+/// Asks a running job to stop. The request is stored in the row, so that it outlives any process.
 pub async fn request_stop(conn: &mut PgConnection, id: JobId) -> sqlx::Result<()> {
     sqlx::query!(
         "update agent_jobs set cancel_requested_at = coalesce(cancel_requested_at, now()), requeue_requested = false
@@ -278,7 +279,7 @@ pub async fn request_stop(conn: &mut PgConnection, id: JobId) -> sqlx::Result<()
     Ok(())
 }
 
-/// Asks for another run of the ticket once the one that is being stopped has ended.
+/// Requests that the ticket is enqueued again once the job that is being stopped has ended.
 pub async fn request_requeue(conn: &mut PgConnection, id: JobId) -> sqlx::Result<()> {
     sqlx::query!("update agent_jobs set requeue_requested = true where id = $1 and status = 'running'", id.0)
         .execute(conn)

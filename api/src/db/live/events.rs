@@ -44,14 +44,14 @@ pub struct Event {
     pub tx: i64,
 }
 
-/// Which events a reader wants; all of them where nothing is set.
+/// Which events a reader wants: all of them if nothing is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Of this project.
+    /// Only events of this project.
     pub project: Option<ProjectId>,
-    /// Of this ticket.
+    /// Only events of this ticket.
     pub ticket: Option<TicketId>,
-    /// Of this job.
+    /// Only events of this job.
     pub job: Option<JobId>,
     /// Of these kinds; empty means all.
     pub kinds: Vec<EventKind>,
@@ -152,7 +152,7 @@ macro_rules! events_where {
 }
 
 /// The next events that the position has not seen and that were visible at `until` (absent: now), at most `limit`. A
-/// position that stands in the middle of what became visible at once gets the rest of that first.
+/// position in the middle of a batch gets the rest of that batch first.
 pub async fn unseen(
     conn: &mut PgConnection,
     position: &Position,
@@ -197,7 +197,7 @@ pub async fn unseen(
             visible
         )?
     } else {
-        // By transactions: what became visible since then is little, wherever in the sequence it stands.
+        // By transactions: what became visible since then is little, wherever it is in the sequence.
         events_where!(
             conn,
             "tx >= pg_snapshot_xmin($6::text::pg_snapshot) and not pg_visible_in_snapshot(tx, $6::text::pg_snapshot)
@@ -217,7 +217,8 @@ pub async fn unseen(
     Ok(Unseen { events, until, more })
 }
 
-/// Whether events that this position has not seen may have been deleted, or the position is of another database.
+/// Whether events that this position has not seen may have been deleted, or whether the position belongs to another
+/// database.
 pub async fn is_too_old(conn: &mut PgConnection, position: &Position) -> sqlx::Result<bool> {
     if position.seen.xmax == 0 {
         return Ok(false);
@@ -260,8 +261,8 @@ pub async fn delete_old(conn: &mut PgConnection, keep: Duration, limit: i64) -> 
     Ok(u64::try_from(deleted).unwrap_or_default())
 }
 
-/// After a restore into another cluster the log holds transaction ids that lie in this cluster's future: its events are
-/// taken into this transaction, so that readers from the start find them.
+/// After a restore into another cluster, the log holds transaction ids that lie in this cluster's future. This assigns
+/// their events to the present transaction, so that readers from the start find them.
 pub async fn adopt_restored(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!(
         "with adopted as (

@@ -33,7 +33,7 @@ pub async fn find(conn: &mut PgConnection, project: ProjectId) -> sqlx::Result<O
 /// The project's board, locked: tickets move only between columns that stay.
 pub async fn find_for_update(conn: &mut PgConnection, project: ProjectId) -> sqlx::Result<Option<Board>> {
     let row = sqlx::query!(
-        // Locks the board, so that a change of columns and another one follow one another.
+        // Locks the board, so that two changes of its columns happen one after the other.
         r#"select id, columns as "columns: Json<Vec<Column>>" from kanban_boards where project_id = $1 for update"#,
         project.0
     )

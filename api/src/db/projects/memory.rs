@@ -13,7 +13,7 @@ pub struct Found {
     pub score: f32,
 }
 
-/// Stores documents; one that is there already is not stored again. Answers how many were new.
+/// Stores documents; one that is stored already is skipped. Returns how many were new.
 pub async fn insert(conn: &mut PgConnection, project: ProjectId, docs: &[String]) -> sqlx::Result<u64> {
     let done = sqlx::query!(
         "insert into memory_documents (project_id, content, content_sha256)
@@ -57,7 +57,7 @@ pub async fn search(
     .await
 }
 
-/// Deletes documents by their text. Answers how many there were.
+/// Deletes documents by their text. Returns how many were deleted.
 pub async fn delete(conn: &mut PgConnection, project: ProjectId, docs: &[String]) -> sqlx::Result<u64> {
     let digests: Vec<Vec<u8>> = docs.iter().map(|doc| Sha256::digest(doc.as_bytes()).to_vec()).collect();
     let done = sqlx::query!(

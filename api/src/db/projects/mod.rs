@@ -29,17 +29,17 @@ pub struct Project {
     pub execution_mode: ExecutionMode,
     /// For local projects: the checkout on the coordinator's machine.
     pub project_path: Option<String>,
-    /// An image that its jobs want instead of the coordinator's.
+    /// The image for its jobs, instead of the coordinator's.
     pub agent_image: Option<String>,
     /// How many of its jobs may run at once; null means any number.
     pub max_running: Option<i32>,
-    /// Its share of the running slots, against other projects.
+    /// Its share of the running jobs, relative to other projects.
     pub weight: i32,
-    /// Nothing of it is claimed while it is paused.
+    /// While it is paused, none of its jobs is claimed.
     pub paused: bool,
-    /// How often a failure of the agent itself is tried again.
+    /// How many times a failure of the agent itself is retried.
     pub retry_agent_failures: i32,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
@@ -93,7 +93,7 @@ pub async fn find(conn: &mut PgConnection, id: ProjectId) -> sqlx::Result<Option
 pub async fn find_for_update(conn: &mut PgConnection, id: ProjectId) -> sqlx::Result<Option<Project>> {
     sqlx::query_as!(
         Project,
-        // Locks the project's row, so that two changes of it follow one another.
+        // Locks the project's row, so that two changes of it happen one after the other.
         r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
              project_path, agent_image, max_running, weight, paused, retry_agent_failures, created_at, updated_at
          from projects where id = $1 for update"#,
@@ -103,14 +103,14 @@ pub async fn find_for_update(conn: &mut PgConnection, id: ProjectId) -> sqlx::Re
     .await
 }
 
-/// Whether there is such a project.
+/// Whether this project exists.
 pub async fn exists(conn: &mut PgConnection, id: ProjectId) -> sqlx::Result<bool> {
     sqlx::query_scalar!(r#"select exists (select from projects where id = $1) as "exists!""#, id.0)
         .fetch_one(conn)
         .await
 }
 
-/// Makes a project.
+/// Creates a project.
 pub async fn insert(conn: &mut PgConnection, fields: &ProjectFields) -> sqlx::Result<Project> {
     sqlx::query_as!(
         Project,

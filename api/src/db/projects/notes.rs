@@ -23,7 +23,7 @@ pub struct Note {
     pub title: Option<String>,
     /// Its text.
     pub content: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
 }
 
@@ -62,7 +62,7 @@ pub async fn find(conn: &mut PgConnection, project: ProjectId, id: NoteId) -> sq
 pub async fn find_for_update(conn: &mut PgConnection, project: ProjectId, id: NoteId) -> sqlx::Result<Option<Note>> {
     sqlx::query_as!(
         Note,
-        // Locks the note's row, so that two changes of it follow one another.
+        // Locks the note's row, so that two changes of it happen one after the other.
         "select id, project_id, node_ids, edge_ids, title, content, created_at
          from notes where project_id = $1 and id = $2 for update",
         project.0,
@@ -72,7 +72,7 @@ pub async fn find_for_update(conn: &mut PgConnection, project: ProjectId, id: No
     .await
 }
 
-/// Makes a note.
+/// Creates a note.
 pub async fn insert(conn: &mut PgConnection, project: ProjectId, fields: &NoteFields) -> sqlx::Result<Note> {
     sqlx::query_as!(
         Note,

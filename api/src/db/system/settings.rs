@@ -7,9 +7,9 @@ use sqlx::PgConnection;
 pub struct StoredSetting {
     /// Its name.
     pub key: String,
-    /// Its value, where it is no secret.
+    /// Its value, if it is not secret.
     pub value: Option<String>,
-    /// Its sealed value, where it is one.
+    /// Its sealed value, if it is secret.
     pub sealed: Option<Vec<u8>>,
     /// The key that it was sealed with.
     pub key_id: Option<String>,
@@ -27,7 +27,7 @@ pub async fn find(conn: &mut PgConnection, key: &str) -> sqlx::Result<Option<Sto
         .await
 }
 
-/// Stores a setting, over an older value.
+/// Stores a setting, and replaces an older value.
 pub async fn upsert(conn: &mut PgConnection, setting: &StoredSetting) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into settings (key, value, sealed, key_id) values ($1, $2, $3, $4)
@@ -43,7 +43,7 @@ pub async fn upsert(conn: &mut PgConnection, setting: &StoredSetting) -> sqlx::R
     Ok(())
 }
 
-/// Forgets a setting's value.
+/// Deletes a setting's value.
 pub async fn delete(conn: &mut PgConnection, key: &str) -> sqlx::Result<()> {
     sqlx::query!("delete from settings where key = $1", key).execute(conn).await?;
     Ok(())

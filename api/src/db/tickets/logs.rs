@@ -1,4 +1,4 @@
-//! Execution logs: what runners said, in order.
+//! Execution logs: what runners reported, in order.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -32,7 +32,7 @@ pub struct NewLogEntry {
     pub project_id: ProjectId,
     /// Its ticket.
     pub ticket_id: TicketId,
-    /// The run that it belongs to.
+    /// The attempt that it belongs to.
     pub session_id: String,
     /// What kind of step this was.
     pub step: String,
@@ -47,7 +47,7 @@ pub struct NewLogEntry {
 }
 
 impl NewLogEntry {
-    /// What a runner said at the end about its ticket.
+    /// What a runner reported about its ticket at the end.
     #[must_use]
     pub fn outcome(project_id: ProjectId, ticket_id: TicketId, step: &str, summary: String) -> Self {
         Self {
@@ -75,7 +75,8 @@ pub async fn list(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Vec
     .await
 }
 
-/// Stores an entry and returns its id. An entry whose key is stored already is not stored again: `false`.
+/// Stores an entry and returns its id. An entry whose key is stored already is not stored again; the second value is
+/// `false` then.
 pub async fn insert(conn: &mut PgConnection, entry: &NewLogEntry) -> sqlx::Result<(LogId, bool)> {
     let row = sqlx::query!(
         r#"insert into execution_logs (id, project_id, ticket_id, session_id, step, summary, raw_output, success, entry_key)

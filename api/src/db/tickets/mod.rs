@@ -30,9 +30,9 @@ pub struct Ticket {
     pub associated_edge_ids: Vec<String>,
     /// How urgent it is.
     pub priority: Priority,
-    /// Where the work on it stands, such as `todo`, `in_progress`, `completed`, `failed` or `cancelled`.
+    /// The state of the work on it, such as `todo`, `in_progress`, `completed`, `failed` or `cancelled`.
     pub status: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
@@ -105,15 +105,15 @@ pub async fn find_for_update(
     .await
 }
 
-/// Makes everything that moves this ticket wait for the end of the transaction: moves, cancellation, completion.
-/// A lock of its own, not the ticket's row, because a job's row is locked before its ticket's.
+/// Lets everything that moves this ticket wait for the end of the transaction: moves, cancellation, completion. A lock
+/// of its own, not the ticket's row, because a job's row is locked before its ticket's.
 pub async fn lock_moves(conn: &mut PgConnection, id: TicketId) -> sqlx::Result<()> {
     // Locks an advisory key made of the ticket's id until the transaction ends.
     sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0))", id.0).execute(conn).await?;
     Ok(())
 }
 
-/// Makes a ticket.
+/// Creates a ticket.
 pub async fn insert(conn: &mut PgConnection, project: ProjectId, fields: &TicketFields) -> sqlx::Result<Ticket> {
     sqlx::query_as!(
         Ticket,
@@ -173,7 +173,7 @@ pub async fn delete(conn: &mut PgConnection, project: ProjectId, id: TicketId) -
     Ok(done.rows_affected() == 1)
 }
 
-/// Sets or clears the request to cancel the ticket's work.
+/// Sets or clears the ticket's stop request.
 pub async fn set_cancel_requested(conn: &mut PgConnection, id: TicketId, requested: bool) -> sqlx::Result<()> {
     sqlx::query!(
         "update tickets set cancel_requested_at = case when $2 then coalesce(cancel_requested_at, now()) end,
@@ -187,7 +187,7 @@ pub async fn set_cancel_requested(conn: &mut PgConnection, id: TicketId, request
     Ok(())
 }
 
-/// Whether the ticket's run should stop; none when there is no such ticket.
+/// Whether the ticket has a stop request; none if there is no such ticket.
 pub async fn cancel_requested(conn: &mut PgConnection, project: ProjectId, id: TicketId) -> sqlx::Result<Option<bool>> {
     sqlx::query_scalar!(
         r#"select cancel_requested_at is not null as "requested!" from tickets where project_id = $1 and id = $2"#,
@@ -198,7 +198,7 @@ pub async fn cancel_requested(conn: &mut PgConnection, project: ProjectId, id: T
     .await
 }
 
-/// Forgets a stop request that no live job of the ticket has.
+/// Clears a stop request that no live job of the ticket has.
 pub async fn forget_old_cancellation(conn: &mut PgConnection, id: TicketId) -> sqlx::Result<()> {
     sqlx::query!(
         "update tickets set cancel_requested_at = null

@@ -1,4 +1,4 @@
-//! Claims: jobs for those who wait, in one statement for many.
+//! Claims: one statement gets jobs for many waiting requests.
 
 use crate::db::words::Word;
 use chrono::{DateTime, Utc};
@@ -8,23 +8,23 @@ use std::time::Duration;
 use terarchitect_worker_api::{ExecutionMode, Job, JobKind, ProjectId, WorkerId};
 use uuid::Uuid;
 
-/// Who asks for a job, and how long the lease holds.
+/// Who claims, and how long the lease is valid.
 #[derive(Clone, Debug)]
 pub struct Asking {
     /// The worker's name for itself.
     pub worker_id: Option<WorkerId>,
     /// The id of the request.
     pub request_id: Uuid,
-    /// How long the lease holds.
+    /// How long the lease is valid.
     pub lease: Duration,
 }
 
-/// What a claim got.
+/// A claimed job.
 #[derive(Clone, Debug)]
 pub struct ClaimedJob {
     /// The job.
     pub job: Job,
-    /// When it was claimed; another moment where the same claim was repeated.
+    /// When it was claimed. A repeated claim changes it, so that a lost response differs from the one that arrived.
     pub claimed_at: DateTime<Utc>,
 }
 
@@ -45,10 +45,10 @@ impl AskingColumns {
     }
 }
 
-/// Claims a job for each that asks, as far as there are any: of the projects with the fewest running jobs for their
+/// Claims a job for each request, as far as there are any: of the projects with the fewest running jobs for their
 /// weight, the highest priority, then the oldest. Limits of projects hold exactly, however many claim at once. A
-/// request that got a job before and still holds it gets that one. No projects mean any. Returns the jobs with the
-/// places of the requests that get them.
+/// request that got a job before and still holds it gets that one. An empty list of projects means any. Returns each
+/// job with the index of the request that gets it.
 pub async fn claim_many(
     conn: &mut PgConnection,
     projects: &[ProjectId],
@@ -113,7 +113,7 @@ pub async fn held_by_requests(conn: &mut PgConnection, asking: &[&Asking]) -> sq
     Ok(found.into_iter().collect())
 }
 
-/// Hands back what these requests may have claimed when the connection broke, before any client learned of it.
+/// Hands back what these requests may have claimed when the connection broke: no client has learnt of these jobs.
 pub async fn hand_back_requests(conn: &mut PgConnection, requests: &[Uuid]) -> sqlx::Result<()> {
     sqlx::query!(
         r#"with back as (
@@ -157,14 +157,14 @@ pub async fn projects_with_work(conn: impl sqlx::PgExecutor<'_>) -> sqlx::Result
     Ok(projects.into_iter().map(ProjectId).collect())
 }
 
-/// Tells waiting claims that a project may have something for them.
+/// Notifies waiting claims that a project may have a job for them.
 pub async fn notify_due(conn: &mut PgConnection, project: ProjectId) -> sqlx::Result<()> {
     sqlx::query!("select notify_due(array[$1::uuid])::text", project.0).fetch_one(conn).await?;
     Ok(())
 }
 
-/// Tells waiting claims that a job of a limited project has ended. Also where nothing of it waits, as far as this
-/// statement sees: a job may be on its way into the queue.
+/// Notifies waiting claims that a job of a limited project has ended. Even if this statement sees no pending job of the
+/// project: one may be about to be committed.
 pub async fn notify_freed(conn: &mut PgConnection, project: ProjectId) -> sqlx::Result<()> {
     sqlx::query!(
         "select notify_due(array[project.id])::text from projects as project

@@ -29,7 +29,7 @@ pub type Recorded = HashMap<JobId, CompletedAttempt>;
 
 /// Completes running attempts in one statement: of each job at most one, as far as the reported attempt is the running
 /// one and the reporting worker holds it. A job whose end means more for its ticket is left to the caller. Notifies
-/// waiting claims of limited projects that have room again.
+/// waiting claims about limited projects that have room again.
 pub async fn complete_many(conn: &mut PgConnection, completions: &[&Completion]) -> sqlx::Result<Recorded> {
     let ids: Vec<Uuid> = completions.iter().map(|completion| completion.job_id.0).collect();
     let column = |get: fn(&JobReport) -> Option<&String>| -> Vec<Option<String>> {

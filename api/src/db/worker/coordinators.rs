@@ -9,10 +9,10 @@ use std::time::Duration;
 use terarchitect_worker_api::{Directive, HeartbeatRequest, WorkerId};
 use utoipa::ToSchema;
 
-/// A coordinator that was silent for this long and sends a heartbeat again is an event.
+/// A heartbeat after a silence of this length is recorded as an event.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// What a heartbeat says about the coordinator itself.
+/// What a heartbeat reports about the coordinator itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beat {
     /// The coordinator.
@@ -28,7 +28,7 @@ pub struct Beat {
 }
 
 impl Beat {
-    /// What this coordinator's heartbeat says.
+    /// What this coordinator's heartbeat reports.
     #[must_use]
     pub fn new(worker_id: WorkerId, request: &HeartbeatRequest) -> Self {
         Self {
@@ -56,9 +56,9 @@ pub struct Coordinator {
     pub held: i32,
     /// What it should do.
     pub directive: Directive,
-    /// When its first heartbeat arrived.
+    /// When it sent its first heartbeat.
     pub first_seen_at: DateTime<Utc>,
-    /// When its last heartbeat arrived; up to ten seconds old.
+    /// When it sent its last heartbeat. This may be up to ten seconds out of date.
     pub last_heartbeat_at: DateTime<Utc>,
     /// How long ago that was, in seconds.
     pub last_heartbeat_sec: f64,
@@ -118,7 +118,7 @@ pub async fn list(conn: &mut PgConnection) -> sqlx::Result<Vec<Coordinator>> {
     .await
 }
 
-/// Says what a coordinator should do; false when there is no such coordinator.
+/// Sets what a coordinator should do; returns false if there is no such coordinator.
 pub async fn direct(conn: &mut PgConnection, worker_id: &WorkerId, directive: Directive) -> sqlx::Result<bool> {
     let done = sqlx::query!(
         "update coordinators set directive = $2 where worker_id = $1",
@@ -130,7 +130,7 @@ pub async fn direct(conn: &mut PgConnection, worker_id: &WorkerId, directive: Di
     Ok(done.rows_affected() == 1)
 }
 
-/// Forgets a coordinator; false when there is no such coordinator.
+/// Removes a coordinator; returns false if there is no such coordinator.
 pub async fn delete(conn: &mut PgConnection, worker_id: &WorkerId) -> sqlx::Result<bool> {
     let done = sqlx::query!("delete from coordinators where worker_id = $1", worker_id.as_str()).execute(conn).await?;
     Ok(done.rows_affected() == 1)

@@ -48,7 +48,7 @@ pub async fn expired(conn: &mut PgConnection) -> sqlx::Result<Vec<(JobId, Report
     Ok(lost.collect())
 }
 
-/// Renews the leases of these attempts, as far as they are still this worker's, in one statement. Answers those that
+/// Renews the leases of these attempts, as far as they are still this worker's, in one statement. Returns those that
 /// were renewed, and whether each should be stopped.
 pub async fn renew(
     conn: &mut PgConnection,
@@ -58,9 +58,9 @@ pub async fn renew(
 ) -> sqlx::Result<Vec<(HeldJob, bool)>> {
     let (ids, attempts): (Vec<Uuid>, Vec<i32>) = held.iter().map(|job| (job.job_id.0, job.attempt)).unzip();
     let rows = sqlx::query!(
-        // Not fenced by the status, which would lead the planner to the index of running jobs with its dead entries:
-        // a job that is not running has no lease.
-        // Who claimed without its name, and names itself now, has it from here on: the attempt fences.
+        // Not fenced by the status, which would lead the planner to the index of running jobs with its dead entries: a
+        // job that is not running has no lease. A worker that claimed without its name and sends it now is recorded as
+        // the holder: the attempt fences.
         r#"update agent_jobs as job
            set lease_expires_at = now() + $4 * interval '1 millisecond', worker_id = $3
            from (select * from unnest($1::uuid[], $2::integer[]) as held (id, attempt) order by held.id) as held
@@ -80,7 +80,7 @@ pub async fn renew(
         .collect())
 }
 
-/// What a worker is believed to hold.
+/// The jobs that a worker holds, according to the database.
 pub async fn held_by(conn: &mut PgConnection, worker_id: &WorkerId) -> sqlx::Result<Vec<WorkerJob>> {
     let rows = sqlx::query!(
         r#"select id, attempt, ticket_id, project_id, cancel_requested_at is not null as "cancel_requested!",

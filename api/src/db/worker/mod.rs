@@ -1,4 +1,4 @@
-//! What workers do to the queue: claims, completions, leases, and which coordinators there are.
+//! What workers do to the queue: claims, completions, leases, and the list of coordinators.
 
 pub mod claims;
 pub mod completions;

@@ -12,7 +12,7 @@ words! {
         Failed = "failed",
         /// The job was cancelled.
         Cancelled = "cancelled",
-        /// The job is tried again.
+        /// The job will be retried.
         Retried = "retried",
         /// The worker handed the job back without having started it.
         Released = "released",

@@ -1,16 +1,16 @@
-//! How an attempt's end turns into the job's: completed, failed, cancelled, tried again, or handed back.
+//! How an attempt's end turns into the job's: completed, failed, cancelled, retried, or handed back.
 
 use std::time::Duration;
 use terarchitect_worker_api::{JobStatus, Reason};
 
-/// How often an infrastructure failure is tried again before it counts as the job's failure.
+/// How many times an infrastructure failure is retried before it counts as the job's failure.
 pub const MAX_INFRASTRUCTURE_FAILURES: i32 = 5;
-/// The longest first wait before another try.
+/// The longest wait before the first retry.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
-/// The longest wait before another try.
+/// The longest wait before any retry.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// How an attempt ended, as its worker or the queue itself says.
+/// How an attempt ended, as its worker or the queue itself reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// It did what it was asked to do.
@@ -21,16 +21,16 @@ pub enum Ending {
     Released,
 }
 
-/// What decides about another try.
+/// What decides about a retry.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct History {
-    /// Whether a person asked the job to stop.
+    /// Whether a person requested that the job stops.
     pub cancel_requested: bool,
-    /// Attempts that failed for the infrastructure so far, and were tried again.
+    /// Failures of the infrastructure so far that were retried.
     pub infrastructure_failures: i32,
-    /// Attempts that failed for the agent so far, and were tried again.
+    /// Failures of the agent so far that were retried.
     pub agent_failures: i32,
-    /// How often the project wants agent failures tried again.
+    /// How many times the project retries a failure of the agent.
     pub retry_agent_failures: i32,
 }
 
@@ -39,7 +39,7 @@ pub struct History {
 pub enum Outcome {
     /// The job is over.
     Final(JobStatus, Reason),
-    /// It waits for another try, because of this.
+    /// It waits for a retry, for this reason.
     Retry {
         /// How long it waits.
         after: Duration,
@@ -50,7 +50,7 @@ pub enum Outcome {
     HandBack,
 }
 
-/// Failures of the infrastructure and not of the agent: trying again may help and costs no money.
+/// Failures of the infrastructure and not of the agent: a retry may help and costs no money.
 const INFRASTRUCTURE: [Reason; 7] = [
     Reason::ImageUnavailable,
     Reason::ContainerLost,
@@ -71,7 +71,7 @@ pub fn is_infrastructure(reason: &str) -> bool {
 #[must_use]
 pub fn decide(ending: Ending, history: History, jitter: f64) -> Outcome {
     let reason = match ending {
-        // Work that is done is done, also when its cancellation was requested at the last moment.
+        // Work that is done is done, even if its cancellation was requested at the last moment.
         Ending::Completed => return Outcome::Final(JobStatus::Completed, Reason::Completed),
         Ending::Failed(_) | Ending::Released if history.cancel_requested => Reason::Cancelled,
         Ending::Released => return Outcome::HandBack,
@@ -80,7 +80,7 @@ pub fn decide(ending: Ending, history: History, jitter: f64) -> Outcome {
     if reason == Reason::Cancelled {
         return Outcome::Final(JobStatus::Cancelled, reason);
     }
-    // A misconfiguration does not heal by itself, whatever the project says.
+    // A retry does not fix a misconfiguration, whatever the project allows.
     let (spent, allowed) = match &reason {
         Reason::AgentMisconfigured => (0, 0),
         reason if is_infrastructure(reason.as_str()) => (history.infrastructure_failures, MAX_INFRASTRUCTURE_FAILURES),
@@ -93,7 +93,7 @@ pub fn decide(ending: Ending, history: History, jitter: f64) -> Outcome {
 }
 
 /// Exponential backoff with full jitter: a random time up to 10 s, 20 s, 40 s …, never more than an hour. Full jitter
-/// spreads the tries of many jobs that failed together.
+/// spreads the retries of many jobs that failed together.
 fn wait(failures: i32, jitter: f64) -> Duration {
     let doublings = u32::try_from(failures).unwrap_or(0).min(16);
     FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT).mul_f64(jitter.clamp(0.0, 1.0))

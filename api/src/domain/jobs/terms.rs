@@ -23,9 +23,9 @@ pub struct JobTerms {
     pub priority: i32,
     /// It is not claimed before this time; now if unset.
     pub run_at: Option<DateTime<Utc>>,
-    /// Or: it is not claimed for this many seconds.
+    /// Instead of `run_at`: it is not claimed for this many seconds.
     pub delay_sec: Option<f64>,
-    /// The same key again, in the same project, enqueues nothing and returns the first job.
+    /// A second request with the same key in the same project enqueues nothing and returns the first job.
     pub idempotency_key: Option<String>,
     /// For reviews: the pull request; the ticket's own if unset.
     pub pr_number: Option<i64>,
@@ -48,9 +48,9 @@ pub struct NewJob {
     pub priority: i32,
     /// It is not claimed before this time; absent: now.
     pub run_at: Option<DateTime<Utc>>,
-    /// Or: how long from now it is not claimed.
+    /// Instead of `run_at`: how long from now it is not claimed.
     pub delay: Option<Duration>,
-    /// The same key again enqueues nothing.
+    /// A second request with the same key enqueues nothing.
     pub idempotency_key: Option<String>,
     /// For reviews: the pull request.
     pub pr_number: Option<i64>,
@@ -58,7 +58,7 @@ pub struct NewJob {
     pub comment_body: Option<String>,
     /// For reviews: the comment's id at GitHub.
     pub github_comment_id: Option<i64>,
-    /// The job that this one tries again.
+    /// The job that this one retries.
     pub retry_of: Option<JobId>,
 }
 
@@ -86,7 +86,7 @@ impl JobTerms {
     /// The job that these terms ask for. `pull_request` is the ticket's own, `now` the time that `run_at` is compared with.
     ///
     /// # Errors
-    /// When a term is not acceptable.
+    /// When a term is not valid.
     pub fn into_job(
         self,
         project: ProjectId,
@@ -127,7 +127,7 @@ fn check_time(run_at: Option<DateTime<Utc>>, delay_sec: Option<f64>, now: DateTi
     let wait_sec = delay_sec.or_else(|| run_at.map(|at| (at - now).as_seconds_f64()));
     let beyond = wait_sec.is_some_and(|wait| wait > MAX_DELAY_SEC || wait.is_nan());
     if beyond || delay_sec.is_some_and(|delay| delay < 0.0) {
-        return Err(Refusal::invalid("The job's time must be within the next ten years."));
+        return Err(Refusal::invalid("'run_at' or 'delay_sec' must be a time within the next ten years."));
     }
     Ok(())
 }

@@ -7,13 +7,13 @@ use terarchitect_worker_api::{JobId, ProjectId, TicketId};
 words! {
     /// What happened.
     pub enum EventKind "event kind" {
-        /// A project was made.
+        /// A project was created.
         ProjectCreated = "project.created",
         /// A project, its graph, its board or its notes were changed.
         ProjectChanged = "project.changed",
         /// A project was deleted with everything in it.
         ProjectDeleted = "project.deleted",
-        /// A ticket was made.
+        /// A ticket was created.
         TicketCreated = "ticket.created",
         /// A ticket's fields or status were changed.
         TicketChanged = "ticket.changed",
@@ -21,7 +21,7 @@ words! {
         TicketMoved = "ticket.moved",
         /// A runner reported that it completed the ticket.
         TicketCompleted = "ticket.completed",
-        /// A person asked the ticket's work to stop.
+        /// A person requested the cancellation of the ticket's work.
         TicketCancelRequested = "ticket.cancel_requested",
         /// A ticket was deleted with its jobs and logs.
         TicketDeleted = "ticket.deleted",
@@ -31,7 +31,7 @@ words! {
         JobDue = "job.due",
         /// A worker claimed the job: an attempt began.
         JobClaimed = "job.claimed",
-        /// A running job was asked to stop.
+        /// The cancellation of a running job was requested.
         JobCancelRequested = "job.cancel_requested",
         /// A pending job was cancelled.
         JobCancelled = "job.cancelled",
@@ -43,7 +43,7 @@ words! {
         LogAppended = "log.appended",
         /// A coordinator sent a heartbeat for the first time, or again after a silence.
         CoordinatorSeen = "coordinator.seen",
-        /// A coordinator's directive was set: run or drain.
+        /// A coordinator's directive was set to `run` or `drain`.
         CoordinatorDirected = "coordinator.directed",
         /// A coordinator was removed from the list.
         CoordinatorForgotten = "coordinator.forgotten",

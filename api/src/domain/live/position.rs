@@ -3,8 +3,8 @@
 //! Sequence order is not commit order: a reader that remembers the last sequence number loses every event that took its
 //! number early and was committed late. And the order of transaction ids is not the order of changes: a transaction
 //! with a lower id may have waited for a row that one with a higher id had changed. So a position is what a reader has
-//! *seen*: a snapshot of Postgres, which says of every transaction whether its events were visible. The next events are
-//! those that are visible now and were not visible then, by sequence number: an event takes its number while its
+//! *seen*: a snapshot of Postgres, which records for every transaction whether its events were visible. The next events
+//! are those that are visible now and were not visible then, by sequence number: an event takes its number while its
 //! transaction holds the rows that it changed, so that this order never contradicts a row's history. Nothing waits for
 //! transactions that are still open, and any replica understands every position.
 

@@ -42,7 +42,7 @@ const MAX_COLUMNS: usize = 100;
 /// Checks the columns of a board: not too many, no id twice, and the columns that agents need.
 ///
 /// # Errors
-/// When a column is not acceptable, or one that is needed is missing.
+/// When a column is not valid, or one that is needed is missing.
 pub fn check_columns(columns: &[Column]) -> Result<(), Refusal> {
     if columns.len() > MAX_COLUMNS {
         return Err(Refusal::invalid(format!("A board has at most {MAX_COLUMNS} columns.")));

@@ -46,15 +46,15 @@ pub struct ProjectFields {
 /// How a project's jobs are run.
 #[derive(Clone, Debug)]
 pub struct RunningFields {
-    /// An image that its jobs want instead of the coordinator's.
+    /// The image for its jobs, instead of the coordinator's.
     pub agent_image: Option<String>,
     /// How many may run at once.
     pub max_running: Option<i32>,
-    /// Its share of the running slots.
+    /// Its share of the running jobs, relative to other projects.
     pub weight: i32,
-    /// Whether nothing of it is claimed.
+    /// Whether its jobs are not claimed.
     pub paused: bool,
-    /// How often a failure of the agent itself is tried again.
+    /// How many times a failure of the agent itself is retried.
     pub retry_agent_failures: i32,
 }
 
@@ -85,7 +85,7 @@ pub struct NewProject {
     pub running: RunningChanges,
 }
 
-/// Changes of a project; what is absent stays.
+/// Changes to a project; absent fields stay as they are.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ProjectChanges {
     /// What people call it.
@@ -109,10 +109,10 @@ pub struct ProjectChanges {
     pub running: RunningChanges,
 }
 
-/// How a project's jobs are run; what is absent stays.
+/// How a project's jobs are run; absent fields stay as they are.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct RunningChanges {
-    /// An image that its jobs want instead of the coordinator's.
+    /// The image for its jobs, instead of the coordinator's.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub agent_image: Option<Option<String>>,
@@ -120,11 +120,11 @@ pub struct RunningChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<i32>)]
     pub max_running: Option<Option<i32>>,
-    /// Its share of the running slots, from 1 to 1000.
+    /// Its share of the running jobs, relative to other projects, from 1 to 1000.
     pub weight: Option<i32>,
-    /// Whether nothing of it is claimed.
+    /// Whether its jobs are not claimed.
     pub paused: Option<bool>,
-    /// How often a failure of the agent itself is tried again, up to 100.
+    /// How many times a failure of the agent itself is retried, up to 100.
     pub retry_agent_failures: Option<i32>,
 }
 
@@ -132,7 +132,7 @@ impl RunningChanges {
     /// The fields after these changes.
     ///
     /// # Errors
-    /// When a field is not acceptable.
+    /// When a field is not valid.
     pub fn over(self, now: RunningFields) -> Result<RunningFields, Refusal> {
         let fields = RunningFields {
             agent_image: match self.agent_image {
@@ -147,10 +147,12 @@ impl RunningChanges {
             retry_agent_failures: self.retry_agent_failures.unwrap_or(now.retry_agent_failures),
         };
         if fields.max_running.is_some_and(|limit| limit < 1) {
-            return Err(Refusal::invalid("'max_running' must be at least 1; to claim nothing set 'paused' to true."));
+            return Err(Refusal::invalid(
+                "'max_running' must be at least 1; to stop all claims, set 'paused' to true.",
+            ));
         }
         if !(1..=1000).contains(&fields.weight) || !(0..=100).contains(&fields.retry_agent_failures) {
-            return Err(Refusal::invalid("'weight' goes from 1 to 1000, 'retry_agent_failures' from 0 to 100."));
+            return Err(Refusal::invalid("'weight' must be from 1 to 1000, and 'retry_agent_failures' from 0 to 100."));
         }
         Ok(fields)
     }
@@ -160,7 +162,7 @@ impl NewProject {
     /// The fields of the new project.
     ///
     /// # Errors
-    /// When a field is not acceptable.
+    /// When a field is not valid.
     pub fn into_fields(self) -> Result<ProjectFields, Refusal> {
         Ok(ProjectFields {
             name: text::title("name", self.name.as_deref().unwrap_or_default())?,
@@ -177,7 +179,7 @@ impl ProjectChanges {
     /// The fields after these changes.
     ///
     /// # Errors
-    /// When a field is not acceptable.
+    /// When a field is not valid.
     pub fn over(self, now: ProjectFields) -> Result<ProjectFields, Refusal> {
         Ok(ProjectFields {
             name: self.name.map_or(Ok(now.name), |name| text::title("name", &name))?,

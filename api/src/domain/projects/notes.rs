@@ -18,7 +18,7 @@ pub struct NoteFields {
     pub content: String,
 }
 
-/// A new note, or changes of one; what is absent stays.
+/// A new note, or changes to one; absent fields stay as they are.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = NoteBody)]
 pub struct NoteChanges {
@@ -38,7 +38,7 @@ impl NoteChanges {
     /// The fields of a new note.
     ///
     /// # Errors
-    /// When it has neither title nor text, or a field is not acceptable.
+    /// When it has neither title nor text, or a field is not valid.
     pub fn into_new(self) -> Result<NoteFields, Refusal> {
         let fields = self.over(NoteFields::default())?;
         if fields.title.is_none() && fields.content.trim().is_empty() {
@@ -50,7 +50,7 @@ impl NoteChanges {
     /// The fields after these changes.
     ///
     /// # Errors
-    /// When a field is not acceptable.
+    /// When a field is not valid.
     pub fn over(self, now: NoteFields) -> Result<NoteFields, Refusal> {
         Ok(NoteFields {
             node_ids: self.node_ids.map_or(Ok(now.node_ids), |ids| text::associations("node_ids", ids))?,

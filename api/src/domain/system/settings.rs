@@ -4,7 +4,7 @@ use crate::domain::refusal::Refusal;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The setting that guards the worker endpoints; wins over the environment variable of the same name.
+/// The setting that guards the worker endpoints; takes precedence over the environment variable of the same name.
 pub const WORKER_API_KEY: &str = "TERARCHITECT_WORKER_API_KEY";
 /// The forge's token, handed to runners as `GITHUB_TOKEN`.
 pub const GITHUB_AGENT_TOKEN: &str = "github_agent_token";
@@ -71,7 +71,7 @@ const SPECS: &[Spec] = &[
     shaped("MIDDLE_AGENT_DEBUG", BOOLEAN, Some("MIDDLE_AGENT_DEBUG")),
 ];
 
-/// Families of settings that the application keeps for others: any name with one of these beginnings.
+/// Prefixes of the settings that the application stores for other programs: any name that begins with one of them.
 const FAMILIES: &[&str] = &["MEMORY_", "FRONTEND_LLM_"];
 
 /// The longest value, in bytes.
@@ -101,12 +101,12 @@ fn find(name: &str) -> Option<&'static Spec> {
     SPECS.iter().find(|spec| spec.name == name)
 }
 
-/// What a request wants of one setting.
+/// What a request does to one setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Store this value.
     Set(String),
-    /// Forget the value.
+    /// Delete the value.
     Clear,
 }
 
@@ -114,7 +114,7 @@ pub enum Change {
 /// a boolean for a secret, since that is how secrets are shown, and front ends send back what they were shown.
 ///
 /// # Errors
-/// For the first name or value that is not acceptable.
+/// For the first name or value that is not valid.
 pub fn parse_changes(body: BTreeMap<String, Value>) -> Result<BTreeMap<String, Change>, Refusal> {
     let mut changes = BTreeMap::new();
     for (name, value) in body {
@@ -130,9 +130,7 @@ pub fn parse_changes(body: BTreeMap<String, Value>) -> Result<BTreeMap<String, C
             Value::Number(number) => number.to_string(),
             Value::String(text) => text.trim().to_owned(),
             Value::Array(_) | Value::Object(_) => {
-                return Err(Refusal::invalid(format!(
-                    "The setting '{name}' must be a string, not a list or an object."
-                )));
+                return Err(Refusal::invalid(format!("The setting '{name}' must be a text, not a list or object.")));
             }
         };
         let change = if value.is_empty() { Change::Clear } else { Change::Set(checked(&name, value)?) };
@@ -190,16 +188,16 @@ pub struct Readiness {
     pub ready: bool,
     /// What is missing.
     pub missing_required: Vec<MissingSetting>,
-    /// What needs attention.
+    /// What should be checked.
     pub warnings: Vec<String>,
 }
 
-/// Checks the settings; `is_set` says whether a setting has a value.
+/// Checks the settings; `is_set` returns whether a setting has a value.
 #[must_use]
 pub fn readiness(is_set: impl Fn(&str) -> bool) -> Readiness {
     let required = [
         ("WORKER_LLM_URL", "Worker model address", "OpenCode calls the language model at this address."),
-        ("WORKER_MODEL", "Worker model", "OpenCode asks for this model."),
+        ("WORKER_MODEL", "Worker model", "OpenCode uses this model."),
     ];
     let missing_required: Vec<_> = required
         .into_iter()
@@ -207,21 +205,23 @@ pub fn readiness(is_set: impl Fn(&str) -> bool) -> Readiness {
         .map(|(key, label, reason)| MissingSetting { key, label, reason })
         .collect();
     let warned = [
-        ("WORKER_API_KEY", "WORKER_API_KEY is not set: the agent's model is called without a key."),
+        ("WORKER_API_KEY", "WORKER_API_KEY is not set: the coding agent's model is called without a key."),
         (
             GITHUB_AGENT_TOKEN,
-            "github_agent_token is not set: coordinators must have GITHUB_TOKEN, or only public repositories can be cloned and no pull request opened.",
+            "github_agent_token is not set: set it, or set GITHUB_TOKEN on every coordinator. Otherwise only public repositories can be cloned, and no pull request can be opened.",
         ),
         (
             WORKER_API_KEY,
-            "TERARCHITECT_WORKER_API_KEY is not set: the worker endpoints accept requests from this machine alone.",
+            "TERARCHITECT_WORKER_API_KEY is not set: the worker endpoints accept requests from the API's own machine only.",
         ),
     ];
     let mut warnings: Vec<_> =
         warned.into_iter().filter(|(key, _)| !is_set(key)).map(|(_, warning)| warning.to_owned()).collect();
     if !["AGENT_LLM_URL", "AGENT_MODEL", "AGENT_API_KEY"].into_iter().any(is_set) {
-        warnings
-            .push("No Director is configured (AGENT_MODEL): the agent works alone, without plan review.".to_owned());
+        warnings.push(
+            "No Director is configured (AGENT_MODEL is not set): the coding agent works alone, without plan review."
+                .to_owned(),
+        );
     }
     Readiness { ready: missing_required.is_empty(), missing_required, warnings }
 }

@@ -1,4 +1,4 @@
-//! Tickets: their fields, how urgent they are, and where the work on them stands.
+//! Tickets: their fields, how urgent they are, and the state of the work on them.
 
 pub mod completion;
 pub mod moves;
@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 /// The status of a ticket on which no work has begun.
 pub const STATUS_TODO: &str = "todo";
-/// The status of a ticket whose job waits for a worker.
+/// The status of a ticket whose job is pending.
 pub const STATUS_QUEUED: &str = "queued";
 /// The status of a ticket whose job runs.
 pub const STATUS_IN_PROGRESS: &str = "in_progress";
@@ -50,7 +50,7 @@ pub struct TicketFields {
     pub associated_edge_ids: Vec<String>,
     /// How urgent it is.
     pub priority: Priority,
-    /// Where the work on it stands. The contract leaves this word to its clients.
+    /// The state of the work on it. The contract leaves this word to its clients.
     pub status: String,
 }
 
@@ -70,7 +70,7 @@ impl TicketFields {
     }
 }
 
-/// A new ticket, or changes of one; absent fields stay as they are.
+/// A new ticket, or changes to one; absent fields stay as they are.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = TicketBody)]
 pub struct TicketChanges {
@@ -84,7 +84,7 @@ pub struct TicketChanges {
     pub description: Option<Option<String>>,
     /// How urgent it is; `medium` if unset.
     pub priority: Option<Priority>,
-    /// Where the work on it stands; `todo` if unset.
+    /// The state of the work on it; `todo` if unset.
     pub status: Option<String>,
     /// Nodes of the graph that it is about; `["*"]` means all.
     pub associated_node_ids: Option<Vec<String>>,
@@ -96,7 +96,7 @@ impl TicketChanges {
     /// The fields of a new ticket.
     ///
     /// # Errors
-    /// When the title or the column is missing, or a field is not acceptable.
+    /// When the title or the column is missing, or a field is not valid.
     pub fn into_new(self) -> Result<TicketFields, Refusal> {
         if self.title.is_none() || self.column_id.is_none() {
             return Err(Refusal::invalid(format!(
@@ -110,7 +110,7 @@ impl TicketChanges {
     /// The fields after these changes.
     ///
     /// # Errors
-    /// When a field is not acceptable.
+    /// When a field is not valid.
     pub fn over(self, now: TicketFields) -> Result<TicketFields, Refusal> {
         let ids = |field, new: Option<Vec<String>>, now| new.map_or(Ok(now), |ids| text::associations(field, ids));
         Ok(TicketFields {

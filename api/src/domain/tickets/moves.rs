@@ -7,9 +7,9 @@ use crate::domain::projects::board::{IN_PROGRESS, IN_REVIEW};
 pub enum LiveJob {
     /// Waits for a worker.
     Pending,
-    /// Runs, and its cancellation was not requested.
+    /// Runs, without a stop request.
     Running,
-    /// Runs, and was asked to stop.
+    /// Runs, with a stop request.
     Stopping,
 }
 
@@ -20,22 +20,22 @@ pub enum JobEffect {
     None,
     /// Put a job into the queue.
     Enqueue,
-    /// The run that is ending must end first; then put a job into the queue.
+    /// The job that is being stopped must end first; then put a new one into the queue.
     EnqueueAfterStop,
-    /// Cancel a pending job, ask a running one to stop.
+    /// Cancel a pending job, request that a running one stops.
     Cancel,
 }
 
 /// Decides what moving a ticket from one column to another does to its job.
 ///
-/// A move into In Progress enqueues. Saying In Progress again for a ticket that is there but has no live job, because
-/// it failed or was cancelled, enqueues as well: it is how a person says "try again".
+/// A move into In Progress enqueues. Setting In Progress again on a ticket that is there but has no live job, because
+/// it failed or was cancelled, enqueues as well: this is how a person retries it.
 #[must_use]
 pub fn effect_of_move(from: &str, to: &str, live: Option<LiveJob>) -> JobEffect {
     if to == IN_PROGRESS {
         return match live {
             None => JobEffect::Enqueue,
-            // The run has handed in its work, and only its end is not reported yet.
+            // The attempt has delivered its work, and only its end has not been reported yet.
             Some(LiveJob::Running) if from == IN_REVIEW => JobEffect::EnqueueAfterStop,
             Some(LiveJob::Stopping) => JobEffect::EnqueueAfterStop,
             Some(LiveJob::Pending | LiveJob::Running) => JobEffect::None,

@@ -1,4 +1,4 @@
-//! What a runner receives about its ticket: which part of the graph concerns it, with readable names.
+//! A runner's view of its ticket: which part of the graph concerns it, with readable names.
 
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};

@@ -1,4 +1,4 @@
-//! What applications do with jobs beside moving tickets: enqueue one with its own terms, try one again, cancel one.
+//! What applications do with jobs beside moving tickets: enqueue one with its own terms, retry one, cancel one.
 
 use crate::access::Caller;
 use crate::actions;
@@ -19,7 +19,7 @@ use terarchitect_worker_api::{ErrorBody, Message};
 #[utoipa::path(post, path = "/api/projects/{project_id}/tickets/{ticket_id}/jobs", tag = "jobs",
     security(("bearer" = [])), params(TicketPath), request_body = JobTerms,
     responses((status = 201, description = "Enqueued", body = JobEntry),
-        (status = 200, description = "Enqueued before, with this idempotency key", body = JobEntry),
+        (status = 200, description = "A job was enqueued with this idempotency key before", body = JobEntry),
         (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub async fn enqueue_job(
     State(app): State<App>,
@@ -36,7 +36,7 @@ pub async fn enqueue_job(
     })
 }
 
-/// Tries a failed or cancelled job again: enqueues a new one with its terms.
+/// Retries a failed or cancelled job: enqueues a new one with its terms.
 #[utoipa::path(post, path = "/api/jobs/{job_id}/retry", tag = "jobs", security(("bearer" = [])), params(JobPath),
     responses((status = 201, body = JobEntry), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub async fn retry_job(
@@ -48,7 +48,7 @@ pub async fn retry_job(
     Ok((StatusCode::CREATED, Json(again)))
 }
 
-/// Cancels a job: one that waits at once, one that runs by asking it to stop.
+/// Cancels a job: a pending one at once, a running one by a stop request.
 #[utoipa::path(post, path = "/api/jobs/{job_id}/cancel", tag = "jobs", security(("bearer" = [])), params(JobPath),
     responses((status = 200, body = Message), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub async fn cancel_job(State(app): State<App>, caller: Caller, Path(path): Path<JobPath>) -> ApiResult<Json<Message>> {

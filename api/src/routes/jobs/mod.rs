@@ -20,23 +20,23 @@ const MAX_LIMIT: i64 = 500;
 /// The most log entries that come with one job.
 const LOGS: i64 = 500;
 
-/// Which jobs to list; all where nothing is said.
+/// Which jobs to list: all of them if nothing is set.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct JobQuery {
-    /// Of this project.
+    /// Only jobs of this project.
     #[param(value_type = Option<uuid::Uuid>)]
     project_id: Option<ProjectId>,
-    /// Of this ticket.
+    /// Only jobs of this ticket.
     #[param(value_type = Option<uuid::Uuid>)]
     ticket_id: Option<TicketId>,
-    /// With this status.
+    /// Only jobs with this status.
     status: Option<JobStatus>,
-    /// Of this kind.
+    /// Only jobs of this kind.
     kind: Option<JobKind>,
-    /// How many at the most; 50 if unset, never more than 500.
+    /// The maximum number of jobs: 50 if unset, at most 500.
     limit: Option<i64>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<i64>,
 }
 
@@ -45,7 +45,7 @@ pub struct JobQuery {
 pub struct JobPage {
     /// The jobs, the newest first.
     jobs: Vec<JobEntry>,
-    /// Asks for the next page; absent on the last one.
+    /// Send it as `cursor` for the next page. Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<i64>,
 }
@@ -55,7 +55,7 @@ pub struct JobPage {
 pub struct JobDetail {
     #[serde(flatten)]
     job: JobEntry,
-    /// Its ended attempts, the first first.
+    /// Its ended attempts, the oldest first.
     attempts: Vec<AttemptEntry>,
     /// The latest entries of its ticket's log from the time of this job, at most 500, the oldest first.
     logs: Vec<LogEntry>,

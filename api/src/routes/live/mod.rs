@@ -26,26 +26,26 @@ const LAST_EVENT_ID: &str = "last-event-id";
 /// Keeps nginx from collecting the stream in a buffer.
 const NO_BUFFER: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Which events, and from where; everything from now on where nothing is set.
+/// Which events, and from which position.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct EventQuery {
-    /// Of this project.
+    /// Only events of this project.
     #[param(value_type = Option<uuid::Uuid>)]
     project_id: Option<ProjectId>,
-    /// Of this ticket.
+    /// Only events of this ticket.
     #[param(value_type = Option<uuid::Uuid>)]
     ticket_id: Option<TicketId>,
-    /// Of this job.
+    /// Only events of this job.
     #[param(value_type = Option<uuid::Uuid>)]
     job_id: Option<JobId>,
-    /// Of these kinds, separated by commas: whole words such as `job.claimed`, or families such as `job`.
+    /// Only events of these kinds, separated by commas: whole words such as `job.claimed`, or families such as `job`.
     kind: Option<String>,
     /// The events after this position: the `id` of an event, `next` of a page, `start` for the oldest, or `now`. The
-    /// header `Last-Event-ID` does the same and takes precedence. Without either, a stream begins now, and pages
-    /// begin at the oldest event.
+    /// header `Last-Event-ID` does the same and takes precedence. If unset, a stream begins now, and pages begin at the
+    /// oldest event.
     after: Option<String>,
-    /// For pages: how many events at the most; 100 if unset, never more than 1000.
+    /// For pages, the maximum number of events: 100 if unset, at most 1000.
     limit: Option<u16>,
 }
 
@@ -62,7 +62,7 @@ pub struct EventPage {
 
 /// What happens, in order: a stream of Server-Sent Events, or with `Accept: application/json` a page of events. The
 /// stream resumes after the header `Last-Event-ID`, sends a comment every 15 seconds, and begins with an event named
-/// `resync` where events after the position have been deleted: then read again what you show.
+/// `resync` where events after the position have been deleted: then reload everything that you show.
 #[utoipa::path(get, path = "/api/events", tag = "live", security(("bearer" = [])),
     params(EventQuery, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was received")),
     responses((status = 200, description = "Events", content((EventPage = "application/json"), (String = "text/event-stream"))),
@@ -130,7 +130,8 @@ fn kinds_named(word: &str) -> Result<Vec<EventKind>, Refusal> {
     if kinds.is_empty() {
         let known: Vec<_> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
         let shown: String = word.chars().take(80).collect();
-        let sentence = format!("'kind': '{shown}' is not a kind of event; there are: {}.", known.join(", "));
+        let sentence =
+            format!("'kind' contains '{shown}', which is not a kind of event. Use one of: {}.", known.join(", "));
         return Err(Refusal::new(ErrorCode::InvalidQuery, sentence));
     }
     Ok(kinds)

@@ -18,10 +18,10 @@ use utoipa::ToSchema;
 /// New nodes, edges or both.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct GraphChanges {
-    /// The nodes; absent leaves them.
+    /// The nodes; if absent, they stay as they are.
     #[schema(value_type = Option<Vec<Object>>)]
     nodes: Option<Items>,
-    /// The edges; absent leaves them.
+    /// The edges; if absent, they stay as they are.
     #[schema(value_type = Option<Vec<Object>>)]
     edges: Option<Items>,
 }

@@ -27,7 +27,7 @@ pub async fn list_projects(State(app): State<App>) -> ApiResult<Json<Vec<Project
     Ok(Json(db::projects::list(&mut conn).await?))
 }
 
-/// Makes a project with an empty graph, a board and, unless the repository exists already, a setup ticket.
+/// Creates a project with an empty graph, a board and, unless the repository exists already, a setup ticket.
 #[utoipa::path(post, path = "/api/projects", tag = "projects", security(("bearer" = [])), request_body = NewProject,
     responses((status = 201, body = Project)))]
 pub async fn create_project(

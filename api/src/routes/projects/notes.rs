@@ -24,7 +24,7 @@ pub async fn list_notes(State(app): State<App>, Path(path): Path<ProjectPath>) -
     Ok(Json(db::projects::notes::list(&mut conn, path.project_id).await?))
 }
 
-/// Makes a note with a title, a text, or both.
+/// Creates a note with a title, a text, or both.
 #[utoipa::path(post, path = "/api/projects/{project_id}/notes", tag = "notes", security(("bearer" = [])),
     params(ProjectPath), request_body = NoteChanges,
     responses((status = 201, body = Note), (status = 404, body = ErrorBody)))]

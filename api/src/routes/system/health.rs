@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it can serve.
+//! Whether the process is alive, and whether it can serve.
 
 use crate::http::error::{ApiError, ApiResult};
 use crate::state::App;
@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 /// How long the database may take to respond to a readiness check.
 const READY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A word on the state of the service.
+/// The state of the service.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct Health {
     /// `healthy` or `ready`.

@@ -35,7 +35,8 @@ fn shown(stored: Vec<StoredSetting>) -> Map<String, Value> {
     all
 }
 
-/// Changes settings, all of them or, if one is not acceptable, none. An empty text clears; `null` changes nothing.
+/// Changes settings: all of them, or none if one is not valid. An empty text clears a setting; `null` leaves it as it
+/// is.
 #[utoipa::path(put, path = "/api/settings", tag = "settings", security(("bearer" = [])), request_body = Object,
     responses((status = 200, description = "All settings, as GET shows them", body = Object)))]
 pub async fn update_settings(
@@ -45,7 +46,7 @@ pub async fn update_settings(
 ) -> ApiResult<Json<Map<String, Value>>> {
     let (database, actor) = (&app.database, caller.actor());
     let all = actions::system::settings::update_settings(database, &actor, &app.sealer, body).await?;
-    // Other processes are notified; this one must not go on with old settings until it is.
+    // Other processes are notified; this one must not use old settings until its own notification arrives.
     app.queue.signals.settings_changed();
     Ok(Json(shown(all)))
 }

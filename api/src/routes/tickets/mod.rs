@@ -25,7 +25,7 @@ pub async fn list_tickets(State(app): State<App>, Path(path): Path<ProjectPath>)
     Ok(Json(db::tickets::list(&mut conn, path.project_id).await?))
 }
 
-/// Makes a ticket. One made in `in_progress` is enqueued at once.
+/// Creates a ticket. One that is created in `in_progress` is enqueued at once.
 #[utoipa::path(post, path = "/api/projects/{project_id}/tickets", tag = "tickets", security(("bearer" = [])),
     params(ProjectPath), request_body = TicketChanges,
     responses((status = 201, body = Ticket), (status = 404, body = ErrorBody)))]
@@ -80,7 +80,7 @@ pub async fn delete_ticket(
     Ok(Json(Message { message: "Ticket deleted".to_owned() }))
 }
 
-/// Cancels the ticket's work: a waiting job at once, a running one by asking its runner to stop.
+/// Cancels the ticket's work: a pending job at once, a running one by a stop request to its runner.
 #[utoipa::path(post, path = "/api/projects/{project_id}/tickets/{ticket_id}/cancel", tag = "tickets",
     security(("bearer" = [])), params(TicketPath),
     responses((status = 200, body = Message), (status = 404, body = ErrorBody)))]

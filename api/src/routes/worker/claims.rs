@@ -17,7 +17,7 @@ use std::time::Duration;
 use terarchitect_worker_api::{Job, MAX_WAIT_MS, StartJobRequest};
 use tokio::time::Instant;
 
-/// How much longer than the job's time a token may live: the attempt's end is what ends it.
+/// How much longer than the job's timeout a token may be valid. It stops working at the end of the attempt anyway.
 const TOKEN_SLACK: Duration = Duration::from_secs(3600);
 
 /// Claims the next job: of one project, of several, or of any.
@@ -33,8 +33,8 @@ pub async fn start_job(
     let limits = app.config.limits;
     let claim = Claim {
         projects: request.project_id.into_iter().chain(request.project_ids).collect(),
-        // A worker that names itself sends heartbeats; a client of the plain contract sends none, so its lease is the
-        // job's time.
+        // A worker that names itself sends heartbeats; a client of the plain contract sends none, so its lease is as
+        // long as the job's timeout.
         lease: if worker_id.is_some() { limits.lease } else { limits.job_timeout },
         worker_id,
         request_id: request.request_id,

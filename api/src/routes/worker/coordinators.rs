@@ -45,7 +45,7 @@ pub async fn list_coordinators(State(app): State<App>) -> ApiResult<Json<Vec<Coo
     Ok(Json(db::worker::coordinators::list(&mut conn).await?))
 }
 
-/// Says what a coordinator should do; it learns so with its next heartbeat.
+/// Sets what a coordinator should do. The response to its next heartbeat carries it.
 #[utoipa::path(put, path = "/api/coordinators/{worker_id}", tag = "coordinators", security(("bearer" = [])),
     params(CoordinatorPath), request_body = NewDirective,
     responses((status = 200, body = Message), (status = 404, body = ErrorBody)))]
@@ -58,10 +58,11 @@ pub async fn direct_coordinator(
     let (database, actor, id) = (&app.database, caller.actor(), path.worker_id()?);
     actions::worker::coordinators::direct(database, &actor, &id, new.directive).await?;
     app.queue.signals.settings_changed();
-    Ok(Json(Message { message: "The coordinator gets the directive with its next heartbeat".to_owned() }))
+    Ok(Json(Message { message: "The coordinator gets this directive with its next heartbeat".to_owned() }))
 }
 
-/// Forgets a coordinator that no longer runs. One that still runs is there again with its next heartbeat.
+/// Removes a coordinator that no longer runs from the list. One that still runs is listed again after its next
+/// heartbeat.
 #[utoipa::path(delete, path = "/api/coordinators/{worker_id}", tag = "coordinators", security(("bearer" = [])),
     params(CoordinatorPath),
     responses((status = 200, body = Message), (status = 404, body = ErrorBody)))]
@@ -72,5 +73,5 @@ pub async fn forget_coordinator(
 ) -> ApiResult<Json<Message>> {
     actions::worker::coordinators::forget(&app.database, &caller.actor(), &path.worker_id()?).await?;
     app.queue.signals.settings_changed();
-    Ok(Json(Message { message: "Coordinator forgotten".to_owned() }))
+    Ok(Json(Message { message: "Coordinator removed".to_owned() }))
 }

@@ -1,4 +1,4 @@
-//! Heartbeats of coordinators, and what one of them is believed to hold.
+//! Heartbeats of coordinators, and the jobs that one of them holds.
 
 use crate::actions;
 use crate::db;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use terarchitect_worker_api::{HeartbeatRequest, HeartbeatResponse, WorkerJobs};
 use utoipa::IntoParams;
 
-/// Renews every lease that a coordinator holds, and returns what became of each job.
+/// Renews every lease that a coordinator holds, and returns the state of each job.
 #[utoipa::path(post, path = "/api/worker/heartbeat", tag = "worker", security(("bearer" = [])),
     request_body = HeartbeatRequest, responses((status = 200, body = HeartbeatResponse)))]
 pub async fn heartbeat(
@@ -37,7 +37,7 @@ pub struct WorkerQuery {
     worker_id: String,
 }
 
-/// What this coordinator is believed to hold, for its recovery.
+/// The jobs that this coordinator holds according to the API, for its recovery after a restart.
 #[utoipa::path(get, path = "/api/worker/jobs", tag = "worker", security(("bearer" = [])), params(WorkerQuery),
     responses((status = 200, body = WorkerJobs)))]
 pub async fn held_jobs(State(app): State<App>, Query(query): Query<WorkerQuery>) -> ApiResult<Json<WorkerJobs>> {

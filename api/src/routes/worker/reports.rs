@@ -50,7 +50,7 @@ pub async fn fail_job(
     respond(&app, path.job_id, ended.map_err(ApiError::from))
 }
 
-/// Hands back a job that was claimed and never started; it costs the job nothing.
+/// Hands back a job that was claimed but never started. The attempt is not counted.
 #[utoipa::path(post, path = "/api/worker/jobs/{job_id}/release", tag = "worker", security(("bearer" = [])),
     params(JobPath), request_body = ReleaseRequest,
     responses((status = 200, body = JobReportResponse), (status = 404, body = ErrorBody),

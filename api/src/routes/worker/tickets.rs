@@ -1,4 +1,4 @@
-//! What a runner says about its ticket, and what it asks: log entries, completion, the cancellation poll.
+//! What a runner reports about its ticket, and what it polls: log entries, completion, the cancellation poll.
 
 use crate::access::Caller;
 use crate::actions;
@@ -29,11 +29,11 @@ pub struct NewLog {
     step: Option<String>,
     /// What happened.
     summary: Option<String>,
-    /// What the agent printed or said.
+    /// What the agent printed or answered.
     raw_output: Option<String>,
-    /// Whether the step went well; unset counts as yes.
+    /// Whether the step succeeded; unset counts as yes.
     success: Option<bool>,
-    /// The sender's key of the entry: the same again stores nothing.
+    /// A key chosen by the sender. A second entry with the same key is not stored.
     entry_key: Option<Uuid>,
 }
 
@@ -87,7 +87,7 @@ pub async fn complete_ticket(
     Ok(Json(Message { message: "Ticket completed".to_owned() }))
 }
 
-/// Whether a person asked for the ticket's attempt to stop.
+/// Whether a person requested that the ticket's attempt stops.
 #[utoipa::path(get, path = "/api/projects/{project_id}/tickets/{ticket_id}/cancel-requested", tag = "worker",
     security(("bearer" = [])), params(TicketPath),
     responses((status = 200, body = CancelRequested), (status = 404, body = ErrorBody)))]
@@ -97,7 +97,7 @@ pub async fn cancel_requested(
     Path(path): Path<TicketPath>,
 ) -> ApiResult<Json<CancelRequested>> {
     let mut conn = app.database.read().await?;
-    // A runner that shows its job's token asks about that job; one from a shell can only ask about the ticket.
+    // A runner that sends its job's token polls that job; one from a shell can only poll the ticket.
     let requested = match caller.job_token() {
         Some(token) => db::jobs::cancel_requested(&mut conn, token.job_id).await?,
         None => db::tickets::cancel_requested(&mut conn, path.project_id, path.ticket_id).await?,

@@ -43,7 +43,7 @@ pub(crate) async fn run(programs: &Path, image: &str, seconds: u64, seed: Option
     let database = seed::filled(&postgres, &template, rows).await?;
     let more = [("TERARCHITECT_LEASE_SEC", LEASE_SEC), ("TERARCHITECT_WORKER_API_KEY", "chaos-worker-key")];
     let mut api = Api::start(programs, &postgres.url(&database), 0, &more).await?;
-    let folder = tempfile::tempdir().context("no temporary directory")?;
+    let folder = tempfile::tempdir().context("could not create a temporary directory")?;
     let url = format!("http://{}", api.address);
     let mut coordinators = Vec::new();
     for number in 0..COORDINATORS {
@@ -87,7 +87,7 @@ pub(crate) async fn run(programs: &Path, image: &str, seconds: u64, seed: Option
     for coordinator in &mut coordinators {
         // Everything has been reported, so it ends at once.
         let pid = rustix::process::Pid::from_child(&coordinator.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("could not end a coordinator")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("could not stop a coordinator")?;
         let status = coordinator.child.wait().context("could not wait for a coordinator")?;
         ensure!(status.success(), "a coordinator ended with {status}");
     }
@@ -175,12 +175,15 @@ async fn account(conn: &mut PgConnection, coordinators: &[Coordinator]) -> anyho
     lines.push(("containers left over", i64::try_from(left)?));
     lines.push(("reports left in an outbox", i64::try_from(outbox)?));
     lines.push(("secrets in logs", i64::try_from(secrets)?));
-    println!("Account:");
+    println!("These counts must be zero:");
     for (what, number) in &lines {
         println!("{number:>8}  {what}");
     }
     let good = lines.iter().all(|(_, number)| *number == 0);
-    println!("{}", if good { "Nothing was lost, doubled or left over." } else { "The account does not add up." });
+    println!(
+        "{}",
+        if good { "Nothing was lost, doubled or left over." } else { "The check failed: a count above is not zero." }
+    );
     if !good {
         for coordinator in coordinators {
             let log = std::fs::read_to_string(coordinator.dir.join("log")).unwrap_or_default();

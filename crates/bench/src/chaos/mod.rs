@@ -1,4 +1,4 @@
-//! Faults on purpose, with an account of every job at the end.
+//! Injected faults, with a check of every job at the end.
 
 pub(crate) mod coordinator;
 pub(crate) mod queue;

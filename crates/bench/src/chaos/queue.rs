@@ -1,8 +1,8 @@
 //! The queue under kills, restarts and cut connections: many clients, two replicas, one Postgres.
 //!
-//! The account at the end is taken from the database and from the responses that the clients got. A double is a job
-//! with two accepted outcomes; a loss is a job that was enqueued and has none; a limit is exceeded where more jobs of a
-//! project were held at one moment than the project allows.
+//! The check at the end compares the database with the responses that the clients got. A double is a job with two
+//! accepted outcomes; a loss is a job that was enqueued and has none; a limit is exceeded where more jobs of a project
+//! were held at one moment than the project allows.
 
 use crate::api::Api;
 use crate::http::{Connection, HttpResponse};
@@ -401,11 +401,18 @@ async fn account(conn: &mut PgConnection, ledger: &Ledger) -> anyhow::Result<boo
         ("accepted reports that the database contradicts", contradicted),
     ];
     lines.extend(counts(conn).await?);
-    println!("Account:");
+    println!("These counts must be zero:");
     for (what, number) in &lines {
         println!("{number:>8}  {what}");
     }
     let good = lines.iter().all(|(_, number)| *number == 0) && !enqueued.is_empty();
-    println!("{}", if good { "Nothing was lost, doubled or exceeded." } else { "The account does not add up." });
+    println!(
+        "{}",
+        if good {
+            "Nothing was lost, doubled or exceeded."
+        } else {
+            "The check failed: a count above is not zero, or nothing was enqueued."
+        }
+    );
     Ok(good)
 }

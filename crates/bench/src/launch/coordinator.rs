@@ -20,7 +20,7 @@ impl Coordinator {
         image: &str,
         more: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let dir = tempfile::tempdir().context("no temporary directory")?;
+        let dir = tempfile::tempdir().context("could not create a temporary directory")?;
         let ready = dir.path().join("ready");
         let log = std::fs::File::create(dir.path().join("log")).context("could not create the log")?;
         let child = Command::new(programs.join("terarchitect-coordinator"))
@@ -64,7 +64,7 @@ impl Coordinator {
     /// Ends it with TERM, which cancels its jobs.
     pub(crate) fn end(mut self) -> anyhow::Result<()> {
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("could not end a coordinator")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("could not stop the coordinator")?;
         self.child.wait().context("could not wait for the coordinator")?;
         Ok(())
     }

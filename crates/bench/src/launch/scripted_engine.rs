@@ -38,7 +38,7 @@ struct Shared {
 
 impl ScriptedEngine {
     pub(super) fn start() -> anyhow::Result<Self> {
-        let dir = tempfile::tempdir().context("no temporary directory")?;
+        let dir = tempfile::tempdir().context("could not create a temporary directory")?;
         let socket = dir.path().join("docker.sock");
         let listener = UnixListener::bind(&socket).context("could not create the engine's socket")?;
         let shared = Shared { containers: Arc::default(), problems: Arc::default() };
@@ -60,7 +60,9 @@ impl ScriptedEngine {
         let all = containers.wait_for(|all| all.values().filter(|container| container.running).count() == number);
         let waited = tokio::time::timeout(std::time::Duration::from_secs(60), all).await;
         let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
-        waited.with_context(|| format!("the containers did not start in time; {problems}"))?.context("it ended")?;
+        waited
+            .with_context(|| format!("the containers did not start in time; {problems}"))?
+            .context("the scripted engine stopped")?;
         Ok(())
     }
 }

@@ -29,7 +29,7 @@ const WORKER_KEY: &str = "bench-worker-key";
 pub(super) async fn run(programs: &Path, image: &str, effort: Effort) -> anyhow::Result<()> {
     let rounds = effort.tickets;
     let here: SocketAddr = (gateway(image)?, 0).into();
-    let folder = tempfile::tempdir().context("no temporary directory")?;
+    let folder = tempfile::tempdir().context("could not create a temporary directory")?;
     let binary = opencode_of(image, folder.path())?;
     let chat = ChatServer::start_on(&[here], Script::demo(), None).await?;
     let forge = Forge::start_on(&[here], &folder.path().join("forge"), "bench-forge-token".to_owned()).await?;
@@ -107,7 +107,7 @@ fn gateway(image: &str) -> anyhow::Result<std::net::IpAddr> {
     let output = Command::new("docker").args(hosts).arg("/etc/hosts").output().context("could not run docker")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().find(|line| line.contains("host.docker.internal")).context("the engine has no gateway")?;
-    line.split_whitespace().next().unwrap_or_default().parse().context("the gateway is not an address")
+    line.split_whitespace().next().unwrap_or_default().parse().context("the engine's gateway is not a valid address")
 }
 
 /// Copies OpenCode out of the image.
@@ -127,7 +127,7 @@ async fn opencode_alone(binary: &Path, chat: &ChatServer, folder: &Path, state: 
     let work = folder.join("work");
     if !work.exists() {
         let made = Command::new("git").args(["init", "-q"]).arg(&work).status().context("could not run git")?;
-        ensure!(made.success(), "git could not make a repository");
+        ensure!(made.success(), "git could not create a repository");
     }
     let provider =
         Provider { base_url: api_base(&chat.base_url())?, model: MODEL.to_owned(), api_key: None, limits: None };

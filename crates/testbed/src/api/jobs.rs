@@ -165,7 +165,7 @@ fn lease_ms(shared: &Shared) -> u64 {
     u64::try_from(shared.options.lease.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Says of every named job whether its attempt is still held.
+/// Returns for every named job whether its attempt is still held.
 pub(super) fn heartbeat(shared: &Shared, body: &Value) -> Response {
     let book = shared.book.borrow();
     let state = |named: &Value| {

@@ -1,6 +1,5 @@
-//! A scripted stand-in for the worker API: it hands out the jobs that a test gives it, keeps account of attempts,
-//! leases and reports as the real API does, serves one ticket to a runner, records every call, and misbehaves on
-//! request.
+//! A scripted stand-in for the worker API: it hands out the jobs that a test gives it, tracks attempts, leases and
+//! reports as the real API does, serves one ticket to a runner, records every call, and misbehaves on request.
 //!
 //! It speaks the contract in plain JSON and shares no types with the programs under test, so that a change of the wire
 //! shows in their tests.
@@ -220,7 +219,7 @@ async fn read(body: Body) -> Value {
     serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
-/// Does what the endpoint's fault says. None where the call is to be served.
+/// Carries out the endpoint's fault. None where the call is to be served.
 async fn misbehave(shared: &Shared, endpoint: Endpoint) -> Option<Response> {
     let mut book = shared.book.subscribe();
     // The sender lives as long as the server.
@@ -244,7 +243,7 @@ fn refuse(status: StatusCode, code: &str, sentence: &str) -> Response {
     (status, Json(json!({"error": sentence, "code": code}))).into_response()
 }
 
-/// What the real API says about an address that it does not have.
+/// What the real API returns for a path that does not exist.
 fn not_found() -> Response {
     refuse(StatusCode::NOT_FOUND, "no_such_route", "There is no such address.")
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use uuid::Uuid;
 
-/// Serves a call whose path goes on like this behind `/api/projects/{id}/`.
+/// Serves a call whose path continues like this after `/api/projects/{id}/`.
 pub(super) fn respond(shared: &Shared, method: &str, rest: &[&str]) -> Response {
     let book = shared.book.borrow();
     let body = match (method, rest) {

@@ -1,7 +1,7 @@
 //! A scripted chat model behind OpenAI's chat API: `POST …/chat/completions`, streaming or whole, with tool calls.
 //!
-//! It replies what its [`Script`] says for the conversation, and misbehaves where the script says so: errors, silence,
-//! cut connections. A request that no rule fits gets a 400 that names it, so that scripts fail loudly.
+//! It replies as its [`Script`] defines for the conversation, and misbehaves where the script requests it: errors,
+//! silence, cut connections. A request that no rule fits gets a 400 that names it, so that scripts fail loudly.
 
 mod reply;
 mod script;

@@ -70,7 +70,7 @@ fn streamed(request: &ChatRequest, reply: &Reply) -> Response {
     sse(Body::from_stream(stream::iter(lines.collect::<Vec<Result<Bytes, Infallible>>>())))
 }
 
-/// A stream that begins well and then says nothing more, or ends in the middle.
+/// A stream that begins well and then sends nothing more, or ends in the middle.
 fn broken_stream(events: Vec<Value>, cut: bool) -> Response {
     let begin = stream::iter(events.iter().map(event).map(|line| Ok(Bytes::from(line))).collect::<Vec<_>>());
     if cut {

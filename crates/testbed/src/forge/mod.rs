@@ -54,7 +54,7 @@ impl Forge {
     /// # Errors
     /// When it can't listen or create the directory.
     pub async fn start() -> anyhow::Result<Self> {
-        let dir = tempfile::tempdir().context("no temporary directory")?;
+        let dir = tempfile::tempdir().context("could not create a temporary directory")?;
         let token = format!("token-{}", uuid::Uuid::new_v4().simple());
         let mut forge = Self::start_on(&[any_loopback()], dir.path(), token).await?;
         forge._temporary = Some(dir);
@@ -95,7 +95,7 @@ impl Forge {
         if files.is_empty() {
             return Ok(());
         }
-        let work = tempfile::tempdir().context("no temporary directory")?;
+        let work = tempfile::tempdir().context("could not create a temporary directory")?;
         run_git(work.path(), &["init", "--quiet", "--initial-branch=main"])?;
         for (path, text) in files {
             let path = work.path().join(path);
@@ -146,7 +146,7 @@ impl Forge {
     /// Runs git in a repository and returns what it prints.
     ///
     /// # Errors
-    /// When git fails, with what it said.
+    /// When git fails, with what it printed.
     pub fn git(&self, owner: &str, name: &str, args: &[&str]) -> anyhow::Result<String> {
         git_output(&self.repo_path(owner, name), args)
     }

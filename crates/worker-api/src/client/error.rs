@@ -35,7 +35,7 @@ pub enum ClientError {
         url: Url,
         /// The status of the response.
         status: StatusCode,
-        /// What it said.
+        /// Its error body.
         body: Box<ErrorBody>,
         /// How long the API asks to wait before a retry.
         retry_after: Option<Duration>,
@@ -74,8 +74,8 @@ impl ClientError {
         }
     }
 
-    /// Whether this shows that no API runs at the address: nothing listens there, or a proxy says so. A missing response
-    /// does not show it, since the network in between may be at fault.
+    /// Whether this shows that no API runs at the address: nothing listens there, or a proxy reports it. A missing
+    /// response does not show it, since the network in between may be at fault.
     #[must_use]
     pub fn api_is_down(&self) -> bool {
         match self {
