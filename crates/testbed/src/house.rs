@@ -27,7 +27,8 @@ struct File {
 }
 
 impl House {
-    /// A sentence for each use of a room on the same or a higher floor, and for each room that is on no floor.
+    /// A sentence for each use of a room on the same or a higher floor, for each room that is on no floor, and for each
+    /// name on a floor that no room has.
     ///
     /// # Errors
     /// When the source can't be read.
@@ -35,8 +36,9 @@ impl House {
         let floors = self.floors.iter().enumerate();
         let height: BTreeMap<&str, usize> =
             floors.flat_map(|(at, rooms)| rooms.iter().map(move |room| (*room, at))).collect();
-        let mut wrong = Vec::new();
-        for file in self.files()? {
+        let files = self.files()?;
+        let mut wrong = no_rooms(height.keys(), &files);
+        for file in files {
             let path = file.path.display();
             let Some(own) = height.get(file.room.as_str()) else {
                 wrong.push(format!("{path} is on no floor"));
@@ -53,13 +55,15 @@ impl House {
         Ok(wrong)
     }
 
-    /// A sentence for each file that does what another room is there for.
+    /// A sentence for each file that does what another room is there for, and for each rule whose room does not exist:
+    /// it could never fail.
     ///
     /// # Errors
     /// When the source can't be read.
     pub fn files_that_reach_around(&self) -> io::Result<Vec<String>> {
-        let mut wrong = Vec::new();
-        for file in self.files()? {
+        let files = self.files()?;
+        let mut wrong = no_rooms(self.reaches_around.iter().map(|(room, _)| room), &files);
+        for file in files {
             // `crate::http` is a room; `http::` is the library.
             let code = file.code.replace("crate::http::", "");
             let forbidden =
@@ -102,6 +106,7 @@ impl File {
         let mut used = BTreeSet::new();
         for part in self.code.split(|c: char| !(c.is_ascii_alphanumeric() || "_:{".contains(c))) {
             let mut names = part.split("::").peekable();
+            names.next_if_eq(&"self");
             let from_root = match names.peek() {
                 Some(&"crate") => names.next().is_some(),
                 Some(&"super") => {
@@ -114,6 +119,10 @@ impl File {
                 _ => false,
             };
             match names.next() {
+                // Nothing follows where the text goes on with a star.
+                Some("") if from_root => {
+                    used.insert("all rooms at once: name the one that is meant".to_owned());
+                }
                 Some(name) if from_root && name.starts_with('{') => {
                     used.insert("several rooms in one use: write one for each".to_owned());
                 }
@@ -125,6 +134,12 @@ impl File {
         }
         used
     }
+}
+
+/// A sentence for each name that no room has.
+fn no_rooms<'a>(names: impl Iterator<Item = &'a &'static str>, files: &[File]) -> Vec<String> {
+    let unknown = names.filter(|name| !files.iter().any(|file| file.room == **name));
+    unknown.map(|name| format!("there is no room {name}")).collect()
 }
 
 fn source_files(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -139,7 +154,7 @@ fn source_files(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// The code without comments and without the tests at its end, and the names of its test modules in other files.
+/// The code without comments and without its test modules, and the names of its test modules in other files.
 fn without_tests(text: &str) -> (String, Vec<String>) {
     let (mut code, mut modules) = (String::new(), Vec::new());
     let mut lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -149,10 +164,15 @@ fn without_tests(text: &str) -> (String, Vec<String>) {
             code.push('\n');
             continue;
         }
-        let Some(module) = lines.next().and_then(|line| line.trim().split("mod ").nth(1)) else { continue };
+        let Some(opening) = lines.next() else { break };
+        let Some(module) = opening.trim().split("mod ").nth(1) else { continue };
         match module.strip_suffix(';') {
             Some(name) => modules.push(name.to_owned()),
-            None => break,
+            // Formatted code closes a module where its first line begins.
+            None => {
+                let end = format!("{}}}", &opening[..opening.len() - opening.trim_start().len()]);
+                lines.by_ref().find(|line| *line == end);
+            }
         }
     }
     (code, modules)
@@ -176,13 +196,66 @@ mod tests {
         assert_eq!(used(1, "use super::db;"), ["db"]);
         assert_eq!(used(2, "use super::super::db::{self, x};"), ["db"]);
         assert!(used(2, "use super::other; pub(super) fn f() {}").is_empty());
+        assert_eq!(used(1, "use self::super::db;"), ["db"]);
         assert_eq!(used(3, "use crate::{db, http};").len(), 1);
+        assert_eq!(used(3, "use crate::*;").len(), 1);
+        assert!(used(2, "pub(crate) use super::*;").is_empty());
     }
 
     #[test]
     fn tests_and_comments_are_no_uses() {
-        let text = "#[cfg(test)]\nmod tests;\n// crate::comment\nuse crate::db;\n#[cfg(test)]\nmod more {\nuse crate::http;\n}\n";
+        let text = "#[cfg(test)]\nmod tests;\n// crate::comment\nuse crate::db;\n\
+            #[cfg(test)]\npub(crate) mod more {\n    fn f() {\n    }\n    use crate::http;\n}\nfn g() {}\n";
         let (code, modules) = without_tests(text);
-        assert_eq!((code.as_str(), modules), ("use crate::db;\n", vec!["tests".to_owned()]));
+        assert_eq!((code.as_str(), modules), ("use crate::db;\nfn g() {}\n", vec!["tests".to_owned()]));
+    }
+
+    /// The source of a crate with four rooms, of which `db` does more than it may.
+    fn crate_folder() -> (tempfile::TempDir, &'static str) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("src/routes")).unwrap();
+        let files = [
+            ("lib.rs", "pub mod db;\nmod routes;\nmod queue;\n"),
+            ("routes/mod.rs", "mod jobs;\n"),
+            ("routes/jobs.rs", "use super::super::queue;\nuse super::Limits;\n"),
+            ("queue.rs", "use super::db;\n#[cfg(test)]\nmod tests {\n    use super::super::routes;\n}\n"),
+            ("db.rs", "pub(crate) fn read() -> axum::Router {}\n"),
+        ];
+        for (name, text) in files {
+            std::fs::write(folder.path().join("src").join(name), text).unwrap();
+        }
+        let path = folder.path().to_str().unwrap().to_owned().leak();
+        (folder, path)
+    }
+
+    #[test]
+    fn arrows_up_and_sideways_are_found_and_so_are_names_that_no_room_has() {
+        let (_kept, folder) = crate_folder();
+        let wrong = |floors| House { folder, floors, reaches_around: &[] }.arrows_that_point_up().unwrap();
+        let found = |floors, parts: &[&str]| {
+            let wrong = wrong(floors);
+            assert_eq!(wrong.len(), parts.len(), "{wrong:#?}");
+            for part in parts {
+                assert!(wrong.iter().any(|sentence| sentence.contains(part)), "{part}: {wrong:#?}");
+            }
+        };
+        found(&[&["lib"], &["routes"], &["queue"], &["db"]], &[]);
+        found(&[&["lib"], &["queue"], &["routes"], &["db"]], &["routes/jobs.rs uses queue, which is not below it"]);
+        found(&[&["lib"], &["routes"], &["queue", "db"]], &["queue.rs uses db, which is not below it"]);
+        found(
+            &[&["lib"], &["routes"], &["queue"]],
+            &["db.rs is on no floor", "queue.rs uses db, which is on no floor"],
+        );
+        found(&[&["lib", "page"], &["routes"], &["queue"], &["db"]], &["there is no room page"]);
+    }
+
+    #[test]
+    fn what_a_room_may_not_do_is_found_and_so_are_rules_for_no_room() {
+        let (_kept, folder) = crate_folder();
+        let wrong = |reaches_around| House { folder, floors: &[], reaches_around }.files_that_reach_around().unwrap();
+        assert!(wrong(&[("queue", &["axum"]), ("db", &["sqlx"])]).is_empty());
+        let found = wrong(&[("db", &["axum"]), ("databases", &["axum"])]);
+        assert_eq!(found.len(), 2, "{found:#?}");
+        assert!(found[0] == "there is no room databases" && found[1].ends_with("db.rs: axum"), "{found:#?}");
     }
 }
