@@ -171,7 +171,9 @@ async fn a_cancellation_in_a_long_turn_ends_the_attempt_within_seconds() {
         world.api.set_cancel_requested(true);
         Instant::now()
     };
-    let (ended, cancelled_at) = tokio::join!(world.attempt(&[]), cancel);
+    let both = async { tokio::join!(world.attempt(&[]), cancel) };
+    // A cancellation that is not noticed would wait for the stalled model for ever.
+    let (ended, cancelled_at) = tokio::time::timeout(Duration::from_secs(120), both).await.expect("it was cancelled");
     assert!(cancelled_at.elapsed() < Duration::from_secs(10));
     assert_eq!(ended.unwrap_err().exit_code(), 130);
     assert!(world.calls("/complete").is_empty());
