@@ -1,7 +1,7 @@
 //! One job from its claim, or from what an earlier coordinator left of it, to its acknowledged report. This is the part
 //! that acts; what to do when is decided in [`machine`](super::machine).
 
-use super::machine::{Action, Event, Machine};
+use super::machine::{Action, EndRequest, Event, Machine};
 use super::outcome::{StoppedFor, could_not_run, verdict};
 use super::report::report_until_acknowledged;
 use super::spec::time_left;
@@ -91,7 +91,10 @@ impl<'a> Supervision<'a> {
                     () = wait_for_end(shared, id) => return Event::Ended,
                     request = end_requested(controls, self.deadline) => Event::EndRequested(request),
                 };
-                tracing::info!(container = id, ?event, "stopping a container early");
+                // Detaching stops nothing: the container is left to the next coordinator, which is logged where that is done.
+                if event != Event::EndRequested(EndRequest::Detach) {
+                    tracing::info!(container = id, ?event, "stopping a container early");
+                }
                 event
             }
             Action::Signal(id, signal) => {
