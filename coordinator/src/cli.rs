@@ -6,6 +6,8 @@ use crate::variables::{self, PASSED_ON};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+/// The agent image by default.
+pub const DEFAULT_IMAGE: &str = "terarchitect-agent";
 /// Where an engine listens by default.
 pub const DEFAULT_DOCKER_HOST: &str = "unix:///var/run/docker.sock";
 
@@ -97,7 +99,7 @@ pub struct Options {
     )]
     pub github_token: String,
     /// The agent image, for projects that do not set their own.
-    #[arg(long, global = true, env = variables::AGENT_IMAGE, default_value = "terarchitect-agent", value_name = "IMAGE")]
+    #[arg(long, global = true, env = variables::AGENT_IMAGE, default_value = DEFAULT_IMAGE, value_name = "IMAGE")]
     pub agent_image: String,
     /// The maximum number of containers that run at once [default: the value in the API's settings, else 1].
     #[arg(
@@ -199,7 +201,8 @@ pub struct Options {
     /// When to pull images.
     #[arg(long, global = true, env = variables::AGENT_PULL_POLICY, default_value = "missing")]
     pub pull_policy: PullPolicy,
-    /// User name for the image's registry; without it, the login in ~/.docker/config.json is used.
+    /// User name for the registry of AGENT_IMAGE; without it, and for other registries, the login in
+    /// ~/.docker/config.json is used.
     #[arg(
         long,
         global = true,
@@ -209,7 +212,7 @@ pub struct Options {
         value_name = "NAME"
     )]
     pub registry_username: String,
-    /// Password for the image's registry.
+    /// Password for the registry of AGENT_IMAGE.
     #[arg(
         long,
         global = true,
@@ -229,6 +232,26 @@ pub struct Options {
         value_name = "unix://PATH|tcp://HOST:PORT"
     )]
     pub docker_host: String,
+    /// Set to 1 to reach the Docker engine at DOCKER_HOST with TLS.
+    #[arg(
+        long,
+        global = true,
+        env = variables::DOCKER_TLS_VERIFY,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "1"
+    )]
+    pub docker_tls_verify: String,
+    /// The folder with ca.pem, cert.pem and key.pem for TLS with the Docker engine [default: ~/.docker].
+    #[arg(
+        long,
+        global = true,
+        env = variables::DOCKER_CERT_PATH,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "DIR"
+    )]
+    pub docker_cert_path: String,
     /// Timeout of one call to the Docker engine, in seconds.
     #[arg(
         long,

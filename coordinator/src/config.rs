@@ -1,6 +1,7 @@
 //! The configuration: the options parsed and checked, with all problems reported at once.
 
-use crate::cli::{DEFAULT_DOCKER_HOST, DockerMode, DrainMode, Options, PullPolicy, SecretsBy};
+use crate::cli::{DEFAULT_DOCKER_HOST, DEFAULT_IMAGE, DockerMode, DrainMode, Options, PullPolicy, SecretsBy};
+use crate::docker_host::{DockerHost, TlsOptions};
 use crate::variables;
 use secrecy::SecretString;
 use std::net::SocketAddr;
@@ -80,11 +81,22 @@ pub struct ContainerConfig {
     /// A file with the CA certificates that containers trust.
     pub extra_ca_certs: Option<PathBuf>,
     /// Where the engine listens.
-    pub docker_host: String,
+    pub docker_host: DockerHost,
     /// How long the engine may take for one call.
     pub call_limit: Duration,
-    /// User name and password for the image's registry.
-    pub registry: Option<(String, SecretString)>,
+    /// The login at the registry of AGENT_IMAGE.
+    pub registry: Option<RegistryLogin>,
+}
+
+/// User name and password for a registry.
+#[derive(Clone, Debug)]
+pub struct RegistryLogin {
+    /// An image of that registry.
+    pub image: String,
+    /// The user's name.
+    pub username: String,
+    /// The user's password.
+    pub password: SecretString,
 }
 
 impl ContainerConfig {
@@ -203,7 +215,10 @@ impl Config {
                 .push("there is no home directory for the coordinator's state; set COORDINATOR_STATE_DIR".to_owned());
         }
         let state_dir = state_dir.map(absolute);
-        let (Some(state_dir), true) = (state_dir, problems.is_empty()) else { return Err(ConfigError { problems }) };
+        let docker_host = docker_host(cli, &variable).map_err(|problem| problems.push(problem)).ok();
+        let (Some(state_dir), Some(docker_host), true) = (state_dir, docker_host, problems.is_empty()) else {
+            return Err(ConfigError { problems });
+        };
         projects.sort_unstable();
         projects.dedup();
         Ok(Self {
@@ -215,11 +230,11 @@ impl Config {
             api_url,
             worker_key: given(&cli.worker_api_key).map(|key| SecretString::from(key.to_owned())),
             projects,
-            image: cli.agent_image.trim().to_owned(),
+            image: image(cli).to_owned(),
             slots,
             poll_interval: Duration::from_secs(poll.into()),
             stop_grace: Duration::from_secs(grace.into()),
-            container: container_config(cli, variable),
+            container: container_config(cli, docker_host, variable),
             drain_mode: cli.drain_mode,
             state_dir,
             pull_policy: cli.pull_policy,
@@ -241,7 +256,11 @@ fn program(path: &Path) -> PathBuf {
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "a number of processors is small")]
-fn container_config(cli: &Options, variable: impl Fn(&str) -> Option<String>) -> ContainerConfig {
+fn container_config(
+    cli: &Options,
+    docker_host: DockerHost,
+    variable: impl Fn(&str) -> Option<String>,
+) -> ContainerConfig {
     let mut env: Vec<(String, String)> = Vec::new();
     let extra = words(&cli.env_passthrough);
     for name in variables::PASSED_ON.iter().copied().chain(extra.iter().map(String::as_str)) {
@@ -263,11 +282,28 @@ fn container_config(cli: &Options, variable: impl Fn(&str) -> Option<String>) ->
         docker_mode: cli.docker_mode,
         runtime: given(&cli.runtime).map(str::to_owned),
         extra_ca_certs: given(&cli.extra_ca_certs).map(PathBuf::from),
-        docker_host: given(&cli.docker_host).unwrap_or(DEFAULT_DOCKER_HOST).to_owned(),
+        docker_host,
         call_limit: Duration::from_secs(cli.engine_timeout_sec),
-        registry: given(&cli.registry_username)
-            .map(|name| (name.to_owned(), SecretString::from(cli.registry_password.trim().to_owned()))),
+        registry: given(&cli.registry_username).map(|username| RegistryLogin {
+            image: image(cli).to_owned(),
+            username: username.to_owned(),
+            password: SecretString::from(cli.registry_password.trim().to_owned()),
+        }),
     }
+}
+
+fn image(cli: &Options) -> &str {
+    given(&cli.agent_image).unwrap_or(DEFAULT_IMAGE)
+}
+
+fn docker_host(cli: &Options, variable: impl Fn(&str) -> Option<String>) -> Result<DockerHost, String> {
+    let default_folder = variable("HOME").map(|home| PathBuf::from(home).join(".docker"));
+    let tls = TlsOptions {
+        verify: &cli.docker_tls_verify,
+        folder: &cli.docker_cert_path,
+        default_folder: default_folder.as_deref(),
+    };
+    DockerHost::parse(given(&cli.docker_host).unwrap_or(DEFAULT_DOCKER_HOST), tls)
 }
 
 fn default_state_dir(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {

@@ -39,6 +39,7 @@ pub async fn check(config: &Config, out: &mut impl Write) -> std::io::Result<boo
         Err(error) => report.say("engine", Finding::Bad(chain(&error)))?,
         Ok(engine) => check_engine(config, &engine, &mut report).await?,
     }
+    report.say("limits", Finding::Good(limits(&config.container)))?;
     for sentence in config.container.relaxed() {
         report.say("limits", Finding::Warn(sentence))?;
     }
@@ -46,6 +47,12 @@ pub async fn check(config: &Config, out: &mut impl Write) -> std::io::Result<boo
         let sentence = "ALLOW_LOCAL_EXECUTION=1: agents of local projects run directly on this machine, as this user";
         report.say("limits", Finding::Warn(sentence.to_owned()))?;
     }
+    let verdict = if report.good {
+        "ready: jobs can run here"
+    } else {
+        "not ready: jobs can't run here; do what the lines with FAIL say, then run this again"
+    };
+    writeln!(report.out, "{verdict}")?;
     Ok(report.good)
 }
 
@@ -142,8 +149,9 @@ async fn check_clock(config: &Config) -> Finding {
 
 async fn check_engine<W: Write>(config: &Config, engine: &Docker, report: &mut Report<'_, W>) -> std::io::Result<()> {
     let finding = match engine.version().await {
-        Ok(version) => Finding::Good(version),
-        Err(error) => Finding::Bad(chain(&error)),
+        Ok(version) => Finding::Good(format!("{version} at {}", config.container.docker_host)),
+        // The other checks would only wait as long as this one did.
+        Err(error) => return report.say("engine", Finding::Bad(chain(&error))),
     };
     report.say("engine", finding)?;
     report.say("disk", check_disk(config, engine).await)?;

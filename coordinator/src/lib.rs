@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod deadline;
 pub mod disk;
+pub mod docker_host;
 pub mod doctor;
 pub mod engine;
 pub mod heartbeat;

@@ -17,6 +17,7 @@ const HOUSE: House = House {
         &["engine"],
         &["metrics", "deadline"],
         &["config"],
+        &["docker_host"],
         &["cli"],
         &["variables"],
     ],

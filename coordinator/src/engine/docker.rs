@@ -4,6 +4,7 @@ use super::registry;
 use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State, end_of};
 use crate::cli::DockerMode;
 use crate::config::{ContainerConfig, HOST_NAME};
+use crate::docker_host::DockerHost;
 use crate::engine::spec::{ContainerSpec, EXTRA_CA_CERTS, LABEL_PREFIX};
 use async_trait::async_trait;
 use bollard::errors::Error;
@@ -20,7 +21,7 @@ use futures::{StreamExt, TryStreamExt};
 use secrecy::ExposeSecret;
 use std::collections::HashMap;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
@@ -37,32 +38,18 @@ const NETWORK: &str = "terarchitect-agents";
 
 /// A Docker engine.
 pub struct Docker {
-    client: bollard::Docker,
-    config: ContainerConfig,
+    pub(super) client: bollard::Docker,
+    pub(super) config: ContainerConfig,
 }
 
 impl Docker {
-    /// Connects to the engine.
-    ///
-    /// # Errors
-    /// When it does not respond.
-    pub async fn connect(config: ContainerConfig) -> Result<Self, EngineError> {
-        let client = bollard::Docker::connect_with_host(&config.docker_host).map_err(EngineError::Unreachable)?;
-        let limit = config.call_limit;
-        let negotiated = tokio::time::timeout(limit, client.negotiate_version()).await;
-        let client = negotiated
-            .map_err(|_| EngineError::TimedOut { attempted: "respond", limit })?
-            .map_err(EngineError::Unreachable)?;
-        let engine = Self { client, config };
-        if engine.config.network.is_none() {
-            engine.create_network().await?;
+    /// Makes sure that the network of agents is there: one for all agents, on which they can't reach each other. A network
+    /// per job would use up the engine's address ranges. `docker network prune` removes it whenever no agent runs, so
+    /// this is done before each container. A network that the configuration names is its owner's business.
+    pub(super) async fn require_network(&self) -> Result<(), EngineError> {
+        if self.config.network.is_some() {
+            return Ok(());
         }
-        Ok(engine)
-    }
-
-    /// One network for all agents, on which they can't reach each other. A network per job would use up the engine's
-    /// address ranges.
-    async fn create_network(&self) -> Result<(), EngineError> {
         let inspected =
             self.call("inspect a network", self.client.inspect_network(NETWORK, None::<InspectNetworkOptions>)).await;
         match inspected {
@@ -148,9 +135,12 @@ impl Docker {
     fn binds(&self, spec: &ContainerSpec) -> Vec<String> {
         let mut binds = vec![format!("{}:/cache", spec.cache_volume)];
         if self.config.docker_mode == DockerMode::Dood {
-            // An engine that is reached over the network has its own socket at the usual path.
-            let socket = self.config.docker_host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
-            binds.push(format!("{socket}:/var/run/docker.sock"));
+            let socket = match &self.config.docker_host {
+                DockerHost::Socket(path) => path.as_path(),
+                // An engine that is reached over the network has its own socket at the usual path.
+                DockerHost::Network { .. } => Path::new("/var/run/docker.sock"),
+            };
+            binds.push(format!("{}:/var/run/docker.sock", socket.display()));
         }
         if let Some(file) = &self.config.extra_ca_certs {
             binds.push(format!("{}:{EXTRA_CA_CERTS}:ro", file.display()));
@@ -210,7 +200,9 @@ fn is_status(error: &EngineError, code: u16) -> bool {
 impl ContainerEngine for Docker {
     async fn version(&self) -> Result<String, EngineError> {
         let version = self.call("return its version", self.client.version()).await?;
-        Ok(format!("Docker {}", version.version.unwrap_or_default()))
+        let parts = version.components.into_iter().flatten();
+        let name = if parts.map(|part| part.name).any(|name| name.contains("Podman")) { "Podman" } else { "Docker" };
+        Ok(format!("{name} {}", version.version.unwrap_or_default()))
     }
 
     async fn has_image(&self, image: &str) -> Result<bool, EngineError> {
@@ -231,7 +223,7 @@ impl ContainerEngine for Docker {
                 let step = step.map_err(failed)?;
                 tracing::debug!(image, status = step.status, "pulling");
             }
-            Ok(())
+            Ok::<(), EngineError>(())
         };
         let done = tokio::time::timeout(PULL_LIMIT, pulling).await;
         done.map_err(|_| EngineError::TimedOut { attempted: "pull the image", limit: PULL_LIMIT })??;
@@ -248,6 +240,7 @@ impl ContainerEngine for Docker {
         if spec.local_path.is_some() {
             return Err(EngineError::LocalNotAllowed);
         }
+        self.require_network().await?;
         let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
         match self.call("create a container", self.client.create_container(Some(options), self.body(spec))).await {
             Ok(created) => Ok(Created::New(created.id)),
@@ -258,15 +251,24 @@ impl ContainerEngine for Docker {
     }
 
     async fn start(&self, id: &str, spec: &ContainerSpec) -> Result<(), EngineError> {
+        // The network may have been pruned since the container was created.
+        self.require_network().await?;
         let start = self.client.start_container(id, None::<StartContainerOptions>);
         let Some(secrets) = &spec.stdin else { return self.call("start a container", start).await };
         // Attached before the start, or the container could read an empty standard input.
         let options = AttachContainerOptionsBuilder::new().stdin(true).stream(true).build();
         let mut attached = self.call("attach to a container", self.client.attach_container(id, Some(options))).await?;
         self.call("start a container", start).await?;
-        attached.input.write_all(secrets.expose_secret().as_bytes()).await.map_err(EngineError::Stdin)?;
-        attached.input.flush().await.map_err(EngineError::Stdin)?;
-        attached.input.shutdown().await.map_err(EngineError::Stdin)
+        let limit = self.config.call_limit;
+        let writing = async {
+            attached.input.write_all(secrets.expose_secret().as_bytes()).await?;
+            attached.input.flush().await?;
+            attached.input.shutdown().await
+        };
+        let written = tokio::time::timeout(limit, writing).await;
+        written
+            .map_err(|_| EngineError::TimedOut { attempted: "take a container's standard input", limit })?
+            .map_err(EngineError::Stdin)
     }
 
     async fn wait(&self, id: &str) -> Result<(), EngineError> {

@@ -26,10 +26,31 @@ const PREFIX: &str = "local:";
 const POLL: Duration = Duration::from_millis(200);
 /// How long a removed job's processes may take to stop by themselves.
 const REMOVE_GRACE: Duration = Duration::from_secs(10);
-/// Starts the runner and writes its exit code to a file, whole or not at all. The shell ignores the signals that both
-/// get, so that it can still write the code once the runner has stopped.
-const SUPERVISOR: &str =
-    r#"trap : TERM INT; "$0" ticket >"$1/output" 2>&1; echo $? >"$1/exit.new"; mv "$1/exit.new" "$1/exit""#;
+/// How long after the runner's end its last output may still be on the way to the file.
+const OUTPUT_GRACE: Duration = Duration::from_secs(2);
+/// The files with output, oldest first. Each has at most 2048 pieces of 4 KiB, so that no runner fills the disk, as with
+/// a container's log.
+const OUTPUT: [&str; 3] = ["output.2", "output.1", "output"];
+/// Exists once all output has been written.
+const OUTPUT_END: &str = "output.end";
+/// Starts the runner and writes its exit code to a file, whole or not at all. The shells ignore the signals that all
+/// get, so that they can still write the code and the last output once the runner has stopped. What keeps the output
+/// never stops reading, also on a full disk: the runner must not block on it.
+const SUPERVISOR: &str = r#"trap : TERM INT
+{
+    trap : TERM INT
+    "$0" ticket 2>&1
+    echo $? >"$1/exit.new"
+    mv "$1/exit.new" "$1/exit"
+} | {
+    trap '' TERM INT
+    while dd bs=4096 count=2048 of="$1/output" 2>/dev/null && [ -s "$1/output" ]; do
+        [ ! -e "$1/output.1" ] || mv "$1/output.1" "$1/output.2"
+        mv "$1/output" "$1/output.1"
+    done
+    cat >/dev/null
+    : >"$1/output.end"
+}"#;
 
 /// A Docker engine for most jobs, and this machine itself for those of local projects.
 pub struct WithLocal {
@@ -90,6 +111,27 @@ impl LocalJob {
             State::Created
         };
         Found { id: id.to_owned(), labels: labels.unwrap_or_default(), state }
+    }
+
+    /// Whether the runner has ended by itself.
+    fn has_ended(&self) -> bool {
+        self.folder.join("exit").exists()
+    }
+
+    /// The end of its output.
+    fn output(&self, max_bytes: usize) -> io::Result<String> {
+        // One byte more than wanted shows that something was cut off.
+        let most = max_bytes as u64 + 1;
+        let mut tail = Vec::new();
+        for name in OUTPUT {
+            let mut file = match fs::File::open(self.folder.join(name)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened?,
+            };
+            file.seek(SeekFrom::Start(file.metadata()?.len().saturating_sub(most)))?;
+            file.take(most).read_to_end(&mut tail)?;
+        }
+        Ok(end_of(&tail, max_bytes))
     }
 
     /// The group of processes that was started, also when the shell has ended and others of the group are left. Its id
@@ -205,17 +247,13 @@ impl ContainerEngine for WithLocal {
 
     async fn log_tail(&self, id: &str, max_bytes: usize) -> Result<String, EngineError> {
         let Some(job) = self.local(id) else { return self.docker.log_tail(id, max_bytes).await };
-        let read = || {
-            let mut file = fs::File::open(job.folder.join("output"))?;
-            let length = file.metadata()?.len();
-            // One byte more than wanted shows that something was cut off.
-            let most = max_bytes as u64 + 1;
-            file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
-            let mut tail = Vec::new();
-            file.take(most).read_to_end(&mut tail)?;
-            Ok(end_of(&tail, max_bytes))
+        let complete = async {
+            while job.has_ended() && !job.folder.join(OUTPUT_END).exists() {
+                tokio::time::sleep(POLL / 10).await;
+            }
         };
-        read().map_err(failed("read the output of a local job"))
+        let _ = tokio::time::timeout(OUTPUT_GRACE, complete).await;
+        job.output(max_bytes).map_err(failed("read the output of a local job"))
     }
 
     async fn signal(&self, id: &str, signal: Signal) -> Result<(), EngineError> {

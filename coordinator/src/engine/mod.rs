@@ -1,5 +1,6 @@
 //! The interface through which the coordinator uses a container engine.
 
+mod connect;
 mod docker;
 mod local;
 mod registry;
@@ -7,6 +8,7 @@ mod registry;
 pub(crate) mod scripted;
 pub mod spec;
 
+pub use connect::NotReached;
 pub use docker::Docker;
 pub use local::WithLocal;
 
@@ -150,6 +152,9 @@ pub enum EngineError {
         "the Docker engine does not respond; start it (sudo systemctl start docker), or set DOCKER_HOST to its socket"
     )]
     Unreachable(#[source] bollard::errors::Error),
+    /// There is no contact with it.
+    #[error(transparent)]
+    NotReached(#[from] NotReached),
     /// It took too long.
     #[error("the container engine did not {attempted} within {} seconds", limit.as_secs())]
     TimedOut {

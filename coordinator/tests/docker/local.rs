@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_coordinator::attempt::Attempt;
-use terarchitect_coordinator::engine::{ContainerEngine, Docker, WithLocal};
+use terarchitect_coordinator::engine::spec::ContainerSpec;
+use terarchitect_coordinator::engine::{ContainerEngine, Created, Docker, Exited, State, WithLocal};
 use terarchitect_coordinator::job::spec::container_spec;
 use terarchitect_coordinator::job::{Claim, Controls, Ended, Origin, supervise};
 use terarchitect_worker_api::ExecutionMode;
@@ -22,6 +23,40 @@ fn runner(folder: &Path, pipe: &Path) -> std::path::PathBuf {
     std::fs::write(&file, script).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
     file
+}
+
+/// A local engine whose runner is this shell script, and a job's description for it.
+async fn local_engine(world: &crate::World, folder: &Path, script: &str) -> (WithLocal, ContainerSpec) {
+    let runner = folder.join("runner");
+    std::fs::write(&runner, script).unwrap();
+    std::fs::set_permissions(&runner, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let docker = Docker::connect(world.shared.config.container.clone()).await.unwrap();
+    let mut job = job();
+    job.execution_mode = Some(ExecutionMode::Local);
+    job.project_path = Some(folder.display().to_string());
+    let spec = container_spec(&job, &world.shared.config, world.shared.state.coordinator());
+    (WithLocal::new(docker, runner, folder), spec)
+}
+
+#[tokio::test]
+async fn a_local_runner_that_floods_its_output_fills_no_disk_and_its_last_words_are_kept() {
+    if base_image().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(&Engine::default(), "unused", &[]).await;
+    let script = "#!/bin/sh\nhead -c 200000000 /dev/zero | tr '\\0' 'x' | fold -w 200\necho\necho the end\nexit 3\n";
+    let (local, spec) = local_engine(&world, folder.path(), script).await;
+    let Created::New(id) = local.create(&spec).await.unwrap() else { panic!("it is new") };
+    local.start(&id, &spec).await.unwrap();
+    local.wait(&id).await.unwrap();
+    let tail = local.log_tail(&id, 16 * 1024).await.unwrap();
+    assert!(tail.len() <= 16 * 1024 && tail.len() > 8 * 1024 && tail.ends_with("the end\n"), "{} bytes", tail.len());
+    assert!(matches!(local.inspect(&id).await.unwrap().state, State::Exited(Exited { code: 3, .. })));
+    let kept = std::fs::read_dir(folder.path().join("local").join(&spec.name)).unwrap();
+    let bytes: u64 = kept.map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+    assert!(bytes < 32 * 1024 * 1024, "{bytes} bytes are kept of 200 MB");
+    local.remove(&id).await.unwrap();
 }
 
 #[tokio::test]
