@@ -5,6 +5,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use serde_json::json;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::panicking;
@@ -16,22 +18,33 @@ use terarchitect_worker_api::Job;
 use uuid::Uuid;
 
 /// A Docker engine of the test's own, with its data below `root`. It has no network: nothing of the machine is changed.
-struct Daemon {
+pub(crate) struct Daemon {
     dir: tempfile::TempDir,
     root: PathBuf,
     /// Where containerd keeps its tasks apart from others'.
     namespace: String,
-    engine: Engine,
+    pub(crate) engine: Engine,
+    /// Where it listens with TLS besides, and the folder with its certificates.
+    tls: Option<(TcpListener, PathBuf)>,
     process: Option<Child>,
 }
 
 impl Daemon {
-    fn start(root: Option<&Path>) -> Self {
+    pub(crate) fn start(root: Option<&Path>) -> Self {
+        Self::start_with(root, None)
+    }
+
+    /// One that also accepts clients of the same authority at this address.
+    pub(crate) fn with_tls(listener: TcpListener, certificates: &Path) -> Self {
+        Self::start_with(None, Some((listener, certificates.to_owned())))
+    }
+
+    fn start_with(root: Option<&Path>, tls: Option<(TcpListener, PathBuf)>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let engine = Engine { host: Some(format!("unix://{}/docker.sock", dir.path().display())) };
         let root = root.unwrap_or(dir.path()).join("data");
         let namespace = format!("terarchitect-test-{}", Uuid::new_v4().simple());
-        let mut daemon = Self { dir, root, namespace, engine, process: None };
+        let mut daemon = Self { dir, root, namespace, engine, tls, process: None };
         daemon.launch();
         daemon
     }
@@ -40,8 +53,19 @@ impl Daemon {
     fn launch(&mut self) {
         let below = |name: &str| self.dir.path().join(name);
         // In a network of its own: an engine that is started without a bridge removes the machine's bridge.
-        let mut process = Command::new("unshare")
-            .args(["--net", "dockerd"])
+        // The address with TLS is one of the machine's all the same: it is handed over, as systemd does.
+        let start = "if [ $# -gt 0 ] && [ \"$1\" = tls ]; then shift; exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; fi; exec dockerd \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--net", "sh", "-c", start, "sh"]);
+        if let Some((listener, certificates)) = &self.tls {
+            command.stdin(OwnedFd::from(listener.try_clone().unwrap())).args(["tls", "-H", "fd://", "--tlsverify"]);
+            for (option, file) in
+                [("--tlscacert", "ca.pem"), ("--tlscert", "server-cert.pem"), ("--tlskey", "server-key.pem")]
+            {
+                command.arg(option).arg(certificates.join(file));
+            }
+        }
+        let mut process = command
             .arg("--data-root")
             .arg(&self.root)
             .arg("--exec-root")
@@ -99,7 +123,7 @@ impl Daemon {
     }
 
     /// Copies an image of the machine's engine.
-    fn load(&self, image: &str) {
+    pub(crate) fn load(&self, image: &str) {
         let mut save = Engine::default().docker().args(["save", image]).stdout(Stdio::piped()).spawn().unwrap();
         let from = save.stdout.take().unwrap();
         let loaded = self.engine.docker().arg("load").stdin(from).stdout(Stdio::null()).status().unwrap();
@@ -135,7 +159,12 @@ fn kill_and_wait(pid: i32) {
 }
 
 /// Supervises a job to its end, applies a fault to the engine once the container runs, and returns what was reported.
-async fn finish_meanwhile(world: &World, engine: &Engine, job: &Job, fault: impl FnOnce() + Send) -> serde_json::Value {
+pub(crate) async fn finish_meanwhile(
+    world: &World,
+    engine: &Engine,
+    job: &Job,
+    fault: impl FnOnce() + Send,
+) -> serde_json::Value {
     let mut started = engine.container_starts(&Attempt::of(job).container_name());
     let running = tokio::task::spawn_blocking(move || started.wait_for_one());
     let (report, ()) = tokio::join!(finish(world, job), async {

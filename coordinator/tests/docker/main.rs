@@ -1,13 +1,16 @@
 //! What only a real engine can show: a container out of memory, one that floods its log, an image that is missing, a
-//! container that is removed; an engine that is restarted, that hangs, whose disk is full. Needs Docker and a base
+//! container that is removed; an engine that is restarted, that hangs, whose disk is full, that speaks TLS; a registry.
+//! Needs Docker and a base
 //! image with a shell, named by `TERARCHITECT_TEST_IMAGE`; `scripts/test` provides both, and sets
 //! `TERARCHITECT_REQUIRE_DOCKER` so that no test is skipped silently.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test that can't go on should fail where it stands")]
 
+mod contact;
 mod daemon;
 mod faults;
 mod local;
+mod registries;
 
 use clap::Parser;
 use serde_json::{Value, json};
