@@ -3,18 +3,25 @@
 use clap::Parser;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use terarchitect_agent_runner::agent::guard::stand_guard;
 use terarchitect_agent_runner::attempt::{AttemptError, Finished, attempt_ticket};
 use terarchitect_agent_runner::cancel;
 use terarchitect_agent_runner::cli::{Cli, Command, LogFormat, Options};
 use terarchitect_agent_runner::config::{Config, ConfigError};
+use terarchitect_agent_runner::open_files;
 use terarchitect_agent_runner::stdin_secrets::{self, StdinError};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+fn main() -> ExitCode {
+    if stand_guard() { ExitCode::SUCCESS } else { work() }
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn work() -> ExitCode {
     let cli = Cli::parse();
     start_logging(cli.options.log_format);
+    open_files::raise_limit();
     match start(cli.command, cli.options).await {
         Ok(finished) => {
             show(&finished);

@@ -12,7 +12,7 @@ const HOUSE: House = House {
         &["stdin_secrets", "director", "progress"],
         &["config"],
         &["agent"],
-        &["git", "cancel", "report", "prompts", "cli"],
+        &["git", "cancel", "report", "prompts", "cli", "open_files"],
     ],
     reaches_around: &[
         ("attempt", &["git2", "reqwest", "tokio::process"]),

@@ -8,6 +8,7 @@ mod directories;
 mod environment;
 mod error;
 mod events;
+pub mod guard;
 mod kind;
 mod opencode;
 mod options;

@@ -1,6 +1,7 @@
 //! An agent's process: start, last output, end.
 
 use super::environment::Variables;
+use super::guard::Guard;
 use super::reap::Family;
 use super::users::RunAs;
 use secrecy::{ExposeSecret, SecretString};
@@ -45,6 +46,8 @@ pub(super) struct AgentProcess {
     family: Family,
     signs: Signs,
     is_cleared: bool,
+    /// Dismissed last.
+    _guard: Option<Guard>,
 }
 
 /// A process's exit and output, readable without owning the process.
@@ -75,11 +78,12 @@ impl AgentProcess {
             // As root, the standard library also drops all supplementary groups before it changes the user.
             command.gid(user.gid).uid(user.uid);
         }
+        let guard = Guard::start(&launch.marker, launch.run_as.as_ref());
         let child = command.spawn()?;
         // A child that was not waited for always has an id.
         let root = child.id().unwrap_or_default();
         let family = Family { root, marker: launch.marker, run_as: launch.run_as };
-        Ok(Self { family, signs: watch_child(child, launch.secrets, on_line), is_cleared: false })
+        Ok(Self { family, signs: watch_child(child, launch.secrets, on_line), is_cleared: false, _guard: guard })
     }
 
     /// The process's exit and output.

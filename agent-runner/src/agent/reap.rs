@@ -63,6 +63,10 @@ impl Family {
                 Err(_) => members.hidden |= self.belongs_to_agent(process.pid),
             }
         }
+        // What was started without the mark has a marked parent, for as long as that lives.
+        for pid in members.found.clone() {
+            members.found.extend(descendants(pid, &processes));
+        }
         members.found.remove(&std::process::id());
         members
     }
