@@ -76,7 +76,7 @@ impl Registry {
     }
 }
 
-/// The refusal of somebody without a login, where one is wanted.
+/// The refusal of a request without a login, where one is wanted.
 fn refusal(content: &Content, headers: &HeaderMap) -> Option<Response> {
     match headers.get(header::AUTHORIZATION) {
         Some(login) => content.logins.lock().unwrap().push(login.to_str().unwrap().to_owned()),
