@@ -60,6 +60,9 @@ error_codes! {
     JobTokenRefused = "job_token_refused", 401;
     /// No key is configured, so the API accepts requests from its own machine only. Configure a key.
     ThisMachineOnly = "this_machine_only", 403;
+    /// No key is configured, so the API accepts requests that change something from programs and from its own pages only,
+    /// and this one comes from a page of another origin. Configure a key.
+    ForeignOrigin = "foreign_origin", 403;
     /// The project, ticket, job or other object does not exist.
     NotFound = "not_found", 404;
     /// There is no endpoint at this path.

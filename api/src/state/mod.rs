@@ -1,8 +1,10 @@
 //! What every route and task shares: the database, the secret key, the configuration, the queue.
 
+mod known_projects;
 mod presence;
 mod shared_settings;
 
+pub use known_projects::KnownProjects;
 pub use presence::Presence;
 pub use shared_settings::HotSettings;
 
@@ -35,6 +37,8 @@ pub struct App {
     pub queue: Arc<Queue>,
     /// Which coordinators have sent heartbeats.
     pub presence: Arc<Presence>,
+    /// Which projects are known to exist.
+    pub known_projects: Arc<KnownProjects>,
     /// What the process counts.
     pub metrics: Arc<Metrics>,
     /// Cancelled when the process stops: streams end then.
@@ -76,6 +80,7 @@ impl App {
             sealer: Arc::new(sealer),
             config: Arc::new(config),
             presence: Arc::default(),
+            known_projects: Arc::default(),
             settings: Arc::default(),
             metrics,
             stop,
