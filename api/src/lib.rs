@@ -11,6 +11,7 @@ pub mod app;
 pub mod background;
 pub mod changes;
 pub mod config;
+pub mod database_address;
 pub mod db;
 mod document_errors;
 pub mod domain;

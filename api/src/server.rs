@@ -3,6 +3,7 @@
 use crate::app::router;
 use crate::background::Background;
 use crate::config::{Limits, ServeOptions, non_empty, require_loopback};
+use crate::database_address;
 use crate::db;
 use crate::domain::system::settings;
 use crate::embedded_postgres::{Cluster, DataDirLock};
@@ -49,7 +50,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
 
     let url = non_empty(options.database_url.as_ref());
     let (cluster, connect) = match &url {
-        Some(url) => (None, parse_database_url(url.expose_secret())?),
+        Some(url) => (None, database_address::parse(url.expose_secret())?),
         None => {
             let lock = DataDirLock::acquire(&data_dir)?;
             let cluster = Cluster::start(&data_dir, lock).await?;
@@ -63,13 +64,6 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
         cluster.stop().await?;
     }
     outcome
-}
-
-/// The error never repeats the address, which may hold a password.
-fn parse_database_url(url: &str) -> anyhow::Result<PgConnectOptions> {
-    let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
-    let parsed = url.parse().ok().filter(|_| known);
-    parsed.context("DATABASE_URL is not an address such as postgres://user:password@host/database")
 }
 
 fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
@@ -117,9 +111,13 @@ async fn serve(
 }
 
 async fn open_database(connect: PgConnectOptions, connections: u32) -> anyhow::Result<PgPool> {
-    let pool = db::connect(connect, connections)
-        .await
-        .context("could not connect to the database; check DATABASE_URL, or unset it to use a private Postgres")?;
+    let failed = "could not connect to the database; check DATABASE_URL, or unset it to use a private Postgres";
+    anyhow::ensure!(
+        db::connections::are_sessions(connect.clone()).await.context(failed)?,
+        "DATABASE_URL is the address of a connection pooler that shares sessions, but the API needs sessions of its own; \
+         set pool_mode = session in the pooler, or use the address of Postgres itself"
+    );
+    let pool = db::connect(connect, connections).await.context(failed)?;
     // sqlx takes an advisory lock of the database, so that of two replicas one migrates and the other waits.
     db::MIGRATIONS.run(&pool).await.context("could not apply the migrations to the database")?;
     Ok(pool)

@@ -22,7 +22,8 @@ const HOUSE: House = House {
         &["document_errors"],
         &["domain"],
         &["job_tokens"],
-        &["sealing", "config", "embedded_postgres"],
+        &["sealing", "database_address", "embedded_postgres"],
+        &["config"],
     ],
     reaches_around: &[
         ("routes", &["sqlx::query", ".begin()", ".change(", "pool()"]),

@@ -1,62 +1,10 @@
 //! The program itself with its private Postgres: first start, SIGKILL, start again on the same data, orderly end.
 
-use rustix::process::{Pid, Signal, kill_process};
+use crate::program::{Api, command, data_dir};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
-
-struct Api {
-    child: Child,
-    base: String,
-}
-
-fn command(data_dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_terarchitect-api"));
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.env("TERARCHITECT_DATA_DIR", data_dir).env("TERARCHITECT_LISTEN", "127.0.0.1:0");
-    command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-    command
-}
-
-impl Api {
-    /// Starts it and waits for the log line with its address.
-    async fn start(data_dir: &Path) -> Self {
-        Self::from(command(data_dir)).await
-    }
-
-    async fn from(mut command: Command) -> Self {
-        let mut child = command.env("LOG_FORMAT", "json").spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut seen = Vec::new();
-        while let Some(line) = lines.next_line().await.unwrap() {
-            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-            if let Some(address) = entry["address"].as_str() {
-                let base = format!("http://{address}");
-                // Keep reading, so that the pipe never fills up.
-                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                return Self { child, base };
-            }
-            seen.push(line);
-        }
-        panic!("the API ended: {}", seen.join("\n"));
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
-    }
-}
-
-/// A directory that the user of the private Postgres can reach, also when the tests run as root.
-fn data_dir() -> tempfile::TempDir {
-    use std::os::unix::fs::PermissionsExt;
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    dir
-}
 
 fn postgres_pid(data_dir: &Path) -> i32 {
     let text = std::fs::read_to_string(data_dir.join("postgres/data/postmaster.pid")).unwrap();

@@ -1,5 +1,6 @@
 //! Whether the process is alive, and whether it can serve.
 
+use crate::db::errors::{READ_ONLY_SENTENCE, why_unavailable};
 use crate::http::error::{ApiError, ApiResult};
 use crate::state::App;
 use axum::Json;
@@ -25,14 +26,15 @@ pub async fn health() -> Json<Health> {
     Json(Health { status: "healthy" })
 }
 
-/// Readiness: the database responds too.
+/// Readiness: the database accepts changes too. The error says why it does not.
 #[utoipa::path(get, path = "/ready", tag = "health", responses(
     (status = 200, body = Health), (status = 503, body = ErrorBody)
 ))]
 pub async fn ready(State(app): State<App>) -> ApiResult<Json<Health>> {
-    match tokio::time::timeout(READY_TIMEOUT, app.database.check()).await {
-        Ok(Ok(())) => Ok(Json(Health { status: "ready" })),
-        Ok(Err(error)) => Err(ApiError::unavailable(error)),
-        Err(elapsed) => Err(ApiError::unavailable(elapsed)),
+    match tokio::time::timeout(READY_TIMEOUT, app.database.accepts_changes()).await {
+        Ok(Ok(true)) => Ok(Json(Health { status: "ready" })),
+        Ok(Ok(false)) => Err(ApiError::unavailable(READ_ONLY_SENTENCE, "the database accepts no changes")),
+        Ok(Err(error)) => Err(ApiError::unavailable(why_unavailable(&error), error)),
+        Err(elapsed) => Err(ApiError::unavailable("The database does not respond; try again soon.", elapsed)),
     }
 }
