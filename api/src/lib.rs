@@ -23,4 +23,5 @@ pub mod queue;
 pub mod routes;
 pub mod sealing;
 pub mod server;
+pub mod serving;
 pub mod state;

@@ -8,23 +8,22 @@ use crate::db;
 use crate::domain::system::settings;
 use crate::embedded_postgres::{Cluster, DataDirLock};
 use crate::sealing::Sealer;
+use crate::serving::{self, Seats};
 use crate::state::{App, AppConfig};
 use anyhow::Context;
 use axum::Router;
-use axum::serve::ListenerExt;
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long a peer may read nothing of what is sent to it.
-const STUCK_LIMIT: Duration = Duration::from_secs(30);
 /// How long requests that run may take to end after a signal.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
@@ -101,7 +100,9 @@ async fn serve(
         write_ready_file(path, &listeners)?;
     }
     let background = Background::start(&app, &stop);
-    let served = serve_on(listeners, router(app), stop.clone()).await;
+    let connections = serving::connections_for(serving::raise_limit(), options.database_connections);
+    let seats = Seats::new(serving::Limits::of(connections));
+    let served = serve_on(listeners, router(app), seats, stop.clone()).await;
     stop.cancel();
     background.finish().await;
     served?;
@@ -169,28 +170,20 @@ fn write_ready_file(path: &Path, listeners: &[TcpListener]) -> anyhow::Result<()
     written.with_context(|| format!("could not write {}", path.display()))
 }
 
-/// Lets the system end a connection whose peer reads nothing for a while: a stuck reader of a stream must not keep its
-/// connection for ever.
-fn end_when_stuck(connection: &mut TcpStream) {
-    let limit_ms = u32::try_from(STUCK_LIMIT.as_millis()).unwrap_or(u32::MAX);
-    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&*connection, limit_ms) {
-        tracing::debug!(error = %error, "could not limit how long a connection may be stuck");
-    }
-}
-
 /// Serves until `stop`, then takes no new connections and lets running requests end, for a while.
-async fn serve_on(listeners: Vec<TcpListener>, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
+async fn serve_on(
+    listeners: Vec<TcpListener>,
+    router: Router,
+    seats: Arc<Seats>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let mut servers = JoinSet::new();
     for listener in listeners {
-        let listener = listener.tap_io(end_when_stuck);
-        let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
-        let stop = stop.clone();
-        servers
-            .spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await });
+        servers.spawn(serving::serve(listener, router.clone(), seats.clone(), stop.clone()));
     }
     let drained = async {
         while let Some(ended) = servers.join_next().await {
-            ended.context("a server task failed")?.context("could not serve")?;
+            ended.context("a server task failed")?;
         }
         anyhow::Ok(())
     };

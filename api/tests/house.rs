@@ -9,6 +9,7 @@ const HOUSE: House = House {
     floors: &[
         &["main", "lib"],
         &["server"],
+        &["serving"],
         &["app"],
         &["routes", "background"],
         &["access"],

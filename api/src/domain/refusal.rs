@@ -91,6 +91,8 @@ error_codes! {
     InvalidBody = "invalid_body", 422;
     /// A text contains a NUL character, which Postgres cannot store.
     NulCharacter = "nul_character", 422;
+    /// Too many requests are in progress, of all clients or of the client's address. Try again.
+    TooManyConnections = "too_many_connections", 429;
     /// The server failed. Its log has the cause under the request id.
     Internal = "internal", 500;
     /// The database is not available at the moment. Try again.

@@ -4,6 +4,7 @@
 
 mod board;
 mod contract;
+mod crowds;
 mod databases;
 mod embedded;
 mod endpoints;
