@@ -35,7 +35,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let stop = stop_on_signals().context("could not listen for signals")?;
     let addresses = options.addresses()?;
     let data_dir = options.data_dir()?;
-    let config = AppConfig {
+    let mut config = AppConfig {
         api_key: non_empty(options.api_key.as_ref()),
         worker_key: non_empty(options.worker_api_key.as_ref()),
         limits: Limits {
@@ -43,6 +43,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
             lease: Duration::from_secs(options.lease_sec),
             retention: (options.retention_days > 0).then(|| Duration::from_secs(options.retention_days * 86_400)),
         },
+        private_database: None,
     };
     prepare_data_dir(&data_dir)?;
     let sealer = Sealer::from_config(non_empty(options.secret_key.as_ref()).as_ref(), &data_dir)?;
@@ -54,6 +55,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
             let lock = DataDirLock::acquire(&data_dir)?;
             let cluster = Cluster::start(&data_dir, lock).await?;
             let connect = cluster.connect_options();
+            config.private_database = Some(cluster.health());
             (Some(cluster), connect)
         }
     };

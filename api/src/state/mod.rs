@@ -12,6 +12,7 @@ use crate::actions::system::settings::open;
 use crate::changes::{Database, Hub};
 use crate::config::Limits;
 use crate::db;
+use crate::embedded_postgres::PrivateDatabase;
 use crate::job_tokens::JobTokens;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
@@ -55,6 +56,8 @@ pub struct AppConfig {
     pub worker_key: Option<SecretString>,
     /// Times and sizes.
     pub limits: Limits,
+    /// The private Postgres, where the API runs one.
+    pub private_database: Option<Arc<PrivateDatabase>>,
 }
 
 /// Why a shared setting is not available.

@@ -78,14 +78,14 @@ async fn a_crowd_of_one_peer_shuts_nobody_out() {
         let _ = stream.write_all(claim.as_bytes()).await;
         crowd.push(stream);
     }
-    let waiting = format!("\nterarchitect_api_waiting_claims {SHARE}\n");
+    let waiting = format!("\nterarchitect_waiting_claims {SHARE}\n");
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     loop {
         let text = other.get(format!("{}/metrics", api.base)).send().await.unwrap().text().await.unwrap();
         if text.contains(&waiting) {
             break;
         }
-        let found = text.lines().find(|line| line.starts_with("terarchitect_api_waiting_claims"));
+        let found = text.lines().find(|line| line.starts_with("terarchitect_waiting_claims"));
         assert!(tokio::time::Instant::now() < deadline, "{found:?}");
     }
     assert_eq!(status(&same, &api.base, "/health").await, 200);

@@ -1,6 +1,7 @@
 //! Whether the process is alive, and whether it can serve.
 
 use crate::db::errors::{READ_ONLY_SENTENCE, why_unavailable};
+use crate::embedded_postgres::PrivateDatabase;
 use crate::http::error::{ApiError, ApiResult};
 use crate::state::App;
 use axum::Json;
@@ -31,10 +32,18 @@ pub async fn health() -> Json<Health> {
     (status = 200, body = Health), (status = 503, body = ErrorBody)
 ))]
 pub async fn ready(State(app): State<App>) -> ApiResult<Json<Health>> {
+    let private = app.config.private_database.as_deref();
     match tokio::time::timeout(READY_TIMEOUT, app.database.accepts_changes()).await {
-        Ok(Ok(true)) => Ok(Json(Health { status: "ready" })),
+        Ok(Ok(true)) => match private.and_then(PrivateDatabase::why_it_stores_nothing) {
+            None => Ok(Json(Health { status: "ready" })),
+            Some(sentence) => Err(ApiError::unavailable(sentence, "the disk is full")),
+        },
         Ok(Ok(false)) => Err(ApiError::unavailable(READ_ONLY_SENTENCE, "the database accepts no changes")),
-        Ok(Err(error)) => Err(ApiError::unavailable(why_unavailable(&error), error)),
+        Ok(Err(error)) => {
+            let why = private.and_then(|private| private.why_it_stores_nothing().or(private.why_it_ended()));
+            let sentence = why.unwrap_or(why_unavailable(&error));
+            Err(ApiError::unavailable(sentence, error))
+        }
         Err(elapsed) => Err(ApiError::unavailable("The database does not respond; try again soon.", elapsed)),
     }
 }
