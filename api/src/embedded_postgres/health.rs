@@ -47,7 +47,12 @@ impl PrivateDatabase {
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason(log_tail));
     }
 
-    /// Why it ended last, if it ever did.
+    /// Notes that it responds, so that what ended it earlier explains nothing any more.
+    pub fn responds(&self) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Why it ended last, unless it has responded since.
     #[must_use]
     pub fn why_it_ended(&self) -> Option<&'static str> {
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner)

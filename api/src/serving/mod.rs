@@ -42,7 +42,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(120);
 const RESERVE_IDLE_LIMIT: Duration = Duration::from_secs(5);
 /// How long a request's body may pause.
 const BODY_LIMIT: Duration = Duration::from_secs(30);
-/// How long an idle connection that has to leave may take. A request that arrives at this moment is still served.
+/// How long an idle connection that has to leave may take. A request that arrives at this moment still gets a response.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 /// The pause after the system had no room for a connection.
 const FULL_PAUSE: Duration = Duration::from_millis(50);
@@ -122,14 +122,16 @@ async fn respond(
     seat: &Seat,
 ) -> Result<Response, Infallible> {
     let busy = seat.busy();
-    let mut response = if seat.kind() == Kind::Reserve && request.uri().path() != "/health" {
+    // A request on a connection that was told to leave came too late: its seat is another's now.
+    let has_seat = seat.kind() == Kind::Seat && !seat.was_told_to_leave();
+    let mut response = if !has_seat && request.uri().path() != "/health" {
         full().into_response()
     } else {
         let mut request = request.map(|body| Body::new(TimeoutBody::new(BODY_LIMIT, Body::new(body))));
         request.extensions_mut().insert(ConnectInfo(peer));
         router.oneshot(request).await?
     };
-    if seat.kind() == Kind::Reserve {
+    if !has_seat {
         response.headers_mut().insert(CONNECTION, http::HeaderValue::from_static("close"));
     }
     Ok(response.map(|body| Body::new(BusyBody { body, _busy: busy })))

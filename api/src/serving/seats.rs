@@ -174,6 +174,10 @@ impl Seat {
         self.connection.requests.load(Ordering::Relaxed) > 0
     }
 
+    pub(super) fn was_told_to_leave(&self) -> bool {
+        self.connection.leave.is_cancelled()
+    }
+
     /// Returns when the seat is needed for another connection.
     pub(super) async fn has_to_leave(&self) {
         self.connection.leave.cancelled().await;

@@ -166,7 +166,6 @@ async fn postgres_without_its_configuration_is_restarted_until_it_is_back() {
     let (status, sentence) = ready(&api).await;
     assert_eq!(status, 503);
     assert!(sentence.contains("can't read its configuration"), "{sentence}");
-    assert_eq!(create_note(&api, &project, "x").await.0, 503);
 
     std::fs::rename(file.with_extension("away"), &file).unwrap();
     eventually("it is ready again", async || ready(&api).await.0 == 200).await;

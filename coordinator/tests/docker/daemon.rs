@@ -7,7 +7,6 @@ use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::panicking;
 use std::time::{Duration, Instant};
 use terarchitect_coordinator::attempt::Attempt;
 use terarchitect_coordinator::engine::EngineError;

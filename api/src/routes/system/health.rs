@@ -33,17 +33,20 @@ pub async fn health() -> Json<Health> {
 ))]
 pub async fn ready(State(app): State<App>) -> ApiResult<Json<Health>> {
     let private = app.config.private_database.as_deref();
-    match tokio::time::timeout(READY_TIMEOUT, app.database.accepts_changes()).await {
+    let why = || private.and_then(|private| private.why_it_stores_nothing().or(private.why_it_ended()));
+    let found = tokio::time::timeout(READY_TIMEOUT, app.database.accepts_changes()).await;
+    if let (Some(private), Ok(Ok(_))) = (private, &found) {
+        private.responds();
+    }
+    match found {
         Ok(Ok(true)) => match private.and_then(PrivateDatabase::why_it_stores_nothing) {
             None => Ok(Json(Health { status: "ready" })),
             Some(sentence) => Err(ApiError::unavailable(sentence, "the disk is full")),
         },
         Ok(Ok(false)) => Err(ApiError::unavailable(READ_ONLY_SENTENCE, "the database accepts no changes")),
-        Ok(Err(error)) => {
-            let why = private.and_then(|private| private.why_it_stores_nothing().or(private.why_it_ended()));
-            let sentence = why.unwrap_or(why_unavailable(&error));
-            Err(ApiError::unavailable(sentence, error))
+        Ok(Err(error)) => Err(ApiError::unavailable(why().unwrap_or(why_unavailable(&error)), error)),
+        Err(elapsed) => {
+            Err(ApiError::unavailable(why().unwrap_or("The database does not respond; try again soon."), elapsed))
         }
-        Err(elapsed) => Err(ApiError::unavailable("The database does not respond; try again soon.", elapsed)),
     }
 }
