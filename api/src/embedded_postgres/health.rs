@@ -1,5 +1,5 @@
-//! Why the private Postgres does not serve at the moment, in sentences for whoever asks `/ready`: its log, which may tell
-//! more than strangers should know, stays where it is.
+//! Why the private Postgres does not serve at the moment, in sentences for clients of `/ready`: its log, which may tell
+//! more than a stranger should know, stays where it is.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};

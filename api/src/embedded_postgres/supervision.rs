@@ -52,7 +52,7 @@ impl Supervisor {
                 let error = terarchitect_outbound::chain(&failed);
                 tracing::error!(error, "the private Postgres stopped unexpectedly; restarting it");
             } else if failures > FIRST_TRIES {
-                // It is said once, by whoever started this.
+                // It is said once, by the caller of the start.
                 return Err(failed);
             }
             tokio::select! {

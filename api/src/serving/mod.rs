@@ -1,4 +1,4 @@
-//! Accepts connections and serves HTTP on them, so that nobody shuts others out: connections without a request end after a
+//! Accepts connections and serves HTTP on them, so that no client shuts others out: connections without a request end after a
 //! while, or as soon as their seats are needed, each peer has a share of them, and `/health` responds whatever happens.
 
 mod files;

@@ -121,10 +121,11 @@ impl Seats {
             idle.leave.cancel();
             return Kind::Seat;
         }
-        if stay().filter(|connection| connection.kind == Kind::Reserve).count() >= self.limits.reserve {
-            if let Some(idle) = longest_idle(taken, |other| other.kind == Kind::Reserve) {
-                idle.leave.cancel();
-            }
+        let in_reserve = stay().filter(|connection| connection.kind == Kind::Reserve).count();
+        if in_reserve >= self.limits.reserve
+            && let Some(idle) = longest_idle(taken, |other| other.kind == Kind::Reserve)
+        {
+            idle.leave.cancel();
         }
         Kind::Reserve
     }

@@ -1,4 +1,4 @@
-//! More connections than there is room for: everybody else is still served.
+//! More connections than there is room for: every other client is still served.
 
 use crate::program::{Api, command, data_dir};
 use reqwest::{Client, StatusCode};
