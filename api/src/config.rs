@@ -135,6 +135,14 @@ pub enum ConfigError {
         /// The address.
         address: SocketAddr,
     },
+    /// The database's address is not valid.
+    #[error("DATABASE_URL is not an address such as postgres://user:password@host/database")]
+    DatabaseUrl,
+    /// The database's address has special characters where they mean something else.
+    #[error(
+        "DATABASE_URL can't be read: its user or password contains a special character; write / as %2F, ? as %3F, # as %23, @ as %40 and % as %25"
+    )]
+    DatabaseUrlNotEncoded,
     /// There is no home directory to keep data in.
     #[error("there is no home directory to keep data in; set TERARCHITECT_DATA_DIR")]
     NoDataDir,

@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use terarchitect_api::config::{Cli, Command, LogFormat};
 use terarchitect_api::{app, server};
+use terarchitect_outbound::chain;
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
@@ -22,7 +23,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Printed plainly, whatever the log level: it says why the program does not run.
-            let _ = writeln!(std::io::stderr(), "terarchitect-api: {error:#}");
+            let _ = writeln!(std::io::stderr(), "terarchitect-api: {}", chain(error.as_ref()));
             ExitCode::from(if error.is::<terarchitect_api::config::ConfigError>() { 2 } else { 1 })
         }
     }

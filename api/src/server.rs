@@ -3,27 +3,27 @@
 use crate::app::router;
 use crate::background::Background;
 use crate::config::{Limits, ServeOptions, non_empty, require_loopback};
+use crate::database_address;
 use crate::db;
 use crate::domain::system::settings;
 use crate::embedded_postgres::{Cluster, DataDirLock};
 use crate::sealing::Sealer;
+use crate::serving::{self, Seats};
 use crate::state::{App, AppConfig};
 use anyhow::Context;
 use axum::Router;
-use axum::serve::ListenerExt;
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long a peer may read nothing of what is sent to it.
-const STUCK_LIMIT: Duration = Duration::from_secs(30);
 /// How long requests that run may take to end after a signal.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
@@ -35,7 +35,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let stop = stop_on_signals().context("could not listen for signals")?;
     let addresses = options.addresses()?;
     let data_dir = options.data_dir()?;
-    let config = AppConfig {
+    let mut config = AppConfig {
         api_key: non_empty(options.api_key.as_ref()),
         worker_key: non_empty(options.worker_api_key.as_ref()),
         limits: Limits {
@@ -43,17 +43,19 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
             lease: Duration::from_secs(options.lease_sec),
             retention: (options.retention_days > 0).then(|| Duration::from_secs(options.retention_days * 86_400)),
         },
+        private_database: None,
     };
     prepare_data_dir(&data_dir)?;
     let sealer = Sealer::from_config(non_empty(options.secret_key.as_ref()).as_ref(), &data_dir)?;
 
     let url = non_empty(options.database_url.as_ref());
     let (cluster, connect) = match &url {
-        Some(url) => (None, parse_database_url(url.expose_secret())?),
+        Some(url) => (None, database_address::parse(url.expose_secret())?),
         None => {
             let lock = DataDirLock::acquire(&data_dir)?;
             let cluster = Cluster::start(&data_dir, lock).await?;
             let connect = cluster.connect_options();
+            config.private_database = Some(cluster.health());
             (Some(cluster), connect)
         }
     };
@@ -63,13 +65,6 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
         cluster.stop().await?;
     }
     outcome
-}
-
-/// The error never repeats the address, which may hold a password.
-fn parse_database_url(url: &str) -> anyhow::Result<PgConnectOptions> {
-    let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
-    let parsed = url.parse().ok().filter(|_| known);
-    parsed.context("DATABASE_URL is not an address such as postgres://user:password@host/database")
 }
 
 fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
@@ -107,7 +102,9 @@ async fn serve(
         write_ready_file(path, &listeners)?;
     }
     let background = Background::start(&app, &stop);
-    let served = serve_on(listeners, router(app), stop.clone()).await;
+    let connections = serving::connections_for(serving::raise_limit(), options.database_connections);
+    let seats = Seats::new(serving::Limits::of(connections));
+    let served = serve_on(listeners, router(app), seats, stop.clone()).await;
     stop.cancel();
     background.finish().await;
     served?;
@@ -117,9 +114,13 @@ async fn serve(
 }
 
 async fn open_database(connect: PgConnectOptions, connections: u32) -> anyhow::Result<PgPool> {
-    let pool = db::connect(connect, connections)
-        .await
-        .context("could not connect to the database; check DATABASE_URL, or unset it to use a private Postgres")?;
+    let failed = "could not connect to the database; check DATABASE_URL, or unset it to use a private Postgres";
+    anyhow::ensure!(
+        db::connections::are_sessions(connect.clone()).await.context(failed)?,
+        "DATABASE_URL is the address of a connection pooler that shares sessions, but the API needs sessions of its own; \
+         set pool_mode = session in the pooler, or use the address of Postgres itself"
+    );
+    let pool = db::connect(connect, connections).await.context(failed)?;
     // sqlx takes an advisory lock of the database, so that of two replicas one migrates and the other waits.
     db::MIGRATIONS.run(&pool).await.context("could not apply the migrations to the database")?;
     Ok(pool)
@@ -171,28 +172,20 @@ fn write_ready_file(path: &Path, listeners: &[TcpListener]) -> anyhow::Result<()
     written.with_context(|| format!("could not write {}", path.display()))
 }
 
-/// Lets the system end a connection whose peer reads nothing for a while: a stuck reader of a stream must not keep its
-/// connection for ever.
-fn end_when_stuck(connection: &mut TcpStream) {
-    let limit_ms = u32::try_from(STUCK_LIMIT.as_millis()).unwrap_or(u32::MAX);
-    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&*connection, limit_ms) {
-        tracing::debug!(error = %error, "could not limit how long a connection may be stuck");
-    }
-}
-
 /// Serves until `stop`, then takes no new connections and lets running requests end, for a while.
-async fn serve_on(listeners: Vec<TcpListener>, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
+async fn serve_on(
+    listeners: Vec<TcpListener>,
+    router: Router,
+    seats: Arc<Seats>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let mut servers = JoinSet::new();
     for listener in listeners {
-        let listener = listener.tap_io(end_when_stuck);
-        let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
-        let stop = stop.clone();
-        servers
-            .spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await });
+        servers.spawn(serving::serve(listener, router.clone(), seats.clone(), stop.clone()));
     }
     let drained = async {
         while let Some(ended) = servers.join_next().await {
-            ended.context("a server task failed")?.context("could not serve")?;
+            ended.context("a server task failed")?;
         }
         anyhow::Ok(())
     };

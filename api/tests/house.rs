@@ -9,6 +9,7 @@ const HOUSE: House = House {
     floors: &[
         &["main", "lib"],
         &["server"],
+        &["serving"],
         &["app"],
         &["routes", "background"],
         &["access"],
@@ -22,7 +23,8 @@ const HOUSE: House = House {
         &["document_errors"],
         &["domain"],
         &["job_tokens"],
-        &["sealing", "config", "embedded_postgres"],
+        &["sealing", "database_address", "embedded_postgres"],
+        &["config"],
     ],
     reaches_around: &[
         ("routes", &["sqlx::query", ".begin()", ".change(", "pool()"]),

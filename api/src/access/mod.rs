@@ -7,6 +7,7 @@
 mod caller;
 mod guards;
 mod keys;
+mod this_machine;
 
 pub use caller::Caller;
 pub use guards::{require_app, require_app_or_worker, require_worker, require_worker_or_job};

@@ -60,12 +60,12 @@ impl Database {
         self.pool.begin().await
     }
 
-    /// Whether the database responds.
+    /// Whether the database accepts changes.
     ///
     /// # Errors
-    /// When it does not.
-    pub async fn check(&self) -> sqlx::Result<()> {
-        db::check(&mut *self.read().await?).await
+    /// When it does not respond.
+    pub async fn accepts_changes(&self) -> sqlx::Result<bool> {
+        db::connections::accepts_changes(&mut *self.read().await?).await
     }
 
     /// Begins a change that this actor makes.

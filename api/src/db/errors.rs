@@ -6,8 +6,20 @@ use crate::domain::refusal::{ErrorCode, Refusal};
 const SERVER_STOPS_OR_STARTS: &str = "57P";
 /// Connection failures.
 const CONNECTION_FAILED: &str = "08";
+/// Too little of something: disk, memory, connections.
+const INSUFFICIENT_RESOURCES: &str = "53";
+const DISK_FULL: &str = "53100";
+const OUT_OF_MEMORY: &str = "53200";
 const TOO_MANY_CONNECTIONS: &str = "53300";
+/// The server's own input or output failed.
+const IO_ERROR: &str = "58030";
+/// A change over a connection to a server that accepts none, as after a failover.
+const READ_ONLY: &str = "25006";
 const DEADLOCK: &str = "40P01";
+
+/// What a client is told while the database does not accept changes.
+pub const READ_ONLY_SENTENCE: &str =
+    "The database is read-only at the moment, as after a failover; try again soon, or make it accept changes again.";
 
 fn sqlstate(error: &sqlx::Error) -> Option<String> {
     error.as_database_error()?.code().map(|code| code.into_owned())
@@ -18,8 +30,9 @@ fn sqlstate(error: &sqlx::Error) -> Option<String> {
 pub fn is_connection_error(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) => true,
-        error => sqlstate(error)
-            .is_some_and(|code| code.starts_with(CONNECTION_FAILED) || code.starts_with(SERVER_STOPS_OR_STARTS)),
+        error => sqlstate(error).is_some_and(|code| {
+            code.starts_with(CONNECTION_FAILED) || code.starts_with(SERVER_STOPS_OR_STARTS) || code == READ_ONLY
+        }),
     }
 }
 
@@ -30,8 +43,27 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         error => {
-            is_connection_error(error) || is_deadlock(error) || sqlstate(error).as_deref() == Some(TOO_MANY_CONNECTIONS)
+            let lacks = |code: String| code.starts_with(INSUFFICIENT_RESOURCES) || code == IO_ERROR;
+            is_connection_error(error) || is_deadlock(error) || sqlstate(error).is_some_and(lacks)
         }
+    }
+}
+
+/// What a client is told about a database that is not available, as far as the database says why.
+#[must_use]
+pub fn why_unavailable(error: &sqlx::Error) -> &'static str {
+    match sqlstate(error).as_deref() {
+        Some(READ_ONLY) => READ_ONLY_SENTENCE,
+        Some(DISK_FULL) => "The database's disk is full; free space there, then try again.",
+        Some(OUT_OF_MEMORY) => "The database is out of memory at the moment; try again soon.",
+        Some(TOO_MANY_CONNECTIONS) => {
+            "The database has no connection left; try again soon, or raise its max_connections."
+        }
+        Some(IO_ERROR) => "The database could not read or write its disk; its log says why.",
+        Some(code) if code.starts_with(SERVER_STOPS_OR_STARTS) => {
+            "The database is stopping or starting; try again soon."
+        }
+        _ => "The database is not available at the moment; try again soon.",
     }
 }
 

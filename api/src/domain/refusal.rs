@@ -60,6 +60,9 @@ error_codes! {
     JobTokenRefused = "job_token_refused", 401;
     /// No key is configured, so the API accepts requests from its own machine only. Configure a key.
     ThisMachineOnly = "this_machine_only", 403;
+    /// No key is configured, so the API accepts requests that change something from programs and from its own pages only,
+    /// and this one comes from a page of another origin. Configure a key.
+    ForeignOrigin = "foreign_origin", 403;
     /// The project, ticket, job or other object does not exist.
     NotFound = "not_found", 404;
     /// There is no endpoint at this path.
@@ -88,6 +91,8 @@ error_codes! {
     InvalidBody = "invalid_body", 422;
     /// A text contains a NUL character, which Postgres cannot store.
     NulCharacter = "nul_character", 422;
+    /// Too many requests are in progress, of all clients or of the client's address. Try again.
+    TooManyConnections = "too_many_connections", 429;
     /// The server failed. Its log has the cause under the request id.
     Internal = "internal", 500;
     /// The database is not available at the moment. Try again.

@@ -1,6 +1,7 @@
 //! Limits and checks of texts that people type, each with the sentence that says what is wrong.
 
 use crate::domain::refusal::Refusal;
+use std::collections::HashSet;
 use url::Url;
 
 /// The longest name or title, in characters.
@@ -38,11 +39,13 @@ pub fn long_text(field: &str, text: String) -> Result<String, Refusal> {
     Ok(text)
 }
 
-/// A list of graph ids: not too many, none too long.
+/// A list of graph ids: not too many, none too long. One that is named repeatedly is kept once, in its first place.
 ///
 /// # Errors
 /// A sentence that names the field.
-pub fn associations(field: &str, ids: Vec<String>) -> Result<Vec<String>, Refusal> {
+pub fn associations(field: &str, mut ids: Vec<String>) -> Result<Vec<String>, Refusal> {
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(id.clone()));
     if ids.len() > MAX_ASSOCIATIONS || ids.iter().any(|id| id.len() > MAX_ADDRESS_BYTES) {
         return Err(Refusal::invalid(format!("'{field}' contains too many ids, or an id that is too long.")));
     }

@@ -5,18 +5,23 @@
 //! the same data. It touches nothing outside of its own directory.
 
 mod binaries;
+mod health;
 mod owner;
 mod postmaster;
+mod supervision;
 
 use binaries::Binaries;
+pub use health::PrivateDatabase;
 use owner::Owner;
-use postmaster::Postmaster;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Executor};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+use supervision::Supervisor;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +29,6 @@ const SUPERUSER: &str = "terarchitect";
 const DATABASE: &str = "terarchitect";
 /// The longest path of a Unix socket that Linux takes is 107 bytes; Postgres adds this file name.
 const MAX_SOCKET_DIR_BYTES: usize = 107 - "/.s.PGSQL.5432.lock".len();
-/// The first and the longest pause before a Postgres that ended by itself is started again.
-const RESTART_PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
 /// Why the private Postgres could not be run. Each text includes what to do.
 #[derive(Debug, thiserror::Error)]
@@ -152,6 +155,7 @@ pub struct Cluster {
     layout: Layout,
     stop: CancellationToken,
     supervisor: JoinHandle<Result<(), ClusterError>>,
+    health: Arc<PrivateDatabase>,
     _lock: DataDirLock,
 }
 
@@ -172,21 +176,21 @@ impl Cluster {
         owner.require_reachable(&data_dir)?;
         owner.make_dir(&root)?;
         owner.make_dir(&layout.socket_dir)?;
-        postmaster::stop_left_over(&layout.data).await?;
+        postmaster::stop_left_over(&layout).await?;
         let binaries = Binaries::find(existing_major(&layout.data)?)?;
         if !layout.data.exists() {
             initdb(&binaries, &owner, &layout.data).await?;
         }
-        let postmaster = Postmaster::start(&binaries, &owner, &layout)?;
-        let stop = CancellationToken::new();
-        let mut cluster = Self {
-            supervisor: tokio::spawn(supervise(postmaster, binaries, owner, layout.clone(), stop.clone())),
-            layout,
-            stop,
-            _lock: lock,
-        };
+        let (stop, health) = (CancellationToken::new(), Arc::new(PrivateDatabase::new(&layout.data)));
+        let supervisor = Supervisor::new(binaries, owner, layout.clone(), health.clone());
+        let has_responded = supervisor.has_responded.clone();
+        let supervisor = tokio::spawn(supervisor.run(stop.clone()));
+        let mut cluster = Self { supervisor, layout, stop, health, _lock: lock };
         match cluster.wait_until_it_responds().await {
-            Ok(()) => Ok(cluster),
+            Ok(()) => {
+                has_responded.store(true, Ordering::Relaxed);
+                Ok(cluster)
+            }
             Err(error) => {
                 cluster.stop.cancel();
                 let ended = (&mut cluster.supervisor).await;
@@ -199,6 +203,12 @@ impl Cluster {
     #[must_use]
     pub fn connect_options(&self) -> PgConnectOptions {
         self.options(DATABASE)
+    }
+
+    /// Why it does not serve, where it does not.
+    #[must_use]
+    pub fn health(&self) -> Arc<PrivateDatabase> {
+        self.health.clone()
     }
 
     fn options(&self, database: &str) -> PgConnectOptions {
@@ -281,33 +291,4 @@ async fn initdb(binaries: &Binaries, owner: &Owner, data: &Path) -> Result<(), C
         return Err(ClusterError::Initdb { output: String::from_utf8_lossy(&text).trim().to_owned() });
     }
     fs::rename(&draft, data).map_err(failed)
-}
-
-/// Keeps Postgres running until `stop`: one that ends by itself is started again.
-async fn supervise(
-    mut postmaster: Postmaster,
-    binaries: Binaries,
-    owner: Owner,
-    layout: Layout,
-    stop: CancellationToken,
-) -> Result<(), ClusterError> {
-    let mut pause = RESTART_PAUSE.0;
-    loop {
-        let started = tokio::time::Instant::now();
-        tokio::select! {
-            () = stop.cancelled() => return postmaster.stop().await,
-            status = postmaster.wait() => {
-                let tail = postmaster::log_tail(&layout.log);
-                if started.elapsed() < Duration::from_secs(5) && pause > RESTART_PAUSE.0 * 8 {
-                    return Err(ClusterError::NotStarted { log: layout.log, tail });
-                }
-                tracing::error!(?status, log.tail = tail, "the private Postgres stopped unexpectedly; restarting it");
-            }
-        }
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(RESTART_PAUSE.1),
-        }
-        postmaster = Postmaster::start(&binaries, &owner, &layout)?;
-    }
 }

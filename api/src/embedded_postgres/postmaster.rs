@@ -14,6 +14,8 @@ use tokio::process::Child;
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// A log larger than this is emptied at the next start.
 const MAX_LOG_BYTES: u64 = 16 * 1024 * 1024;
+/// The lock file beside the socket.
+const SOCKET_LOCK: &str = ".s.PGSQL.5432.lock";
 /// How much of the log's end goes into an error message.
 const TAIL_BYTES: usize = 1_500;
 
@@ -94,15 +96,19 @@ pub(super) fn log_tail(path: &Path) -> String {
     String::from_utf8_lossy(&bytes[from..]).trim().to_owned()
 }
 
-/// Stops a Postgres on this data that an API which was killed has left behind.
-pub(super) async fn stop_left_over(data: &Path) -> Result<(), ClusterError> {
-    let Ok(text) = fs::read_to_string(data.join("postmaster.pid")) else { return Ok(()) };
-    let Some(raw) = text.lines().next().and_then(|line| line.trim().parse().ok()) else { return Ok(()) };
+/// Stops a Postgres on this data that an API which was killed has left behind. Where another process has its number by
+/// now, Postgres would refuse to start for as long as that one lives, so its lock files are released.
+pub(super) async fn stop_left_over(layout: &Layout) -> Result<(), ClusterError> {
+    let lock_file = layout.data.join("postmaster.pid");
+    let Ok(text) = fs::read_to_string(&lock_file) else { return release_socket(layout) };
+    let Some(raw) = first_number(&text) else { return Ok(()) };
     let Some(pid) = Pid::from_raw(raw) else { return Ok(()) };
-    // The process id may belong to another program by now: only a Postgres that runs in this very folder is ours.
-    let works_here = fs::read_link(format!("/proc/{raw}/cwd")).is_ok_and(|cwd| cwd == data);
-    if test_kill_process(pid).is_err() || !works_here {
-        return Ok(());
+    if !works_in(raw, &layout.data) {
+        if test_kill_process(pid).is_ok() {
+            tracing::warn!(pid = raw, "releasing the lock of a private Postgres whose number another process has now");
+            release(&lock_file, &text)?;
+        }
+        return release_socket(layout);
     }
     tracing::warn!(pid = raw, "stopping a private Postgres that an earlier API left running");
     for signal in [Signal::INT, Signal::QUIT] {
@@ -111,6 +117,33 @@ pub(super) async fn stop_left_over(data: &Path) -> Result<(), ClusterError> {
         }
     }
     Err(ClusterError::LeftOver { pid: raw })
+}
+
+/// The process id may belong to another program by now: only a Postgres that runs in this very folder is ours.
+fn works_in(pid: i32, data: &Path) -> bool {
+    fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == data)
+}
+
+/// Puts this process's number into the lock file, which a Postgres takes for none, because it is its parent's. The file
+/// stays, because Postgres also reads from it whether processes of an earlier one are still at work on the data.
+fn release(lock_file: &Path, text: &str) -> Result<(), ClusterError> {
+    let rest = text.split_once('\n').map_or("", |(_, rest)| rest);
+    let released = format!("{}\n{rest}", std::process::id());
+    fs::write(lock_file, released).map_err(|source| ClusterError::Directory { path: lock_file.to_owned(), source })
+}
+
+/// Deletes the socket's lock file if it names a process that is no Postgres on this data.
+fn release_socket(layout: &Layout) -> Result<(), ClusterError> {
+    let path = layout.socket_dir.join(SOCKET_LOCK);
+    let Some(raw) = fs::read_to_string(&path).ok().and_then(|text| first_number(&text)) else { return Ok(()) };
+    if works_in(raw, &layout.data) {
+        return Ok(());
+    }
+    fs::remove_file(&path).map_err(|source| ClusterError::Directory { path, source })
+}
+
+fn first_number(lock_file: &str) -> Option<i32> {
+    lock_file.lines().next()?.trim().parse().ok()
 }
 
 async fn ended_after(pid: Pid, signal: Signal) -> bool {

@@ -28,11 +28,10 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// 503: something that the request needs is not available now; a retry may help.
+    /// 503: the database is not available now; a retry may help. The sentence says why, as far as that is known.
     #[must_use]
-    pub fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        let message = "The database is not available at the moment; try again soon.";
-        Self { refusal: Refusal::new(ErrorCode::Unavailable, message), cause: Some(cause.into()) }
+    pub fn unavailable(sentence: &str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { refusal: Refusal::new(ErrorCode::Unavailable, sentence), cause: Some(cause.into()) }
     }
 
     /// 500: our fault. The cause is logged and never shown.
@@ -83,7 +82,7 @@ impl From<Refusal> for ApiError {
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
         if db::errors::is_unavailable(&error) {
-            return Self::unavailable(error);
+            return Self::unavailable(db::errors::why_unavailable(&error), error);
         }
         db::errors::refusal(&error).map_or_else(|| Self::internal(error), Self::from)
     }
@@ -92,7 +91,10 @@ impl From<sqlx::Error> for ApiError {
 /// What an error means to a client that shared its statement with others.
 impl From<Arc<sqlx::Error>> for ApiError {
     fn from(error: Arc<sqlx::Error>) -> Self {
-        if db::errors::is_unavailable(&error) { Self::unavailable(error) } else { Self::internal(error) }
+        if db::errors::is_unavailable(&error) {
+            return Self::unavailable(db::errors::why_unavailable(&error), error);
+        }
+        Self::internal(error)
     }
 }
 

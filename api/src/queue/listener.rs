@@ -67,6 +67,11 @@ async fn listen_once(database: &Database, signals: &Signals) -> sqlx::Result<()>
                 if !projects.is_empty() {
                     signals.wake(Some(projects));
                 }
+                // A server that has become read-only is not the one where changes are made now.
+                let writable = db::connections::accepts_changes(&mut listener);
+                if !tokio::time::timeout(SAFETY_TIMEOUT, writable).await.map_err(|_| sqlx::Error::PoolTimedOut)?? {
+                    return Ok(());
+                }
             }
         }
     }

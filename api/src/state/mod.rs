@@ -1,8 +1,10 @@
 //! What every route and task shares: the database, the secret key, the configuration, the queue.
 
+mod known_projects;
 mod presence;
 mod shared_settings;
 
+pub use known_projects::KnownProjects;
 pub use presence::Presence;
 pub use shared_settings::HotSettings;
 
@@ -10,6 +12,7 @@ use crate::actions::system::settings::open;
 use crate::changes::{Database, Hub};
 use crate::config::Limits;
 use crate::db;
+use crate::embedded_postgres::PrivateDatabase;
 use crate::job_tokens::JobTokens;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
@@ -35,6 +38,8 @@ pub struct App {
     pub queue: Arc<Queue>,
     /// Which coordinators have sent heartbeats.
     pub presence: Arc<Presence>,
+    /// Which projects are known to exist.
+    pub known_projects: Arc<KnownProjects>,
     /// What the process counts.
     pub metrics: Arc<Metrics>,
     /// Cancelled when the process stops: streams end then.
@@ -51,6 +56,8 @@ pub struct AppConfig {
     pub worker_key: Option<SecretString>,
     /// Times and sizes.
     pub limits: Limits,
+    /// The private Postgres, where the API runs one.
+    pub private_database: Option<Arc<PrivateDatabase>>,
 }
 
 /// Why a shared setting is not available.
@@ -76,6 +83,7 @@ impl App {
             sealer: Arc::new(sealer),
             config: Arc::new(config),
             presence: Arc::default(),
+            known_projects: Arc::default(),
             settings: Arc::default(),
             metrics,
             stop,

@@ -40,6 +40,65 @@ async fn testing_phase_1_works_as_written() {
     assert_eq!(app.post("/api/worker/jobs/start", json!({"project_id": project_id})).await.status.as_u16(), 204);
 }
 
+/// Clients of the contract are scripts: numbers come as text, absent fields as null or empty, more fields than asked.
+#[tokio::test]
+async fn what_scripts_send_is_understood() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = app.ticket(&project).await;
+    app.move_to(&ticket, "in_progress").await;
+    let id = project.rsplit('/').next().unwrap();
+    let start = json!({"project_id": id, "project_ids": null, "worker_id": null, "wait_ms": "0", "more": {"a": [1]}});
+    let job = app.post("/api/worker/jobs/start", start).await.expect(200);
+    let done = json!({"pr_url": null, "pr_number": "7", "summary": null, "review_comment_body": null, "more": 1});
+    app.post(&format!("{ticket}/complete"), done).await.expect(200);
+    assert_eq!(app.get(&ticket).await.expect(200)["pr_number"], 7);
+    app.post(&format!("{ticket}/complete"), json!({"pr_number": ""})).await.expect(200);
+    assert_eq!(app.get(&ticket).await.expect(200)["pr_number"], 7, "an empty text is not a number");
+    let refused = app.post(&format!("{ticket}/complete"), json!({"pr_number": "#7"})).await;
+    assert_eq!(refused.error(422), "invalid_body");
+    let report = json!({"attempt": "1", "exit_code": "0", "reason": null, "more": null});
+    app.post(&format!("{}/complete", TestApp::job_path(&job)), report).await.expect(200);
+    app.post(&format!("{project}/memory/index"), json!({"docs": ["a text"]})).await.expect(200);
+    let retrieve = json!({"queries": ["text"], "num_to_retrieve": "1"});
+    app.post(&format!("{project}/memory/retrieve"), retrieve).await.expect(200);
+}
+
+#[tokio::test]
+async fn ids_that_are_repeated_are_stored_once() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let note = json!({"title": "n", "node_ids": ["b", "a", "b"], "edge_ids": ["e", "e"]});
+    let note = app.post(&format!("{project}/notes"), note).await.expect(201);
+    assert_eq!((&note["node_ids"], &note["edge_ids"]), (&json!(["b", "a"]), &json!(["e"])));
+    let ticket = app.ticket(&project).await;
+    let named = json!({"associated_node_ids": ["a", "a"], "associated_edge_ids": ["*", "*"]});
+    let named = app.patch(&ticket, named).await.expect(200);
+    assert_eq!((&named["associated_node_ids"], &named["associated_edge_ids"]), (&json!(["a"]), &json!(["*"])));
+}
+
+#[tokio::test]
+async fn a_claim_for_a_project_that_does_not_exist_is_not_found() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let (id, unknown) = (project.rsplit('/').next().unwrap(), "00000000-0000-0000-0000-000000000001");
+    let claim = async |body: Value| app.post("/api/worker/jobs/start", body).await;
+    // A claim that waits is refused as well, and not only at the end of its wait.
+    for more in [json!({}), json!({"wait_ms": 25_000, "worker_id": "w"})] {
+        let with = |mut body: Value| {
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        assert_eq!(claim(with(json!({"project_id": unknown}))).await.error(404), "not_found");
+        assert_eq!(claim(with(json!({"project_ids": [unknown, unknown]}))).await.error(404), "not_found");
+    }
+    for body in [json!({}), json!({"project_id": id, "wait_ms": 1}), json!({"project_ids": [unknown, id]})] {
+        assert_eq!(claim(body.clone()).await.status.as_u16(), 204, "{body}");
+    }
+    app.request(reqwest::Method::DELETE, &project, None, Some(&json!({"confirm_name": "Demo"}))).await.expect(200);
+    assert_eq!(claim(json!({"project_id": id, "wait_ms": 1})).await.error(404), "not_found");
+}
+
 #[tokio::test]
 async fn a_job_that_does_not_run_can_not_end() {
     let app = TestApp::start().await;

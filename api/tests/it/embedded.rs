@@ -1,62 +1,11 @@
 //! The program itself with its private Postgres: first start, SIGKILL, start again on the same data, orderly end.
 
-use rustix::process::{Pid, Signal, kill_process};
+use crate::program::{Api, command, data_dir};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
-
-struct Api {
-    child: Child,
-    base: String,
-}
-
-fn command(data_dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_terarchitect-api"));
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.env("TERARCHITECT_DATA_DIR", data_dir).env("TERARCHITECT_LISTEN", "127.0.0.1:0");
-    command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-    command
-}
-
-impl Api {
-    /// Starts it and waits for the log line with its address.
-    async fn start(data_dir: &Path) -> Self {
-        Self::from(command(data_dir)).await
-    }
-
-    async fn from(mut command: Command) -> Self {
-        let mut child = command.env("LOG_FORMAT", "json").spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut seen = Vec::new();
-        while let Some(line) = lines.next_line().await.unwrap() {
-            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-            if let Some(address) = entry["address"].as_str() {
-                let base = format!("http://{address}");
-                // Keep reading, so that the pipe never fills up.
-                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                return Self { child, base };
-            }
-            seen.push(line);
-        }
-        panic!("the API ended: {}", seen.join("\n"));
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
-    }
-}
-
-/// A directory that the user of the private Postgres can reach, also when the tests run as root.
-fn data_dir() -> tempfile::TempDir {
-    use std::os::unix::fs::PermissionsExt;
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    dir
-}
+use terarchitect_testbed::small_disk::SmallDisk;
 
 fn postgres_pid(data_dir: &Path) -> i32 {
     let text = std::fs::read_to_string(data_dir.join("postgres/data/postmaster.pid")).unwrap();
@@ -126,4 +75,137 @@ async fn two_replicas_that_start_at_once_on_a_new_database_both_serve() {
         assert_eq!(ended.code(), Some(0));
     }
     postgres.drop_database(&database).unwrap();
+}
+
+/// Ends the program in an orderly way, and with it the private Postgres.
+async fn end(mut api: Api) {
+    api.signal(Signal::TERM);
+    let ended = tokio::time::timeout(Duration::from_secs(60), api.child.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(0));
+}
+
+async fn ready(api: &Api) -> (u16, String) {
+    let response = reqwest::get(format!("{}/ready", api.base)).await.unwrap();
+    let status = response.status().as_u16();
+    (status, response.json::<Value>().await.unwrap()["error"].as_str().unwrap_or_default().to_owned())
+}
+
+async fn create_note(api: &Api, project: &str, content: &str) -> (u16, Value) {
+    let path = format!("{}/api/projects/{project}/notes", api.base);
+    let response = reqwest::Client::new().post(path).json(&json!({"content": content})).send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
+}
+
+/// Waits until this is true, up to a time limit.
+async fn eventually(what: &str, so: impl AsyncFn() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    while !so().await {
+        assert!(tokio::time::Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn create_project(api: &Api) -> String {
+    let request = reqwest::Client::new().post(format!("{}/api/projects", api.base)).json(&json!({"name": "kept"}));
+    let project: Value = request.send().await.unwrap().json().await.unwrap();
+    project["id"].as_str().unwrap().to_owned()
+}
+
+/// After a crash of the machine, another process of the same user may have the number that is in the lock files. Postgres
+/// by itself would not start for as long as that one lives.
+#[tokio::test]
+async fn a_lock_file_with_the_number_of_another_process_is_released() {
+    use std::os::unix::fs::MetadataExt;
+    let dir = data_dir();
+    let mut api = Api::start(dir.path()).await;
+    api.signal(Signal::KILL);
+    api.child.wait().await.unwrap();
+    let (postgres, data) = (dir.path().join("postgres"), dir.path().join("postgres/data"));
+    let orphan = rustix::process::Pid::from_raw(postgres_pid(dir.path())).unwrap();
+    let handle = rustix::process::pidfd_open(orphan, rustix::process::PidfdFlags::empty()).unwrap();
+    rustix::process::kill_process(orphan, Signal::KILL).unwrap();
+    tokio::task::spawn_blocking(move || {
+        let mut wait = [rustix::event::PollFd::new(&handle, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut wait, None).unwrap();
+    })
+    .await
+    .unwrap();
+    let owner = std::fs::metadata(&data).unwrap();
+    let mut other = std::process::Command::new("sleep");
+    other.arg("1000").current_dir("/");
+    if rustix::process::geteuid().is_root() {
+        use std::os::unix::process::CommandExt;
+        other.uid(owner.uid()).gid(owner.gid());
+    }
+    let mut other = other.spawn().unwrap();
+    for lock in [data.join("postmaster.pid"), postgres.join("run/.s.PGSQL.5432.lock")] {
+        let text = std::fs::read_to_string(&lock).unwrap();
+        std::fs::write(&lock, text.replacen(&orphan.as_raw_nonzero().to_string(), &other.id().to_string(), 1)).unwrap();
+    }
+    let api = Api::start(dir.path()).await;
+    assert_eq!(ready(&api).await.0, 200);
+    assert!(other.try_wait().unwrap().is_none(), "the other process is left alone");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    end(api).await;
+}
+
+/// However long its configuration is missing, it goes on as soon as that is back.
+#[tokio::test]
+async fn postgres_without_its_configuration_is_restarted_until_it_is_back() {
+    let dir = data_dir();
+    let api = Api::start(dir.path()).await;
+    let project = create_project(&api).await;
+    let (file, log) = (dir.path().join("postgres/data/postgresql.conf"), dir.path().join("postgres/postgres.log"));
+    std::fs::rename(&file, file.with_extension("away")).unwrap();
+    let postmaster = rustix::process::Pid::from_raw(postgres_pid(dir.path())).unwrap();
+    rustix::process::kill_process(postmaster, Signal::QUIT).unwrap();
+    let failures =
+        || std::fs::read_to_string(&log).unwrap().matches("could not access the server configuration").count();
+    eventually("it is restarted again and again", async || failures() >= 6).await;
+    let (status, sentence) = ready(&api).await;
+    assert_eq!(status, 503);
+    assert!(sentence.contains("can't read its configuration"), "{sentence}");
+
+    std::fs::rename(file.with_extension("away"), &file).unwrap();
+    eventually("it is ready again", async || ready(&api).await.0 == 200).await;
+    assert_eq!(create_note(&api, &project, "x").await.0, 201);
+    end(api).await;
+}
+
+/// A full disk is 503 and no error of ours; what was stored stays, and everything goes on once there is space.
+#[tokio::test]
+async fn a_full_disk_is_503_and_over_by_itself() {
+    let Some(disk) = SmallDisk::new(256).unwrap() else { return };
+    let dir = disk.path().join("data");
+    std::fs::create_dir(&dir).unwrap();
+    let api = Api::start(&dir).await;
+    let project = create_project(&api).await;
+    let fill = disk.fill().unwrap();
+    // What Postgres has reserved before is used first.
+    let text = || (0..8_000).map(|_| uuid::Uuid::new_v4().to_string()).collect::<String>();
+    let mut stored = 0;
+    loop {
+        let (status, body) = create_note(&api, &project, &text()).await;
+        if status != 201 {
+            assert_eq!((status, &body["code"]), (503, &json!("unavailable")), "{body}");
+            break;
+        }
+        stored += 1;
+        assert!(stored < 1_000, "the disk does not become full");
+    }
+    for _ in 0..5 {
+        assert_eq!(create_note(&api, &project, &text()).await.0, 503);
+    }
+    let (status, sentence) = ready(&api).await;
+    assert_eq!(status, 503);
+    assert!(sentence.contains("disk of the private Postgres is full"), "{sentence}");
+
+    std::fs::remove_file(fill).unwrap();
+    eventually("it is ready again", async || ready(&api).await.0 == 200).await;
+    eventually("changes are stored", async || create_note(&api, &project, "x").await.0 == 201).await;
+    let notes: Value =
+        reqwest::get(format!("{}/api/projects/{project}/notes", api.base)).await.unwrap().json().await.unwrap();
+    assert!(notes.as_array().unwrap().len() > stored, "{stored}");
+    end(api).await;
 }

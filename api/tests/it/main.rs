@@ -4,6 +4,8 @@
 
 mod board;
 mod contract;
+mod crowds;
+mod databases;
 mod embedded;
 mod endpoints;
 mod event_order;
@@ -15,6 +17,7 @@ mod memory;
 mod migration;
 mod model;
 mod plans;
+mod program;
 mod projects;
 mod settings;
 mod support;

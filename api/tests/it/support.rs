@@ -5,7 +5,6 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection, PgPool};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use terarchitect_api::changes::{Database, Hub};
 use terarchitect_api::config::Limits;
 use terarchitect_api::db;
 use terarchitect_api::sealing::Sealer;
+use terarchitect_api::serving::{self, Seats};
 use terarchitect_api::state::{App, AppConfig};
 use terarchitect_testbed::postgres::TestPostgres;
 use tokio::sync::OnceCell;
@@ -309,10 +309,8 @@ async fn serve(pool: PgPool, config: AppConfig) -> (String, DropGuard) {
     let app = App::new(pool, Sealer::new([1; 32]), config, stop.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let stopped = stop.clone().cancelled_owned();
     // The tasks end with the token; nothing waits for them here.
     let _ = Background::start(&app, &stop);
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
+    tokio::spawn(serving::serve(listener, router(app), Seats::new(serving::Limits::of(4_000)), stop.clone()));
     (base, stop.drop_guard())
 }

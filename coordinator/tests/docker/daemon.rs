@@ -9,11 +9,11 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::panicking;
 use std::time::{Duration, Instant};
 use terarchitect_coordinator::attempt::Attempt;
 use terarchitect_coordinator::engine::EngineError;
 use terarchitect_coordinator::readiness::Readiness;
+use terarchitect_testbed::small_disk::SmallDisk;
 use terarchitect_worker_api::Job;
 use uuid::Uuid;
 
@@ -215,57 +215,10 @@ async fn a_restarted_engine_ends_the_attempt_and_a_silent_one_nothing() {
     assert!(readiness.may_claim(&impatient.shared).await, "it claims again");
 }
 
-/// A small file system in a file.
-struct SmallDisk {
-    dir: tempfile::TempDir,
-}
-
-impl SmallDisk {
-    /// None where this machine has no loop devices, which `scripts/test` says.
-    fn new(mib: u32) -> Option<Self> {
-        if std::env::var_os("TERARCHITECT_NO_LOOP_DEVICES").is_some() {
-            return None;
-        }
-        let dir = tempfile::tempdir().unwrap();
-        let (file, mount) = (dir.path().join("file"), dir.path().join("mount"));
-        std::fs::create_dir(&mount).unwrap();
-        std::fs::File::create(&file).unwrap().set_len(u64::from(mib) * 1024 * 1024).unwrap();
-        for mut command in [Command::new("mkfs.ext4"), Command::new("mount")] {
-            if command.get_program() == "mount" {
-                command.args(["-o", "loop"]).arg(&file).arg(&mount);
-            } else {
-                command.arg("-q").arg(&file);
-            }
-            assert!(command.status().unwrap().success(), "{command:?}");
-        }
-        Some(Self { dir })
-    }
-
-    fn path(&self) -> PathBuf {
-        self.dir.path().join("mount")
-    }
-
-    /// Writes until nothing more can be written.
-    fn fill(&self) -> PathBuf {
-        let path = self.path().join("fill");
-        let mut file = std::fs::File::create(&path).unwrap();
-        let ended = std::io::copy(&mut std::io::repeat(0), &mut file).unwrap_err();
-        assert_eq!(ended.kind(), std::io::ErrorKind::StorageFull);
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg(self.path()).status();
-        assert!(panicking() || unmounted.is_ok_and(|status| status.success()), "the disk could not be unmounted");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_stops_claims_and_not_reports() {
     let Some(base) = base_image() else { return };
-    let Some(disk) = SmallDisk::new(700) else { return };
+    let Some(disk) = SmallDisk::new(700).unwrap() else { return };
     let daemon = Daemon::start(Some(&disk.path()));
     daemon.load(&base);
     let image = ScriptImage::new(&daemon.engine, &base, "true");
@@ -275,7 +228,7 @@ async fn a_full_disk_stops_claims_and_not_reports() {
     let world = world_in(&daemon.engine, &image.name, &options, state).await;
     assert!(Readiness::default().may_claim(&world.shared).await);
 
-    let fill = disk.fill();
+    let fill = disk.fill().unwrap();
     assert!(!Readiness::default().may_claim(&world.shared).await, "nothing is claimed");
     let report = finish(&world, &job()).await;
     assert_eq!(report["reason"], "disk_full", "{report}");

@@ -8,3 +8,4 @@ pub mod forge;
 pub mod house;
 mod listen;
 pub mod postgres;
+pub mod small_disk;

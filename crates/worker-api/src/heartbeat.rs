@@ -17,10 +17,10 @@ pub struct HeartbeatRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// How many jobs it can run at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::lenient::number", skip_serializing_if = "Option::is_none")]
     pub slots: Option<u32>,
     /// Every job that it holds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::lenient::list")]
     pub jobs: Vec<HeldJob>,
 }
 

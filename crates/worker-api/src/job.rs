@@ -13,7 +13,7 @@ pub struct StartJobRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_id: Option<ProjectId>,
     /// Claim a job of any of these projects. With neither this nor `project_id`, claim one of any project.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "crate::lenient::list", skip_serializing_if = "Vec::is_empty")]
     pub project_ids: Vec<ProjectId>,
     /// The worker that claims. With it, the lease is short and the worker must send heartbeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -22,7 +22,7 @@ pub struct StartJobRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<uuid::Uuid>,
     /// How long to wait for work, in milliseconds, up to [`crate::MAX_WAIT_MS`]; absent or 0: do not wait.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::lenient::number", skip_serializing_if = "Option::is_none")]
     pub wait_ms: Option<u32>,
 }
 
@@ -192,13 +192,13 @@ impl Reason {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobReport {
     /// The attempt that this report is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::lenient::number", skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i32>,
     /// The worker that reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_id: Option<String>,
     /// The runner's exit code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::lenient::number", skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     /// Why it ended; a failure without a reason counts as `agent_failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@ mod error;
 mod heartbeat;
 mod ids;
 mod job;
+pub mod lenient;
 mod memory;
 mod ticket;
 mod words;

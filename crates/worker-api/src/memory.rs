@@ -27,7 +27,7 @@ pub struct RetrieveRequest {
     /// The questions.
     pub queries: Vec<String>,
     /// The most documents to return for each question.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::lenient::number", skip_serializing_if = "Option::is_none")]
     pub num_to_retrieve: Option<u32>,
 }
 

@@ -44,7 +44,7 @@ pub struct CompleteTicketRequest {
     #[serde(default)]
     pub pr_url: Option<String>,
     /// Number of the pull request at its forge.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::lenient::number")]
     pub pr_number: Option<i64>,
     /// What was done.
     #[serde(default)]

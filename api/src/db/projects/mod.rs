@@ -110,6 +110,14 @@ pub async fn exists(conn: &mut PgConnection, id: ProjectId) -> sqlx::Result<bool
         .await
 }
 
+/// Whether at least one of these projects exists.
+pub async fn any_exists(conn: &mut PgConnection, ids: &[ProjectId]) -> sqlx::Result<bool> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    sqlx::query_scalar!(r#"select exists (select from projects where id = any ($1)) as "exists!""#, &ids)
+        .fetch_one(conn)
+        .await
+}
+
 /// Creates a project.
 pub async fn insert(conn: &mut PgConnection, fields: &ProjectFields) -> sqlx::Result<Project> {
     sqlx::query_as!(

@@ -5,7 +5,7 @@ use crate::domain::text;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use std::time::Duration;
-use terarchitect_worker_api::{JobId, JobKind, ProjectId, TicketId};
+use terarchitect_worker_api::{JobId, JobKind, ProjectId, TicketId, lenient};
 use utoipa::ToSchema;
 
 /// The longest idempotency key, in bytes.
@@ -28,10 +28,12 @@ pub struct JobTerms {
     /// A second request with the same key in the same project enqueues nothing and returns the first job.
     pub idempotency_key: Option<String>,
     /// For reviews: the pull request; the ticket's own if unset.
+    #[serde(default, deserialize_with = "lenient::number")]
     pub pr_number: Option<i64>,
     /// For reviews: the comment's text.
     pub comment_body: Option<String>,
     /// For reviews: the comment's id at GitHub.
+    #[serde(default, deserialize_with = "lenient::number")]
     pub github_comment_id: Option<i64>,
 }
 

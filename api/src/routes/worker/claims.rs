@@ -1,5 +1,6 @@
 //! Claims: the next job for a worker.
 
+use crate::domain::refusal::{ErrorCode, Refusal};
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::{OptionalJsonBody, worker_id};
 use crate::queue::{Claim, Grant};
@@ -14,7 +15,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use terarchitect_worker_api::{Job, MAX_WAIT_MS, StartJobRequest};
+use terarchitect_worker_api::{ErrorBody, Job, MAX_WAIT_MS, ProjectId, StartJobRequest};
 use tokio::time::Instant;
 
 /// How much longer than the job's timeout a token may be valid. It stops working at the end of the attempt anyway.
@@ -23,7 +24,8 @@ const TOKEN_SLACK: Duration = Duration::from_secs(3600);
 /// Claims the next job: of one project, of several, or of any.
 #[utoipa::path(post, path = "/api/worker/jobs/start", tag = "worker", security(("bearer" = [])),
     request_body = StartJobRequest,
-    responses((status = 200, body = Job), (status = 204, description = "There is no work")))]
+    responses((status = 200, body = Job), (status = 204, description = "There is no work"),
+        (status = 404, body = ErrorBody)))]
 pub async fn start_job(
     State(app): State<App>,
     OptionalJsonBody(request): OptionalJsonBody<StartJobRequest>,
@@ -40,10 +42,30 @@ pub async fn start_job(
         request_id: request.request_id,
     };
     let wait = request.wait_ms.filter(|&wait| wait > 0).map(|wait| Duration::from_millis(wait.min(MAX_WAIT_MS).into()));
+    let projects = claim.projects.clone();
+    // Before a wait, so that a wrong id is refused at once; without one, only where there is no job, at the end.
+    if wait.is_some() && !app.known_projects.has_seen(&projects) {
+        require_one_of(&app, &projects).await?;
+    }
     match app.queue.claim(claim, wait.map(|wait| Instant::now() + wait)).await? {
         Some(grant) => respond(&app, grant),
-        None => Ok(StatusCode::NO_CONTENT.into_response()),
+        None => {
+            require_one_of(&app, &projects).await?;
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
     }
+}
+
+/// Refuses a claim for projects of which none exists. A claim that names no project is for any.
+async fn require_one_of(app: &App, projects: &[ProjectId]) -> ApiResult<()> {
+    if projects.is_empty() || app.known_projects.check(&app.database, projects).await? {
+        return Ok(());
+    }
+    Err(match projects {
+        [project] => Refusal::not_found("project", project),
+        _ => Refusal::new(ErrorCode::NotFound, "None of the projects in this claim exists; check their ids."),
+    }
+    .into())
 }
 
 /// A response that gives the job back if the client goes away before it was sent.
