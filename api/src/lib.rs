@@ -9,6 +9,7 @@ pub mod access;
 pub mod actions;
 pub mod app;
 pub mod background;
+pub mod backup;
 pub mod changes;
 pub mod config;
 pub mod db;

@@ -66,13 +66,13 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
 }
 
 /// The error never repeats the address, which may hold a password.
-fn parse_database_url(url: &str) -> anyhow::Result<PgConnectOptions> {
+pub(crate) fn parse_database_url(url: &str) -> anyhow::Result<PgConnectOptions> {
     let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
     let parsed = url.parse().ok().filter(|_| known);
     parsed.context("DATABASE_URL is not an address such as postgres://user:password@host/database")
 }
 
-fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
+pub(crate) fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir).with_context(|| {
         format!(
             "could not create the data directory {}; set TERARCHITECT_DATA_DIR to a directory that you can write to",
@@ -214,7 +214,7 @@ async fn serve_on(listeners: Vec<TcpListener>, router: Router, stop: Cancellatio
 }
 
 /// A token that TERM or INT cancels.
-fn stop_on_signals() -> anyhow::Result<CancellationToken> {
+pub(crate) fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = CancellationToken::new();
     let token = stop.clone();
