@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 const PIPE: &str = "-";
 
 /// Where a backup goes.
-pub enum Output {
+pub(super) enum Output {
     /// A file: written beside its place under another name, readable by its owner alone.
     File {
         /// The draft, which is deleted unless it is kept.
@@ -28,7 +28,7 @@ impl Output {
     ///
     /// # Errors
     /// When the file exists and may not be replaced, or the folder can't be written to.
-    pub fn open(path: &Path, replace: bool) -> anyhow::Result<Self> {
+    pub(super) fn open(path: &Path, replace: bool) -> anyhow::Result<Self> {
         if path == Path::new(PIPE) {
             return Ok(Self::Pipe(BufWriter::new(io::stdout())));
         }
@@ -53,7 +53,7 @@ impl Output {
     ///
     /// # Errors
     /// When the disk refuses it, or another program has created the file meanwhile.
-    pub fn keep(self) -> anyhow::Result<()> {
+    pub(super) fn keep(self) -> anyhow::Result<()> {
         let Self::File { draft, path, replace } = self else { return Ok(()) };
         let draft = draft.into_inner().map_err(io::IntoInnerError::into_error).map_err(not_written)?;
         draft.as_file().sync_all().map_err(not_written)?;
@@ -81,7 +81,7 @@ impl Write for Output {
 }
 
 /// Says that writing failed; a full disk is named.
-pub fn not_written(error: io::Error) -> anyhow::Error {
+pub(super) fn not_written(error: io::Error) -> anyhow::Error {
     let full =
         matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge);
     let text = if full {
@@ -100,7 +100,7 @@ fn folder_of(path: &Path) -> &Path {
 ///
 /// # Errors
 /// When it can't be read.
-pub fn open(path: &Path) -> anyhow::Result<File> {
+pub(super) fn open(path: &Path) -> anyhow::Result<File> {
     if path != Path::new(PIPE) {
         let file = File::open(path).with_context(|| format!("could not read {}", path.display()))?;
         if !file.metadata().is_ok_and(|found| found.is_file()) {

@@ -88,7 +88,7 @@ fn cipher(passphrase: &SecretString, salt: &[u8], memory_kib: u32, passes: u32) 
 ///
 /// # Errors
 /// When there is none, or it is empty.
-pub fn passphrase(options: &PassphraseOptions, new: bool) -> anyhow::Result<SecretString> {
+pub(super) fn passphrase(options: &PassphraseOptions, new: bool) -> anyhow::Result<SecretString> {
     let given = match (&options.passphrase_file, &options.passphrase) {
         (Some(path), _) => {
             let text = std::fs::read_to_string(path)

@@ -9,7 +9,8 @@ mod load;
 mod reach;
 mod save;
 
-pub use format::{Header, Reader, Totals, Writer};
+pub use format::{Frame, Header, Reader, Totals, Writer};
+pub use key::WrappedKey;
 pub use load::restore;
 pub use save::{save, write_snapshot};
 

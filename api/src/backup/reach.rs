@@ -10,9 +10,9 @@ use std::path::Path;
 
 /// A database that can be connected to.
 #[derive(Debug)]
-pub struct Reached {
+pub(super) struct Reached {
     /// How to connect.
-    pub connect: PgConnectOptions,
+    pub(super) connect: PgConnectOptions,
     cluster: Option<Cluster>,
 }
 
@@ -21,7 +21,7 @@ impl Reached {
     ///
     /// # Errors
     /// When there is no database.
-    pub async fn to_read(options: &ServeOptions, data_dir: &Path) -> anyhow::Result<Self> {
+    pub(super) async fn to_read(options: &ServeOptions, data_dir: &Path) -> anyhow::Result<Self> {
         if let Some(reached) = Self::configured(options)? {
             return Ok(reached);
         }
@@ -43,7 +43,7 @@ impl Reached {
     ///
     /// # Errors
     /// When there is no database, or an API uses the data directory.
-    pub async fn to_write(options: &ServeOptions, data_dir: &Path) -> anyhow::Result<Self> {
+    pub(super) async fn to_write(options: &ServeOptions, data_dir: &Path) -> anyhow::Result<Self> {
         match Self::configured(options)? {
             Some(reached) => Ok(reached),
             None => Self::start(data_dir, DataDirLock::acquire(data_dir)?).await,
@@ -64,7 +64,7 @@ impl Reached {
     ///
     /// # Errors
     /// When the private Postgres had failed.
-    pub async fn leave(self) -> anyhow::Result<()> {
+    pub(super) async fn leave(self) -> anyhow::Result<()> {
         match self.cluster {
             Some(cluster) => Ok(cluster.stop().await?),
             None => Ok(()),
