@@ -93,7 +93,9 @@ async fn a_file_is_replaced_only_on_request_and_a_full_disk_leaves_none() {
     );
     assert_eq!(std::fs::read_dir(other.path()).unwrap().count(), 0);
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let full = program(&database, dir.path()).args(["backup", "-"]).stdout(full).output().await.unwrap();
+    let mut command = program(&database, dir.path());
+    let child = command.args(["backup", "-"]).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    let full = child.wait_with_output().await.unwrap();
     refused(&full, "there is no room for the backup");
     TestPostgres::shared().drop_database(&database).unwrap();
 }
