@@ -69,7 +69,7 @@ impl Target {
     /// # Errors
     /// When the database is not available.
     pub async fn found(&mut self) -> sqlx::Result<Found> {
-        let applied = applied(&mut *self.tx).await?;
+        let applied = applied(&mut self.tx).await?;
         if let Some(newest) = applied.last().filter(|newest| newest.version > known_version()) {
             return Ok(Found::Newer(newest.version));
         }
@@ -77,7 +77,7 @@ impl Target {
             return Ok(Found::Foreign("_sqlx_migrations".to_owned()));
         }
         for table in tables_of(known_version()) {
-            if !exists(&mut *self.tx, &quoted(&table)).await? {
+            if !exists(&mut self.tx, &quoted(&table)).await? {
                 continue;
             }
             if applied.is_empty() {
@@ -184,8 +184,8 @@ impl Target {
     /// # Errors
     /// When the database refuses it.
     pub async fn renew_events(&mut self) -> sqlx::Result<()> {
-        db::live::events::adopt_restored(&mut *self.tx).await?;
-        run(&mut *self.tx, "update event_retention set deleted_tx = pg_current_xact_id()").await
+        db::live::events::adopt_restored(&mut self.tx).await?;
+        run(&mut self.tx, "update event_retention set deleted_tx = pg_current_xact_id()").await
     }
 
     /// Makes all of it valid, and collects statistics for the planner.
