@@ -157,6 +157,35 @@ async fn a_database_in_use_or_of_another_program_is_refused() {
     TestPostgres::shared().drop_database(&database).unwrap();
 }
 
+/// Many hosted databases give no more than this.
+#[tokio::test]
+async fn the_owner_of_a_database_can_save_and_restore_it_without_being_superuser() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("backup");
+    let database = backup_of_a_filled_database(&file, dir.path()).await;
+    let before = content(&mut connect(&database).await, i64::MAX).await;
+    let target = empty_database();
+    let postgres = TestPostgres::shared();
+    let role = format!("owner_{target}");
+    postgres
+        .execute("postgres", &format!("create role {role} login; alter database {target} owner to {role}"))
+        .unwrap();
+    let as_owner = |arguments: &[&str]| {
+        let mut command = program(&target, dir.path());
+        command.env("DATABASE_URL", postgres.url(&target).replace("postgres@", &format!("{role}@")));
+        command.env("TERARCHITECT_SECRET_KEY", KEY).args(arguments);
+        command
+    };
+    let name = file.to_str().unwrap();
+    for arguments in [&["restore", name][..], &["backup", "--force", name], &["restore", "--replace", name]] {
+        succeeded(&as_owner(arguments).output().await.unwrap());
+        assert_eq!(before, content(&mut connect(&target).await, i64::MAX).await);
+    }
+    postgres.drop_database(&target).unwrap();
+    postgres.execute("postgres", &format!("drop role {role}")).unwrap();
+    postgres.drop_database(&database).unwrap();
+}
+
 #[tokio::test]
 async fn a_restore_that_is_killed_leaves_the_old_data() {
     let dir = tempfile::tempdir().unwrap();
