@@ -24,12 +24,64 @@ const AFTER_HELP: &str = "Without DATABASE_URL the API runs a private Postgres i
 Without keys it accepts requests from this machine only. RUST_LOG sets the log level, such as RUST_LOG=debug.";
 
 /// What the program can do besides serving.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Serve the API (the default).
     Serve,
     /// Print the OpenAPI document and exit.
     Openapi,
+    /// Write everything in the database into one file. The API may go on working meanwhile.
+    ///
+    /// The key that opens the secret settings is not in the file, unless you add it with --with-key.
+    Backup(BackupOptions),
+    /// Load a backup into an empty database, or with --replace into one that holds data. No API may run on it.
+    ///
+    /// Everything happens in one transaction: whatever ends it half-way leaves the database as it was. Jobs that ran when
+    /// the backup was written are due again, and coordinators that still run them are refused.
+    Restore(RestoreOptions),
+}
+
+/// How to write a backup.
+#[derive(Args, Clone, Debug)]
+pub struct BackupOptions {
+    /// The file to write; - is the standard output.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Replace the file if it exists.
+    #[arg(long)]
+    pub force: bool,
+    /// Put the secret key into the file, encrypted with a passphrase, which is asked for if it is not given.
+    #[arg(long)]
+    pub with_key: bool,
+    /// Where the passphrase comes from.
+    #[command(flatten)]
+    pub passphrase: PassphraseOptions,
+}
+
+/// How to load a backup.
+#[derive(Args, Clone, Debug)]
+pub struct RestoreOptions {
+    /// The file to read; - is the standard input.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Replace what the database holds now. It is lost.
+    #[arg(long)]
+    pub replace: bool,
+    /// Where the passphrase comes from.
+    #[command(flatten)]
+    pub passphrase: PassphraseOptions,
+}
+
+/// Where a passphrase comes from.
+#[derive(Args, Clone, Debug)]
+pub struct PassphraseOptions {
+    /// The passphrase for the secret key in the backup.
+    #[arg(long = "passphrase", env = "TERARCHITECT_BACKUP_PASSPHRASE", hide_env_values = true, hide = true)]
+    pub passphrase: Option<SecretString>,
+    /// A file with the passphrase for the secret key in the backup, in its first line. The variable
+    /// TERARCHITECT_BACKUP_PASSPHRASE does the same.
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// How to serve.

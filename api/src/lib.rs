@@ -3,12 +3,14 @@
 //! The floors, from the top; each uses those below it and none above: `routes` (HTTP in and out), `background` (tasks
 //! that run by themselves), `access` (who calls), `http` (errors, extractors), `state` (what all share), `queue`
 //! (claims and completions in batches), `actions` (what can be done, one transaction each), `changes` (the event log
-//! and its readers), `db` (the only SQL), `domain` (decisions without IO). The binary is in `main.rs`.
+//! and its readers), `db` (the only SQL), `domain` (decisions without IO). `backup`, above them, saves and
+//! restores the database. The binary is in `main.rs`.
 
 pub mod access;
 pub mod actions;
 pub mod app;
 pub mod background;
+pub mod backup;
 pub mod changes;
 pub mod config;
 pub mod database_address;

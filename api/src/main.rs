@@ -5,7 +5,7 @@ use clap::Parser;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use terarchitect_api::config::{Cli, Command, LogFormat};
-use terarchitect_api::{app, server};
+use terarchitect_api::{app, backup, server};
 use terarchitect_outbound::chain;
 use tracing_subscriber::EnvFilter;
 
@@ -14,8 +14,16 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command.unwrap_or(Command::Serve) {
         Command::Openapi => print_openapi(),
+        Command::Backup(options) => {
+            start_logging(cli.serve.log_format, "warn");
+            backup::save(&cli.serve, &options).await
+        }
+        Command::Restore(options) => {
+            start_logging(cli.serve.log_format, "warn");
+            backup::restore(&cli.serve, &options).await
+        }
         Command::Serve => {
-            start_logging(cli.serve.log_format);
+            start_logging(cli.serve.log_format, "info");
             server::run(cli.serve).await
         }
     };
@@ -34,8 +42,8 @@ fn print_openapi() -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{text}").context("could not print the OpenAPI document")
 }
 
-fn start_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+fn start_logging(format: LogFormat, level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Json => logs.json().flatten_event(true).init(),

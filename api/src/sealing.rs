@@ -96,6 +96,35 @@ impl Sealer {
         read_or_make_key(&path).map(Self::new)
     }
 
+    /// The sealer of the configured key, or else of the key in the data directory; none if there is neither.
+    ///
+    /// # Errors
+    /// When a key is not valid, or the key file can't be read.
+    pub fn existing(configured: Option<&SecretString>, data_dir: &Path) -> Result<Option<Self>, SealingError> {
+        let is_there = configured.is_some() || Self::key_file(data_dir).exists();
+        if is_there { Self::from_config(configured, data_dir).map(Some) } else { Ok(None) }
+    }
+
+    /// Keeps this key in a data directory that has none.
+    ///
+    /// # Errors
+    /// When the key file can't be written.
+    pub fn keep(&self, data_dir: &Path) -> Result<(), SealingError> {
+        let path = Self::key_file(data_dir);
+        write_key(&path, self.key.expose_secret()).map_err(|source| SealingError::KeyFile { path, source })
+    }
+
+    /// Where the key of a data directory is.
+    #[must_use]
+    pub fn key_file(data_dir: &Path) -> PathBuf {
+        data_dir.join(KEY_FILE)
+    }
+
+    /// The key itself, for a backup that wraps it.
+    pub(crate) fn key(&self) -> &[u8; KEY_BYTES] {
+        self.key.expose_secret()
+    }
+
     /// Names the key without showing anything of it.
     #[must_use]
     pub fn key_id(&self) -> &str {

@@ -67,7 +67,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
     outcome
 }
 
-fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
+pub(crate) fn prepare_data_dir(dir: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir).with_context(|| {
         format!(
             "could not create the data directory {}; set TERARCHITECT_DATA_DIR to a directory that you can write to",
@@ -207,7 +207,7 @@ async fn serve_on(
 }
 
 /// A token that TERM or INT cancels.
-fn stop_on_signals() -> anyhow::Result<CancellationToken> {
+pub(crate) fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = CancellationToken::new();
     let token = stop.clone();

@@ -8,6 +8,7 @@ const HOUSE: House = House {
     folder: env!("CARGO_MANIFEST_DIR"),
     floors: &[
         &["main", "lib"],
+        &["backup"],
         &["server"],
         &["serving"],
         &["app"],
@@ -29,6 +30,7 @@ const HOUSE: House = House {
     reaches_around: &[
         ("routes", &["sqlx::query", ".begin()", ".change(", "pool()"]),
         ("background", &["sqlx::query"]),
+        ("backup", &["sqlx::query", "axum"]),
         ("access", &["sqlx::"]),
         ("actions", &["sqlx::query", "axum", "http::"]),
         ("changes", &["sqlx::query", "axum"]),

@@ -2,6 +2,7 @@
 //!
 //! **Lock order**: a ticket's move lock ([`tickets::lock_moves`]), then its job's row, then the ticket's row.
 
+pub mod backup;
 pub mod connections;
 pub mod errors;
 pub mod jobs;

@@ -17,14 +17,14 @@ pub(super) struct Binaries {
 
 impl Binaries {
     /// The newest installed version, or the one of this major version where a cluster exists already.
-    pub(super) fn find(major: Option<u32>) -> Result<Self, ClusterError> {
+    pub(super) fn find(major: Option<u32>, folder: &Path) -> Result<Self, ClusterError> {
         let mut installed = installed();
         installed.sort_by_key(|binaries| std::cmp::Reverse(binaries.major));
         match major {
             Some(major) => installed
                 .into_iter()
                 .find(|binaries| binaries.major == major)
-                .ok_or(ClusterError::OtherVersionNeeded { major }),
+                .ok_or_else(|| ClusterError::OtherVersionNeeded { major, folder: folder.to_owned() }),
             None => installed.into_iter().next().ok_or(ClusterError::NoBinaries),
         }
     }

@@ -46,11 +46,13 @@ pub enum ClusterError {
     NoBinaries,
     /// The cluster was created with a version that is not installed.
     #[error(
-        "the private database was created with Postgres {major}, which is not installed; install it (Debian or Ubuntu: apt-get install postgresql-{major})"
+        "the private database was created with Postgres {major}, which is not installed; either install it (Debian or Ubuntu: apt-get install postgresql-{major}), or move the data to another version: run 'terarchitect-api backup FILE' where Postgres {major} is installed, move {} aside, and run 'terarchitect-api restore FILE' here", folder.display()
     )]
     OtherVersionNeeded {
         /// The major version.
         major: u32,
+        /// The folder of the private database.
+        folder: PathBuf,
     },
     /// There is no unprivileged user to run Postgres as.
     #[error(
@@ -144,9 +146,28 @@ impl DataDirLock {
 /// Where a cluster's files are.
 #[derive(Clone, Debug)]
 struct Layout {
+    root: PathBuf,
     data: PathBuf,
     socket_dir: PathBuf,
     log: PathBuf,
+}
+
+impl Layout {
+    /// The data directory without links, and where a cluster's files are in it.
+    fn of(data_dir: &Path) -> Result<(PathBuf, Self), ClusterError> {
+        let data_dir =
+            data_dir.canonicalize().map_err(|source| ClusterError::Directory { path: data_dir.to_owned(), source })?;
+        let root = data_dir.join("postgres");
+        let (data, socket_dir, log) = (root.join("data"), root.join("run"), root.join("postgres.log"));
+        if socket_dir.as_os_str().len() > MAX_SOCKET_DIR_BYTES {
+            return Err(ClusterError::PathTooLong { dir: data_dir });
+        }
+        Ok((data_dir, Self { root, data, socket_dir, log }))
+    }
+
+    fn options(&self, database: &str) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass().socket(&self.socket_dir).username(SUPERUSER).database(database)
+    }
 }
 
 /// A running private Postgres. Call [`Cluster::stop`] before the process ends.
@@ -165,19 +186,13 @@ impl Cluster {
     /// # Errors
     /// See [`ClusterError`].
     pub async fn start(data_dir: &Path, lock: DataDirLock) -> Result<Self, ClusterError> {
-        let data_dir =
-            data_dir.canonicalize().map_err(|source| ClusterError::Directory { path: data_dir.to_owned(), source })?;
-        let root = data_dir.join("postgres");
-        let layout = Layout { data: root.join("data"), socket_dir: root.join("run"), log: root.join("postgres.log") };
-        if layout.socket_dir.as_os_str().len() > MAX_SOCKET_DIR_BYTES {
-            return Err(ClusterError::PathTooLong { dir: data_dir });
-        }
+        let (data_dir, layout) = Layout::of(data_dir)?;
         let owner = Owner::choose()?;
         owner.require_reachable(&data_dir)?;
-        owner.make_dir(&root)?;
+        owner.make_dir(&layout.root)?;
         owner.make_dir(&layout.socket_dir)?;
         postmaster::stop_left_over(&layout).await?;
-        let binaries = Binaries::find(existing_major(&layout.data)?)?;
+        let binaries = Binaries::find(existing_major(&layout.data)?, &layout.root)?;
         if !layout.data.exists() {
             initdb(&binaries, &owner, &layout.data).await?;
         }
@@ -211,8 +226,22 @@ impl Cluster {
         self.health.clone()
     }
 
+    /// How to connect to the database of a cluster that another process runs.
+    ///
+    /// # Errors
+    /// When there is no such directory.
+    pub fn connect_options_of(data_dir: &Path) -> Result<PgConnectOptions, ClusterError> {
+        Ok(Layout::of(data_dir)?.1.options(DATABASE))
+    }
+
+    /// Whether a data directory has a cluster.
+    #[must_use]
+    pub fn exists(data_dir: &Path) -> bool {
+        data_dir.join("postgres/data/PG_VERSION").exists()
+    }
+
     fn options(&self, database: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass().socket(&self.layout.socket_dir).username(SUPERUSER).database(database)
+        self.layout.options(database)
     }
 
     async fn wait_until_it_responds(&mut self) -> Result<(), ClusterError> {

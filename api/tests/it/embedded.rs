@@ -209,3 +209,50 @@ async fn a_full_disk_is_503_and_over_by_itself() {
     assert!(notes.as_array().unwrap().len() > stored, "{stored}");
     end(api).await;
 }
+
+#[tokio::test]
+async fn a_private_database_moves_by_backup_and_restore() {
+    let (old, new) = (data_dir(), data_dir());
+    let mut api = Api::start(old.path()).await;
+    let http = reqwest::Client::new();
+    http.post(format!("{}/api/projects", api.base)).json(&json!({"name": "moved"})).send().await.unwrap();
+    http.put(format!("{}/api/settings", api.base)).json(&json!({"AGENT_API_KEY": "k"})).send().await.unwrap();
+    let file = old.path().join("backup");
+    // While the API runs, through its own Postgres.
+    let mut save = command(old.path());
+    save.args(["backup", "--with-key"]).arg(&file).env("TERARCHITECT_BACKUP_PASSPHRASE", "w");
+    let saved = save.output().await.unwrap();
+    assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
+    let busy = command(old.path()).args(["restore", "--replace"]).arg(&file).output().await.unwrap();
+    assert!(String::from_utf8_lossy(&busy.stderr).contains("another terarchitect-api uses the data directory"));
+    api.signal(Signal::TERM);
+    api.child.wait().await.unwrap();
+
+    let mut load = command(new.path());
+    load.arg("restore").arg(&file).env("TERARCHITECT_BACKUP_PASSPHRASE", "w");
+    let loaded = load.output().await.unwrap();
+    assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
+    assert!(!new.path().join("postgres/data/postmaster.pid").exists());
+    let mut api = Api::start(new.path()).await;
+    let projects: Value = http.get(format!("{}/api/projects", api.base)).send().await.unwrap().json().await.unwrap();
+    assert_eq!(projects[0]["name"], "moved");
+    api.signal(Signal::TERM);
+    api.child.wait().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_private_database_of_another_major_says_how_it_moves() {
+    let dir = data_dir();
+    let data = dir.path().join("postgres/data");
+    std::fs::create_dir_all(&data).unwrap();
+    std::fs::write(data.join("PG_VERSION"), "9\n").unwrap();
+    for arguments in [&["serve"][..], &["backup", "-"]] {
+        let output = command(dir.path()).args(arguments).env("RUST_LOG", "off").output().await.unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.contains("created with Postgres 9, which is not installed"), "{text}");
+        assert!(
+            text.contains("terarchitect-api backup FILE") && text.contains("terarchitect-api restore FILE"),
+            "{text}"
+        );
+    }
+}

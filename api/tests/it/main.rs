@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
 
+mod backup;
+mod backup_refusals;
 mod board;
 mod contract;
 mod crowds;

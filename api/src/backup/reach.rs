@@ -1,0 +1,73 @@
+//! Getting to the database without serving: the configured one, or the private one, which is started if no API runs it.
+
+use crate::config::{ServeOptions, non_empty};
+use crate::embedded_postgres::{Cluster, ClusterError, DataDirLock};
+use crate::database_address;
+use anyhow::ensure;
+use secrecy::ExposeSecret;
+use sqlx::postgres::PgConnectOptions;
+use std::path::Path;
+
+/// A database that can be connected to.
+#[derive(Debug)]
+pub(super) struct Reached {
+    /// How to connect.
+    pub(super) connect: PgConnectOptions,
+    cluster: Option<Cluster>,
+}
+
+impl Reached {
+    /// To read it: an API may run it.
+    ///
+    /// # Errors
+    /// When there is no database.
+    pub(super) async fn to_read(options: &ServeOptions, data_dir: &Path) -> anyhow::Result<Self> {
+        if let Some(reached) = Self::configured(options)? {
+            return Ok(reached);
+        }
+        ensure!(
+            Cluster::exists(data_dir),
+            "there is nothing to back up: there is no private database in {}; set TERARCHITECT_DATA_DIR or DATABASE_URL",
+            data_dir.display()
+        );
+        match DataDirLock::acquire(data_dir) {
+            Ok(lock) => Self::start(data_dir, lock).await,
+            Err(ClusterError::InUse { .. }) => {
+                Ok(Self { connect: Cluster::connect_options_of(data_dir)?, cluster: None })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// To write it: no API may run it. A private database is created where there is none.
+    ///
+    /// # Errors
+    /// When there is no database, or an API uses the data directory.
+    pub(super) async fn to_write(options: &ServeOptions, data_dir: &Path) -> anyhow::Result<Self> {
+        match Self::configured(options)? {
+            Some(reached) => Ok(reached),
+            None => Self::start(data_dir, DataDirLock::acquire(data_dir)?).await,
+        }
+    }
+
+    fn configured(options: &ServeOptions) -> anyhow::Result<Option<Self>> {
+        let Some(url) = non_empty(options.database_url.as_ref()) else { return Ok(None) };
+        Ok(Some(Self { connect: database_address::parse(url.expose_secret())?, cluster: None }))
+    }
+
+    async fn start(data_dir: &Path, lock: DataDirLock) -> anyhow::Result<Self> {
+        let cluster = Cluster::start(data_dir, lock).await?;
+        Ok(Self { connect: cluster.connect_options(), cluster: Some(cluster) })
+    }
+
+    /// Stops what was started.
+    ///
+    /// # Errors
+    /// When the private Postgres had failed.
+    pub(super) async fn leave(self) -> anyhow::Result<()> {
+        match self.cluster {
+            Some(cluster) => Ok(cluster.stop().await?),
+            None => Ok(()),
+        }
+    }
+}
