@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use base64::Engine;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -111,6 +112,77 @@ async fn a_web_page_is_not_a_chat_api() {
     let page = ResponseTemplate::new(200).set_body_string("<html>Welcome</html>");
     let error = asked(page).await.unwrap_err();
     assert!(error.is_misconfiguration() && error.to_string().contains("AGENT_LLM_URL"), "{error}");
+}
+
+/// One recorded shape, served for every request.
+async fn asked_for_shape(shape: &Value) -> (String, usize) {
+    let body = match (shape["body_base64"].as_str(), shape["body"].as_str()) {
+        (Some(bytes), _) => base64::engine::general_purpose::STANDARD.decode(bytes).unwrap(),
+        (None, Some(text)) => text.as_bytes().to_vec(),
+        (None, None) => shape["json"].to_string().into_bytes(),
+    };
+    let status = shape["status"].as_u64().map_or(200, |status| u16::try_from(status).unwrap());
+    let kind = shape["content_type"].as_str().unwrap_or("application/json");
+    let server = MockServer::start().await;
+    let response = ResponseTemplate::new(status).set_body_raw(body, kind);
+    Mock::given(method("POST")).respond_with(response).mount(&server).await;
+    // What is asked a counted number of times must not run out of patience on a busy machine.
+    let is_counted = shape["expect"] != "unavailable";
+    let patience = Duration::from_millis(if is_counted { 10_000 } else { 200 });
+    let client = client(&server).with_patience(patience);
+    let outcome = match client.ask(&question()).await {
+        Ok(_) => "answered".to_owned(),
+        Err(error) if error.is_misconfiguration() => "misconfigured".to_owned(),
+        Err(error) if error.is_infrastructure() => "unavailable".to_owned(),
+        Err(_) => "refused".to_owned(),
+    };
+    (outcome, server.received_requests().await.unwrap().len())
+}
+
+#[tokio::test]
+async fn every_recorded_shape_ends_as_its_table_says() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shapes");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+    let asking = files.map(|path| async move {
+        let shape: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let (expected, asks) = match shape["expect"].as_str().unwrap() {
+            "approved" | "rejected" | "ask again" => ("answered", Some(1)),
+            "nothing" => ("unavailable", Some(3)),
+            "foreign" => ("misconfigured", Some(3)),
+            "filtered" => ("refused", Some(3)),
+            other => (if other == "refused" { "refused" } else { other }, None),
+        };
+        let (outcome, asked) = asked_for_shape(&shape).await;
+        let is_right = outcome == expected && asks.is_none_or(|asks| asks == asked);
+        (!is_right).then(|| format!("{}: {outcome} after {asked}", path.display()))
+    });
+    let wrong: Vec<String> = futures::future::join_all(asking).await.into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn an_answer_follows_a_page_an_empty_body_or_no_choices() {
+    for once in [
+        ResponseTemplate::new(200).set_body_string("<html>Starting</html>"),
+        ResponseTemplate::new(200),
+        ResponseTemplate::new(200).set_body_json(json!({ "choices": null })),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(method("POST")).respond_with(once).up_to_n_times(1).mount(&server).await;
+        Mock::given(method("POST")).respond_with(answer("at last")).mount(&server).await;
+        assert_eq!(client(&server).ask(&question()).await.unwrap().text, "at last");
+    }
+}
+
+#[tokio::test]
+async fn a_question_is_not_sent_to_another_host_and_its_address_is_named() {
+    let elsewhere = MockServer::start().await;
+    let moved = elsewhere.uri().replace("127.0.0.1", "localhost");
+    let redirect = ResponseTemplate::new(307).insert_header("location", moved.as_str());
+    let error = asked(redirect).await.unwrap_err();
+    assert!(error.is_misconfiguration() && error.to_string().contains(&moved), "{error}");
+    assert!(elsewhere.received_requests().await.unwrap().is_empty());
 }
 
 #[tokio::test]
