@@ -2,9 +2,9 @@
 //! decided here.
 
 use super::envelope::{self, Envelope};
+use crate::probe::{same_host, shown};
 use reqwest::StatusCode;
 use reqwest::header::LOCATION;
-use reqwest::redirect::Policy;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -142,6 +142,14 @@ impl ChatModel {
     /// The address is invalid, or the HTTP client could not be set up.
     pub fn new(base_url: &str, model: &str, api_key: Option<SecretString>) -> Result<Self, ChatError> {
         let base = api_base(base_url).map_err(|InvalidUrl { url }| ChatError::InvalidUrl { url })?;
+        Self::at(&base, model, api_key)
+    }
+
+    /// A client for the API at exactly this base.
+    ///
+    /// # Errors
+    /// The HTTP client could not be set up.
+    pub fn at(base: &Url, model: &str, api_key: Option<SecretString>) -> Result<Self, ChatError> {
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .timeout(CALL_TIMEOUT)
@@ -150,7 +158,7 @@ impl ChatModel {
             .map_err(ChatError::Setup)?;
         Ok(Self {
             http,
-            endpoint: endpoint(&base, "chat/completions"),
+            endpoint: endpoint(base, "chat/completions"),
             model: model.to_owned(),
             api_key: api_key.filter(|key| !key.expose_secret().is_empty()),
             asks_for_json: AtomicBool::new(true),
@@ -325,25 +333,6 @@ impl Retriable for Failure {
             Self::Final(_) | Self::NoJsonMode => None,
         }
     }
-}
-
-/// The address without what may be secret.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    let _ = (url.set_username(""), url.set_password(None));
-    url.set_query(None);
-    url.to_string()
-}
-
-/// Follows a redirect within its host alone: the question is not for others.
-fn same_host() -> Policy {
-    Policy::custom(|attempt| {
-        let from = attempt.previous().last().and_then(|url| url.host_str().map(str::to_owned));
-        if attempt.previous().len() > 5 || from.as_deref() != attempt.url().host_str() {
-            return attempt.stop();
-        }
-        attempt.follow()
-    })
 }
 
 fn is_about_json(body: &[u8]) -> bool {
