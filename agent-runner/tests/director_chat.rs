@@ -91,7 +91,7 @@ async fn an_unreachable_server_counts_as_infrastructure() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let client = ChatModel::new(&format!("http://127.0.0.1:{port}"), "large", None).unwrap();
     let error = client.with_patience(Duration::from_millis(300)).ask(&question()).await.unwrap_err();
-    assert!(error.is_infrastructure(), "{error}");
+    assert!(error.is_infrastructure() && error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
 }
 
 #[tokio::test]

@@ -97,8 +97,12 @@ pub enum ChatError {
         message: String,
     },
     /// There was no usable response, even after retries.
-    #[error("the Director's model is unavailable, even after retries ({message}): start the ticket again later")]
+    #[error(
+        "the Director's model at {url} is unavailable, even after retries ({message}): start the ticket again later"
+    )]
     Unavailable {
+        /// The address that was called.
+        url: String,
         /// Why the last call failed.
         message: String,
     },
@@ -200,7 +204,9 @@ impl ChatModel {
         });
         answered.await.map_err(|failure| match failure {
             Failure::Final(error) | Failure::Unusable { error, .. } => error,
-            Failure::MayPass { .. } | Failure::NoJsonMode => ChatError::Unavailable { message: failure.to_string() },
+            Failure::MayPass { .. } | Failure::NoJsonMode => {
+                ChatError::Unavailable { url: shown(&self.endpoint), message: failure.to_string() }
+            }
         })
     }
 
@@ -256,7 +262,9 @@ impl ChatModel {
                 Ok(ChatAnswer { text: answer.text, tokens_in, tokens_out })
             }
             Envelope::Failure { code, message } => Err(self.reported(code, &self.masked(&message), body)),
-            Envelope::Nothing { why } => Err(unusable(ChatError::Unavailable { message: why.to_owned() })),
+            Envelope::Nothing { why } => {
+                Err(unusable(ChatError::Unavailable { url: shown(&self.endpoint), message: why.to_owned() }))
+            }
             Envelope::Foreign => {
                 let message = format!("it returned: {}", self.excerpt(body));
                 Err(unusable(ChatError::NotChatApi { url: shown(&self.endpoint), message }))

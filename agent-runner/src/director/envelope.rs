@@ -5,7 +5,9 @@
 
 use super::lenient::{count, list};
 use super::objects::{last_of_thoughts, objects};
+use flate2::read::GzDecoder;
 use serde_json::{Map, Value};
+use std::io::Read;
 
 /// What a response with a status of success holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +60,22 @@ pub(super) fn read(body: &[u8]) -> Envelope {
     found.envelope()
 }
 
-/// The text of a body: UTF-8, UTF-16 with its mark, or else one character for each byte.
+/// The largest body that is unpacked, in bytes.
+const MAX_UNPACKED_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The text of a body: UTF-8, UTF-16 with its mark, or else one character for each byte. Some gateways pack a body
+/// that was not asked for packed, and some do not say so.
 fn decoded(body: &[u8]) -> String {
+    let mut unpacked = Vec::new();
+    if body.starts_with(&[0x1f, 0x8b])
+        && GzDecoder::new(body).take(MAX_UNPACKED_BYTES).read_to_end(&mut unpacked).is_ok()
+    {
+        return decoded_text(&unpacked);
+    }
+    decoded_text(body)
+}
+
+fn decoded_text(body: &[u8]) -> String {
     let utf16 = |from: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = body[2..].as_chunks::<2>().0.iter().map(|pair| from(*pair)).collect();
         String::from_utf16_lossy(&units)
@@ -307,7 +323,11 @@ impl Found {
     }
 
     fn failed(&mut self, object: &Map<String, Value>) {
-        let is_set = |value: &&Value| !matches!(value, Value::Null | Value::Bool(false)) && **value != Value::from("");
+        let is_set = |value: &&Value| match value {
+            Value::Null | Value::Bool(false) => false,
+            Value::String(text) => !text.is_empty(),
+            _ => true,
+        };
         let error = object.get("error").or_else(|| object.get("errors")).filter(is_set);
         let error = match error {
             Some(Value::Array(errors)) => errors.first(),
