@@ -114,8 +114,19 @@ async fn a_web_page_is_not_a_chat_api() {
     assert!(error.is_misconfiguration() && error.to_string().contains("AGENT_LLM_URL"), "{error}");
 }
 
-/// One recorded shape, served for every request.
-async fn asked_for_shape(shape: &Value) -> (String, usize) {
+/// The recorded shapes, by their names.
+fn shapes() -> Vec<(String, Value)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shapes");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+    let read = |path: std::path::PathBuf| {
+        let shape = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        (path.file_stem().unwrap().to_string_lossy().into_owned(), shape)
+    };
+    files.map(read).collect()
+}
+
+fn recorded(shape: &Value) -> ResponseTemplate {
     let body = match (shape["body_base64"].as_str(), shape["body"].as_str()) {
         (Some(bytes), _) => base64::engine::general_purpose::STANDARD.decode(bytes).unwrap(),
         (None, Some(text)) => text.as_bytes().to_vec(),
@@ -123,41 +134,45 @@ async fn asked_for_shape(shape: &Value) -> (String, usize) {
     };
     let status = shape["status"].as_u64().map_or(200, |status| u16::try_from(status).unwrap());
     let kind = shape["content_type"].as_str().unwrap_or("application/json");
-    let server = MockServer::start().await;
-    let response = ResponseTemplate::new(status).set_body_raw(body, kind);
-    Mock::given(method("POST")).respond_with(response).mount(&server).await;
-    // What is asked a counted number of times must not run out of patience on a busy machine.
-    let is_counted = shape["expect"] != "unavailable";
-    let patience = Duration::from_millis(if is_counted { 10_000 } else { 200 });
-    let client = client(&server).with_patience(patience);
-    let outcome = match client.ask(&question()).await {
-        Ok(_) => "answered".to_owned(),
-        Err(error) if error.is_misconfiguration() => "misconfigured".to_owned(),
-        Err(error) if error.is_infrastructure() => "unavailable".to_owned(),
-        Err(_) => "refused".to_owned(),
-    };
-    (outcome, server.received_requests().await.unwrap().len())
+    ResponseTemplate::new(status).set_body_raw(body, kind)
+}
+
+/// What becomes of a question to the API at this address.
+async fn ended(base: &str, patience: Duration) -> &'static str {
+    let client = ChatModel::new(base, "large", None).unwrap().with_patience(patience);
+    match client.ask(&question()).await {
+        Ok(_) => "answered",
+        Err(error) if error.is_misconfiguration() => "misconfigured",
+        Err(error) if error.is_infrastructure() => "unavailable",
+        Err(_) => "refused",
+    }
 }
 
 #[tokio::test]
 async fn every_recorded_shape_ends_as_its_table_says() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shapes");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
-    let asking = files.map(|path| async move {
-        let shape: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let (server, shapes) = (MockServer::start().await, shapes());
+    for (name, shape) in &shapes {
+        let to = path(format!("/{name}/v1/chat/completions"));
+        Mock::given(to).respond_with(recorded(shape)).mount(&server).await;
+    }
+    let mut wrong = Vec::new();
+    for (name, shape) in &shapes {
+        // How often it is asked; a failure that the server reports is retried for as long as the patience lasts.
         let (expected, asks) = match shape["expect"].as_str().unwrap() {
             "approved" | "rejected" | "ask again" => ("answered", Some(1)),
             "nothing" => ("unavailable", Some(3)),
             "foreign" => ("misconfigured", Some(3)),
             "filtered" => ("refused", Some(3)),
-            other => (if other == "refused" { "refused" } else { other }, None),
+            other => (other, None),
         };
-        let (outcome, asked) = asked_for_shape(&shape).await;
-        let is_right = outcome == expected && asks.is_none_or(|asks| asks == asked);
-        (!is_right).then(|| format!("{}: {outcome} after {asked}", path.display()))
-    });
-    let wrong: Vec<String> = futures::future::join_all(asking).await.into_iter().flatten().collect();
+        let patience = Duration::from_millis(if asks.is_some() { 3_000 } else { 20 });
+        let outcome = ended(&format!("{}/{name}/v1", server.uri()), patience).await;
+        let requests = server.received_requests().await.unwrap();
+        let asked = requests.iter().filter(|request| request.url.path().starts_with(&format!("/{name}/"))).count();
+        if outcome != expected || asks.is_some_and(|asks| asks != asked) {
+            wrong.push(format!("{name}: {outcome} after {asked}"));
+        }
+    }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
