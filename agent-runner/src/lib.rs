@@ -12,6 +12,7 @@ pub mod config;
 pub mod director;
 pub mod git;
 pub mod open_files;
+pub mod probe;
 pub mod progress;
 pub mod prompts;
 pub mod report;

@@ -131,8 +131,8 @@ async fn an_unusable_answer_is_asked_for_once_more() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_unusable_twice_is_a_failure_that_says_so() {
-    let server = director(&["Fine with me!", "I said: fine!"], &[]).await;
+async fn an_answer_that_stays_unusable_is_a_failure_that_says_so() {
+    let server = director(&["Fine with me!", "I said: fine!", "Fine!"], &[]).await;
     let error =
         drive_with(&server, Limits::default(), &mut Scribe::default(), &mut Record::default()).await.unwrap_err();
     assert!(matches!(error, DriveError::UnusableAnswer { phase: Phase::PlanReview, .. }), "{error:?}");

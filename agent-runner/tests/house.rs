@@ -12,7 +12,7 @@ const HOUSE: House = House {
         &["stdin_secrets", "director", "progress"],
         &["config"],
         &["agent"],
-        &["git", "cancel", "report", "prompts", "cli", "open_files"],
+        &["git", "cancel", "report", "prompts", "probe", "cli", "open_files"],
     ],
     reaches_around: &[
         ("attempt", &["git2", "reqwest", "tokio::process"]),
@@ -21,6 +21,7 @@ const HOUSE: House = House {
         ("git", &["reqwest", "std::process", "tokio::process"]),
         ("config", &["git2", "reqwest"]),
         ("prompts", &["tokio", "reqwest"]),
+        ("probe", &["git2", "std::process", "tokio::process"]),
     ],
 };
 

@@ -19,6 +19,8 @@ use terarchitect_testbed::chat::{ChatServer, Rule, Script};
 use terarchitect_testbed::forge::Forge;
 use terarchitect_worker_api::{ProjectId, TicketId};
 use tokio_util::sync::CancellationToken;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const WORKER_KEY: &str = "worker-api-key-0123456789";
 
@@ -186,6 +188,26 @@ async fn a_wrong_setting_is_exit_code_2() {
     let error = world.attempt(&["--github-token", "wrong-token-wrong"]).await.unwrap_err();
     assert_eq!(error.exit_code(), 2, "{error:?}");
     assert!(error.chain().contains("check that GITHUB_TOKEN"), "{}", error.chain());
+}
+
+#[tokio::test]
+async fn a_model_that_is_not_there_is_named_before_the_agent_starts() {
+    let place = tempfile::tempdir().unwrap();
+    let started = place.path().join("started");
+    let program = place.path().join("agent");
+    std::fs::write(&program, format!("#!/bin/sh\ntouch {}\nexit 3\n", started.display())).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let world = World::with_agent(program, Script::demo()).await;
+    let site = MockServer::start().await;
+    let page = ResponseTemplate::new(200).set_body_raw("<html>Welcome</html>", "text/html");
+    Mock::given(any()).respond_with(page).mount(&site).await;
+    let elsewhere = format!("{}/v1", site.uri());
+    for (setting, option) in [("WORKER_LLM_URL", "--worker-llm-url"), ("AGENT_LLM_URL", "--agent-llm-url")] {
+        let error = world.attempt(&[option, &elsewhere]).await.unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{error:?}");
+        assert!(error.chain().contains(&elsewhere) && error.chain().contains(setting), "{}", error.chain());
+    }
+    assert!(!started.exists(), "the agent was started");
 }
 
 #[tokio::test]

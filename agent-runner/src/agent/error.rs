@@ -19,6 +19,15 @@ pub enum AgentError {
         /// The limit of a turn.
         after: Duration,
     },
+    /// The agent made the same calls in an endless loop, also after it was warned; it was aborted.
+    #[error(
+        "the agent repeated {calls} without progress, also after a warning, and was stopped: use another model \
+         (WORKER_MODEL), or make the ticket's description clearer"
+    )]
+    Looping {
+        /// The calls and how often they were made.
+        calls: String,
+    },
     /// The agent's language model failed.
     #[error("{} ({message})", kind.advice())]
     Model {
@@ -135,6 +144,7 @@ impl AgentError {
             Self::Model { kind, .. } => kind.may_pass(),
             Self::Cancelled
             | Self::Timeout { .. }
+            | Self::Looping { .. }
             | Self::Missing { .. }
             | Self::Server { .. }
             | Self::Workspace { .. } => false,

@@ -4,6 +4,7 @@ use crate::agent::AgentError;
 use crate::config::ConfigError;
 use crate::director::DriveError;
 use crate::git::GitError;
+use crate::probe::ProbeError;
 use terarchitect_forge::ForgeError;
 use terarchitect_outbound::{Retriable, chain};
 use terarchitect_worker_api::client::ClientError;
@@ -20,6 +21,9 @@ pub enum AttemptError {
     /// The repository can't be used.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// A model can't be used as it is configured.
+    #[error(transparent)]
+    Model(#[from] ProbeError),
     /// The agent could not be started.
     #[error(transparent)]
     Agent(#[from] AgentError),
@@ -57,6 +61,13 @@ impl AttemptError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => 2,
+            Self::Model(error) => {
+                if error.is_misconfiguration() {
+                    2
+                } else {
+                    75
+                }
+            }
             Self::Cancelled => 130,
             Self::NothingChanged | Self::Internal(_) => 1,
             Self::Io { .. } => 75,

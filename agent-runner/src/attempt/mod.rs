@@ -3,6 +3,7 @@
 mod error;
 mod finish;
 mod hooks;
+mod models;
 mod phases;
 mod places;
 
@@ -19,6 +20,7 @@ use crate::git::{CloneRequest, RemoteUrl, Workspace};
 use crate::progress::Progress;
 use crate::report::Reporter;
 use hooks::Hooks;
+use models::Models;
 use phases::Phases;
 use places::Places;
 use secrecy::SecretString;
@@ -117,24 +119,24 @@ impl Attempt {
             users::find(self.config.agent_user.as_deref()).map_err(|error| ConfigError::one(error.to_string()))?;
         let remote = RemoteUrl::parse(&self.agent.repo_url)?;
         let places = Places::make(self.config.workspace.as_deref(), user.as_ref())?;
-        let (workspace, agent) = self.clone_and_start(&remote, &places, user).await?;
+        let (workspace, agent, models) = self.clone_and_start(&remote, &places, user).await?;
         self.log_phase(&mut phases, "clone", &describe_clone(&workspace, &remote));
         self.reporter.log("agent_ready", &format!("{} is ready", agent.name()), None);
-        self.work(workspace, agent, &remote, phases).await
+        self.work(workspace, agent, &models, &remote, phases).await
     }
 
-    /// Clones the repository and starts the agent at the same time: both take seconds, and neither needs the other.
+    /// Clones the repository, and asks the models and starts the agent at the same time: each takes seconds, and
+    /// neither needs the other.
     async fn clone_and_start(
         &self,
         remote: &RemoteUrl,
         places: &Places,
         user: Option<RunAs>,
-    ) -> Result<(Workspace, Box<dyn Agent>), AttemptError> {
+    ) -> Result<(Workspace, Box<dyn Agent>, Models), AttemptError> {
         self.progress.now("cloning, and starting the agent");
         let stop_cloning = self.cancel.child_token();
         let starting = async {
-            let starting = agent::start(self.agent.kind, self.agent_options(places, user.clone()));
-            let started = self.unless_cancelled(starting).await;
+            let started = self.start_agent(places, user.clone()).await;
             if started.is_err() {
                 stop_cloning.cancel();
             }
@@ -142,8 +144,8 @@ impl Attempt {
         };
         let cloning = self.clone_repository(remote, places, user.clone(), &stop_cloning);
         match tokio::join!(starting, cloning) {
-            (Ok(agent), Ok(workspace)) => Ok((workspace, agent)),
-            (Ok(agent), Err(error)) => {
+            (Ok((agent, models)), Ok(workspace)) => Ok((workspace, agent, models)),
+            (Ok((agent, _)), Err(error)) => {
                 agent.shutdown().await;
                 Err(error)
             }
@@ -155,15 +157,28 @@ impl Attempt {
         }
     }
 
+    async fn start_agent(
+        &self,
+        places: &Places,
+        user: Option<RunAs>,
+    ) -> Result<(Box<dyn Agent>, Models), AttemptError> {
+        let models = self.find_models().await?;
+        let mut options = self.agent_options(places, user);
+        options.provider.base_url = models.agent.clone();
+        let agent = self.unless_cancelled(agent::start(self.agent.kind, options)).await?;
+        Ok((agent, models))
+    }
+
     async fn work(
         &self,
         workspace: Workspace,
         mut agent: Box<dyn Agent>,
+        models: &Models,
         remote: &RemoteUrl,
         mut phases: Phases,
     ) -> Result<Finished, AttemptError> {
         let mut hooks = Hooks::new(self, workspace, &mut phases);
-        let driven = self.drive(agent.as_mut(), &mut hooks).await;
+        let driven = self.drive(agent.as_mut(), models, &mut hooks).await;
         let workspace = hooks.into_workspace();
         agent.shutdown().await;
         let workspace = workspace?;
@@ -171,15 +186,24 @@ impl Attempt {
         finish::finish(self, workspace, remote, outcome, phases).await
     }
 
-    async fn drive(&self, agent: &mut dyn Agent, hooks: &mut Hooks<'_>) -> Result<director::Outcome, AttemptError> {
+    async fn drive(
+        &self,
+        agent: &mut dyn Agent,
+        models: &Models,
+        hooks: &mut Hooks<'_>,
+    ) -> Result<director::Outcome, AttemptError> {
         let mut brief = Brief::new(&self.context, &self.memory().await);
         brief.earlier_work = hooks.earlier_work()?;
         brief.conventions = hooks.conventions();
         let director = match &self.agent.director {
-            Some(director) => Some(
-                ChatModel::new(&director.url, &director.model, director.key.clone())
-                    .map_err(|error| ConfigError::one(error.to_string()))?,
-            ),
+            Some(director) => {
+                let (name, key) = (&director.model, director.key.clone());
+                let model = match &models.director {
+                    Some(base) => ChatModel::at(base, name, key),
+                    None => ChatModel::new(&director.url, name, key),
+                };
+                Some(model.map_err(|error| ConfigError::one(error.to_string()))?)
+            }
             None => {
                 self.reporter.log(
                     "director",

@@ -1,28 +1,24 @@
-//! Parses the Director's answers. Pure, and strict: an answer of a wrong shape is an error that says why, never a guess.
+//! Parses the Director's answers. Pure. What stands around the object, and the form of its values, do not matter; an
+//! object that lacks what was asked for is an error that says why, never a guess.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use super::lenient::{sentence, yes_or_no};
+use super::objects::objects;
 use serde_json::{Map, Value};
 
 /// What the Director says about a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PlanVerdict {
     pub(super) approved: bool,
-    #[serde(default, deserialize_with = "optional")]
     pub(super) feedback: Option<String>,
 }
 
 /// What the Director says about a turn.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TurnVerdict {
     pub(super) complete: bool,
-    #[serde(default, deserialize_with = "optional")]
     pub(super) summary: Option<String>,
-    #[serde(default, deserialize_with = "optional")]
     pub(super) instructions: Option<String>,
-    #[serde(default, deserialize_with = "optional")]
     pub(super) reason: Option<String>,
-    #[serde(default, deserialize_with = "optional")]
     pub(super) blocked: Option<String>,
 }
 
@@ -34,59 +30,72 @@ pub(super) const TURN_SHAPE: &str =
 impl PlanVerdict {
     /// Parses the answer to a plan review. The error is text for the Director.
     pub(super) fn parse(answer: &str) -> Result<Self, String> {
-        let verdict: Self = object(answer)?;
-        if !verdict.approved && verdict.feedback.is_none() {
-            return Err("`feedback` must say what has to change, since `approved` is false".to_owned());
-        }
-        Ok(verdict)
+        last_that_fits(answer, |object| {
+            let verdict = Self { approved: decision(object, "approved")?, feedback: object.text("feedback") };
+            if !verdict.approved && verdict.feedback.is_none() {
+                return Err("`feedback` must say what has to change, since `approved` is false".to_owned());
+            }
+            Ok(verdict)
+        })
     }
 }
 
 impl TurnVerdict {
     /// Parses the answer to a turn review. The error is text for the Director.
     pub(super) fn parse(answer: &str) -> Result<Self, String> {
-        let verdict: Self = object(answer)?;
-        if verdict.complete && verdict.summary.is_none() {
-            return Err("`summary` must say what was done, since `complete` is true".to_owned());
-        }
-        if !verdict.complete && verdict.instructions.is_none() && verdict.blocked.is_none() {
-            return Err("`instructions` must say what to do next, since `complete` is false".to_owned());
-        }
-        Ok(verdict)
+        last_that_fits(answer, |object| {
+            let verdict = Self {
+                complete: decision(object, "complete")?,
+                summary: object.text("summary"),
+                instructions: object.text("instructions"),
+                reason: object.text("reason"),
+                blocked: object.text("blocked"),
+            };
+            if verdict.complete && verdict.summary.is_none() {
+                return Err("`summary` must say what was done, since `complete` is true".to_owned());
+            }
+            if !verdict.complete && verdict.instructions.is_none() && verdict.blocked.is_none() {
+                return Err("`instructions` must say what to do next, since `complete` is false".to_owned());
+            }
+            Ok(verdict)
+        })
     }
 }
 
-/// Exactly one JSON object. Reasoning in tags before it and a fence around it are accepted, nothing else.
-fn object<T: DeserializeOwned>(answer: &str) -> Result<T, String> {
-    let text = without_fence(without_thoughts(answer.trim()));
-    if text.is_empty() {
+/// An object whose names are read in any case.
+struct Fields<'a>(&'a Map<String, Value>);
+
+impl Fields<'_> {
+    fn get(&self, name: &str) -> Option<&Value> {
+        let named = || self.0.iter().find(|(key, _)| key.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        self.0.get(name).or_else(named)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.get(name).and_then(sentence)
+    }
+}
+
+fn decision(object: &Fields<'_>, name: &str) -> Result<bool, String> {
+    let value = object.get(name).ok_or_else(|| format!("`{name}` is missing"))?;
+    yes_or_no(value).ok_or_else(|| format!("`{name}` must be true or false"))
+}
+
+/// The last object of the answer that fits: models correct themselves. Where none fits, the problem of the last one.
+fn last_that_fits<T>(answer: &str, parse: impl Fn(&Fields<'_>) -> Result<T, String>) -> Result<T, String> {
+    if answer.trim().is_empty() {
         return Err("it was empty".to_owned());
     }
-    let object: Map<String, Value> =
-        serde_json::from_str(text).map_err(|error| format!("it is not exactly one JSON object ({error})"))?;
-    serde_json::from_value(Value::Object(object)).map_err(|error| error.to_string())
-}
-
-/// Some models write their reasoning in tags before they answer.
-fn without_thoughts(text: &str) -> &str {
-    match text.strip_prefix("<think>").and_then(|thoughts| thoughts.split_once("</think>")) {
-        Some((_, answer)) => answer.trim(),
-        None => text,
+    let mut problem = None;
+    for object in objects(answer).iter().rev() {
+        match parse(&Fields(object)) {
+            Ok(verdict) => return Ok(verdict),
+            Err(error) => {
+                problem.get_or_insert(error);
+            }
+        }
     }
-}
-
-fn without_fence(text: &str) -> &str {
-    let inner = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
-    match inner.and_then(|inner| inner.split_once('\n')) {
-        Some((language, body)) if matches!(language.trim(), "" | "json") => body.trim(),
-        _ => text,
-    }
-}
-
-/// Absent, `null` and blank texts all count as none.
-fn optional<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+    Err(problem.unwrap_or_else(|| "it has no JSON object that is whole".to_owned()))
 }
 
 #[cfg(test)]
@@ -107,18 +116,29 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_one_object_of_the_right_shape_is_refused_with_a_reason() {
+    fn what_lacks_a_decision_is_refused_with_a_reason() {
         for answer in [
             "",
             "Approved!",
             "[true]",
-            r#"{"approved": "yes"}"#,
+            r#"{"approved": "perhaps"}"#,
             r#"{"feedback": "x"}"#,
             r#"{"approved": false}"#,
-            r#"Sure: {"approved": true}"#,
-            r#"{"approved": true} {"approved": false}"#,
+            r#"{"approved": true"#,
         ] {
             assert!(PlanVerdict::parse(answer).is_err(), "{answer}");
+        }
+    }
+
+    #[test]
+    fn the_last_verdict_counts_in_whatever_form() {
+        for answer in [
+            r#"Sure: {"Approved": "Yes"}"#,
+            r#"{"approved": false, "feedback": "x"} No, rather {"approved": true}"#,
+            r#"{"name": "answer", "arguments": {"approved": true, "feedback": []}}"#,
+            r#"{"approved": true} As in the example {"name": "demo"}"#,
+        ] {
+            assert_eq!(PlanVerdict::parse(answer), Ok(PlanVerdict { approved: true, feedback: None }), "{answer}");
         }
     }
 

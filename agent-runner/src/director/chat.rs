@@ -1,11 +1,14 @@
 //! A client for any chat API that is compatible with OpenAI's: one question, one answer. What an answer means is not
 //! decided here.
 
+use super::envelope::{self, Envelope};
+use crate::probe::{same_host, shown};
 use reqwest::StatusCode;
+use reqwest::header::LOCATION;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use terarchitect_outbound::{InvalidUrl, Retriable, Retry, api_base, chain, endpoint, retry, retry_after};
 use url::Url;
@@ -15,6 +18,9 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// For how long temporary failures are retried, counted from the first call.
 const PATIENCE: Duration = Duration::from_secs(180);
+
+/// How often a question is asked whose responses hold no answer.
+const MAX_ASKS: u32 = 3;
 
 /// The largest response that is read.
 const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
@@ -91,8 +97,12 @@ pub enum ChatError {
         message: String,
     },
     /// There was no usable response, even after retries.
-    #[error("the Director's model is unavailable, even after retries ({message}): start the ticket again later")]
+    #[error(
+        "the Director's model at {url} is unavailable, even after retries ({message}): start the ticket again later"
+    )]
     Unavailable {
+        /// The address that was called.
+        url: String,
         /// Why the last call failed.
         message: String,
     },
@@ -136,14 +146,23 @@ impl ChatModel {
     /// The address is invalid, or the HTTP client could not be set up.
     pub fn new(base_url: &str, model: &str, api_key: Option<SecretString>) -> Result<Self, ChatError> {
         let base = api_base(base_url).map_err(|InvalidUrl { url }| ChatError::InvalidUrl { url })?;
+        Self::at(&base, model, api_key)
+    }
+
+    /// A client for the API at exactly this base.
+    ///
+    /// # Errors
+    /// The HTTP client could not be set up.
+    pub fn at(base: &Url, model: &str, api_key: Option<SecretString>) -> Result<Self, ChatError> {
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .timeout(CALL_TIMEOUT)
+            .redirect(same_host())
             .build()
             .map_err(ChatError::Setup)?;
         Ok(Self {
             http,
-            endpoint: endpoint(&base, "chat/completions"),
+            endpoint: endpoint(base, "chat/completions"),
             model: model.to_owned(),
             api_key: api_key.filter(|key| !key.expose_secret().is_empty()),
             asks_for_json: AtomicBool::new(true),
@@ -168,19 +187,26 @@ impl ChatModel {
     /// # Errors
     /// The model refused, or there was no usable response in time.
     pub async fn ask(&self, messages: &[ChatMessage]) -> Result<ChatAnswer, ChatError> {
+        let unusable = AtomicU32::new(0);
         let answered = retry(Retry::For(self.patience), || async {
-            match self.try_once(messages).await {
-                Err(Failure::NoJsonMode) => {
-                    tracing::info!("the Director's model does not support JSON mode; continuing without it");
-                    self.asks_for_json.store(false, Ordering::Relaxed);
-                    self.try_once(messages).await
+            let mut answered = self.try_once(messages).await;
+            if matches!(answered, Err(Failure::NoJsonMode)) {
+                tracing::info!("the Director's model does not support JSON mode; continuing without it");
+                self.asks_for_json.store(false, Ordering::Relaxed);
+                answered = self.try_once(messages).await;
+            }
+            match answered {
+                Err(Failure::Unusable { error, .. }) if unusable.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_ASKS => {
+                    Err(Failure::Final(error))
                 }
-                result => result,
+                answered => answered,
             }
         });
         answered.await.map_err(|failure| match failure {
-            Failure::Final(error) => error,
-            Failure::MayPass { .. } | Failure::NoJsonMode => ChatError::Unavailable { message: failure.to_string() },
+            Failure::Final(error) | Failure::Unusable { error, .. } => error,
+            Failure::MayPass { .. } | Failure::NoJsonMode => {
+                ChatError::Unavailable { url: shown(&self.endpoint), message: failure.to_string() }
+            }
         })
     }
 
@@ -197,12 +223,17 @@ impl ChatModel {
         let response = request.send().await.map_err(lost)?;
         let status = response.status();
         let retry_after = retry_after(response.headers());
+        let location = response.headers().get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
         let body = read_bounded(response).await?;
         if status.is_success() {
             return self.read_answer(&body);
         }
         let message = self.excerpt(&body);
         Err(match status {
+            status if status.is_redirection() => {
+                let message = format!("it redirects to {}", location.unwrap_or_default());
+                Failure::Final(ChatError::Misconfigured { status, message })
+            }
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY if asks_for_json && is_about_json(&body) => {
                 Failure::NoJsonMode
             }
@@ -216,27 +247,51 @@ impl ChatModel {
     }
 
     fn read_answer(&self, body: &[u8]) -> Result<ChatAnswer, Failure> {
-        let not_api = |message: String| {
-            let mut url = self.endpoint.clone();
-            let _ = (url.set_username(""), url.set_password(None));
-            url.set_query(None);
-            Failure::Final(ChatError::NotChatApi { url: url.to_string(), message })
-        };
-        // Some gateways report failures of the model with a status of 200.
-        if serde_json::from_slice::<Value>(body).is_ok_and(|body| body.get("error").is_some_and(|e| !e.is_null())) {
-            return Err(passing(self.excerpt(body)));
+        // Long enough for a gateway that restarts, and in proportion where the patience is short.
+        let unusable = |error| Failure::Unusable { error, wait: self.patience / 60 };
+        match envelope::read(body) {
+            Envelope::Answer(answer) if answer.text.trim().is_empty() && answer.is_filtered() => {
+                let message = format!("its answer was held back ({})", answer.ended);
+                Err(unusable(ChatError::Refused { status: StatusCode::OK, message }))
+            }
+            Envelope::Answer(answer) => {
+                if answer.is_cut() {
+                    tracing::warn!("the Director's answer was cut at the length limit of its model");
+                }
+                let (tokens_in, tokens_out) = (answer.tokens_in, answer.tokens_out);
+                Ok(ChatAnswer { text: answer.text, tokens_in, tokens_out })
+            }
+            Envelope::Failure { code, message } => Err(self.reported(code, &self.masked(&message), body)),
+            Envelope::Nothing { why } => {
+                Err(unusable(ChatError::Unavailable { url: shown(&self.endpoint), message: why.to_owned() }))
+            }
+            Envelope::Foreign => {
+                let message = format!("it returned: {}", self.excerpt(body));
+                Err(unusable(ChatError::NotChatApi { url: shown(&self.endpoint), message }))
+            }
         }
-        let completion: Completion =
-            serde_json::from_slice(body).map_err(|_| not_api(format!("it returned: {}", self.excerpt(body))))?;
-        let Some(choice) = completion.choices.into_iter().next() else {
-            return Err(not_api("its response has no choices".to_owned()));
-        };
-        let usage = completion.usage.unwrap_or_default();
-        Ok(ChatAnswer {
-            text: words(choice.message.content),
-            tokens_in: usage.prompt_tokens,
-            tokens_out: usage.completion_tokens,
-        })
+    }
+
+    /// Some gateways report failures with a status of 200.
+    fn reported(&self, code: Option<u16>, message: &str, body: &[u8]) -> Failure {
+        let status = code.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::OK);
+        let message = message.to_owned();
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+                Failure::Final(ChatError::Misconfigured { status, message })
+            }
+            // LM Studio says this of every path that it does not have.
+            _ if message.contains("Unexpected endpoint") => {
+                Failure::Final(ChatError::NotChatApi { url: shown(&self.endpoint), message })
+            }
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+                if self.asks_for_json.load(Ordering::Relaxed) && is_about_json(body) {
+                    return Failure::NoJsonMode;
+                }
+                Failure::Final(ChatError::Refused { status, message })
+            }
+            _ => passing(message),
+        }
     }
 
     /// The message of a refusal, without the key, which some servers repeat.
@@ -248,9 +303,13 @@ impl ChatModel {
                 error.get("message").unwrap_or(error).as_str().map(str::to_owned)
             })
             .unwrap_or_else(|| String::from_utf8_lossy(body).trim().to_owned());
+        self.masked(&text)
+    }
+
+    fn masked(&self, text: &str) -> String {
         let text = match &self.api_key {
             Some(key) => text.replace(key.expose_secret(), "[secret]"),
-            None => text,
+            None => text.to_owned(),
         };
         text.chars().take(EXCERPT_CHARS).collect()
     }
@@ -263,55 +322,24 @@ enum Failure {
     Final(ChatError),
     #[error("the server does not support JSON mode")]
     NoJsonMode,
+    /// A response without an answer: asked again, a bounded number of times.
+    #[error("{error}")]
+    Unusable { error: ChatError, wait: Duration },
     #[error("{message}")]
     MayPass { message: String, retry_after: Option<Duration> },
 }
 
 impl Retriable for Failure {
     fn may_pass(&self) -> bool {
-        matches!(self, Self::MayPass { .. })
+        matches!(self, Self::MayPass { .. } | Self::Unusable { .. })
     }
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::MayPass { retry_after, .. } => *retry_after,
+            Self::Unusable { wait, .. } => Some(*wait),
             Self::Final(_) | Self::NoJsonMode => None,
         }
-    }
-}
-
-#[derive(Deserialize)]
-struct Completion {
-    choices: Vec<Choice>,
-    #[serde(default)]
-    usage: Option<Usage>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    message: AnswerMessage,
-}
-
-#[derive(Deserialize)]
-struct AnswerMessage {
-    #[serde(default)]
-    content: Value,
-}
-
-#[derive(Default, Deserialize)]
-struct Usage {
-    #[serde(default)]
-    prompt_tokens: Option<u64>,
-    #[serde(default)]
-    completion_tokens: Option<u64>,
-}
-
-/// The text of a content, which is a string or a list of parts.
-fn words(content: Value) -> String {
-    match content {
-        Value::String(text) => text,
-        Value::Array(parts) => parts.iter().filter_map(|part| part.get("text")?.as_str()).collect(),
-        _ => String::new(),
     }
 }
 

@@ -15,9 +15,9 @@ pub enum DriveError {
     /// The Director's model failed.
     #[error("a call to the Director's model failed")]
     Director(#[source] ChatError),
-    /// The Director's answer was unusable twice in a row.
+    /// The Director's answer was unusable three times in a row.
     #[error(
-        "the Director's answer in {phase} was unusable twice in a row ({problem}): use a model that follows \
+        "the Director's answer in {phase} was unusable three times in a row ({problem}): use a model that follows \
          instructions better (AGENT_MODEL)"
     )]
     UnusableAnswer {

@@ -96,11 +96,14 @@ enum At {
     End,
 }
 
-/// What the Director is asked, and whether its answer was unusable once.
+/// How often the Director is asked before its answers count as unusable.
+const MAX_ASKS: u32 = 3;
+
+/// What the Director is asked, and how many of its answers were unusable.
 #[derive(Clone, Debug, Default)]
 struct Question {
     text: String,
-    was_repeated: bool,
+    unusable: u32,
 }
 
 /// The first step.
@@ -169,7 +172,7 @@ impl State {
         let research = if self.plan_round == 1 { self.research.as_str() } else { "" };
         let question = words::plan_review(&self.plan, self.plan_round, research);
         // This question contains the plan, so it is not shown a second time as the current plan.
-        self.ask(Phase::PlanReview, Question { text: question, was_repeated: false }, None)
+        self.ask(Phase::PlanReview, Question { text: question, unusable: 0 }, None)
     }
 
     fn after_plan_review(mut self, question: Question, answer: &str) -> Step {
@@ -207,7 +210,7 @@ impl State {
         }
         let turns_left = self.limits.execution_turns.saturating_sub(self.work_turns);
         let question = words::turn_review(report, self.work_turns, turns_left, self.idle_turns);
-        self.ask(Phase::TurnReview, Question { text: question, was_repeated: false }, Some(phase))
+        self.ask(Phase::TurnReview, Question { text: question, unusable: 0 }, Some(phase))
     }
 
     fn after_turn_review(mut self, question: Question, phase: Phase, answer: &str) -> Step {
@@ -274,15 +277,16 @@ impl State {
         Step { state: self, action: Action::AskDirector { phase, messages }, note: None }
     }
 
-    /// An unusable answer is sent back once, with the reason.
+    /// An unusable answer is sent back with the reason, the second time with shorter words.
     fn ask_again(mut self, phase: Phase, question: Question, answer: &str, problem: String, shape: &str) -> Step {
-        if question.was_repeated {
+        let unusable = question.unusable + 1;
+        if unusable >= MAX_ASKS {
             return self.fail(Failure::UnusableAnswer { phase, problem });
         }
         let plan = if phase == Phase::PlanReview { "" } else { self.plan.as_str() };
-        let complaint = words::ask_again(phase, &problem, shape);
+        let complaint = words::ask_again(phase, &problem, shape, unusable);
         let messages = self.history.messages(&self.ticket, plan, &question.text, Some((answer, &complaint)));
-        let question = Question { was_repeated: true, ..question };
+        let question = Question { unusable, ..question };
         self.at = match self.at {
             At::Working(work) => At::TurnReview(question, work),
             _ => At::PlanReview(question),

@@ -140,7 +140,7 @@ fn the_director_is_told_how_many_turns_changed_nothing() {
 }
 
 #[test]
-fn an_unusable_answer_is_sent_back_once_with_the_reason() {
+fn an_unusable_answer_is_sent_back_with_the_reason_and_then_with_other_words() {
     let step = start(brief("Add a cart"), Limits::default(), true);
     let actions = play(
         start(brief("Add a cart"), Limits::default(), true),
@@ -150,10 +150,11 @@ fn an_unusable_answer_is_sent_back_once_with_the_reason() {
     let Action::AskDirector { messages, .. } = &actions[3] else { panic!() };
     let tail: Vec<Role> = messages[messages.len() - 2..].iter().map(|message| message.role).collect();
     assert_eq!(tail, [Role::Assistant, Role::User]);
-    assert!(last_question(&actions[3]).contains("not exactly one JSON object"));
+    assert!(last_question(&actions[3]).contains("no JSON object that is whole"));
 
-    let actions = play(step, [worked("r"), worked("p"), said("Looks good!"), said("Really!")]);
-    assert!(names(&actions)[4].starts_with("fail UnusableAnswer"), "{actions:?}");
+    let actions = play(step, [worked("r"), worked("p"), said("Looks good!"), said("Really!"), said("Yes!")]);
+    assert!(last_question(&actions[4]).contains("JSON only"), "{}", last_question(&actions[4]));
+    assert!(names(&actions)[5].starts_with("fail UnusableAnswer"), "{actions:?}");
 }
 
 #[test]

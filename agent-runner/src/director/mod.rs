@@ -7,9 +7,14 @@ mod answer;
 mod brief;
 pub mod chat;
 mod drive;
+mod envelope;
 mod error;
 mod flow;
 mod history;
+mod lenient;
+mod objects;
+#[cfg(test)]
+mod shapes_tests;
 mod words;
 
 pub use brief::Brief;

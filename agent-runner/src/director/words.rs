@@ -3,7 +3,8 @@
 use super::{Phase, TurnChanges};
 use crate::prompts::{
     AGENT_ALONE, AGENT_CONTINUE, AGENT_EXECUTION, AGENT_PLAN, AGENT_PLAN_AGAIN, AGENT_RESEARCH, AGENT_RULES,
-    AGENT_SETUP, DIRECTOR_ASK_AGAIN, DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, fenced, render, shortened,
+    AGENT_SETUP, DIRECTOR_ASK_AGAIN, DIRECTOR_ASK_ONLY_JSON, DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, fenced,
+    render, shortened,
 };
 
 /// A turn as it is reported to the Director.
@@ -95,8 +96,10 @@ pub(super) fn turn_review(report: &Report, turn: u32, turns_left: u32, idle_turn
     render(DIRECTOR_TURN_REVIEW, &values.each_ref().map(|(name, value)| (*name, value.as_str())))
 }
 
-pub(super) fn ask_again(phase: Phase, problem: &str, shape: &str) -> String {
-    render(DIRECTOR_ASK_AGAIN, &[("phase", phase.as_str()), ("problem", problem), ("shape", shape)])
+/// `unusable` counts the answers that could not be used; the same words twice would get the same answer twice.
+pub(super) fn ask_again(phase: Phase, problem: &str, shape: &str, unusable: u32) -> String {
+    let template = if unusable > 1 { DIRECTOR_ASK_ONLY_JSON } else { DIRECTOR_ASK_AGAIN };
+    render(template, &[("phase", phase.as_str()), ("problem", problem), ("shape", shape)])
 }
 
 fn or_nothing(text: &str) -> String {

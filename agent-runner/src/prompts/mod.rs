@@ -11,6 +11,8 @@ pub const DIRECTOR_PLAN_REVIEW: &str = include_str!("director-plan-review.md");
 pub const DIRECTOR_TURN_REVIEW: &str = include_str!("director-turn-review.md");
 /// The Director's last answer was unusable.
 pub const DIRECTOR_ASK_AGAIN: &str = include_str!("director-ask-again.md");
+/// The Director's answer was unusable again.
+pub const DIRECTOR_ASK_ONLY_JSON: &str = include_str!("director-ask-only-json.md");
 /// The ticket and its context, part of other prompts.
 pub const TICKET: &str = include_str!("ticket.md");
 /// Rules for every turn of the agent, part of other prompts.
@@ -207,6 +209,7 @@ mod tests {
             DIRECTOR_PLAN_REVIEW,
             DIRECTOR_TURN_REVIEW,
             DIRECTOR_ASK_AGAIN,
+            DIRECTOR_ASK_ONLY_JSON,
             TICKET,
             AGENT_RULES,
             OPENCODE_SYSTEM,

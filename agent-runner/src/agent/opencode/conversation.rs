@@ -8,6 +8,7 @@ use super::{OpenCode, config, events, protocol};
 use crate::agent::{AgentError, ModelFailure, TurnOutput};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -41,6 +42,7 @@ pub(super) struct Conversation {
     /// Whether a turn was started whose end was not seen, because its caller was dropped.
     is_open: bool,
     follower: JoinHandle<()>,
+    looping: Arc<events::Looping>,
 }
 
 impl Conversation {
@@ -88,7 +90,14 @@ impl OpenCode {
         let mut tries = Tries::default();
         let mut text = prompt.to_owned();
         loop {
-            let (said, ending) = self.ask(&text, &bounds).await?;
+            let (said, ending) = match self.ask(&text, &bounds).await {
+                // An agent that repeats itself often continues once it knows.
+                Err(AgentError::Looping { calls }) if tries.may_warn() => {
+                    text = format!("{}\n\n{prompt}", in_a_loop(&calls));
+                    continue;
+                }
+                asked => asked?,
+            };
             record.extend(said);
             match after(ending, &mut tries) {
                 Next::Done => return Ok(record.into_output(started.elapsed())),
@@ -126,7 +135,9 @@ impl OpenCode {
         let session = self.within(bounds, self.api.create_session("Ticket")).await?;
         let session = session.map_err(|error| self.not_opened(error))?.id;
         let model = self.within(bounds, self.model()).await?;
-        let follower = events::follow(self.api.clone(), session.clone(), self.options.progress.clone());
+        let looping = Arc::new(events::Looping::new(None));
+        let progress = self.options.progress.clone();
+        let follower = events::follow(self.api.clone(), session.clone(), progress, looping.clone());
         self.conversation = Some(Conversation {
             session,
             model,
@@ -134,6 +145,7 @@ impl OpenCode {
             last_message: None,
             is_open: false,
             follower: tokio::spawn(follower),
+            looping,
         });
         Ok(())
     }
@@ -167,6 +179,7 @@ impl OpenCode {
     async fn ask(&mut self, text: &str, bounds: &Bounds<'_>) -> Result<(Record, Ending), AgentError> {
         let Some(conversation) = &mut self.conversation else { return Err(no_conversation()) };
         conversation.is_open = true;
+        conversation.looping.send_replace(None);
         let (api, session, model) = (self.api.clone(), conversation.session.clone(), conversation.model.clone());
         let response = self.undisturbed(bounds, async { api.prompt(&session, text, model.as_ref()).await }).await?;
         let lost = match response {
@@ -191,6 +204,7 @@ impl OpenCode {
             return Ok(());
         };
         conversation.is_open = true;
+        conversation.looping.send_replace(None);
         let (api, session) = (self.api.clone(), conversation.session.clone());
         let response = self.undisturbed(bounds, async { api.summarize(&session, &model).await }).await?;
         match response {
@@ -255,7 +269,7 @@ impl OpenCode {
     ) -> Result<T, AgentError> {
         tokio::pin!(call);
         match self.within(bounds, &mut call).await {
-            Err(error @ (AgentError::Cancelled | AgentError::Timeout { .. })) => {
+            Err(error @ (AgentError::Cancelled | AgentError::Timeout { .. } | AgentError::Looping { .. })) => {
                 self.make_idle(Some(call)).await;
                 Err(error)
             }
@@ -269,9 +283,20 @@ impl OpenCode {
             biased;
             () = bounds.cancel.cancelled() => Err(AgentError::Cancelled),
             result = future => Ok(result),
+            calls = self.endless_loop() => Err(AgentError::Looping { calls }),
             (exit, stderr_tail) = self.server_death() => Err(AgentError::Died { exit, stderr_tail }),
             () = tokio::time::sleep_until(bounds.deadline) => Err(AgentError::Timeout { after: bounds.limit }),
         }
+    }
+
+    /// Waits until the agent makes the same calls in a loop, and returns which.
+    async fn endless_loop(&self) -> String {
+        if let Some(conversation) = &self.conversation
+            && let Ok(calls) = conversation.looping.subscribe().wait_for(Option::is_some).await
+        {
+            return calls.clone().unwrap_or_default();
+        }
+        std::future::pending().await
     }
 
     async fn server_death(&self) -> (String, String) {
@@ -340,6 +365,14 @@ impl OpenCode {
 /// Tells the agent why it gets the same prompt again.
 const BROKEN_OFF: &str = "Your last turn was interrupted because the connection to the model failed. Check what you \
     have already done, then continue with this:";
+
+/// Tells the agent why it was stopped.
+fn in_a_loop(calls: &str) -> String {
+    format!(
+        "You were stopped because you repeated {calls} without progress. Do not make these calls again. Check what you \
+         have already done, find another way, then continue with this:"
+    )
+}
 
 fn model_of(message: &Message) -> Option<ModelId> {
     Some(ModelId { provider: message.info.provider_id.clone()?, model: message.info.model_id.clone()? })

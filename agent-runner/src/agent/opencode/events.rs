@@ -1,16 +1,19 @@
-//! Follows the server's events: shows progress, and answers requests that would otherwise wait for a person forever.
+//! Follows the server's events: shows progress, answers requests that would otherwise wait for a person forever, and
+//! notices calls in an endless loop.
 //!
 //! Nothing about a turn's end is decided here, so a lost stream only costs progress: it is opened again, and open
 //! requests are listed. They are also listed at intervals, in case an event was missed.
 
 use super::api::Api;
+use super::stuck::Calls;
 use super::turn::{summary, title};
 use super::wire::{Event, EventPart, PermissionRequest, QuestionRequest, SessionStatus, ToolPart};
 use crate::agent::{AgentEvent, ProgressSink, TodoItem};
 use bytes::BytesMut;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 /// The server sends a heartbeat about every 10 s; a stream that is silent for longer than this is dead.
@@ -25,6 +28,9 @@ const LIST_EVERY: Duration = Duration::from_secs(15);
 /// The longest event that is kept; longer ones are skipped.
 const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 
+/// How many ends of tools are remembered, so that none counts twice.
+const ENDED_REMEMBERED: usize = 200;
+
 /// The reply when the agent requests a permission.
 const NO_PERMISSION: &str = "You run unattended, so no person can grant this. Find another way, inside the workspace.";
 
@@ -32,9 +38,13 @@ const NO_PERMISSION: &str = "You run unattended, so no person can grant this. Fi
 const NO_ANSWER: &str = "You run unattended, so no person can answer. Decide by \
     yourself what fits the ticket best, and say so in your report.";
 
+/// Which calls the agent makes in a loop, in words; none while it makes progress.
+pub(super) type Looping = watch::Sender<Option<String>>;
+
 /// Follows the events of one session until it is dropped. Runs in parallel with the turns.
-pub(super) async fn follow(api: Api, session: String, progress: Arc<dyn ProgressSink>) {
-    let mut follower = Follower { api, session, progress, text_parts: HashMap::new(), tools: HashSet::new() };
+pub(super) async fn follow(api: Api, session: String, progress: Arc<dyn ProgressSink>, looping: Arc<Looping>) {
+    let (text_parts, tools, ended, calls) = (HashMap::new(), HashSet::new(), VecDeque::new(), HashMap::new());
+    let mut follower = Follower { api, session, progress, text_parts, tools, ended, calls, looping };
     loop {
         follower.answer_open_requests().await;
         if let Err(reason) = follower.read_stream().await {
@@ -52,6 +62,11 @@ struct Follower {
     text_parts: HashMap<String, bool>,
     /// Tools that were announced as started.
     tools: HashSet<String>,
+    /// The last tools whose end was counted; a stream that was opened again may repeat them.
+    ended: VecDeque<String>,
+    /// The calls of each session, the subagents' too.
+    calls: HashMap<String, Calls>,
+    looping: Arc<Looping>,
 }
 
 impl Follower {
@@ -114,7 +129,9 @@ impl Follower {
             }
             ("tool", Some(state)) if matches!(state.status.as_str(), "completed" | "error") => {
                 self.tools.remove(&part.id);
-                self.progress.event(AgentEvent::ToolFinished(summary(&ToolPart { tool: part.tool, state })));
+                let tool = ToolPart { tool: part.tool, state };
+                self.count(part.id, part.session_id, &tool);
+                self.progress.event(AgentEvent::ToolFinished(summary(&tool)));
             }
             ("tool", Some(state)) if state.status == "running" && self.tools.insert(part.id) => {
                 let title = title(state.title.as_deref(), &state.input);
@@ -123,6 +140,20 @@ impl Follower {
             // The step has ended, so the parts of its message no longer grow.
             ("step-finish", _) => self.text_parts.clear(),
             _ => {}
+        }
+    }
+
+    fn count(&mut self, id: String, session: String, tool: &ToolPart) {
+        if self.ended.contains(&id) {
+            return;
+        }
+        self.ended.push_back(id);
+        if self.ended.len() > ENDED_REMEMBERED {
+            self.ended.pop_front();
+        }
+        if let Some(what) = self.calls.entry(session).or_default().add(tool) {
+            tracing::warn!(calls = what, "the agent makes the same calls in a loop; stopping it");
+            self.looping.send_replace(Some(what));
         }
     }
 

@@ -11,6 +11,7 @@ mod events;
 mod failure;
 mod retry;
 mod server;
+mod stuck;
 mod turn;
 mod wire;
 

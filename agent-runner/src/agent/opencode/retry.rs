@@ -8,6 +8,14 @@ use crate::agent::{AgentError, ModelFailure};
 pub(super) struct Tries {
     has_compacted: bool,
     has_waited: bool,
+    has_warned: bool,
+}
+
+impl Tries {
+    /// Whether an agent that repeats itself is warned, which happens once.
+    pub(super) fn may_warn(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_warned, true)
+    }
 }
 
 /// What follows a prompt.

@@ -176,6 +176,8 @@ pub(super) struct ToolState {
     pub(super) error: Option<String>,
     #[serde(default)]
     pub(super) input: Value,
+    #[serde(default)]
+    pub(super) output: Option<String>,
 }
 
 /// What a session is doing right now; an idle one is not listed.
@@ -250,6 +252,9 @@ pub(super) enum Event {
 #[derive(Debug, Deserialize)]
 pub(super) struct EventPart {
     pub(super) id: String,
+    /// The agent's own session, or one of its subagents.
+    #[serde(rename = "sessionID", default)]
+    pub(super) session_id: String,
     #[serde(rename = "type")]
     pub(super) kind: String,
     #[serde(default)]
