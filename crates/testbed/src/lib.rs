@@ -8,3 +8,5 @@ pub mod forge;
 pub mod house;
 mod listen;
 pub mod postgres;
+pub mod proxy;
+pub mod tls;
