@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use terarchitect_outbound::{InvalidUrl, Retriable, Retry, api_base, chain, endpoint, retry, retry_after};
+use terarchitect_outbound::{InvalidUrl, Retriable, Retry, api_base, chain, endpoint, is_loopback, retry, retry_after};
 use url::Url;
 
 /// How long one answer may take: a reasoning model can be silent for minutes.
@@ -136,11 +136,9 @@ impl ChatModel {
     /// The address is invalid, or the HTTP client could not be set up.
     pub fn new(base_url: &str, model: &str, api_key: Option<SecretString>) -> Result<Self, ChatError> {
         let base = api_base(base_url).map_err(|InvalidUrl { url }| ChatError::InvalidUrl { url })?;
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(CALL_TIMEOUT)
-            .build()
-            .map_err(ChatError::Setup)?;
+        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).timeout(CALL_TIMEOUT);
+        let http = if is_loopback(&base) { http.no_proxy() } else { http };
+        let http = http.build().map_err(ChatError::Setup)?;
         Ok(Self {
             http,
             endpoint: endpoint(&base, "chat/completions"),
