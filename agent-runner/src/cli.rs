@@ -101,6 +101,17 @@ pub struct Options {
         value_name = "URL"
     )]
     pub github_api_url: String,
+    /// The host that the token is for, such as gitlab.example, or http://gitea.local:3000 where it has no encryption. The
+    /// token is sent to no other one [default: the host of GITHUB_API_URL, else github.com].
+    #[arg(
+        long,
+        env = "GITHUB_TOKEN_HOST",
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "HOST"
+    )]
+    pub github_token_host: String,
     /// The coding agent to use; only `opencode` is supported [default: opencode].
     #[arg(
         long,
@@ -293,6 +304,7 @@ impl Options {
             "TERARCHITECT_WORKER_API_KEY" => &mut self.worker_api_key,
             "GITHUB_TOKEN" => &mut self.github_token,
             "GITHUB_API_URL" => &mut self.github_api_url,
+            "GITHUB_TOKEN_HOST" => &mut self.github_token_host,
             "WORKER_MODE" => &mut self.worker_mode,
             "WORKER_LLM_URL" => &mut self.worker_llm_url,
             "WORKER_MODEL" => &mut self.worker_model,

@@ -3,6 +3,7 @@
 
 use crate::agent::{AgentKind, Provider};
 use crate::cli::{Command, Options};
+use crate::git::TokenHome;
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub struct AgentConfig {
     pub repo_url: String,
     /// The forge's token.
     pub github_token: Option<SecretString>,
+    /// The host that the token is for.
+    pub token_home: TokenHome,
     /// GitHub's REST API, where it is set.
     pub github_api_url: Option<Url>,
     /// The agent program.
@@ -196,10 +199,15 @@ impl AgentConfig {
             model: given(&options.agent_model).unwrap_or(&agent_model).to_owned(),
             key: secret(&options.agent_llm_key).or(agent_key),
         });
+        let github_api_url = given(&options.github_api_url).and_then(|url| url.parse().ok());
+        let token_host = aliased(&options.github_token_host, host_alias);
+        let token_home = TokenHome::find(given(&token_host), github_api_url.as_ref())
+            .ok_or_else(|| ConfigError::one(wrong_token_host(&options.github_token_host)))?;
         Ok(Self {
             repo_url,
             github_token: secret(&options.github_token),
-            github_api_url: given(&options.github_api_url).and_then(|url| url.parse().ok()),
+            token_home,
+            github_api_url,
             kind,
             model,
             turn_timeout: Duration::from_secs(number(&options.worker_timeout_sec, 3600).into()),
@@ -234,8 +242,15 @@ fn problems_of(options: &Options) -> Vec<String> {
             problems.push(format!("{name} is '{}'; set it to a whole number above 0", text.trim()));
         }
     }
+    if given(&options.github_token_host).is_some_and(|host| TokenHome::find(Some(host), None).is_none()) {
+        problems.push(wrong_token_host(&options.github_token_host));
+    }
     problems.extend(agent_kind(options).err());
     problems
+}
+
+fn wrong_token_host(text: &str) -> String {
+    format!("GITHUB_TOKEN_HOST is '{}'; set it to a host such as gitlab.example", text.trim())
 }
 
 /// The agent program that WORKER_MODE names; without it the default one.

@@ -60,16 +60,26 @@ impl Reporter {
         self.add(step, summary, None, false);
     }
 
-    fn add(&self, step: &str, summary: &str, raw_output: Option<&str>, success: bool) {
+    /// An entry that is not sent yet, for those whose arrival matters.
+    #[must_use]
+    pub fn entry(&self, step: &str, summary: &str, raw_output: Option<&str>) -> AppendLogRequest {
+        self.make(step, summary, raw_output, true)
+    }
+
+    fn make(&self, step: &str, summary: &str, raw_output: Option<&str>, success: bool) -> AppendLogRequest {
         let clean = |text: &str, max: usize| bounded(&self.mask.apply(text).replace('\0', "\u{fffd}"), max);
-        let entry = AppendLogRequest {
+        AppendLogRequest {
             session_id: self.session_id.clone(),
             step: step.to_owned(),
             summary: clean(summary, MAX_SUMMARY_BYTES),
             raw_output: raw_output.map(|text| clean(text, MAX_RAW_BYTES)),
             success: Some(success),
             entry_key: Some(Uuid::now_v7()),
-        };
+        }
+    }
+
+    fn add(&self, step: &str, summary: &str, raw_output: Option<&str>, success: bool) {
+        let entry = self.make(step, summary, raw_output, success);
         tracing::info!(step, "{}", entry.summary.lines().next().unwrap_or_default());
         if self.entries.try_send(entry).is_err() {
             tracing::warn!(step, "too many log entries are waiting to be sent to the API; this one is dropped");

@@ -59,7 +59,7 @@ impl World {
             "agent_settings": {
                 "WORKER_LLM_URL": self.chat.base_url(), "WORKER_MODEL": "scripted-coder",
                 "WORKER_API_KEY": "scripted-worker-key", "AGENT_MODEL": "scripted-director",
-                "GITHUB_TOKEN": self.forge.token(), "GIT_USER_NAME": "Ada", "GIT_USER_EMAIL": "ada@example.com",
+                "GITHUB_TOKEN": self.forge.token(), "GITHUB_TOKEN_HOST": self.forge.api_url(), "GIT_USER_NAME": "Ada", "GIT_USER_EMAIL": "ada@example.com",
             },
         })
     }

@@ -60,6 +60,7 @@ pub const PASSED_ON: &[&str] = &[
     "WORKER_TIMEOUT_SEC",
     "WORKER_MODE",
     "GITHUB_API_URL",
+    "GITHUB_TOKEN_HOST",
     "GIT_USER_NAME",
     "GIT_USER_EMAIL",
 ];

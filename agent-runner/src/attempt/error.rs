@@ -87,7 +87,7 @@ impl AttemptError {
             Self::Agent(error) if error.is_infrastructure() => 75,
             Self::Agent(_) => 1,
             Self::Drive(error) if error.is_cancelled() => 130,
-            Self::Drive(DriveError::Hook(error)) => error.downcast_ref::<GitError>().map_or(1, GitError::exit_code),
+            Self::Drive(DriveError::Hook(error)) => error.downcast_ref::<Self>().map_or(1, Self::exit_code),
             Self::Drive(error) if error.is_misconfiguration() => 2,
             Self::Drive(error) if error.is_infrastructure() => 75,
             Self::Drive(_) => 1,

@@ -1,12 +1,13 @@
 //! The end of an attempt: the last push, the pull request, and the report to the API that the ticket is complete.
 
 use super::phases::Phases;
-use super::{Attempt, AttemptError, Finished};
-use crate::director::Outcome;
-use crate::git::{Change, RemoteUrl, Workspace};
+use super::{Attempt, AttemptError, Finished, finished};
+use crate::director::{DriveError, Outcome};
+use crate::git::{Change, GitError, RemoteUrl, Workspace};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_forge::{NewPull, OpenPull, Repository, forge_of};
-use terarchitect_outbound::Retry;
+use terarchitect_outbound::{Retriable, Retry};
 use terarchitect_worker_api::{CompleteTicketRequest, IndexRequest};
 
 /// For how long the report that the ticket is complete is retried. Without it the work would not show on the board.
@@ -34,8 +35,12 @@ pub(super) async fn finish(
     let change = workspace.change_of_attempt()?;
     let mut pull = None;
     if has_work {
-        push(attempt, workspace).await?;
+        let head = push(attempt, workspace).await?;
         attempt.log_phase(&mut phases, "push", &format!("Pushed {branch}"));
+        let is_noted = attempt.context.finished_work.as_ref().is_some_and(|noted| Some(&noted.head) == head.as_ref());
+        if let Some(head) = head.filter(|_| !is_noted) {
+            finished::note(attempt, &head, &outcome).await;
+        }
         pull = open_pull(attempt, remote, &branch, &base, &outcome, &change, &mut phases).await?;
     } else {
         let reason = outcome.reason.as_deref().unwrap_or_default();
@@ -52,11 +57,41 @@ pub(super) async fn finish(
     })
 }
 
-async fn push(attempt: &Attempt, mut workspace: Workspace) -> Result<(), AttemptError> {
-    let cancel = attempt.cancel.clone();
-    let pushed = tokio::task::spawn_blocking(move || workspace.push(&cancel)).await;
-    pushed.map_err(|error| AttemptError::Internal(format!("the task that pushes failed: {error}")))??;
-    Ok(())
+/// Pushes what an attempt that failed has committed and could not push before, so that the next one continues there.
+pub(super) async fn keep_what_is_there(attempt: &Attempt, workspace: Workspace, error: &AttemptError) {
+    // A push that the remote refused is refused again, and a cancellation has no time.
+    let refused = matches!(error, AttemptError::Drive(DriveError::Hook(_)));
+    if refused || attempt.cancel.is_cancelled() {
+        return;
+    }
+    if let Err(error) = push(attempt, workspace).await {
+        tracing::warn!(error = error.chain(), "could not push what was committed before the attempt failed");
+    }
+}
+
+/// Pushes, and returns the id of the branch's head at the remote.
+async fn push(attempt: &Attempt, workspace: Workspace) -> Result<Option<String>, AttemptError> {
+    let workspace = Arc::new(Mutex::new(workspace));
+    let push_once = || {
+        let (workspace, cancel) = (workspace.clone(), attempt.cancel.clone());
+        let pushing = tokio::task::spawn_blocking(move || {
+            // A task before this one that panicked left nothing half done that a push could not do again.
+            let mut workspace = workspace.lock().unwrap_or_else(PoisonError::into_inner);
+            workspace.push(&cancel)?;
+            Ok::<_, GitError>(workspace.head_at_remote())
+        });
+        async move {
+            let pushed = pushing.await;
+            Ok(pushed.map_err(|error| AttemptError::Internal(format!("the task that pushes failed: {error}")))??)
+        }
+    };
+    let pushed = attempt.patiently(true, push_once).await;
+    if matches!(&pushed, Err(AttemptError::Git(error)) if error.may_pass()) {
+        let text =
+            "The last commits could not be pushed; they end with this attempt, and the next one repeats their turns";
+        attempt.reporter.failed("push", text);
+    }
+    pushed
 }
 
 async fn open_pull(

@@ -1,11 +1,13 @@
 //! What happens around the agent's turns: a commit and a push after each that changed something, and log entries.
 
+use super::patience::DOUBTS;
 use super::phases::Phases;
 use super::{Attempt, AttemptError};
 use crate::agent::TurnOutput;
 use crate::director::{DriveHooks, Phase, TurnChanges};
 use crate::git::{Committed, GitError, Workspace};
 use async_trait::async_trait;
+use terarchitect_outbound::{Retriable, chain};
 use tokio_util::sync::CancellationToken;
 
 /// How many earlier commits the agent is shown.
@@ -51,21 +53,26 @@ impl<'a> Hooks<'a> {
         let (workspace, kept) =
             kept.await.map_err(|error| AttemptError::Internal(format!("the task that commits failed: {error}")))?;
         self.workspace = Some(workspace);
-        Ok(kept?)
+        let Some((committed, pushed)) = kept? else { return Ok(None) };
+        if let Err(error) = pushed {
+            let error = self.attempt.look_closer(error, true, &mut { DOUBTS }).await;
+            if !error.may_pass() {
+                return Err(error.into());
+            }
+            // The end of the attempt pushes again, and fails if that fails.
+            let text = format!("could not push this commit; the next push includes it: {}", chain(&error));
+            self.attempt.reporter.log("retry", &text, None);
+        }
+        Ok(Some(committed))
     }
 }
 
-fn keep(workspace: &mut Workspace, message: &str, cancel: &CancellationToken) -> Result<Option<Committed>, GitError> {
+/// The commit, and how its push went.
+type Kept = (Committed, Result<bool, GitError>);
+
+fn keep(workspace: &mut Workspace, message: &str, cancel: &CancellationToken) -> Result<Option<Kept>, GitError> {
     let Some(committed) = workspace.commit(message)? else { return Ok(None) };
-    match workspace.push(cancel) {
-        // The end of the attempt pushes again, and fails if that fails.
-        Err(error @ GitError::Unreachable { .. }) => {
-            tracing::warn!(%error, "could not push this commit; the next push includes it");
-        }
-        Err(error) => return Err(error),
-        Ok(_) => {}
-    }
-    Ok(Some(committed))
+    Ok(Some((committed, workspace.push(cancel))))
 }
 
 #[async_trait]

@@ -2,8 +2,10 @@
 
 mod error;
 mod finish;
+mod finished;
 mod hooks;
 mod models;
+mod patience;
 mod phases;
 mod places;
 
@@ -16,7 +18,7 @@ use crate::cli::Options;
 use crate::config::{AgentConfig, Config, ConfigError};
 use crate::director::chat::ChatModel;
 use crate::director::{self, Brief, Limits};
-use crate::git::{CloneRequest, RemoteUrl, Workspace};
+use crate::git::{CloneRequest, ForgeToken, RemoteUrl, Workspace};
 use crate::progress::Progress;
 use crate::report::Reporter;
 use hooks::Hooks;
@@ -27,7 +29,7 @@ use secrecy::SecretString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use terarchitect_outbound::{Mask, Retry};
+use terarchitect_outbound::{Mask, Proxies, Retry};
 use terarchitect_worker_api::client::WorkerClient;
 use terarchitect_worker_api::{RetrieveRequest, WorkerContext};
 use tokio_util::sync::CancellationToken;
@@ -66,7 +68,7 @@ pub async fn attempt_ticket(
     mut options: Options,
     cancel: CancellationToken,
 ) -> Result<Finished, AttemptError> {
-    let client = WorkerClient::new(&config.api_url, config.api_key.clone()).map_err(AttemptError::Api)?;
+    let client = WorkerClient::direct(&config.api_url, config.api_key.clone()).map_err(AttemptError::Api)?;
     let context = tokio::select! {
         context = client.worker_context(config.project, config.ticket, Retry::For(API_PATIENCE)) => {
             context.map_err(AttemptError::Api)?
@@ -119,7 +121,22 @@ impl Attempt {
             users::find(self.config.agent_user.as_deref()).map_err(|error| ConfigError::one(error.to_string()))?;
         let remote = RemoteUrl::parse(&self.agent.repo_url)?;
         let places = Places::make(self.config.workspace.as_deref(), user.as_ref())?;
-        let (workspace, agent, models) = self.clone_and_start(&remote, &places, user).await?;
+        let (workspace, agent, models) = match &self.context.finished_work {
+            None => self.clone_and_start(&remote, &places, user).await?,
+            Some(noted) => {
+                let mut workspace = self.clone_repository(&remote, &places, user.clone(), &self.cancel).await?;
+                if let Some(outcome) = finished::earlier_outcome(noted, &mut workspace)? {
+                    self.log_phase(
+                        &mut phases,
+                        "clone",
+                        "An earlier attempt did the work; going on at what is missing",
+                    );
+                    return finish::finish(self, workspace, &remote, outcome, phases).await;
+                }
+                let (agent, models) = self.start_agent(&places, user).await?;
+                (workspace, agent, models)
+            }
+        };
         self.log_phase(&mut phases, "clone", &describe_clone(&workspace, &remote));
         self.reporter.log("agent_ready", &format!("{} is ready", agent.name()), None);
         self.work(workspace, agent, &models, &remote, phases).await
@@ -182,7 +199,13 @@ impl Attempt {
         let workspace = hooks.into_workspace();
         agent.shutdown().await;
         let workspace = workspace?;
-        let outcome = driven?;
+        let outcome = match driven {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                finish::keep_what_is_there(self, workspace, &error).await;
+                return Err(error);
+            }
+        };
         finish::finish(self, workspace, remote, outcome, phases).await
     }
 
@@ -253,29 +276,16 @@ impl Attempt {
         }
         let request = CloneRequest {
             url: remote.clone(),
-            token: self.agent.github_token.clone(),
+            token: self.agent.github_token.clone().map(|token| ForgeToken::new(token, self.agent.token_home.clone())),
+            proxies: Proxies::of_environment(),
             branch: format!("ticket-{}", self.config.ticket),
             workdir: places.workdir.clone(),
             git_dir: places.git_dir.clone(),
             author: self.agent.author.clone(),
         };
-        let stop = cancel.clone();
-        let cloning = tokio::task::spawn_blocking(move || {
-            let workspace = Workspace::clone(request.clone(), &stop)?;
-            workspace.make_agent_copy()?;
-            if let Some(user) = user {
-                users::hand_over(&request.workdir, &user).map_err(|source| AttemptError::Io {
-                    attempted: "could not hand the workspace over to the agent's user".to_owned(),
-                    source,
-                })?;
-            }
-            Ok(workspace)
-        });
+        let cloning = self.patiently(false, || clone_once(request.clone(), user.clone(), cancel.clone()));
         tokio::select! {
-            cloned = cloning => {
-                let failed = |error| AttemptError::Internal(format!("the task that clones failed: {error}"));
-                cloned.unwrap_or_else(|error| Err(failed(error)))
-            }
+            cloned = cloning => cloned,
             // libgit2 notices a cancellation only between two packets, so a silent remote is not waited for.
             () = cancel.cancelled() => Err(AttemptError::Cancelled),
         }
@@ -312,6 +322,26 @@ impl Attempt {
         self.reporter.log(step, &format!("{summary} ({:.1} s)", took.as_secs_f64()), None);
         self.progress.done(&format!("{:>6.1}s  {step}: {summary}", took.as_secs_f64()));
     }
+}
+
+async fn clone_once(
+    request: CloneRequest,
+    user: Option<RunAs>,
+    stop: CancellationToken,
+) -> Result<Workspace, AttemptError> {
+    let cloning = tokio::task::spawn_blocking(move || {
+        let workspace = Workspace::clone(request.clone(), &stop)?;
+        workspace.make_agent_copy()?;
+        if let Some(user) = user {
+            users::hand_over(&request.workdir, &user).map_err(|source| AttemptError::Io {
+                attempted: "could not hand the workspace over to the agent's user".to_owned(),
+                source,
+            })?;
+        }
+        Ok(workspace)
+    });
+    let failed = |error| AttemptError::Internal(format!("the task that clones failed: {error}"));
+    cloning.await.unwrap_or_else(|error| Err(failed(error)))
 }
 
 fn describe_clone(workspace: &Workspace, remote: &RemoteUrl) -> String {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
-use terarchitect_outbound::{InvalidUrl, Retriable, Retry, api_base, chain, endpoint, retry, retry_after};
+use terarchitect_outbound::{InvalidUrl, Retriable, Retry, api_base, chain, endpoint, is_loopback, retry, retry_after};
 use url::Url;
 
 /// How long one answer may take: a reasoning model can be silent for minutes.
@@ -157,9 +157,9 @@ impl ChatModel {
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .timeout(CALL_TIMEOUT)
-            .redirect(same_host())
-            .build()
-            .map_err(ChatError::Setup)?;
+            .redirect(same_host());
+        let http = if is_loopback(base) { http.no_proxy() } else { http };
+        let http = http.build().map_err(ChatError::Setup)?;
         Ok(Self {
             http,
             endpoint: endpoint(base, "chat/completions"),

@@ -1,6 +1,8 @@
 //! How work with the repository fails, and what that means for the job.
 
 use std::path::PathBuf;
+use std::time::Duration;
+use terarchitect_outbound::Retriable;
 
 const WRONG_TOKEN: &str = "check that GITHUB_TOKEN may read and write the repository";
 const NO_TOKEN: &str = "it requires a token; set GITHUB_TOKEN, or github_agent_token in the API's settings";
@@ -27,12 +29,63 @@ pub enum GitError {
         url: String,
         /// Whether a token was given.
         had_token: bool,
+        /// The HTTP status; absent where the remote asked for other credentials.
+        status: Option<u16>,
     },
     /// The remote does not know the repository.
     #[error("{url} does not exist, or the token has no access to it; check REPO_URL and GITHUB_TOKEN")]
     NotFound {
         /// The repository.
         url: String,
+    },
+    /// The token is for another host than the repository's.
+    #[error(
+        "the token is for {home}, and the repository is at {url}; the token is not sent there. Set GITHUB_TOKEN_HOST to \
+         the repository's host if the token is for that one (with http:// before it, if it has no encryption)"
+    )]
+    WrongHost {
+        /// The token's host.
+        home: String,
+        /// The repository.
+        url: String,
+    },
+    /// The remote's address leads to another host, or to an unencrypted address.
+    #[error("{url} leads elsewhere ({said}); enter the repository's new address in the project")]
+    Elsewhere {
+        /// The repository.
+        url: String,
+        /// What libgit2 said.
+        said: String,
+    },
+    /// The proxy can't be used.
+    #[error("{url} can't be cloned through the proxy: {advice}")]
+    Proxy {
+        /// The repository.
+        url: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The remote does not accept the push, and won't accept it later.
+    #[error("{url} did not accept the push of {branch}: {said}. {advice}")]
+    Refused {
+        /// The repository.
+        url: String,
+        /// The branch.
+        branch: String,
+        /// The remote's words.
+        said: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The remote has no time now: a rate limit, or a lock.
+    #[error("{url} does not accept this at the moment: {said}")]
+    Busy {
+        /// The repository.
+        url: String,
+        /// The remote's words.
+        said: String,
+        /// How long it asks to wait.
+        wait: Option<Duration>,
     },
     /// Another program or person pushed to the branch.
     #[error(
@@ -89,9 +142,23 @@ impl GitError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::InvalidUrl { .. } | Self::NotEmpty { .. } | Self::Denied { .. } | Self::NotFound { .. } => 2,
-            Self::Unreachable { .. } | Self::Io { .. } => 75,
+            Self::WrongHost { .. } | Self::Elsewhere { .. } | Self::Proxy { .. } | Self::Refused { .. } => 2,
+            Self::Unreachable { .. } | Self::Busy { .. } | Self::Io { .. } => 75,
             Self::Cancelled => 130,
             Self::Rejected { .. } | Self::Git { .. } => 1,
+        }
+    }
+}
+
+impl Retriable for GitError {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Busy { .. })
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { wait, .. } => *wait,
+            _ => None,
         }
     }
 }

@@ -7,17 +7,20 @@
 mod agent_copy;
 mod commit;
 mod error;
+mod refusal;
 mod remote;
+mod token;
 
 pub use commit::{Change, Committed};
 pub use error::GitError;
 pub use remote::RemoteUrl;
+pub use token::{ForgeToken, TokenHome};
 
 use git2::build::CheckoutBuilder;
 use git2::{FetchOptions, Oid, Repository, RepositoryInitOptions};
 use remote::Connection;
-use secrecy::SecretString;
 use std::path::{Path, PathBuf};
+use terarchitect_outbound::Proxies;
 use tokio_util::sync::CancellationToken;
 
 /// How many commits are fetched of a branch that an earlier attempt has started.
@@ -34,7 +37,9 @@ pub struct CloneRequest {
     /// The repository.
     pub url: RemoteUrl,
     /// The token that gives access to it.
-    pub token: Option<SecretString>,
+    pub token: Option<ForgeToken>,
+    /// The proxies that may be on the way.
+    pub proxies: Proxies,
     /// The branch to work on.
     pub branch: String,
     /// The workspace, empty.
@@ -70,6 +75,7 @@ impl Workspace {
         let failed = |attempted: &'static str| move |source| GitError::new(attempted, source);
         let repo = init(&request).map_err(failed("could not create a repository in the workspace"))?;
         let connection = Connection { request: &request, cancel };
+        connection.check_token()?;
         let heads = connection.heads(&repo)?;
         let default_branch = heads.default_branch.clone().unwrap_or_else(|| "main".to_owned());
         let (base, continued) = if heads.is_empty() {
@@ -106,6 +112,23 @@ impl Workspace {
     #[must_use]
     pub fn is_continued(&self) -> bool {
         self.continued
+    }
+
+    /// The id of the branch's head at the remote, as far as this attempt knows it; none while the remote has no such
+    /// branch.
+    #[must_use]
+    pub fn head_at_remote(&self) -> Option<String> {
+        self.pushed.map(|id| id.to_string())
+    }
+
+    /// From now on the change of this attempt is everything that the branch has and the default branch has not.
+    ///
+    /// # Errors
+    /// When the repository can't be read.
+    pub fn count_whole_branch(&mut self) -> Result<(), GitError> {
+        let base = self.repo.refname_to_id(&format!("refs/remotes/origin/{}", self.default_branch));
+        self.base = base.map_err(|source| GitError::new("could not compare the branch", source))?;
+        Ok(())
     }
 
     /// Gives the agent a git directory of its own in the workspace.
@@ -194,6 +217,7 @@ fn fetch(repo: &Repository, connection: &Connection<'_>, branches: &[&str], dept
         branches.iter().map(|branch| format!("+refs/heads/{branch}:refs/remotes/origin/{branch}")).collect();
     let mut options = FetchOptions::new();
     options.remote_callbacks(connection.callbacks()).download_tags(git2::AutotagOption::None);
+    options.proxy_options(connection.proxy()?).follow_redirects(git2::RemoteRedirect::None);
     if connection.request.url.is_http() {
         options.depth(depth);
     }
@@ -215,7 +239,9 @@ fn start_empty_repository(repo: &Repository, connection: &Connection<'_>, branch
     let make = || -> Result<Oid, git2::Error> {
         let tree = repo.find_tree(repo.treebuilder(None)?.write()?)?;
         let author = commit::signature(&connection.request.author)?;
-        repo.commit(Some(&format!("refs/heads/{branch}")), &author, &author, "Initial commit", &tree, &[])
+        // An earlier try of the same attempt may have made it, and failed to push it.
+        let first = repo.commit(None, &author, &author, "Initial commit", &tree, &[])?;
+        repo.reference(&format!("refs/heads/{branch}"), first, true, "first commit").map(|_| first)
     };
     let first =
         make().map_err(|source| GitError::new("could not create the first commit of an empty repository", source))?;
@@ -238,5 +264,7 @@ pub fn require_empty(dir: &Path) -> Result<(), GitError> {
     }
 }
 
+#[cfg(test)]
+mod remote_tests;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,25 @@
 //! The remote: its address, its branches, credentials, pushes.
 
+use super::refusal::{Verdict, http_status, judge, readable};
 use super::{CloneRequest, GitError};
-use git2::{Cred, CredentialType, Direction, ErrorClass, ErrorCode, PushOptions, RemoteCallbacks, Repository};
+use git2::{
+    Cred, CredentialType, Direction, ErrorClass, ErrorCode, ProxyOptions, PushOptions, RemoteCallbacks, RemoteRedirect,
+    Repository,
+};
 use secrecy::ExposeSecret;
 use std::cell::{Cell, RefCell};
+use terarchitect_outbound::http_url;
 use tokio_util::sync::CancellationToken;
 use url::Url;
+
+/// The most of a remote's messages that is kept, in bytes.
+const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+
+const PROXY_ADDRESS: &str = "set HTTPS_PROXY to an address such as http://proxy:3128; git knows no other proxies";
+const PROXY_PLAIN: &str = "git only does this with https:// addresses; use one, or add the host to NO_PROXY";
+
+/// How a branch was changed by others, where the remote does not say it.
+const MOVED: &str = "it has commits that this attempt does not have";
 
 /// The address of a repository, without credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +55,10 @@ impl RemoteUrl {
         if !matches!(url.scheme(), "http" | "https" | "file") || (url.scheme() != "file" && url.host_str().is_none()) {
             return Err(invalid());
         }
+        // Only the shorter name is the token's, and the longer one redirects to it.
+        if url.host_str() == Some("www.github.com") {
+            let _ = url.set_host(Some("github.com"));
+        }
         let _ = url.set_username("");
         let _ = url.set_password(None);
         Ok(Self { text: url.to_string(), parsed: Some(url) })
@@ -56,6 +74,12 @@ impl RemoteUrl {
     #[must_use]
     pub fn is_http(&self) -> bool {
         self.parsed.as_ref().is_some_and(|url| url.scheme().starts_with("http"))
+    }
+
+    /// The address, where it is one of HTTP.
+    #[must_use]
+    pub fn as_url(&self) -> Option<&Url> {
+        self.parsed.as_ref().filter(|_| self.is_http())
     }
 
     /// Its host, in lower case.
@@ -102,10 +126,24 @@ pub(super) struct Connection<'a> {
 }
 
 impl Connection<'_> {
+    /// Whether the token is for this remote: no turn is paid for a branch that could not be pushed in the end.
+    pub(super) fn check_token(&self) -> Result<(), GitError> {
+        match (&self.request.token, self.request.url.parsed.as_ref()) {
+            (Some(token), Some(url)) if self.request.url.is_http() && token.secret_for(url).is_none() => {
+                Err(GitError::WrongHost { home: token.host().to_owned(), url: self.request.url.as_str().to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Finds the remote's branches.
     pub(super) fn heads(&self, repo: &Repository) -> Result<Heads, GitError> {
+        let proxy = self.proxy()?;
         let read = || -> Result<Heads, git2::Error> {
+            // To list branches has no option of its own for this. Redirects within the host are followed.
+            repo.config()?.set_bool("http.followRedirects", false)?;
             let mut remote = repo.remote_anonymous(self.request.url.as_str())?;
-            let connection = remote.connect_auth(Direction::Fetch, Some(self.callbacks()), None)?;
+            let connection = remote.connect_auth(Direction::Fetch, Some(self.callbacks()), Some(proxy))?;
             let names: Vec<String> = connection
                 .list()?
                 .iter()
@@ -125,9 +163,12 @@ impl Connection<'_> {
     pub(super) fn callbacks(&self) -> RemoteCallbacks<'_> {
         let tries = Cell::new(0);
         let mut callbacks = RemoteCallbacks::new();
-        callbacks.credentials(move |_url, user, allowed| {
+        callbacks.credentials(move |asking, user, allowed| {
             tries.set(tries.get() + 1);
-            match &self.request.token {
+            // The address is that of the host that asks, which a redirect may have changed.
+            let asking = Url::parse(asking).ok();
+            let token = self.request.token.as_ref().zip(asking).and_then(|(token, url)| token.secret_for(&url));
+            match token {
                 Some(token) if tries.get() == 1 && allowed.contains(CredentialType::USER_PASS_PLAINTEXT) => {
                     Cred::userpass_plaintext(user.unwrap_or("x-access-token"), token.expose_secret())
                 }
@@ -138,28 +179,76 @@ impl Connection<'_> {
         callbacks
     }
 
+    /// The proxy on the way to the remote, if there is one.
+    pub(super) fn proxy(&self) -> Result<ProxyOptions<'static>, GitError> {
+        let mut options = ProxyOptions::new();
+        let Some(url) = self.request.url.parsed.as_ref().filter(|_| self.request.url.is_http()) else {
+            return Ok(options);
+        };
+        if let Some(proxy) = self.request.proxies.of(url) {
+            let unusable = |advice| GitError::Proxy { url: self.request.url.as_str().to_owned(), advice };
+            let proxy = http_url(&proxy).map_err(|_| unusable(PROXY_ADDRESS))?;
+            // libgit2 would go around the proxy here, and say nothing.
+            if url.scheme() == "http" {
+                return Err(unusable(PROXY_PLAIN));
+            }
+            options.url(proxy.as_str());
+        }
+        Ok(options)
+    }
+
     pub(super) fn push(&self, repo: &Repository, branch: &str) -> Result<(), GitError> {
-        let refused = RefCell::new(None);
+        let (status, messages) = (RefCell::new(None), RefCell::new(Vec::new()));
         let mut callbacks = self.callbacks();
-        callbacks.push_update_reference(|_reference, status| {
-            *refused.borrow_mut() = status.map(str::to_owned);
+        callbacks.push_update_reference(|_reference, said| {
+            *status.borrow_mut() = said.map(str::to_owned);
             Ok(())
         });
+        callbacks.sideband_progress(|bytes| {
+            let mut messages = messages.borrow_mut();
+            let room = MAX_MESSAGE_BYTES.saturating_sub(messages.len());
+            messages.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            true
+        });
         let mut options = PushOptions::new();
-        options.remote_callbacks(callbacks);
+        options.remote_callbacks(callbacks).proxy_options(self.proxy()?).follow_redirects(RemoteRedirect::None);
         let refspec = format!("refs/heads/{branch}:refs/heads/{branch}");
         let pushed = repo
             .remote_anonymous(self.request.url.as_str())
             .and_then(|mut remote| remote.push(&[&refspec], Some(&mut options)));
         drop(options);
-        match (pushed, refused.into_inner()) {
+        let (status, messages) = (status.into_inner(), messages.into_inner());
+        let messages = String::from_utf8_lossy(&messages);
+        match (pushed, status) {
             (Ok(()), None) => Ok(()),
-            (Ok(()), Some(reason)) => Err(GitError::Rejected { branch: branch.to_owned(), reason }),
-            (Err(error), _) if error.code() == ErrorCode::NotFastForward => Err(GitError::Rejected {
-                branch: branch.to_owned(),
-                reason: "it has commits that this attempt does not have".into(),
-            }),
-            (Err(error), _) => Err(self.error("could not push to the repository", error)),
+            (_, Some(status)) => Err(self.refused(branch, &status, &messages)),
+            (Err(error), None) if error.code() == ErrorCode::NotFastForward => Err(moved(branch, MOVED.into())),
+            (Err(error), None) => Err(self.push_error(branch, error, &messages)),
+        }
+    }
+
+    /// A push that failed before the remote said anything about the branch.
+    fn push_error(&self, branch: &str, error: git2::Error, messages: &str) -> GitError {
+        let text = error.message().to_owned();
+        if let Some(reported) = text.strip_prefix("report-status: Error reported: ") {
+            return self.refused(branch, reported, messages);
+        }
+        if text.contains("unpacking the sent packfile failed") {
+            return self.refused(branch, "the remote could not unpack the push", messages);
+        }
+        match http_status(&text) {
+            Some(status @ 413) => self.refused(branch, &format!("HTTP status {status}"), messages),
+            _ => self.error("could not push to the repository", error),
+        }
+    }
+
+    fn refused(&self, branch: &str, status: &str, messages: &str) -> GitError {
+        let url = self.request.url.as_str().to_owned();
+        let said = readable(status, messages);
+        match judge(status, messages) {
+            Verdict::Moved => moved(branch, said),
+            Verdict::Passing => GitError::Busy { url, said, wait: None },
+            Verdict::Final(advice) => GitError::Refused { url, branch: branch.to_owned(), said, advice },
         }
     }
 
@@ -170,12 +259,21 @@ impl Connection<'_> {
         if self.cancel.is_cancelled() {
             return GitError::Cancelled;
         }
-        if source.code() == ErrorCode::Auth || text.contains("401") || text.contains("403") {
-            return GitError::Denied { url, had_token: self.request.token.is_some() };
+        if text.starts_with("cannot redirect from") {
+            return GitError::Elsewhere { url, said: text };
         }
-        if text.contains("404") || source.code() == ErrorCode::NotFound {
-            return GitError::NotFound { url };
+        let had_token = self.request.token.is_some();
+        match http_status(&text) {
+            Some(429) => GitError::Busy { url, said: "too many requests".into(), wait: None },
+            Some(status @ (401 | 403)) => GitError::Denied { url, had_token, status: Some(status) },
+            Some(404 | 410) => GitError::NotFound { url },
+            _ if source.code() == ErrorCode::Auth => GitError::Denied { url, had_token, status: None },
+            _ if source.code() == ErrorCode::NotFound => GitError::NotFound { url },
+            _ => GitError::Unreachable { attempted, url, source },
         }
-        GitError::Unreachable { attempted, url, source }
     }
+}
+
+fn moved(branch: &str, reason: String) -> GitError {
+    GitError::Rejected { branch: branch.to_owned(), reason }
 }

@@ -1,26 +1,27 @@
 //! Clones, commits and pushes against the local forge, over HTTP with a token.
 
 use super::*;
+use secrecy::SecretString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 use terarchitect_testbed::forge::{Faults, Forge};
 
-struct Place {
-    dir: TempDir,
+pub(super) struct Place {
+    pub(super) dir: TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
-    fn work(&self) -> PathBuf {
+    pub(super) fn work(&self) -> PathBuf {
         self.dir.path().join("work")
     }
 }
 
-async fn forge() -> Forge {
+pub(super) async fn forge() -> Forge {
     let forge = Forge::start().await.unwrap();
     forge
         .create_repo("demo", "hello", &[("README.md", "# Hello\n"), ("src/a.txt", "a\n"), (".gitignore", "ignored\n")])
@@ -28,11 +29,15 @@ async fn forge() -> Forge {
     forge
 }
 
-fn request(forge: &Forge, place: &Place, repo: &str, token: Option<&str>) -> CloneRequest {
+pub(super) fn request(forge: &Forge, place: &Place, repo: &str, token: Option<&str>) -> CloneRequest {
     fs::create_dir_all(place.work()).unwrap();
     CloneRequest {
         url: RemoteUrl::parse(&forge.git_url("demo", repo)).unwrap(),
-        token: token.map(|token| SecretString::from(token.to_owned())),
+        token: token.map(|token| {
+            let home = TokenHome::find(Some(&forge.api_url()), None).unwrap();
+            ForgeToken::new(SecretString::from(token.to_owned()), home)
+        }),
+        proxies: Proxies::default(),
         branch: "ticket-1".to_owned(),
         workdir: place.work(),
         git_dir: place.dir.path().join("git"),
@@ -40,16 +45,16 @@ fn request(forge: &Forge, place: &Place, repo: &str, token: Option<&str>) -> Clo
     }
 }
 
-async fn cloned(forge: &Forge, place: &Place, repo: &str) -> Result<Workspace, GitError> {
+pub(super) async fn cloned(forge: &Forge, place: &Place, repo: &str) -> Result<Workspace, GitError> {
     let request = request(forge, place, repo, Some(forge.token()));
     clone(request).await
 }
 
-async fn clone(request: CloneRequest) -> Result<Workspace, GitError> {
+pub(super) async fn clone(request: CloneRequest) -> Result<Workspace, GitError> {
     tokio::task::spawn_blocking(move || Workspace::clone(request, &CancellationToken::new())).await.unwrap()
 }
 
-async fn push(mut workspace: Workspace) -> (Workspace, Result<bool, GitError>) {
+pub(super) async fn push(mut workspace: Workspace) -> (Workspace, Result<bool, GitError>) {
     tokio::task::spawn_blocking(move || {
         let pushed = workspace.push(&CancellationToken::new());
         (workspace, pushed)

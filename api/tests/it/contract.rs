@@ -190,6 +190,35 @@ async fn worker_context_tells_what_the_ticket_concerns() {
     });
 }
 
+#[tokio::test]
+async fn a_later_attempt_of_the_same_job_learns_what_was_finished() {
+    let app = TestApp::start().await;
+    app.may_leave_jobs_live();
+    let ticket = app.ticket(&app.project().await).await;
+    let noted = async || app.get(&format!("{ticket}/worker-context")).await.expect(200)["finished_work"].clone();
+    let note = async |raw: &str| {
+        let entry = json!({"session_id": "s", "step": "work_finished", "summary": "Done", "raw_output": raw});
+        app.post(&format!("{ticket}/logs"), entry).await.expect(200);
+    };
+    app.move_to(&ticket, "in_progress").await;
+    let job = app.claim_as("w", json!({})).await.unwrap();
+    assert_eq!(noted().await, Value::Null);
+    note(r#"{"head": "a1", "summary": "First"}"#).await;
+    note(r#"{"head": "b2", "summary": "Second"}"#).await;
+    assert_eq!(noted().await, json!({"head": "b2", "summary": "Second"}));
+    note("cut in the mid").await;
+    assert_eq!(noted().await, Value::Null, "what can't be read is no note");
+    note(r#"{"head": "c3", "summary": "Third"}"#).await;
+    // A retry is the same job, and a person's new start is another one.
+    let failed = json!({"attempt": job["attempt"], "worker_id": "w", "exit_code": 75, "reason": "try_again"});
+    app.post(&format!("{}/fail", TestApp::job_path(&job)), failed).await.expect(200);
+    assert_eq!(noted().await["head"], "c3");
+    app.post(&format!("{ticket}/cancel"), json!({})).await.expect(200);
+    app.move_to(&ticket, "backlog").await;
+    app.move_to(&ticket, "in_progress").await;
+    assert_eq!(noted().await, Value::Null);
+}
+
 fn redact_uuid() -> insta::internals::Redaction {
     insta::dynamic_redaction(|value, _path| match value.as_str() {
         Some(text) if text.len() == 36 => "[id]".into(),

@@ -1,16 +1,20 @@
 //! GitHub's REST calls for pull requests, also of GitHub Enterprise Server.
 
+use super::limit::{LONGEST_WAIT, client, limit_of, since_1970};
 use super::{Forge, ForgeError, NewPull, OpenPull};
 use async_trait::async_trait;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::time::Duration;
-use terarchitect_outbound::{Retriable, Retry, chain, endpoint, retry, retry_after};
+use terarchitect_outbound::{Retriable, Retry, Waits, chain, endpoint, retry, retry_after};
 use url::Url;
 
 /// For how long a call that fails is retried.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// For how long a branch that was just pushed may be unknown to the forge's REST calls.
+const SETTLING: Duration = Duration::from_secs(30);
 
 /// One repository at GitHub.
 pub struct GitHub {
@@ -19,6 +23,7 @@ pub struct GitHub {
     owner: String,
     name: String,
     token: SecretString,
+    settling: Duration,
 }
 
 /// The API of github.com.
@@ -32,23 +37,39 @@ impl GitHub {
     /// # Errors
     /// The HTTP client could not be set up, for example because no CA certificates can be read.
     pub fn new(api: Url, owner: String, name: String, token: SecretString) -> Result<Self, ForgeError> {
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(30))
-            .user_agent(concat!("terarchitect/", env!("CARGO_PKG_VERSION")))
+        let http = client(&api)
             .build()
             .map_err(|error| ForgeError::Unavailable { host: host(&api), message: chain(&error) })?;
-        Ok(Self { http, api, owner, name, token })
+        Ok(Self { http, api, owner, name, token, settling: SETTLING })
     }
 
-    /// One call below the repository, retried while GitHub fails. Returns any status below 500 but 429.
+    /// One call below the repository, retried while GitHub fails or limits requests. Returns any other status.
     async fn call(
         &self,
         method: Method,
         query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<(StatusCode, Value), ForgeError> {
-        let called = retry(Retry::For(PATIENCE), || self.try_once(&method, query, body)).await;
-        called.map_err(|error| ForgeError::Unavailable { host: host(&self.api), message: chain(&error) })
+        let mut left = LONGEST_WAIT;
+        loop {
+            let error = match retry(Retry::For(PATIENCE), || self.try_once(&method, query, body)).await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            // A wait that the forge names may be longer than any other failure is worth waiting for.
+            match error {
+                TryError::Limited { wait: Some(wait), .. } if wait <= left => {
+                    // A clock that differs, or a wait of 0 s, must not make this a busy loop.
+                    let wait = wait.max(Duration::from_secs(1));
+                    left = left.saturating_sub(wait);
+                    tracing::warn!(wait_s = wait.as_secs(), "the forge limits requests; waiting as it asks");
+                    tokio::time::sleep(wait).await;
+                }
+                error => {
+                    return Err(ForgeError::Unavailable { host: host(&self.api), message: chain(&error) });
+                }
+            }
+        }
     }
 
     async fn try_once(
@@ -64,11 +85,14 @@ impl GitHub {
             request = request.json(body);
         }
         let response = request.send().await.map_err(unreachable)?;
-        let status = response.status();
-        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            return Err(TryError::Failed { status, retry_after: retry_after(response.headers()) });
+        let (status, headers) = (response.status(), response.headers().clone());
+        if status.is_server_error() {
+            return Err(TryError::Failed { status, retry_after: retry_after(&headers) });
         }
         let text = response.text().await.map_err(unreachable)?;
+        if let Some(limit) = limit_of(status, &headers, &text, since_1970()) {
+            return Err(TryError::Limited { status, wait: limit.wait });
+        }
         Ok((status, serde_json::from_str(&text).unwrap_or_default()))
     }
 
@@ -102,24 +126,27 @@ impl GitHub {
     }
 }
 
-/// Why one try failed. Both kinds may be temporary.
+/// Why one try failed. All kinds may be temporary.
 #[derive(Debug, thiserror::Error)]
 enum TryError {
     #[error("no response")]
     Unreachable(#[source] reqwest::Error),
     #[error("it returned {status}")]
     Failed { status: StatusCode, retry_after: Option<Duration> },
+    #[error("it limits requests at the moment, with {status}")]
+    Limited { status: StatusCode, wait: Option<Duration> },
 }
 
 impl Retriable for TryError {
+    /// A wait that the forge names is not retried but waited for.
     fn may_pass(&self) -> bool {
-        true
+        !matches!(self, Self::Limited { wait: Some(_), .. })
     }
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Failed { retry_after, .. } => *retry_after,
-            Self::Unreachable(_) => None,
+            Self::Unreachable(_) | Self::Limited { .. } => None,
         }
     }
 }
@@ -132,22 +159,35 @@ fn unreachable(error: reqwest::Error) -> TryError {
 impl Forge for GitHub {
     async fn open_pull(&self, pull: &NewPull) -> Result<OpenPull, ForgeError> {
         let body = json!({"head": pull.head, "base": pull.base, "title": pull.title, "body": pull.body});
-        let (status, response) = self.call(Method::POST, &[], Some(&body)).await?;
-        if status == StatusCode::CREATED {
-            let refused = || ForgeError::Refused {
-                host: host(&self.api),
-                message: "its response does not describe a pull request".into(),
-            };
-            return read(&response).ok_or_else(refused);
+        let mut waits = Waits::new(Retry::For(self.settling));
+        loop {
+            let (status, response) = self.call(Method::POST, &[], Some(&body)).await?;
+            if status == StatusCode::CREATED {
+                let refused = || ForgeError::Refused {
+                    host: host(&self.api),
+                    message: "its response does not describe a pull request".into(),
+                };
+                return read(&response).ok_or_else(refused);
+            }
+            // An earlier attempt at the ticket may have opened it already.
+            if status == StatusCode::UNPROCESSABLE_ENTITY
+                && let Some(open) = self.find_open(&pull.head).await?
+            {
+                return Ok(open);
+            }
+            let wait = if head_is_unknown(status, &response) { waits.next_wait() } else { None };
+            let Some(wait) = wait else { return Err(self.refusal(status, &response)) };
+            tracing::info!(wait_ms = wait.as_millis(), "the forge does not know the pushed branch yet; asking again");
+            tokio::time::sleep(wait).await;
         }
-        // An earlier attempt at the ticket may have opened it already.
-        if status == StatusCode::UNPROCESSABLE_ENTITY
-            && let Some(open) = self.find_open(&pull.head).await?
-        {
-            return Ok(open);
-        }
-        Err(self.refusal(status, &response))
     }
+}
+
+/// Whether the forge says that the branch does not exist, which it may say for a moment after the push.
+fn head_is_unknown(status: StatusCode, response: &Value) -> bool {
+    let unknown = |error: &Value| error["field"] == "head" && error["code"] == "invalid";
+    status == StatusCode::UNPROCESSABLE_ENTITY
+        && response["errors"].as_array().is_some_and(|all| all.iter().any(unknown))
 }
 
 fn read(response: &Value) -> Option<OpenPull> {
@@ -165,7 +205,7 @@ fn host(api: &Url) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use terarchitect_testbed::forge::{Faults, Forge as LocalForge};
+    use terarchitect_testbed::forge::{Answer, Faults, Forge as LocalForge};
 
     async fn forge_with_branch() -> LocalForge {
         let forge = LocalForge::start().await.unwrap();
@@ -209,7 +249,32 @@ mod tests {
             matches!(denied, ForgeError::Denied { .. }) && denied.to_string().contains("Bad credentials"),
             "{denied}"
         );
-        let refused = github(&forge, forge.token()).open_pull(&pull("no-such-branch")).await.unwrap_err();
+        let mut github = github(&forge, forge.token());
+        github.settling = Duration::ZERO;
+        let refused = github.open_pull(&pull("no-such-branch")).await.unwrap_err();
         assert!(matches!(refused, ForgeError::Refused { .. }), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_limit_and_a_branch_that_is_not_known_yet_are_waited_for() {
+        let limited = |headers, body| Answer { status: 403, times: 2, headers, body };
+        let unknown = r#"{"message": "Validation Failed", "errors": [{"resource": "PullRequest", "field": "head", "code": "invalid"}]}"#;
+        for answer in [
+            limited(&[("retry-after", "1")], "{}"),
+            limited(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1000000000")], "{}"),
+            limited(&[], r#"{"message": "You have exceeded a secondary rate limit."}"#),
+            Answer { status: 429, times: 2, headers: &[], body: "" },
+            Answer { status: 422, times: 1, headers: &[], body: unknown },
+        ] {
+            let forge = forge_with_branch().await;
+            forge.set_faults(Faults { rest_answer: Some(answer), ..Faults::default() });
+            let opened = github(&forge, forge.token()).open_pull(&pull("ticket-1")).await;
+            assert!(opened.is_ok(), "{answer:?}: {opened:?}");
+        }
+        let forge = forge_with_branch().await;
+        let plain = limited(&[], r#"{"message": "Resource not accessible by personal access token"}"#);
+        forge.set_faults(Faults { rest_answer: Some(plain), ..Faults::default() });
+        let denied = github(&forge, forge.token()).open_pull(&pull("ticket-1")).await.unwrap_err();
+        assert!(matches!(denied, ForgeError::Denied { .. }), "{denied}");
     }
 }

@@ -1,10 +1,13 @@
 //! Where pull requests are opened: one seam, [`Forge`], and GitHub behind it.
 //!
-//! It knows nothing of git: a branch must have been pushed before a pull request is opened for it.
+//! It knows nothing of git: a branch must have been pushed before a pull request is opened for it. How forges limit
+//! requests is the same for both, so it is here.
 
 mod github;
+mod limit;
 
 pub use github::GitHub;
+pub use limit::{LONGEST_WAIT, Limit, Standing, standing_at};
 
 use async_trait::async_trait;
 use secrecy::SecretString;

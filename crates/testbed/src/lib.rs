@@ -8,4 +8,6 @@ pub mod forge;
 pub mod house;
 mod listen;
 pub mod postgres;
+pub mod proxy;
+pub mod tls;
 pub mod small_disk;

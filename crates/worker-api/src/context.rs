@@ -73,6 +73,24 @@ pub struct WorkerContext {
     /// gives no access to the memory, so this is the only way for a container to get it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Vec<String>>,
+    /// What an earlier attempt of the same job had finished before it failed; absent if there is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_work: Option<FinishedWork>,
+}
+
+/// Work that is done and pushed, while its pull request or its report is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FinishedWork {
+    /// The id of the commit that the branch ended with. It counts only while that is still the branch's head.
+    pub head: String,
+    /// What was done.
+    pub summary: String,
+}
+
+impl FinishedWork {
+    /// The step of the ticket's log whose `raw_output` is this, as JSON.
+    pub const STEP: &'static str = "work_finished";
 }
 
 /// Nodes and edges of an architecture graph, as the application stores them.

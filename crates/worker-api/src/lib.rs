@@ -17,7 +17,7 @@ mod words;
 #[cfg(feature = "client")]
 pub mod client;
 
-pub use context::{AgentSettings, ContextTicket, CurrentTicket, RelevantGraph, WorkerContext};
+pub use context::{AgentSettings, ContextTicket, CurrentTicket, FinishedWork, RelevantGraph, WorkerContext};
 pub use error::ErrorBody;
 pub use heartbeat::{
     Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldJobStatus, HeldState, WorkerJob, WorkerJobs,

@@ -13,7 +13,9 @@ use crate::sealing::Sealer;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
-use terarchitect_worker_api::{AgentSettings, ContextTicket, CurrentTicket, ProjectId, TicketId, WorkerContext};
+use terarchitect_worker_api::{
+    AgentSettings, ContextTicket, CurrentTicket, FinishedWork, ProjectId, TicketId, WorkerContext,
+};
 
 const MAX_BACKLOG: i64 = 10;
 const MAX_IN_PROGRESS: i64 = 5;
@@ -62,9 +64,16 @@ pub async fn worker_context(
         done_tickets: column(board::DONE, MAX_DONE).await?,
         current_ticket: current(ticket, view.nodes_labeled, view.edges_labeled),
         agent_settings: agent_settings(sealer, &mut tx).await?,
+        finished_work: finished_work(&mut tx, ticket_id).await?,
     };
     tx.commit().await?;
     Ok(context)
+}
+
+/// What an earlier attempt of the ticket's live job noted as done. A note that can't be read is none.
+async fn finished_work(conn: &mut PgConnection, ticket: TicketId) -> ActionResult<Option<FinishedWork>> {
+    let noted = db::tickets::logs::newest_of_live_job(conn, ticket, FinishedWork::STEP).await?;
+    Ok(noted.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
 fn current(ticket: Ticket, nodes_labeled: Vec<String>, edges_labeled: Vec<String>) -> CurrentTicket {

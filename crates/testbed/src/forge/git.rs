@@ -1,6 +1,6 @@
 //! Git over HTTP, by the real git's own CGI program.
 
-use super::{Shared, authorised, git_command, lock, read_body};
+use super::{Answer, Shared, authorised, git_command, lock, read_body};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -9,6 +9,18 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 
 pub(super) async fn serve(shared: &Shared, owner: &str, name: &str, rest: &str, request: Request) -> Response {
+    if let Some(offered) = request.headers().get("authorization") {
+        lock(&shared.offered).push(String::from_utf8_lossy(offered.as_bytes()).into_owned());
+    }
+    if let Some(answer) = Answer::take(&mut lock(&shared.faults).first_answer) {
+        return answer;
+    }
+    let renamed = lock(&shared.faults).renamed;
+    if let Some((_, new)) = renamed.filter(|(old, _)| *old == name) {
+        let query = request.uri().query().unwrap_or_default();
+        let location = format!("/{owner}/{new}.git/{rest}?{query}");
+        return (StatusCode::MOVED_PERMANENTLY, [("location", location)]).into_response();
+    }
     if !authorised(shared, request.headers()) {
         let ask = [("www-authenticate", "Basic realm=\"forge\"")];
         return (StatusCode::UNAUTHORIZED, ask, "a token is needed").into_response();
@@ -20,6 +32,15 @@ pub(super) async fn serve(shared: &Shared, owner: &str, name: &str, rest: &str, 
     }
     let query = request.uri().query().unwrap_or_default().to_owned();
     let pushes = rest == "git-receive-pack" || query.contains("git-receive-pack");
+    let answer = {
+        let mut faults = lock(&shared.faults);
+        let faults = &mut *faults;
+        let push = if pushes { Answer::take(&mut faults.push_answer) } else { None };
+        push.or_else(|| Answer::take(&mut faults.git_answer))
+    };
+    if let Some(answer) = answer {
+        return answer;
+    }
     if pushes && lock(&shared.faults).refuse_pushes {
         return (StatusCode::FORBIDDEN, "pushes are refused, as a test asked for").into_response();
     }

@@ -31,12 +31,54 @@ pub struct Faults {
     pub rest: Option<(u16, u32)>,
     /// Refuse pushes.
     pub refuse_pushes: bool,
+    /// What the next REST calls are answered with.
+    pub rest_answer: Option<Answer>,
+    /// What the next requests of git are answered with, once they carry the token.
+    pub git_answer: Option<Answer>,
+    /// What the next requests of a push are answered with, once they carry the token.
+    pub push_answer: Option<Answer>,
+    /// What git's requests are answered with before anything is looked at, such as a redirect.
+    pub first_answer: Option<Answer>,
+    /// A repository's old name and its new one, to which git is redirected.
+    pub renamed: Option<(&'static str, &'static str)>,
+}
+
+/// An answer in place of the real one.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// How many requests get it.
+    pub times: u32,
+    /// Its headers.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// Its body.
+    pub body: &'static str,
+}
+
+impl Answer {
+    /// The next of these answers, while there are any.
+    fn take(from: &mut Option<Self>) -> Option<Response> {
+        let answer = from.as_mut()?;
+        if answer.times == 0 {
+            return None;
+        }
+        answer.times -= 1;
+        let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, answer.body).into_response();
+        for (name, value) in answer.headers {
+            response.headers_mut().insert(*name, axum::http::HeaderValue::from_static(value));
+        }
+        Some(response)
+    }
 }
 
 struct Shared {
     root: PathBuf,
     token: String,
     address: Mutex<Option<SocketAddr>>,
+    /// The `authorization` headers of git's requests, as they came.
+    offered: Mutex<Vec<String>>,
     pulls: Mutex<Pulls>,
     faults: Mutex<Faults>,
 }
@@ -71,6 +113,7 @@ impl Forge {
             root: root.to_owned(),
             token,
             address: Mutex::default(),
+            offered: Mutex::default(),
             pulls: Mutex::new(Pulls::open(root.join("pulls.json"))?),
             faults: Mutex::default(),
         });
@@ -108,6 +151,12 @@ impl Forge {
         run_git(work.path(), &["push", "--quiet", path_str(&bare)?, "main"])
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
     /// The path of a repository.
     #[must_use]
     pub fn repo_path(&self, owner: &str, name: &str) -> PathBuf {
@@ -141,6 +190,12 @@ impl Forge {
     /// Misbehaves from now on.
     pub fn set_faults(&self, faults: Faults) {
         *lock(&self.shared.faults) = faults;
+    }
+
+    /// How many of git's requests carried any credentials.
+    #[must_use]
+    pub fn credentials_offered(&self) -> usize {
+        lock(&self.shared.offered).len()
     }
 
     /// Runs git in a repository and returns what it prints.

@@ -1,6 +1,6 @@
 //! GitHub's REST calls for pull requests, as far as a runner uses them, in GitHub's shapes.
 
-use super::{Pull, Shared, authorised, git_output, lock, read_body};
+use super::{Answer, Pull, Shared, authorised, git_output, lock, read_body};
 use axum::Json;
 use axum::extract::Request;
 use axum::http::{Method, StatusCode};
@@ -11,6 +11,9 @@ use std::collections::HashMap;
 pub(super) async fn respond(shared: &Shared, owner: &str, repo: &str, rest: &[&str], request: Request) -> Response {
     if let Some(fault) = take_fault(shared) {
         return refuse(fault, "a fault that a test asked for");
+    }
+    if let Some(answer) = Answer::take(&mut lock(&shared.faults).rest_answer) {
+        return answer;
     }
     if !authorised(shared, request.headers()) {
         return refuse(StatusCode::UNAUTHORIZED, "Bad credentials");

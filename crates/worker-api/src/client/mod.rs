@@ -16,7 +16,7 @@ use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
-use terarchitect_outbound::{Retry, endpoint, http_url, retry_after};
+use terarchitect_outbound::{Retry, endpoint, http_url, is_loopback, retry_after};
 use url::Url;
 
 /// How long one try of an ordinary call may take.
@@ -39,15 +39,28 @@ impl WorkerClient {
     /// # Errors
     /// `base` is not an HTTP address, or the HTTP client could not be set up.
     pub fn new(base: &str, key: Option<SecretString>) -> Result<Self, ClientError> {
+        Self::build(base, key, false)
+    }
+
+    /// A client that never goes through a proxy, for programs that run beside the API, such as containers whose proxy
+    /// is for the internet.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn direct(base: &str, key: Option<SecretString>) -> Result<Self, ClientError> {
+        Self::build(base, key, true)
+    }
+
+    fn build(base: &str, key: Option<SecretString>, direct: bool) -> Result<Self, ClientError> {
         let mut url = http_url(base)?;
         url.set_query(None);
         url.set_fragment(None);
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .user_agent(concat!("terarchitect/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(ClientError::Setup)?;
+            .redirect(reqwest::redirect::Policy::none());
+        let http = if direct || is_loopback(&url) { http.no_proxy() } else { http };
+        let http = http.build().map_err(ClientError::Setup)?;
         Ok(Self { http, base: url, key })
     }
 

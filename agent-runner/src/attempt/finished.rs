@@ -1,0 +1,44 @@
+//! Work that is done and pushed is written down before anything else is tried, so that no later failure costs its turns
+//! again: the next attempt at the same job begins at what is missing.
+
+use super::{Attempt, AttemptError};
+use crate::director::Outcome;
+use crate::git::Workspace;
+use std::time::Duration;
+use terarchitect_outbound::Retry;
+use terarchitect_worker_api::FinishedWork;
+
+/// For how long the note is retried. The report that the ticket is complete waits for the API anyway.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The longest summary in the note, in bytes; the log's entries are bounded.
+const MAX_SUMMARY_BYTES: usize = 16 * 1024;
+
+/// Writes down that the branch as it is at the remote is the whole work. A failure costs nothing but the safety.
+pub(super) async fn note(attempt: &Attempt, head: &str, outcome: &Outcome) {
+    let summary = outcome.summary.trim();
+    let summary = summary[..summary.floor_char_boundary(MAX_SUMMARY_BYTES)].to_owned();
+    let work = FinishedWork { head: head.to_owned(), summary };
+    let Ok(raw) = serde_json::to_string(&work) else { return };
+    let text = format!("The work is done and pushed as {}", &head[..head.floor_char_boundary(8)]);
+    let entry = attempt.reporter.entry(FinishedWork::STEP, &text, Some(&raw));
+    let (project, ticket) = (attempt.config.project, attempt.config.ticket);
+    let sent = tokio::select! {
+        sent = attempt.client.append_log(project, ticket, &entry, Retry::For(PATIENCE)) => sent,
+        () = attempt.cancel.cancelled() => return,
+    };
+    if let Err(error) = sent {
+        tracing::warn!(error = error.chain(), "could not note that the work is done; a retry would repeat its turns");
+    }
+}
+
+/// The outcome of an earlier attempt at the same job whose work is exactly what the branch has.
+pub(super) fn earlier_outcome(
+    noted: &FinishedWork,
+    workspace: &mut Workspace,
+) -> Result<Option<Outcome>, AttemptError> {
+    if workspace.head_at_remote().as_deref() != Some(noted.head.as_str()) {
+        return Ok(None);
+    }
+    workspace.count_whole_branch()?;
+    Ok(Some(Outcome { summary: noted.summary.clone(), ..Outcome::default() }))
+}
