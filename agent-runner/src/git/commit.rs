@@ -1,7 +1,8 @@
 //! Commits of what is in the workspace.
 
-use super::{GitError, Workspace};
-use git2::{DiffFormat, DiffStatsFormat, IndexAddOption, Oid, Signature};
+use super::{GitError, Skipped, Workspace, walk};
+use git2::{DiffFormat, DiffStatsFormat, Oid, Signature};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The most of a change that is shown to the Director, in bytes.
 const MAX_DIFF_BYTES: usize = 24 * 1024;
@@ -32,21 +33,35 @@ pub(super) fn signature(author: &(String, String)) -> Result<Signature<'static>,
     Signature::now(&author.0, &author.1)
 }
 
+/// Seconds since 1970 on this machine's clock, which also stamps files.
+pub(super) fn seconds_now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
 impl Workspace {
     /// Commits everything that changed in the workspace: new, changed and deleted files, but nothing that the
-    /// repository ignores. Returns none if nothing changed.
+    /// repository ignores. Returns none if nothing changed. What could not be committed is in
+    /// [`skipped`](Self::skipped) afterwards.
     ///
     /// # Errors
-    /// The workspace can't be read, or the commit can't be written.
+    /// The commit can't be written.
     pub fn commit(&mut self, message: &str) -> Result<Option<Committed>, GitError> {
         self.try_commit(message).map_err(|source| GitError::new("could not commit the changes", source))
     }
 
-    fn try_commit(&self, message: &str) -> Result<Option<Committed>, git2::Error> {
+    /// What the last commit left out, although nothing ignores it.
+    #[must_use]
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    fn try_commit(&mut self, message: &str) -> Result<Option<Committed>, git2::Error> {
+        let started = seconds_now();
         let mut index = self.repo.index()?;
-        index.update_all(["*"], None)?;
-        index.add_all(["*"], IndexAddOption::DEFAULT, None)?;
+        self.skipped = walk::update_index(&self.repo, &mut index, &self.request.workdir, self.trusted_before)?;
         index.write()?;
+        self.trusted_before = started;
         let tree = self.repo.find_tree(index.write_tree()?)?;
         let parent = self.repo.head()?.peel_to_commit()?;
         if parent.tree_id() == tree.id() {

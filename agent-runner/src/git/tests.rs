@@ -1,5 +1,7 @@
 //! Clones, commits and pushes against the local forge, over HTTP with a token.
 
+mod odd_files;
+
 use super::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

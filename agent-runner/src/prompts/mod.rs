@@ -185,6 +185,7 @@ mod tests {
             "in_progress",
             "done",
             "memory",
+            "left_out",
             "conventions",
             "earlier_work",
             "plan",
