@@ -119,6 +119,9 @@ impl Attempt {
         let places = Places::make(self.config.workspace.as_deref(), user.as_ref())?;
         let (workspace, agent) = self.clone_and_start(&remote, &places, user).await?;
         self.log_phase(&mut phases, "clone", &describe_clone(&workspace, &remote));
+        for text in workspace.not_filled()? {
+            self.reporter.log("not_filled", &text, None);
+        }
         self.reporter.log("agent_ready", &format!("{} is ready", agent.name()), None);
         self.work(workspace, agent, &remote, phases).await
     }

@@ -34,6 +34,12 @@ pub enum GitError {
         /// The repository.
         url: String,
     },
+    /// Nothing says which branch to start from.
+    #[error("{url} does not say which branch is its default, and several may be; set its default branch at the forge")]
+    NoDefaultBranch {
+        /// The repository.
+        url: String,
+    },
     /// Another program or person pushed to the branch.
     #[error(
         "the branch {branch} changed on the remote during this attempt ({reason}); nothing was overwritten: start the \
@@ -88,7 +94,11 @@ impl GitError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::InvalidUrl { .. } | Self::NotEmpty { .. } | Self::Denied { .. } | Self::NotFound { .. } => 2,
+            Self::InvalidUrl { .. }
+            | Self::NotEmpty { .. }
+            | Self::Denied { .. }
+            | Self::NotFound { .. }
+            | Self::NoDefaultBranch { .. } => 2,
             Self::Unreachable { .. } | Self::Io { .. } => 75,
             Self::Cancelled => 130,
             Self::Rejected { .. } | Self::Git { .. } => 1,

@@ -6,8 +6,10 @@
 
 mod agent_copy;
 mod commit;
+mod default_branch;
 mod error;
 mod machine;
+mod not_filled;
 mod remote;
 mod skipped;
 mod walk;
@@ -80,7 +82,11 @@ impl Workspace {
         let repo = init(&request).map_err(failed("could not create a repository in the workspace"))?;
         let connection = Connection { request: &request, cancel };
         let heads = connection.heads(&repo)?;
-        let default_branch = heads.default_branch.clone().unwrap_or_else(|| "main".to_owned());
+        let default_branch = match &heads.default_branch {
+            Some(name) => name.clone(),
+            None if heads.is_empty() => "main".to_owned(),
+            None => return Err(GitError::NoDefaultBranch { url: request.url.as_str().to_owned() }),
+        };
         let (base, continued) = if heads.is_empty() {
             (start_empty_repository(&repo, &connection, &default_branch)?, false)
         } else {

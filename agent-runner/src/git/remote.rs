@@ -1,9 +1,11 @@
 //! The remote: its address, its branches, credentials, pushes.
 
+use super::default_branch::{self, Listed};
 use super::{CloneRequest, GitError};
-use git2::{Cred, CredentialType, Direction, ErrorClass, ErrorCode, PushOptions, RemoteCallbacks, Repository};
+use git2::{Cred, CredentialType, Direction, ErrorClass, ErrorCode, PushOptions, RemoteCallbacks, RemoteHead, Repository};
 use secrecy::ExposeSecret;
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -95,6 +97,16 @@ impl Heads {
     }
 }
 
+/// A branch whose name is not UTF-8 is left out. The binding to libgit2 panics at such a name, and has no other way to it.
+fn readable(head: &RemoteHead<'_>) -> Option<Listed> {
+    let read = || Listed {
+        name: head.name().to_owned(),
+        id: head.oid(),
+        target: head.symref_target().map(str::to_owned),
+    };
+    catch_unwind(AssertUnwindSafe(read)).ok()
+}
+
 /// How to connect to the remote.
 pub(super) struct Connection<'a> {
     pub(super) request: &'a CloneRequest,
@@ -106,16 +118,9 @@ impl Connection<'_> {
         let read = || -> Result<Heads, git2::Error> {
             let mut remote = repo.remote_anonymous(self.request.url.as_str())?;
             let connection = remote.connect_auth(Direction::Fetch, Some(self.callbacks()), None)?;
-            let names: Vec<String> = connection
-                .list()?
-                .iter()
-                .map(|head| head.name().to_owned())
-                .filter(|name| name.starts_with("refs/heads/"))
-                .collect();
-            let default = connection.default_branch().ok().and_then(|name| name.as_str().ok().map(str::to_owned));
-            let default_branch = default
-                .or_else(|| names.first().cloned())
-                .and_then(|name| name.strip_prefix("refs/heads/").map(str::to_owned));
+            let listed: Vec<Listed> = connection.list()?.iter().filter_map(readable).collect();
+            let default_branch = default_branch::choose(&listed);
+            let names = listed.into_iter().map(|one| one.name).filter(|name| name.starts_with("refs/heads/")).collect();
             Ok(Heads { default_branch, names })
         };
         read().map_err(|source| self.error("could not reach the repository", source))

@@ -1,6 +1,7 @@
 //! Clones, commits and pushes against the local forge, over HTTP with a token.
 
 mod odd_files;
+mod odd_remotes;
 
 use super::*;
 use std::fs;

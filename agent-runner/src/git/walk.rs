@@ -16,7 +16,7 @@ use std::path::Path;
 /// whole branch.
 pub(super) const MAX_FILE_BYTES: u64 = 100 * 1024 * 1024;
 /// The file mode of a submodule in a tree.
-const GITLINK: u32 = 0o160_000;
+pub(super) const GITLINK: u32 = 0o160_000;
 /// The bits of a mode that say that a file is executable by its owner.
 const EXECUTABLE: u32 = 0o100;
 /// Two changes within this many seconds can leave the same time stamps, so such a file is read again.
@@ -239,7 +239,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn as_path(path: &[u8]) -> &Path {
+pub(super) fn as_path(path: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(path))
 }
 

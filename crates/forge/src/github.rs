@@ -1,6 +1,6 @@
 //! GitHub's REST calls for pull requests, also of GitHub Enterprise Server.
 
-use super::{Forge, ForgeError, NewPull, OpenPull};
+use super::{Forge, ForgeError, NewPull, OpenPull, redirects};
 use async_trait::async_trait;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -34,6 +34,7 @@ impl GitHub {
     pub fn new(api: Url, owner: String, name: String, token: SecretString) -> Result<Self, ForgeError> {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(30))
+            .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("terarchitect/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| ForgeError::Unavailable { host: host(&api), message: chain(&error) })?;
@@ -63,7 +64,8 @@ impl GitHub {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(unreachable)?;
+        let request = request.build().map_err(unreachable)?;
+        let response = redirects::send(&self.http, request).await.map_err(unreachable)?;
         let status = response.status();
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             return Err(TryError::Failed { status, retry_after: retry_after(response.headers()) });
@@ -192,6 +194,17 @@ mod tests {
         let again = github.open_pull(&pull("ticket-1")).await.unwrap();
         assert_eq!(again, OpenPull { reused: true, ..first });
         assert_eq!(forge.pulls("demo", "hello").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_keeps_the_method() {
+        for status in [301, 302, 307, 308] {
+            let forge = forge_with_branch().await;
+            forge.set_faults(Faults { rest_moved: Some(status), ..Faults::default() });
+            let opened = github(&forge, forge.token()).open_pull(&pull("ticket-1")).await.unwrap();
+            assert!(!opened.reused);
+            assert_eq!(forge.pulls("demo", "hello").len(), 1, "{status}");
+        }
     }
 
     #[tokio::test]

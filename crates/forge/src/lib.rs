@@ -3,6 +3,7 @@
 //! It knows nothing of git: a branch must have been pushed before a pull request is opened for it.
 
 mod github;
+mod redirects;
 
 pub use github::GitHub;
 

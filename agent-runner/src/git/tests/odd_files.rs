@@ -173,6 +173,8 @@ async fn lfs_files_stay_pointers() {
     let files = [(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n"), ("old.bin", pointer)];
     forge.create_repo("demo", "large", &files).unwrap();
     let mut workspace = cloned(&forge, &place, "large").await.unwrap();
+    let said = ["Files in Git LFS are not fetched, there are pointers in their places: old.bin"];
+    assert_eq!(workspace.not_filled().unwrap(), said);
     write(&place, "old.bin", b"real content");
     write(&place, "new.bin", b"real content");
     write(&place, "text", b"x");
@@ -196,6 +198,7 @@ async fn a_submodule_keeps_its_commit_whatever_is_in_its_directory() {
     let url = forge.git_url("demo", "outer").replace("://", &format!("://x:{}@", forge.token()));
     git(&tree, &["push", "--quiet", &url, "HEAD:refs/heads/main"]);
     let mut workspace = cloned(&forge, &place, "outer").await.unwrap();
+    assert_eq!(workspace.not_filled().unwrap(), ["Submodules are not fetched, their directories are empty: lib"]);
     write(&place, "lib/changed", b"x");
     assert!(workspace.commit("Nothing").unwrap().is_none());
     fs::remove_dir_all(place.work().join("lib")).unwrap();
@@ -214,4 +217,26 @@ async fn a_change_with_the_same_size_and_the_old_time_is_still_seen() {
     fs::write(&path, "# HELLO\n").unwrap();
     fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
     assert_eq!(workspace.commit("Turn").unwrap().unwrap().change.files, 1);
+}
+
+/// Many files take memory and time in proportion; a square of their number would not end here.
+#[tokio::test]
+async fn many_files_are_committed_and_their_diffstat_is_cut() {
+    let (forge, place) = (forge().await, Place::new());
+    let mut workspace = cloned(&forge, &place, "hello").await.unwrap();
+    let number: usize = std::env::var("TERARCHITECT_MANY_FILES").ok().and_then(|text| text.parse().ok()).unwrap_or(4_000);
+    for file in 0..number {
+        let directory = place.work().join(format!("d{}", file / 500));
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join(format!("f{file}")), format!("{file}\n")).unwrap();
+    }
+    let committed = workspace.commit("Many").unwrap().unwrap();
+    assert_eq!(committed.change.files, number);
+    let length = committed.change.diffstat.len();
+    assert!(length < 64 * 1024, "{length}");
+    assert!(committed.change.diffstat.ends_with(&format!("{number} files changed")), "{}", committed.change.diffstat);
+    for directory in 0..number.div_ceil(500) {
+        fs::remove_dir_all(place.work().join(format!("d{directory}"))).unwrap();
+    }
+    assert_eq!(workspace.commit("None").unwrap().unwrap().change.files, number);
 }
