@@ -11,7 +11,7 @@ const MAX_POINTER_BYTES: u32 = 1024;
 
 impl Workspace {
     /// A sentence for each kind of content that is not in the workspace, for the ticket's log. Where a build or a test
-    /// fails for want of it, this is why.
+    /// fails because it is missing, this is why.
     ///
     /// # Errors
     /// When the repository can't be read.

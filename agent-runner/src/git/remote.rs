@@ -2,7 +2,9 @@
 
 use super::default_branch::{self, Listed};
 use super::{CloneRequest, GitError};
-use git2::{Cred, CredentialType, Direction, ErrorClass, ErrorCode, PushOptions, RemoteCallbacks, RemoteHead, Repository};
+use git2::{
+    Cred, CredentialType, Direction, ErrorClass, ErrorCode, PushOptions, RemoteCallbacks, RemoteHead, Repository,
+};
 use secrecy::ExposeSecret;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -99,11 +101,8 @@ impl Heads {
 
 /// A branch whose name is not UTF-8 is left out. The binding to libgit2 panics at such a name, and has no other way to it.
 fn readable(head: &RemoteHead<'_>) -> Option<Listed> {
-    let read = || Listed {
-        name: head.name().to_owned(),
-        id: head.oid(),
-        target: head.symref_target().map(str::to_owned),
-    };
+    let read =
+        || Listed { name: head.name().to_owned(), id: head.oid(), target: head.symref_target().map(str::to_owned) };
     catch_unwind(AssertUnwindSafe(read)).ok()
 }
 

@@ -224,7 +224,8 @@ async fn a_change_with_the_same_size_and_the_old_time_is_still_seen() {
 async fn many_files_are_committed_and_their_diffstat_is_cut() {
     let (forge, place) = (forge().await, Place::new());
     let mut workspace = cloned(&forge, &place, "hello").await.unwrap();
-    let number: usize = std::env::var("TERARCHITECT_MANY_FILES").ok().and_then(|text| text.parse().ok()).unwrap_or(4_000);
+    let number: usize =
+        std::env::var("TERARCHITECT_MANY_FILES").ok().and_then(|text| text.parse().ok()).unwrap_or(4_000);
     for file in 0..number {
         let directory = place.work().join(format!("d{}", file / 500));
         fs::create_dir_all(&directory).unwrap();
