@@ -20,5 +20,5 @@ pub(super) fn ignore_configuration() -> Result<(), git2::Error> {
         }
         Ok(())
     });
-    done.as_ref().map(|()| ()).map_err(|message| git2::Error::from_str(message))
+    done.clone().map_err(|message| git2::Error::from_str(&message))
 }
