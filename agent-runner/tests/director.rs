@@ -68,7 +68,7 @@ impl DriveHooks for Record {
     ) -> Result<TurnChanges, anyhow::Error> {
         self.turns.push((phase, turn));
         anyhow::ensure!(self.fails_at != Some(turn), "the push was refused");
-        Ok(TurnChanges { changed: true, diffstat: " cart.rs | 10 +".to_owned(), diff: None })
+        Ok(TurnChanges { changed: true, diffstat: " cart.rs | 10 +".to_owned(), diff: None, left_out: String::new() })
     }
 
     async fn log(&mut self, step: &str, summary: &str, raw_output: Option<&str>) {

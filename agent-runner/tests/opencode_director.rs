@@ -19,7 +19,12 @@ struct Look(PathBuf);
 #[async_trait]
 impl DriveHooks for Look {
     async fn after_turn(&mut self, _: Phase, _: u32, _: &TurnOutput) -> Result<TurnChanges, anyhow::Error> {
-        Ok(TurnChanges { changed: self.0.exists(), diffstat: "greet.sh | 7 +++++++".to_owned(), diff: None })
+        Ok(TurnChanges {
+            changed: self.0.exists(),
+            diffstat: "greet.sh | 7 +++++++".to_owned(),
+            diff: None,
+            left_out: String::new(),
+        })
     }
 
     async fn log(&mut self, _step: &str, _summary: &str, _raw_output: Option<&str>) {}

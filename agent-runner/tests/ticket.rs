@@ -123,6 +123,56 @@ async fn a_ticket_becomes_a_pull_request_and_no_secret_leaves() {
     assert_eq!(world.forge.pulls("demo", "hello").len(), 1);
 }
 
+/// What a person's machine may have in its git configuration. `extensions.unknown` is a key that libgit2 refuses.
+const HOSTILE_CONFIGURATION: &str = r#"
+[core]
+    excludesFile = ~/ignore
+    ignoreCase = true
+    hooksPath = ~/hooks
+    autocrlf = true
+    repositoryFormatVersion = 1
+[extensions]
+    unknown = true
+[init]
+    templateDir = ~/hooks
+[commit]
+    gpgSign = true
+[credential]
+    helper = "!touch ~/asked"
+[url "http://127.0.0.1:9/"]
+    insteadOf = http://
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_machine_s_git_configuration_changes_nothing() {
+    for configuration in [HOSTILE_CONFIGURATION, "[core\nthis is not git's format"] {
+        let Some(world) = World::start(Script::demo()).await else { return };
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(home.path().join("git")).unwrap();
+        for name in [".gitconfig", "git/config"] {
+            std::fs::write(home.path().join(name), configuration).unwrap();
+        }
+        for name in ["ignore", "git/ignore"] {
+            std::fs::write(home.path().join(name), "*\n").unwrap();
+        }
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_agent-runner"))
+            .args(["ticket", "--api-url", &world.api.url(), "--worker-api-key", WORKER_KEY])
+            .args(["--project-id", &world.project.to_string(), "--ticket-id", &world.ticket.to_string()])
+            .args(["--github-api-url", &world.forge.api_url(), "--opencode-bin", world.opencode.to_str().unwrap()])
+            .env("HOME", home.path())
+            .env("XDG_CONFIG_HOME", home.path())
+            .env("GIT_DIR", "/nowhere")
+            .env("GIT_CONFIG_GLOBAL", home.path().join(".gitconfig"))
+            .kill_on_drop(true)
+            .output()
+            .await
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(world.forge.pulls("demo", "hello").len(), 1);
+        assert!(!home.path().join("asked").exists());
+    }
+}
+
 #[tokio::test]
 async fn without_a_known_forge_the_branch_is_pushed_and_that_is_said() {
     let Some(world) = World::start(Script::demo()).await else { return };

@@ -5,7 +5,7 @@ use super::phases::Phases;
 use super::{Attempt, AttemptError};
 use crate::agent::TurnOutput;
 use crate::director::{DriveHooks, Phase, TurnChanges};
-use crate::git::{Committed, GitError, Workspace};
+use crate::git::{Committed, GitError, Workspace, describe_skipped};
 use async_trait::async_trait;
 use terarchitect_outbound::{Retriable, chain};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,17 @@ impl<'a> Hooks<'a> {
     /// What the repository says about working on it.
     pub(super) fn conventions(&self) -> String {
         self.workspace.as_ref().map(Workspace::conventions).unwrap_or_default()
+    }
+
+    /// Names what the last commit left out, in the log too.
+    fn left_out(&self) -> String {
+        let skipped = self.workspace.as_ref().map(Workspace::skipped).unwrap_or_default();
+        let text = describe_skipped(skipped);
+        if let Some(first) = text.lines().next() {
+            let more = if skipped.len() > 1 { format!(" ({} more)", skipped.len() - 1) } else { String::new() };
+            self.attempt.reporter.log("left_out", &format!("Not committed: {first}{more}"), Some(&text));
+        }
+        text
     }
 
     /// Commits what the turn changed and pushes it, so that no kill can lose a finished turn.
@@ -93,7 +104,9 @@ impl DriveHooks for Hooks<'_> {
         let title = &self.attempt.context.current_ticket.ticket.title;
         let ticket = self.attempt.config.ticket;
         let message = format!("{title}\n\nTicket {ticket}, turn {turn} ({phase}).\n");
-        let Some(committed) = self.keep(message).await? else { return Ok(TurnChanges::default()) };
+        let committed = self.keep(message).await?;
+        let left_out = self.left_out();
+        let Some(committed) = committed else { return Ok(TurnChanges { left_out, ..TurnChanges::default() }) };
         let last_line = committed.change.diffstat.lines().last().unwrap_or_default().trim().to_owned();
         self.attempt.reporter.log(
             "commit",
@@ -102,7 +115,7 @@ impl DriveHooks for Hooks<'_> {
         );
         self.phases.end("commit and push");
         let change = committed.change;
-        Ok(TurnChanges { changed: true, diffstat: change.diffstat, diff: Some(change.diff) })
+        Ok(TurnChanges { changed: true, diffstat: change.diffstat, diff: Some(change.diff), left_out })
     }
 
     async fn log(&mut self, step: &str, summary: &str, raw_output: Option<&str>) {

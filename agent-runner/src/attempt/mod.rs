@@ -138,6 +138,9 @@ impl Attempt {
             }
         };
         self.log_phase(&mut phases, "clone", &describe_clone(&workspace, &remote));
+        for text in workspace.not_filled()? {
+            self.reporter.log("not_filled", &text, None);
+        }
         self.reporter.log("agent_ready", &format!("{} is ready", agent.name()), None);
         self.work(workspace, agent, &models, &remote, phases).await
     }

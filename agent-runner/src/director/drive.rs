@@ -29,6 +29,8 @@ pub struct TurnChanges {
     pub diffstat: String,
     /// The change itself, if the Director should see it; a long one is shortened before.
     pub diff: Option<String>,
+    /// What could not be committed, a line for each path with the reason; empty if there is none.
+    pub left_out: String,
 }
 
 /// The result of a ticket that is complete.

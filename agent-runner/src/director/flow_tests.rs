@@ -20,7 +20,8 @@ fn said(text: &str) -> Event {
 }
 
 fn worked(text: &str) -> Event {
-    let changes = TurnChanges { changed: true, diffstat: "a.rs | 2 ++".to_owned(), diff: None };
+    let changes =
+        TurnChanges { changed: true, diffstat: "a.rs | 2 ++".to_owned(), diff: None, left_out: String::new() };
     Event::AgentDone(Report { text: text.to_owned(), tools: vec!["write a.rs".to_owned()], changes })
 }
 

@@ -91,6 +91,7 @@ pub(super) fn turn_review(report: &Report, turn: u32, turns_left: u32, idle_turn
         ("report", or_nothing(&fenced(&shortened(&report.text, REPORT_CHARS)))),
         ("tools", tools(&report.tools)),
         ("changes", changes(report, idle_turns)),
+        ("left_out", fenced(&shortened(&report.changes.left_out, DIFFSTAT_CHARS))),
         ("diff", fenced(&shortened(report.changes.diff.as_deref().unwrap_or_default(), DIFF_CHARS))),
     ];
     render(DIRECTOR_TURN_REVIEW, &values.each_ref().map(|(name, value)| (*name, value.as_str())))

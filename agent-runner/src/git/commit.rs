@@ -1,12 +1,20 @@
 //! Commits of what is in the workspace.
 
-use super::{GitError, Workspace};
-use git2::{DiffFormat, DiffStatsFormat, IndexAddOption, Oid, Signature};
+use super::{GitError, Skipped, Workspace, walk};
+use git2::{Diff, DiffFormat, DiffOptions, DiffStatsFormat, Oid, Signature};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The most of a change that is shown to the Director, in bytes.
 const MAX_DIFF_BYTES: usize = 24 * 1024;
 /// The width of a diffstat, in characters.
 const STAT_WIDTH: usize = 100;
+
+/// A change of more files is told without numbers of lines.
+const MAX_COUNTED_FILES: usize = 2_000;
+/// How many files of such a change are named.
+const MAX_NAMED_FILES: usize = 200;
+/// A larger file is compared as a binary one, in bytes: to find its changed lines takes memory and time.
+const MAX_COMPARED_BYTES: i64 = 4 * 1024 * 1024;
 
 /// A commit that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,21 +40,35 @@ pub(super) fn signature(author: &(String, String)) -> Result<Signature<'static>,
     Signature::now(&author.0, &author.1)
 }
 
+/// Seconds since 1970 on this machine's clock, which also stamps files.
+pub(super) fn seconds_now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
 impl Workspace {
     /// Commits everything that changed in the workspace: new, changed and deleted files, but nothing that the
-    /// repository ignores. Returns none if nothing changed.
+    /// repository ignores. Returns none if nothing changed. What could not be committed is in
+    /// [`skipped`](Self::skipped) afterwards.
     ///
     /// # Errors
-    /// The workspace can't be read, or the commit can't be written.
+    /// The commit can't be written.
     pub fn commit(&mut self, message: &str) -> Result<Option<Committed>, GitError> {
         self.try_commit(message).map_err(|source| GitError::new("could not commit the changes", source))
     }
 
-    fn try_commit(&self, message: &str) -> Result<Option<Committed>, git2::Error> {
+    /// What the last commit left out, although nothing ignores it.
+    #[must_use]
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    fn try_commit(&mut self, message: &str) -> Result<Option<Committed>, git2::Error> {
+        let started = seconds_now();
         let mut index = self.repo.index()?;
-        index.update_all(["*"], None)?;
-        index.add_all(["*"], IndexAddOption::DEFAULT, None)?;
+        self.skipped = walk::update_index(&self.repo, &mut index, &self.request.workdir, self.trusted_before)?;
         index.write()?;
+        self.trusted_before = started;
         let tree = self.repo.find_tree(index.write_tree()?)?;
         let parent = self.repo.head()?.peel_to_commit()?;
         if parent.tree_id() == tree.id() {
@@ -82,11 +104,12 @@ impl Workspace {
 
     fn change_between(&self, from: Oid, to: Oid) -> Result<Change, git2::Error> {
         let (from, to) = (self.repo.find_commit(from)?.tree()?, self.repo.find_commit(to)?.tree()?);
-        let diff = self.repo.diff_tree_to_tree(Some(&from), Some(&to), None)?;
-        let stats = diff.stats()?;
-        let stat = stats.to_buf(DiffStatsFormat::FULL | DiffStatsFormat::INCLUDE_SUMMARY, STAT_WIDTH)?;
+        let mut options = DiffOptions::new();
+        options.max_size(MAX_COMPARED_BYTES);
+        let compared = self.repo.diff_tree_to_tree(Some(&from), Some(&to), Some(&mut options))?;
+        let files = compared.deltas().len();
         let mut text = Vec::new();
-        let printed = diff.print(DiffFormat::Patch, |_delta, _hunk, line| {
+        let printed = compared.print(DiffFormat::Patch, |_delta, _hunk, line| {
             if matches!(line.origin(), '+' | '-' | ' ') {
                 text.push(u8::try_from(line.origin()).unwrap_or(b' '));
             }
@@ -102,7 +125,28 @@ impl Workspace {
             diff.truncate(diff.floor_char_boundary(MAX_DIFF_BYTES));
             diff.push_str("\n[… the rest of the change is left out …]\n");
         }
-        let diffstat = String::from_utf8_lossy(&stat).trim_end().to_owned();
-        Ok(Change { files: stats.files_changed(), diffstat, diff })
+        Ok(Change { files, diffstat: diffstat(&compared)?, diff })
     }
+}
+
+/// The changed files with their numbers of lines. To count lines, all of them are read, so a very large change only gets
+/// the names of its first files.
+fn diffstat(compared: &Diff<'_>) -> Result<String, git2::Error> {
+    let files = compared.deltas().len();
+    if files <= MAX_COUNTED_FILES {
+        let stats = compared.stats()?;
+        let text = stats.to_buf(DiffStatsFormat::FULL | DiffStatsFormat::INCLUDE_SUMMARY, STAT_WIDTH)?;
+        return Ok(String::from_utf8_lossy(&text).trim_end().to_owned());
+    }
+    let mut lines: Vec<String> = compared
+        .deltas()
+        .take(MAX_NAMED_FILES)
+        .map(|delta| {
+            let path = delta.new_file().path_bytes().unwrap_or_default();
+            format!(" {}", String::from_utf8_lossy(path).escape_debug())
+        })
+        .collect();
+    lines.push(format!(" … and {} more files", files - lines.len()));
+    lines.push(format!(" {files} files changed"));
+    Ok(lines.join("\n"))
 }

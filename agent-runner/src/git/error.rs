@@ -87,6 +87,12 @@ pub enum GitError {
         /// How long it asks to wait.
         wait: Option<Duration>,
     },
+    /// Nothing says which branch to start from.
+    #[error("{url} does not say which branch is its default, and several may be; set its default branch at the forge")]
+    NoDefaultBranch {
+        /// The repository.
+        url: String,
+    },
     /// Another program or person pushed to the branch.
     #[error(
         "the branch {branch} changed on the remote during this attempt ({reason}); nothing was overwritten: start the \
@@ -143,6 +149,7 @@ impl GitError {
         match self {
             Self::InvalidUrl { .. } | Self::NotEmpty { .. } | Self::Denied { .. } | Self::NotFound { .. } => 2,
             Self::WrongHost { .. } | Self::Elsewhere { .. } | Self::Proxy { .. } | Self::Refused { .. } => 2,
+            Self::NoDefaultBranch { .. } => 2,
             Self::Unreachable { .. } | Self::Busy { .. } | Self::Io { .. } => 75,
             Self::Cancelled => 130,
             Self::Rejected { .. } | Self::Git { .. } => 1,

@@ -6,14 +6,20 @@
 
 mod agent_copy;
 mod commit;
+mod default_branch;
 mod error;
+mod machine;
+mod not_filled;
 mod refusal;
 mod remote;
+mod skipped;
 mod token;
+mod walk;
 
 pub use commit::{Change, Committed};
 pub use error::GitError;
 pub use remote::RemoteUrl;
+pub use skipped::{Reason, Skipped, describe as describe_skipped};
 pub use token::{ForgeToken, TokenHome};
 
 use git2::build::CheckoutBuilder;
@@ -62,6 +68,10 @@ pub struct Workspace {
     continued: bool,
     /// The branch's head at the remote.
     pushed: Option<Oid>,
+    /// What the last commit left out.
+    skipped: Vec<Skipped>,
+    /// When the index was last brought to the workspace, in seconds since 1970.
+    trusted_before: i64,
 }
 
 impl Workspace {
@@ -73,11 +83,16 @@ impl Workspace {
     /// See [`GitError`].
     pub fn clone(request: CloneRequest, cancel: &CancellationToken) -> Result<Self, GitError> {
         let failed = |attempted: &'static str| move |source| GitError::new(attempted, source);
+        machine::ignore_configuration().map_err(failed("could not leave out the machine's git configuration"))?;
         let repo = init(&request).map_err(failed("could not create a repository in the workspace"))?;
         let connection = Connection { request: &request, cancel };
         connection.check_token()?;
         let heads = connection.heads(&repo)?;
-        let default_branch = heads.default_branch.clone().unwrap_or_else(|| "main".to_owned());
+        let default_branch = match &heads.default_branch {
+            Some(name) => name.clone(),
+            None if heads.is_empty() => "main".to_owned(),
+            None => return Err(GitError::NoDefaultBranch { url: request.url.as_str().to_owned() }),
+        };
         let (base, continued) = if heads.is_empty() {
             (start_empty_repository(&repo, &connection, &default_branch)?, false)
         } else {
@@ -91,9 +106,10 @@ impl Workspace {
             let reference = format!("refs/remotes/origin/{start}");
             (repo.refname_to_id(&reference).map_err(failed("could not find the fetched branch"))?, continued)
         };
+        let trusted_before = commit::seconds_now();
         check_out(&repo, &request.branch, base).map_err(failed("could not check out the branch"))?;
         let pushed = continued.then_some(base);
-        Ok(Self { repo, request, default_branch, base, continued, pushed })
+        Ok(Self { repo, request, default_branch, base, continued, pushed, skipped: Vec::new(), trusted_before })
     }
 
     /// The remote's default branch.

@@ -1,13 +1,15 @@
 //! The remote: its address, its branches, credentials, pushes.
 
-use super::refusal::{Verdict, http_status, judge, readable};
+use super::default_branch::{self, Listed};
+use super::refusal::{Verdict, http_status, judge, readable as readable_text};
 use super::{CloneRequest, GitError};
 use git2::{
-    Cred, CredentialType, Direction, ErrorClass, ErrorCode, ProxyOptions, PushOptions, RemoteCallbacks, RemoteRedirect,
-    Repository,
+    Cred, CredentialType, Direction, ErrorClass, ErrorCode, ProxyOptions, PushOptions, RemoteCallbacks, RemoteHead,
+    RemoteRedirect, Repository,
 };
 use secrecy::ExposeSecret;
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use terarchitect_outbound::http_url;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -119,6 +121,13 @@ impl Heads {
     }
 }
 
+/// A branch whose name is not UTF-8 is left out. The binding to libgit2 panics at such a name, and has no other way to it.
+fn readable(head: &RemoteHead<'_>) -> Option<Listed> {
+    let read =
+        || Listed { name: head.name().to_owned(), id: head.oid(), target: head.symref_target().map(str::to_owned) };
+    catch_unwind(AssertUnwindSafe(read)).ok()
+}
+
 /// How to connect to the remote.
 pub(super) struct Connection<'a> {
     pub(super) request: &'a CloneRequest,
@@ -144,16 +153,9 @@ impl Connection<'_> {
             repo.config()?.set_bool("http.followRedirects", false)?;
             let mut remote = repo.remote_anonymous(self.request.url.as_str())?;
             let connection = remote.connect_auth(Direction::Fetch, Some(self.callbacks()), Some(proxy))?;
-            let names: Vec<String> = connection
-                .list()?
-                .iter()
-                .map(|head| head.name().to_owned())
-                .filter(|name| name.starts_with("refs/heads/"))
-                .collect();
-            let default = connection.default_branch().ok().and_then(|name| name.as_str().ok().map(str::to_owned));
-            let default_branch = default
-                .or_else(|| names.first().cloned())
-                .and_then(|name| name.strip_prefix("refs/heads/").map(str::to_owned));
+            let listed: Vec<Listed> = connection.list()?.iter().filter_map(readable).collect();
+            let default_branch = default_branch::choose(&listed);
+            let names = listed.into_iter().map(|one| one.name).filter(|name| name.starts_with("refs/heads/")).collect();
             Ok(Heads { default_branch, names })
         };
         read().map_err(|source| self.error("could not reach the repository", source))
@@ -244,7 +246,7 @@ impl Connection<'_> {
 
     fn refused(&self, branch: &str, status: &str, messages: &str) -> GitError {
         let url = self.request.url.as_str().to_owned();
-        let said = readable(status, messages);
+        let said = readable_text(status, messages);
         match judge(status, messages) {
             Verdict::Moved => moved(branch, said),
             Verdict::Passing => GitError::Busy { url, said, wait: None },

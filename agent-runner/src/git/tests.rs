@@ -1,5 +1,8 @@
 //! Clones, commits and pushes against the local forge, over HTTP with a token.
 
+mod odd_files;
+mod odd_remotes;
+
 use super::*;
 use secrecy::SecretString;
 use std::fs;

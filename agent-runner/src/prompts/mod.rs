@@ -187,6 +187,7 @@ mod tests {
             "in_progress",
             "done",
             "memory",
+            "left_out",
             "conventions",
             "earlier_work",
             "plan",

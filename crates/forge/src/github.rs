@@ -1,7 +1,7 @@
 //! GitHub's REST calls for pull requests, also of GitHub Enterprise Server.
 
 use super::limit::{LONGEST_WAIT, client, limit_of, since_1970};
-use super::{Forge, ForgeError, NewPull, OpenPull};
+use super::{Forge, ForgeError, NewPull, OpenPull, redirects};
 use async_trait::async_trait;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -38,6 +38,7 @@ impl GitHub {
     /// The HTTP client could not be set up, for example because no CA certificates can be read.
     pub fn new(api: Url, owner: String, name: String, token: SecretString) -> Result<Self, ForgeError> {
         let http = client(&api)
+            .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| ForgeError::Unavailable { host: host(&api), message: chain(&error) })?;
         Ok(Self { http, api, owner, name, token, settling: SETTLING })
@@ -84,7 +85,8 @@ impl GitHub {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(unreachable)?;
+        let request = request.build().map_err(unreachable)?;
+        let response = redirects::send(&self.http, request).await.map_err(unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
         if status.is_server_error() {
             return Err(TryError::Failed { status, retry_after: retry_after(&headers) });
@@ -232,6 +234,17 @@ mod tests {
         let again = github.open_pull(&pull("ticket-1")).await.unwrap();
         assert_eq!(again, OpenPull { reused: true, ..first });
         assert_eq!(forge.pulls("demo", "hello").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_keeps_the_method() {
+        for status in [301, 302, 307, 308] {
+            let forge = forge_with_branch().await;
+            forge.set_faults(Faults { rest_moved: Some(status), ..Faults::default() });
+            let opened = github(&forge, forge.token()).open_pull(&pull("ticket-1")).await.unwrap();
+            assert!(!opened.reused);
+            assert_eq!(forge.pulls("demo", "hello").len(), 1, "{status}");
+        }
     }
 
     #[tokio::test]

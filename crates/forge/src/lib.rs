@@ -5,6 +5,7 @@
 
 mod github;
 mod limit;
+mod redirects;
 
 pub use github::GitHub;
 pub use limit::{LONGEST_WAIT, Limit, Standing, standing_at};

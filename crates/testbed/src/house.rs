@@ -95,7 +95,7 @@ impl House {
             let room = names.first().cloned().unwrap_or_default();
             files.push(File { room, depth: names.len() - usize::from(is_folder), path, code });
         }
-        files.retain(|file| !tests.contains(&file.path.with_extension("")));
+        files.retain(|file| !tests.iter().any(|module| file.path.with_extension("").starts_with(module)));
         Ok(files)
     }
 }
@@ -214,12 +214,16 @@ mod tests {
     fn crate_folder() -> (tempfile::TempDir, &'static str) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("src/routes")).unwrap();
+        std::fs::create_dir_all(folder.path().join("src/db/tests")).unwrap();
         let files = [
             ("lib.rs", "pub mod db;\nmod routes;\nmod queue;\n"),
             ("routes/mod.rs", "mod jobs;\n"),
             ("routes/jobs.rs", "use super::super::queue;\nuse super::Limits;\n"),
             ("queue.rs", "use super::db;\n#[cfg(test)]\nmod tests {\n    use super::super::routes;\n}\n"),
-            ("db.rs", "pub(crate) fn read() -> axum::Router {}\n"),
+            ("db.rs", "pub(crate) fn read() -> axum::Router {}\n#[cfg(test)]\nmod tests;\n"),
+            // A test's own modules are tests as well.
+            ("db/tests.rs", "mod odd;\n"),
+            ("db/tests/odd.rs", "use crate::routes;\nuse axum::Router;\n"),
         ];
         for (name, text) in files {
             std::fs::write(folder.path().join("src").join(name), text).unwrap();

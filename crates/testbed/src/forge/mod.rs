@@ -29,6 +29,8 @@ use std::sync::{Arc, Mutex};
 pub struct Faults {
     /// The status of the next REST calls, and how many of them.
     pub rest: Option<(u16, u32)>,
+    /// Redirect REST calls to another address of the same repository, with this status.
+    pub rest_moved: Option<u16>,
     /// Refuse pushes.
     pub refuse_pushes: bool,
     /// What the next REST calls are answered with.

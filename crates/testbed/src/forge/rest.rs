@@ -15,6 +15,9 @@ pub(super) async fn respond(shared: &Shared, owner: &str, repo: &str, rest: &[&s
     if let Some(answer) = Answer::take(&mut lock(&shared.faults).rest_answer) {
         return answer;
     }
+    if let Some(response) = moved(shared, owner, repo, rest, &request) {
+        return response;
+    }
     if !authorised(shared, request.headers()) {
         return refuse(StatusCode::UNAUTHORIZED, "Bad credentials");
     }
@@ -41,6 +44,15 @@ pub(super) async fn respond(shared: &Shared, owner: &str, repo: &str, rest: &[&s
         (Method::POST, ["issues", number, "comments"]) => comment(shared, owner, repo, number, &body),
         _ => refuse(StatusCode::NOT_FOUND, "Not Found"),
     }
+}
+
+/// The old address is without the prefix that GitHub Enterprise Server has, the new one is with it.
+fn moved(shared: &Shared, owner: &str, repo: &str, rest: &[&str], request: &Request) -> Option<Response> {
+    let status = StatusCode::from_u16(lock(&shared.faults).rest_moved?).ok()?;
+    let query = request.uri().query().unwrap_or_default();
+    let location = format!("/api/v3/repos/{owner}/{repo}/{}?{query}", rest.join("/"));
+    let is_old = !request.uri().path().starts_with("/api/v3/");
+    is_old.then(|| (status, [("location", location)]).into_response())
 }
 
 fn take_fault(shared: &Shared) -> Option<StatusCode> {
