@@ -15,7 +15,7 @@ use crate::cli::Options;
 use crate::config::{AgentConfig, Config, ConfigError};
 use crate::director::chat::ChatModel;
 use crate::director::{self, Brief, Limits};
-use crate::git::{CloneRequest, RemoteUrl, Workspace};
+use crate::git::{CloneRequest, RemoteUrl, UpdateStrategy, Workspace};
 use crate::progress::Progress;
 use crate::report::Reporter;
 use hooks::Hooks;
@@ -234,6 +234,7 @@ impl Attempt {
             workdir: places.workdir.clone(),
             git_dir: places.git_dir.clone(),
             author: self.agent.author.clone(),
+            update_strategy: UpdateStrategy::Merge,
         };
         let stop = cancel.clone();
         let cloning = tokio::task::spawn_blocking(move || {

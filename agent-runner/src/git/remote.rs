@@ -1,7 +1,7 @@
 //! The remote: its address, its branches, credentials, pushes.
 
 use super::{CloneRequest, GitError};
-use git2::{Cred, CredentialType, Direction, ErrorClass, ErrorCode, PushOptions, RemoteCallbacks, Repository};
+use git2::{Cred, CredentialType, Direction, ErrorClass, ErrorCode, Oid, PushOptions, RemoteCallbacks, Repository};
 use secrecy::ExposeSecret;
 use std::cell::{Cell, RefCell};
 use tokio_util::sync::CancellationToken;
@@ -138,16 +138,25 @@ impl Connection<'_> {
         callbacks
     }
 
-    pub(super) fn push(&self, repo: &Repository, branch: &str) -> Result<(), GitError> {
+    /// Pushes the branch. With `replaces`, its head at the remote may be one that the new one does not contain, but only
+    /// this one.
+    pub(super) fn push(&self, repo: &Repository, branch: &str, replaces: Option<Oid>) -> Result<(), GitError> {
         let refused = RefCell::new(None);
         let mut callbacks = self.callbacks();
+        callbacks.push_negotiation(move |updates| {
+            if replaces.is_some_and(|expected| updates.iter().any(|update| update.src() != expected)) {
+                return Err(git2::Error::new(ErrorCode::NotFastForward, ErrorClass::Reference, "the branch changed"));
+            }
+            Ok(())
+        });
         callbacks.push_update_reference(|_reference, status| {
             *refused.borrow_mut() = status.map(str::to_owned);
             Ok(())
         });
         let mut options = PushOptions::new();
         options.remote_callbacks(callbacks);
-        let refspec = format!("refs/heads/{branch}:refs/heads/{branch}");
+        let force = if replaces.is_some() { "+" } else { "" };
+        let refspec = format!("{force}refs/heads/{branch}:refs/heads/{branch}");
         let pushed = repo
             .remote_anonymous(self.request.url.as_str())
             .and_then(|mut remote| remote.push(&[&refspec], Some(&mut options)));

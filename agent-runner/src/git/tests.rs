@@ -1,6 +1,7 @@
 //! Clones, commits and pushes against the local forge, over HTTP with a token.
 
 mod odd_files;
+mod updates;
 
 use super::*;
 use std::fs;
@@ -39,6 +40,7 @@ fn request(forge: &Forge, place: &Place, repo: &str, token: Option<&str>) -> Clo
         workdir: place.work(),
         git_dir: place.dir.path().join("git"),
         author: ("A".to_owned(), "a@example.com".to_owned()),
+        update_strategy: UpdateStrategy::Merge,
     }
 }
 
