@@ -18,7 +18,7 @@ use crate::cli::Options;
 use crate::config::{AgentConfig, Config, ConfigError};
 use crate::director::chat::ChatModel;
 use crate::director::{self, Brief, Limits};
-use crate::git::{CloneRequest, ForgeToken, RemoteUrl, Workspace};
+use crate::git::{CloneRequest, ForgeToken, RemoteUrl, UpdateStrategy, Workspace};
 use crate::progress::Progress;
 use crate::report::Reporter;
 use hooks::Hooks;
@@ -285,6 +285,7 @@ impl Attempt {
             workdir: places.workdir.clone(),
             git_dir: places.git_dir.clone(),
             author: self.agent.author.clone(),
+            update_strategy: UpdateStrategy::Merge,
         };
         let cloning = self.patiently(false, || clone_once(request.clone(), user.clone(), cancel.clone()));
         tokio::select! {

@@ -1,6 +1,6 @@
 //! Commits of what is in the workspace.
 
-use super::{GitError, Skipped, Workspace, walk};
+use super::{GitError, Skipped, Update, Workspace, walk};
 use git2::{Diff, DiffFormat, DiffOptions, DiffStatsFormat, Oid, Signature};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -71,12 +71,19 @@ impl Workspace {
         self.trusted_before = started;
         let tree = self.repo.find_tree(index.write_tree()?)?;
         let parent = self.repo.head()?.peel_to_commit()?;
-        if parent.tree_id() == tree.id() {
+        if parent.tree_id() == tree.id() && self.merging.is_none() {
             return Ok(None);
         }
+        let merged = self.merging.map(|base| self.repo.find_commit(base)).transpose()?;
+        let parents: Vec<_> = std::iter::once(&parent).chain(&merged).collect();
         let author = signature(&self.request.author)?;
-        let id = self.repo.commit(Some("HEAD"), &author, &author, message, &tree, &[&parent])?;
+        let id = self.repo.commit(Some("HEAD"), &author, &author, message, &tree, &parents)?;
         let change = self.change_between(parent.id(), id)?;
+        if self.merging.take().is_some() {
+            self.repo.cleanup_state()?;
+            self.base = id;
+            self.update = Update::Merged;
+        }
         Ok(Some(Committed { short_id: id.to_string()[..8].to_owned(), change }))
     }
 

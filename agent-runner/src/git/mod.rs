@@ -14,6 +14,7 @@ mod refusal;
 mod remote;
 mod skipped;
 mod token;
+mod update;
 mod walk;
 
 pub use commit::{Change, Committed};
@@ -21,6 +22,7 @@ pub use error::GitError;
 pub use remote::RemoteUrl;
 pub use skipped::{Reason, Skipped, describe as describe_skipped};
 pub use token::{ForgeToken, TokenHome};
+pub use update::{Update, UpdateStrategy, describe_update};
 
 use git2::build::CheckoutBuilder;
 use git2::{FetchOptions, Oid, Repository, RepositoryInitOptions};
@@ -28,6 +30,7 @@ use remote::Connection;
 use std::path::{Path, PathBuf};
 use terarchitect_outbound::Proxies;
 use tokio_util::sync::CancellationToken;
+use update::Start;
 
 /// How many commits are fetched of a branch that an earlier attempt has started.
 const CONTINUED_DEPTH: i32 = 50;
@@ -54,6 +57,8 @@ pub struct CloneRequest {
     pub git_dir: PathBuf,
     /// Author of commits: name and address.
     pub author: (String, String),
+    /// How a branch that is continued gets what its base got since.
+    pub update_strategy: UpdateStrategy,
 }
 
 /// A clone with its branch checked out.
@@ -68,6 +73,12 @@ pub struct Workspace {
     continued: bool,
     /// The branch's head at the remote.
     pushed: Option<Oid>,
+    /// What was done with the branch before work on it goes on.
+    update: Update,
+    /// The remote's head of the branch, where the next push has to replace it.
+    replaces: Option<Oid>,
+    /// The base's head, while the workspace has a merge of it that is not committed yet.
+    merging: Option<Oid>,
     /// What the last commit left out.
     skipped: Vec<Skipped>,
     /// When the index was last brought to the workspace, in seconds since 1970.
@@ -93,23 +104,47 @@ impl Workspace {
             None if heads.is_empty() => "main".to_owned(),
             None => return Err(GitError::NoDefaultBranch { url: request.url.as_str().to_owned() }),
         };
-        let (base, continued) = if heads.is_empty() {
-            (start_empty_repository(&repo, &connection, &default_branch)?, false)
+        let mut remote_head = None;
+        let start = if heads.is_empty() {
+            Start::plain(start_empty_repository(&repo, &connection, &default_branch)?, Update::Nothing)
+        } else if heads.has(&request.branch) {
+            fetch(&repo, &connection, &[&default_branch, &request.branch], CONTINUED_DEPTH)?;
+            remote_head = Some(fetched(&repo, &request.branch)?);
+            update::start(&repo, &connection, &default_branch, request.update_strategy)?
         } else {
-            let continued = heads.has(&request.branch);
-            let mut branches = vec![default_branch.as_str()];
-            if continued {
-                branches.push(&request.branch);
-            }
-            fetch(&repo, &connection, &branches, if continued { CONTINUED_DEPTH } else { 1 })?;
-            let start = if continued { &request.branch } else { &default_branch };
-            let reference = format!("refs/remotes/origin/{start}");
-            (repo.refname_to_id(&reference).map_err(failed("could not find the fetched branch"))?, continued)
+            fetch(&repo, &connection, &[&default_branch], 1)?;
+            Start::plain(fetched(&repo, &default_branch)?, Update::Nothing)
         };
         let trusted_before = commit::seconds_now();
-        check_out(&repo, &request.branch, base).map_err(failed("could not check out the branch"))?;
-        let pushed = continued.then_some(base);
-        Ok(Self { repo, request, default_branch, base, continued, pushed, skipped: Vec::new(), trusted_before })
+        check_out(&repo, &request.branch, start.at).map_err(failed("could not check out the branch"))?;
+        let mut workspace = Self {
+            continued: remote_head.is_some() && start.update != Update::StartedAgain,
+            base: start.at,
+            pushed: remote_head,
+            update: start.update,
+            replaces: start.replaces,
+            merging: None,
+            skipped: Vec::new(),
+            repo,
+            request,
+            default_branch,
+            trusted_before,
+        };
+        if let Some(base) = start.to_merge {
+            workspace.merge(base).map_err(failed("could not merge the base into the branch"))?;
+        }
+        Ok(workspace)
+    }
+
+    fn merge(&mut self, base: Oid) -> Result<(), git2::Error> {
+        let message = format!("Merge branch '{}' into {}\n", self.default_branch, self.request.branch);
+        self.update = update::merge(&self.repo, base, &message, &self.request.author)?;
+        if self.update == Update::Merged {
+            self.base = self.repo.refname_to_id("HEAD")?;
+        } else {
+            self.merging = Some(base);
+        }
+        Ok(())
     }
 
     /// The remote's default branch.
@@ -194,11 +229,14 @@ impl Workspace {
     /// See [`GitError`].
     pub fn push(&mut self, cancel: &CancellationToken) -> Result<bool, GitError> {
         let head = self.head()?;
-        if self.pushed == Some(head) || (self.pushed.is_none() && head == self.base) {
+        // A branch that only starts again from its base has nothing to show yet.
+        let started = self.pushed.is_none() || self.update == Update::StartedAgain;
+        if self.pushed == Some(head) || (started && head == self.base) {
             return Ok(false);
         }
-        Connection { request: &self.request, cancel }.push(&self.repo, &self.request.branch)?;
+        Connection { request: &self.request, cancel }.push(&self.repo, &self.request.branch, self.replaces)?;
         self.pushed = Some(head);
+        self.replaces = None;
         Ok(true)
     }
 
@@ -242,6 +280,11 @@ fn fetch(repo: &Repository, connection: &Connection<'_>, branches: &[&str], dept
     fetched.map_err(|source| connection.error("could not fetch from the repository", source))
 }
 
+fn fetched(repo: &Repository, branch: &str) -> Result<Oid, GitError> {
+    repo.refname_to_id(&format!("refs/remotes/origin/{branch}"))
+        .map_err(|source| GitError::new("could not find the fetched branch", source))
+}
+
 fn check_out(repo: &Repository, branch: &str, at: Oid) -> Result<(), git2::Error> {
     let commit = repo.find_commit(at)?;
     repo.branch(branch, &commit, true)?;
@@ -261,7 +304,7 @@ fn start_empty_repository(repo: &Repository, connection: &Connection<'_>, branch
     };
     let first =
         make().map_err(|source| GitError::new("could not create the first commit of an empty repository", source))?;
-    connection.push(repo, branch)?;
+    connection.push(repo, branch, None)?;
     repo.reference(&format!("refs/remotes/origin/{branch}"), first, true, "first commit")
         .map_err(|source| GitError::new("could not create the first commit of an empty repository", source))?;
     Ok(first)

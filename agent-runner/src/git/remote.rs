@@ -4,8 +4,8 @@ use super::default_branch::{self, Listed};
 use super::refusal::{Verdict, http_status, judge, readable as readable_text};
 use super::{CloneRequest, GitError};
 use git2::{
-    Cred, CredentialType, Direction, ErrorClass, ErrorCode, ProxyOptions, PushOptions, RemoteCallbacks, RemoteHead,
-    RemoteRedirect, Repository,
+    Cred, CredentialType, Direction, ErrorClass, ErrorCode, Oid, ProxyOptions, PushOptions, RemoteCallbacks,
+    RemoteHead, RemoteRedirect, Repository,
 };
 use secrecy::ExposeSecret;
 use std::cell::{Cell, RefCell};
@@ -199,9 +199,17 @@ impl Connection<'_> {
         Ok(options)
     }
 
-    pub(super) fn push(&self, repo: &Repository, branch: &str) -> Result<(), GitError> {
+    /// Pushes the branch. With `replaces`, its head at the remote may be one that the new one does not contain, but only
+    /// this one.
+    pub(super) fn push(&self, repo: &Repository, branch: &str, replaces: Option<Oid>) -> Result<(), GitError> {
         let (status, messages) = (RefCell::new(None), RefCell::new(Vec::new()));
         let mut callbacks = self.callbacks();
+        callbacks.push_negotiation(move |updates| {
+            if replaces.is_some_and(|expected| updates.iter().any(|update| update.src() != expected)) {
+                return Err(git2::Error::new(ErrorCode::NotFastForward, ErrorClass::Reference, "the branch changed"));
+            }
+            Ok(())
+        });
         callbacks.push_update_reference(|_reference, said| {
             *status.borrow_mut() = said.map(str::to_owned);
             Ok(())
@@ -214,7 +222,8 @@ impl Connection<'_> {
         });
         let mut options = PushOptions::new();
         options.remote_callbacks(callbacks).proxy_options(self.proxy()?).follow_redirects(RemoteRedirect::None);
-        let refspec = format!("refs/heads/{branch}:refs/heads/{branch}");
+        let force = if replaces.is_some() { "+" } else { "" };
+        let refspec = format!("{force}refs/heads/{branch}:refs/heads/{branch}");
         let pushed = repo
             .remote_anonymous(self.request.url.as_str())
             .and_then(|mut remote| remote.push(&[&refspec], Some(&mut options)));

@@ -68,7 +68,7 @@ fn names(submodules: &[u8], path: &[u8]) -> bool {
 }
 
 /// The paths that a merge could not settle.
-fn conflicted(index: &Index) -> Result<HashSet<Vec<u8>>, git2::Error> {
+pub(super) fn conflicted(index: &Index) -> Result<HashSet<Vec<u8>>, git2::Error> {
     let mut paths = HashSet::new();
     if index.has_conflicts() {
         for conflict in index.conflicts()? {

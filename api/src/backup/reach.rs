@@ -1,8 +1,8 @@
 //! Getting to the database without serving: the configured one, or the private one, which is started if no API runs it.
 
 use crate::config::{ServeOptions, non_empty};
-use crate::embedded_postgres::{Cluster, ClusterError, DataDirLock};
 use crate::database_address;
+use crate::embedded_postgres::{Cluster, ClusterError, DataDirLock};
 use anyhow::ensure;
 use secrecy::ExposeSecret;
 use sqlx::postgres::PgConnectOptions;

@@ -9,5 +9,5 @@ pub mod house;
 mod listen;
 pub mod postgres;
 pub mod proxy;
-pub mod tls;
 pub mod small_disk;
+pub mod tls;
