@@ -5,7 +5,7 @@ use super::phases::Phases;
 use super::{Attempt, AttemptError};
 use crate::agent::TurnOutput;
 use crate::director::{DriveHooks, Phase, TurnChanges};
-use crate::git::{Committed, GitError, Workspace, describe_skipped};
+use crate::git::{Committed, GitError, Update, Workspace, describe_skipped};
 use async_trait::async_trait;
 use terarchitect_outbound::{Retriable, chain};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,44 @@ impl<'a> Hooks<'a> {
     /// What the repository says about working on it.
     pub(super) fn conventions(&self) -> String {
         self.workspace.as_ref().map(Workspace::conventions).unwrap_or_default()
+    }
+
+    /// The branch that the ticket's branch was started from.
+    pub(super) fn base(&self) -> String {
+        self.workspace.as_ref().map(|workspace| workspace.default_branch().to_owned()).unwrap_or_default()
+    }
+
+    /// The files in which the base's changes conflict with the branch's.
+    pub(super) fn conflicts(&self) -> Vec<String> {
+        match self.workspace.as_ref().map(Workspace::update) {
+            Some(Update::Conflicts(files)) => files.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Those of them that still have the marks of a conflict.
+    pub(super) fn unresolved(&self) -> Vec<String> {
+        self.workspace.as_ref().map(Workspace::unresolved).unwrap_or_default()
+    }
+
+    /// Commits the merge of the base, with the conflicts resolved, and pushes it.
+    pub(super) async fn keep_merge(&mut self) -> Result<(), AttemptError> {
+        let ticket = self.attempt.config.ticket;
+        let message =
+            format!("Merge branch '{}' into ticket-{ticket}\n\nThe agent resolved the conflicts.\n", self.base());
+        let committed = self.keep(message).await?;
+        self.left_out();
+        if let Some(committed) = committed {
+            let text = format!("{}: merged {} into the branch", committed.short_id, self.base());
+            self.attempt.reporter.log("update", &text, Some(&committed.change.diffstat));
+        }
+        self.phases.end("conflicts");
+        Ok(())
+    }
+
+    /// Undoes the merge of the base.
+    pub(super) fn give_up_merge(&mut self) -> Result<(), AttemptError> {
+        Ok(self.workspace.as_mut().map_or(Ok(()), Workspace::give_up_merge)?)
     }
 
     /// Names what the last commit left out, in the log too.

@@ -1,5 +1,6 @@
 //! One attempt at a ticket, from its context to its pull request.
 
+mod conflicts;
 mod error;
 mod finish;
 mod finished;
@@ -18,7 +19,7 @@ use crate::cli::Options;
 use crate::config::{AgentConfig, Config, ConfigError};
 use crate::director::chat::ChatModel;
 use crate::director::{self, Brief, Limits};
-use crate::git::{CloneRequest, ForgeToken, RemoteUrl, UpdateStrategy, Workspace};
+use crate::git::{CloneRequest, ForgeToken, RemoteUrl, UpdateStrategy, Workspace, describe_update};
 use crate::progress::Progress;
 use crate::report::Reporter;
 use hooks::Hooks;
@@ -138,6 +139,9 @@ impl Attempt {
             }
         };
         self.log_phase(&mut phases, "clone", &describe_clone(&workspace, &remote));
+        if let Some(text) = describe_update(workspace.update(), workspace.default_branch()) {
+            self.reporter.log("update", &text, None);
+        }
         for text in workspace.not_filled()? {
             self.reporter.log("not_filled", &text, None);
         }
@@ -218,6 +222,7 @@ impl Attempt {
         models: &Models,
         hooks: &mut Hooks<'_>,
     ) -> Result<director::Outcome, AttemptError> {
+        self.resolve_conflicts(agent, hooks).await?;
         let mut brief = Brief::new(&self.context, &self.memory().await);
         brief.earlier_work = hooks.earlier_work()?;
         brief.conventions = hooks.conventions();

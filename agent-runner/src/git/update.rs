@@ -1,7 +1,7 @@
 //! What happens to a branch that an earlier attempt has started, before work on it goes on: the base has moved, and may
 //! even have the branch's work already.
 
-use super::{Connection, GitError, Workspace, check_out, fetch};
+use super::{Connection, GitError, Workspace, fetch};
 use git2::build::CheckoutBuilder;
 use git2::{MergeOptions, Oid, RebaseOptions, Repository, ResetType};
 use std::collections::HashSet;
@@ -185,9 +185,9 @@ impl Workspace {
         &self.update
     }
 
-    /// The files that still have the marks of a conflict, or none if all conflicts are settled.
+    /// The files that still have the marks of a conflict, or none if all conflicts are resolved.
     #[must_use]
-    pub fn unsettled(&self) -> Vec<String> {
+    pub fn unresolved(&self) -> Vec<String> {
         let Update::Conflicts(files) = &self.update else { return Vec::new() };
         let marked = |file: &&String| has_marks(&self.request.workdir.join(file));
         files.iter().filter(marked).cloned().collect()

@@ -27,6 +27,8 @@ pub const AGENT_PLAN: &str = include_str!("agent-plan.md");
 pub const AGENT_PLAN_AGAIN: &str = include_str!("agent-plan-again.md");
 /// The agent carries out its plan.
 pub const AGENT_EXECUTION: &str = include_str!("agent-execution.md");
+/// The agent resolves the conflicts that a merge of the base left.
+pub const AGENT_CONFLICT: &str = include_str!("agent-conflict.md");
 /// The agent continues with the Director's instructions.
 pub const AGENT_CONTINUE: &str = include_str!("agent-continue.md");
 /// The agent sets up a project.
@@ -188,6 +190,8 @@ mod tests {
             "done",
             "memory",
             "left_out",
+            "base",
+            "files",
             "conventions",
             "earlier_work",
             "plan",
@@ -218,6 +222,7 @@ mod tests {
             AGENT_PLAN,
             AGENT_PLAN_AGAIN,
             AGENT_EXECUTION,
+            AGENT_CONFLICT,
             AGENT_CONTINUE,
             AGENT_SETUP,
             AGENT_ALONE,
