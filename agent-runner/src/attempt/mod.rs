@@ -19,7 +19,7 @@ use crate::cli::Options;
 use crate::config::{AgentConfig, Config, ConfigError};
 use crate::director::chat::ChatModel;
 use crate::director::{self, Brief, Limits};
-use crate::git::{CloneRequest, ForgeToken, RemoteUrl, UpdateStrategy, Workspace, describe_update};
+use crate::git::{CloneRequest, ForgeToken, RemoteUrl, Workspace, describe_update};
 use crate::progress::Progress;
 use crate::report::Reporter;
 use hooks::Hooks;
@@ -290,7 +290,8 @@ impl Attempt {
             workdir: places.workdir.clone(),
             git_dir: places.git_dir.clone(),
             author: self.agent.author.clone(),
-            update_strategy: UpdateStrategy::Merge,
+            // Work that is done stays as it was proven.
+            update_strategy: self.context.finished_work.is_none().then_some(self.context.update_strategy),
         };
         let cloning = self.patiently(false, || clone_once(request.clone(), user.clone(), cancel.clone()));
         tokio::select! {

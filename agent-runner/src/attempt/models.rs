@@ -47,12 +47,10 @@ impl Attempt {
                 None => Ok(None),
             }
         };
-        let asking = async { tokio::try_join!(ask_agent, ask_director) };
+        // Where both are wrong, the agent's is named: the Director's address is the same unless it is set apart.
+        let asking = async { tokio::join!(ask_agent, ask_director) };
         tokio::select! {
-            found = asking => {
-                let (agent, director) = found?;
-                Ok(Models { agent, director })
-            }
+            (agent, director) = asking => Ok(Models { agent: agent?, director: director? }),
             () = self.cancel.cancelled() => Err(AttemptError::Cancelled),
         }
     }

@@ -22,13 +22,14 @@ pub use error::GitError;
 pub use remote::RemoteUrl;
 pub use skipped::{Reason, Skipped, describe as describe_skipped};
 pub use token::{ForgeToken, TokenHome};
-pub use update::{Update, UpdateStrategy, describe_update};
+pub use update::{Update, describe_update};
 
 use git2::build::CheckoutBuilder;
 use git2::{FetchOptions, Oid, Repository, RepositoryInitOptions};
 use remote::Connection;
 use std::path::{Path, PathBuf};
 use terarchitect_outbound::Proxies;
+use terarchitect_worker_api::UpdateStrategy;
 use tokio_util::sync::CancellationToken;
 use update::Start;
 
@@ -57,8 +58,8 @@ pub struct CloneRequest {
     pub git_dir: PathBuf,
     /// Author of commits: name and address.
     pub author: (String, String),
-    /// How a branch that is continued gets what its base got since.
-    pub update_strategy: UpdateStrategy,
+    /// How a branch that is continued gets what its base got since; with none it stays as it is.
+    pub update_strategy: Option<UpdateStrategy>,
 }
 
 /// A clone with its branch checked out.

@@ -46,7 +46,7 @@ pub(super) fn request(forge: &Forge, place: &Place, repo: &str, token: Option<&s
         workdir: place.work(),
         git_dir: place.dir.path().join("git"),
         author: ("A".to_owned(), "a@example.com".to_owned()),
-        update_strategy: UpdateStrategy::Merge,
+        update_strategy: Some(UpdateStrategy::Merge),
     }
 }
 

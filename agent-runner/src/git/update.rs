@@ -6,21 +6,12 @@ use git2::build::CheckoutBuilder;
 use git2::{MergeOptions, Oid, RebaseOptions, Repository, ResetType};
 use std::collections::HashSet;
 use std::path::Path;
+use terarchitect_worker_api::UpdateStrategy;
 
 /// How many commits of both branches are fetched to find where they parted, step by step; after the last, all are.
 const DEPTHS: [i32; 2] = [1_000, i32::MAX];
 /// How many of the base's commits are compared with the branch's work, to find out whether it was squashed into one.
 const COMPARED_COMMITS: usize = 500;
-
-/// How a branch gets what its base got since.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UpdateStrategy {
-    /// The base is merged into the branch.
-    #[default]
-    Merge,
-    /// The branch's commits are put on top of the base; where that has conflicts, the base is merged.
-    Rebase,
-}
 
 /// What was done with a branch before work on it goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,12 +49,13 @@ pub(super) fn start(
     repo: &Repository,
     connection: &Connection<'_>,
     default_branch: &str,
-    strategy: UpdateStrategy,
+    strategy: Option<UpdateStrategy>,
 ) -> Result<Start, GitError> {
     let branch = &connection.request.branch;
     let failed = |source| GitError::new("could not compare the branch with its base", source);
     let head = |name: &str| repo.refname_to_id(&format!("refs/remotes/origin/{name}")).map_err(failed);
     let (base, old) = (head(default_branch)?, head(branch)?);
+    let Some(strategy) = strategy else { return Ok(Start::plain(old, Update::Nothing)) };
     let parted = parted_at(repo, connection, &[default_branch, branch], base, old)?;
     let Some(parted) = parted else { return Ok(Start::plain(old, Update::Nothing)) };
     if parted == base {

@@ -8,7 +8,7 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Postgres, Type};
 use std::str::FromStr;
-use terarchitect_worker_api::{Directive, ExecutionMode, JobKind, JobStatus};
+use terarchitect_worker_api::{Directive, ExecutionMode, JobKind, JobStatus, UpdateStrategy};
 
 /// A text column that holds a word of `T`.
 #[derive(Clone, Copy, Debug)]
@@ -40,4 +40,14 @@ macro_rules! from_words {
     };
 }
 
-from_words!(JobKind, JobStatus, ExecutionMode, Directive, Priority, AttemptOutcome, Reported, EventKind);
+from_words!(
+    JobKind,
+    JobStatus,
+    ExecutionMode,
+    Directive,
+    Priority,
+    AttemptOutcome,
+    Reported,
+    EventKind,
+    UpdateStrategy
+);

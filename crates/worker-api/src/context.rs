@@ -1,5 +1,6 @@
 //! What a runner learns about its ticket: the response of `worker-context`.
 
+use crate::words::words;
 use crate::{ProjectId, TicketId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -27,6 +28,20 @@ impl std::fmt::Debug for AgentSettings {
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
+
+/// How a ticket's branch that is continued gets what its base got since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum UpdateStrategy {
+    /// The base is merged into the branch.
+    #[default]
+    Merge,
+    /// The branch's commits are put on top of the base; where that has conflicts, the base is merged.
+    Rebase,
+}
+
+words!(UpdateStrategy, "update strategy", { Merge => "merge", Rebase => "rebase" });
 
 /// Response of `GET /api/projects/{p}/tickets/{t}/worker-context`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +91,9 @@ pub struct WorkerContext {
     /// What an earlier attempt of the same job had finished before it failed; absent if there is nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_work: Option<FinishedWork>,
+    /// How the ticket's branch gets what its base got since, where an earlier attempt has started it.
+    #[serde(default)]
+    pub update_strategy: UpdateStrategy,
 }
 
 /// Work that is done and pushed, while its pull request or its report is missing.

@@ -17,7 +17,9 @@ mod words;
 #[cfg(feature = "client")]
 pub mod client;
 
-pub use context::{AgentSettings, ContextTicket, CurrentTicket, FinishedWork, RelevantGraph, WorkerContext};
+pub use context::{
+    AgentSettings, ContextTicket, CurrentTicket, FinishedWork, RelevantGraph, UpdateStrategy, WorkerContext,
+};
 pub use error::ErrorBody;
 pub use heartbeat::{
     Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldJobStatus, HeldState, WorkerJob, WorkerJobs,

@@ -57,7 +57,7 @@ pub(crate) use words;
 
 #[cfg(test)]
 mod tests {
-    use crate::{Directive, ExecutionMode, HeldState, JobKind, JobStatus};
+    use crate::{Directive, ExecutionMode, HeldState, JobKind, JobStatus, UpdateStrategy};
 
     macro_rules! agrees_with_serde {
         ($($name:ident),+) => {$(
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn every_word_is_the_same_in_json_and_in_the_database() {
-        agrees_with_serde!(JobKind, ExecutionMode, JobStatus, HeldState, Directive);
+        agrees_with_serde!(JobKind, ExecutionMode, JobStatus, HeldState, Directive, UpdateStrategy);
     }
 
     #[test]

@@ -59,7 +59,7 @@ async fn first_attempt(forge: &Forge) {
 
 async fn next_attempt(forge: &Forge, place: &Place, strategy: UpdateStrategy) -> Workspace {
     let request = request(forge, place, "hello", Some(forge.token()));
-    clone(CloneRequest { update_strategy: strategy, ..request }).await.unwrap()
+    clone(CloneRequest { update_strategy: Some(strategy), ..request }).await.unwrap()
 }
 
 fn titles(forge: &Forge, branch: &str) -> Vec<String> {

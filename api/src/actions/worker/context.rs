@@ -65,6 +65,7 @@ pub async fn worker_context(
         current_ticket: current(ticket, view.nodes_labeled, view.edges_labeled),
         agent_settings: agent_settings(sealer, &mut tx).await?,
         finished_work: finished_work(&mut tx, ticket_id).await?,
+        update_strategy: project.update_strategy,
     };
     tx.commit().await?;
     Ok(context)

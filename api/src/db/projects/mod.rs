@@ -10,7 +10,7 @@ use crate::domain::projects::{ProjectFields, RunningFields};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
-use terarchitect_worker_api::{ExecutionMode, ProjectId};
+use terarchitect_worker_api::{ExecutionMode, ProjectId, UpdateStrategy};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -39,6 +39,8 @@ pub struct Project {
     pub paused: bool,
     /// How many times a failure of the agent itself is retried.
     pub retry_agent_failures: i32,
+    /// How a ticket's branch that is continued gets what its base got since.
+    pub update_strategy: UpdateStrategy,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -53,6 +55,7 @@ impl From<Project> for ProjectFields {
             github_url: project.github_url,
             execution_mode: project.execution_mode,
             project_path: project.project_path,
+            update_strategy: project.update_strategy,
             running: RunningFields {
                 agent_image: project.agent_image,
                 max_running: project.max_running,
@@ -69,7 +72,8 @@ pub async fn list(conn: &mut PgConnection) -> sqlx::Result<Vec<Project>> {
     sqlx::query_as!(
         Project,
         r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
-             project_path, agent_image, max_running, weight, paused, retry_agent_failures, created_at, updated_at
+             project_path, agent_image, max_running, weight, paused, retry_agent_failures,
+             update_strategy as "update_strategy: Word<UpdateStrategy>", created_at, updated_at
          from projects order by created_at, id"#
     )
     .fetch_all(conn)
@@ -81,7 +85,8 @@ pub async fn find(conn: &mut PgConnection, id: ProjectId) -> sqlx::Result<Option
     sqlx::query_as!(
         Project,
         r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
-             project_path, agent_image, max_running, weight, paused, retry_agent_failures, created_at, updated_at
+             project_path, agent_image, max_running, weight, paused, retry_agent_failures,
+             update_strategy as "update_strategy: Word<UpdateStrategy>", created_at, updated_at
          from projects where id = $1"#,
         id.0
     )
@@ -95,7 +100,8 @@ pub async fn find_for_update(conn: &mut PgConnection, id: ProjectId) -> sqlx::Re
         Project,
         // Locks the project's row, so that two changes of it happen one after the other.
         r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
-             project_path, agent_image, max_running, weight, paused, retry_agent_failures, created_at, updated_at
+             project_path, agent_image, max_running, weight, paused, retry_agent_failures,
+             update_strategy as "update_strategy: Word<UpdateStrategy>", created_at, updated_at
          from projects where id = $1 for update"#,
         id.0
     )
@@ -123,10 +129,11 @@ pub async fn insert(conn: &mut PgConnection, fields: &ProjectFields) -> sqlx::Re
     sqlx::query_as!(
         Project,
         r#"insert into projects (id, name, description, github_url, execution_mode, project_path, agent_image,
-             max_running, weight, paused, retry_agent_failures)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             max_running, weight, paused, retry_agent_failures, update_strategy)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          returning id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
-             project_path, agent_image, max_running, weight, paused, retry_agent_failures, created_at, updated_at"#,
+             project_path, agent_image, max_running, weight, paused, retry_agent_failures,
+             update_strategy as "update_strategy: Word<UpdateStrategy>", created_at, updated_at"#,
         Uuid::now_v7(),
         fields.name,
         fields.description,
@@ -137,7 +144,8 @@ pub async fn insert(conn: &mut PgConnection, fields: &ProjectFields) -> sqlx::Re
         fields.running.max_running,
         fields.running.weight,
         fields.running.paused,
-        fields.running.retry_agent_failures
+        fields.running.retry_agent_failures,
+        fields.update_strategy.as_str()
     )
     .fetch_one(conn)
     .await
@@ -149,10 +157,11 @@ pub async fn update(conn: &mut PgConnection, id: ProjectId, fields: &ProjectFiel
         Project,
         r#"update projects set name = $2, description = $3, github_url = $4, execution_mode = $5, project_path = $6,
              agent_image = $7, max_running = $8, weight = $9, paused = $10, retry_agent_failures = $11,
-             updated_at = now()
+             update_strategy = $12, updated_at = now()
          where id = $1
          returning id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
-             project_path, agent_image, max_running, weight, paused, retry_agent_failures, created_at, updated_at"#,
+             project_path, agent_image, max_running, weight, paused, retry_agent_failures,
+             update_strategy as "update_strategy: Word<UpdateStrategy>", created_at, updated_at"#,
         id.0,
         fields.name,
         fields.description,
@@ -163,7 +172,8 @@ pub async fn update(conn: &mut PgConnection, id: ProjectId, fields: &ProjectFiel
         fields.running.max_running,
         fields.running.weight,
         fields.running.paused,
-        fields.running.retry_agent_failures
+        fields.running.retry_agent_failures,
+        fields.update_strategy.as_str()
     )
     .fetch_optional(conn)
     .await

@@ -8,7 +8,7 @@ use crate::domain::refusal::{ErrorCode, Refusal};
 use crate::domain::tickets::TicketFields;
 use crate::domain::{present, text};
 use serde::Deserialize;
-use terarchitect_worker_api::ExecutionMode;
+use terarchitect_worker_api::{ExecutionMode, UpdateStrategy};
 use utoipa::ToSchema;
 
 /// The title of the ticket that a new project starts with; a runner gives it a short flow of its own.
@@ -39,6 +39,8 @@ pub struct ProjectFields {
     pub execution_mode: ExecutionMode,
     /// For local projects: the checkout on the coordinator's machine.
     pub project_path: Option<String>,
+    /// How a ticket's branch that is continued gets what its base got since.
+    pub update_strategy: UpdateStrategy,
     /// How its jobs are run.
     pub running: RunningFields,
 }
@@ -77,6 +79,8 @@ pub struct NewProject {
     pub execution_mode: Option<ExecutionMode>,
     /// For local projects: the checkout on the coordinator's machine.
     pub project_path: Option<String>,
+    /// How a ticket's branch that is continued gets what its base got since; `merge` if unset.
+    pub update_strategy: Option<UpdateStrategy>,
     /// An existing repository gets no "Project setup" ticket.
     #[serde(default)]
     pub is_existing_repo: bool,
@@ -104,6 +108,8 @@ pub struct ProjectChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub project_path: Option<Option<String>>,
+    /// How a ticket's branch that is continued gets what its base got since.
+    pub update_strategy: Option<UpdateStrategy>,
     /// How its jobs are run.
     #[serde(flatten)]
     pub running: RunningChanges,
@@ -170,6 +176,7 @@ impl NewProject {
             github_url: text::repository_url("github_url", self.github_url.as_deref().unwrap_or_default())?,
             execution_mode: self.execution_mode.unwrap_or_default(),
             project_path: text::project_path(self.project_path.as_deref().unwrap_or_default())?,
+            update_strategy: self.update_strategy.unwrap_or_default(),
             running: self.running.over(RunningFields::default())?,
         })
     }
@@ -196,6 +203,7 @@ impl ProjectChanges {
                 Some(path) => text::project_path(&path.unwrap_or_default())?,
                 None => now.project_path,
             },
+            update_strategy: self.update_strategy.unwrap_or(now.update_strategy),
             running: self.running.over(now.running)?,
         })
     }
