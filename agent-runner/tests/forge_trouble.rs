@@ -3,76 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
 
 mod opencode_support;
+mod ticket_support;
 
-use clap::Parser;
-use opencode_support::opencode;
-use serde_json::{Value, json};
-use std::path::PathBuf;
-use terarchitect_agent_runner::attempt::{AttemptError, Finished, attempt_ticket};
-use terarchitect_agent_runner::cli::Cli;
-use terarchitect_agent_runner::config::Config;
-use terarchitect_testbed::api::ApiServer;
-use terarchitect_testbed::chat::{ChatServer, Script};
-use terarchitect_testbed::forge::{Answer, Faults, Forge};
+use serde_json::json;
+use terarchitect_testbed::chat::Script;
+use terarchitect_testbed::forge::{Answer, Faults};
 use terarchitect_testbed::proxy::Proxy;
 use terarchitect_testbed::tls::{self, Tls};
-use terarchitect_worker_api::{ProjectId, TicketId};
-use tokio_util::sync::CancellationToken;
-
-struct World {
-    api: ApiServer,
-    forge: Forge,
-    chat: ChatServer,
-    project: ProjectId,
-    ticket: TicketId,
-    opencode: PathBuf,
-}
-
-impl World {
-    /// None where OpenCode is not installed; `scripts/test` installs it.
-    async fn start() -> Option<Self> {
-        let opencode = opencode()?;
-        let forge = Forge::start().await.unwrap();
-        forge.create_repo("demo", "hello", &[("README.md", "# Hello\n"), ("hello.sh", "echo hello\n")]).unwrap();
-        let (chat, api) = (ChatServer::start(Script::demo()).await.unwrap(), ApiServer::start().await.unwrap());
-        let world = Self { api, forge, chat, project: ProjectId::new(), ticket: TicketId::new(), opencode };
-        world.api.set_context(world.context());
-        Some(world)
-    }
-
-    fn context(&self) -> Value {
-        json!({
-            "project_name": "Hello", "project_id": self.project, "repo_url": self.forge.git_url("demo", "hello"),
-            "current_ticket": {
-                "id": self.ticket, "title": "Greet people by name", "description": "Also in the README.",
-                "priority": "medium", "column_id": "in_progress", "status": "in_progress",
-            },
-            "agent_settings": {
-                "WORKER_LLM_URL": self.chat.base_url(), "WORKER_MODEL": "scripted-coder",
-                "AGENT_MODEL": "scripted-director", "GITHUB_TOKEN": self.forge.token(),
-                "GITHUB_API_URL": self.forge.api_url(),
-            },
-        })
-    }
-
-    async fn attempt(&self) -> Result<Finished, AttemptError> {
-        let (api, project, ticket) = (self.api.url(), self.project.to_string(), self.ticket.to_string());
-        let opencode = self.opencode.to_str().unwrap();
-        let place = ["--api-url", &api, "--project-id", &project, "--ticket-id", &ticket, "--opencode-bin", opencode];
-        let cli = Cli::parse_from(["agent-runner", "ticket"].iter().chain(&place));
-        let config = Config::parse(cli.command, &cli.options).unwrap();
-        Box::pin(attempt_ticket(config, cli.options, CancellationToken::new())).await
-    }
-
-    fn logs(&self, step: &str) -> Vec<Value> {
-        let logs = self.api.calls("/logs").into_iter().map(|call| call.body);
-        logs.filter(|entry| entry["step"] == step).collect()
-    }
-
-    fn turns(&self) -> usize {
-        self.chat.requests().len()
-    }
-}
+use ticket_support::World;
 
 fn answer(status: u16, times: u32, body: &'static str) -> Option<Answer> {
     Some(Answer { status, times, headers: &[], body })
@@ -84,9 +22,9 @@ async fn a_forge_that_fails_or_limits_for_some_seconds_costs_nothing() {
     for (clones, pushes) in
         [(answer(502, 3, ""), answer(503, 4, "")), (answer(403, 3, limited), answer(403, 6, limited))]
     {
-        let Some(world) = World::start().await else { return };
+        let Some(world) = World::start(Script::demo()).await else { return };
         world.forge.set_faults(Faults { git_answer: clones, push_answer: pushes, ..Faults::default() });
-        let finished = world.attempt().await.unwrap();
+        let finished = world.attempt_with_pulls().await.unwrap();
         assert!(finished.pull_url.is_some());
         let retries = world.logs("retry");
         assert!(retries.len() >= 3, "each is in the log: {retries:?}");
@@ -96,12 +34,12 @@ async fn a_forge_that_fails_or_limits_for_some_seconds_costs_nothing() {
 
 #[tokio::test]
 async fn a_refused_push_ends_the_attempt_with_the_remotes_words() {
-    let Some(world) = World::start().await else { return };
+    let Some(world) = World::start(Script::demo()).await else { return };
     let hook = world.forge.repo_path("demo", "hello").join("hooks/pre-receive");
     std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
     std::fs::write(&hook, "#!/bin/sh\necho \"no ticket number\" >&2\nexit 1\n").unwrap();
     std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let error = world.attempt().await.unwrap_err();
+    let error = world.attempt_with_pulls().await.unwrap_err();
     assert_eq!(error.exit_code(), 2, "{error:?}");
     assert!(error.chain().contains("no ticket number") && error.chain().contains("hook declined"), "{}", error.chain());
     assert!(world.logs("failed")[0]["summary"].as_str().unwrap().contains("no ticket number"));
@@ -109,10 +47,10 @@ async fn a_refused_push_ends_the_attempt_with_the_remotes_words() {
 
 #[tokio::test]
 async fn work_that_is_done_is_not_done_again() {
-    let Some(world) = World::start().await else { return };
+    let Some(world) = World::start(Script::demo()).await else { return };
     let denied = answer(403, 1, r#"{"message": "Resource not accessible by personal access token"}"#);
     world.forge.set_faults(Faults { rest_answer: denied, ..Faults::default() });
-    world.attempt().await.unwrap_err();
+    world.attempt_with_pulls().await.unwrap_err();
     let noted = world.logs("work_finished");
     assert_eq!(noted.len(), 1, "{noted:?}");
     let turns = world.turns();
@@ -121,7 +59,7 @@ async fn work_that_is_done_is_not_done_again() {
     let mut context = world.context();
     context["finished_work"] = serde_json::from_str(noted[0]["raw_output"].as_str().unwrap()).unwrap();
     world.api.set_context(context);
-    let finished = world.attempt().await.unwrap();
+    let finished = world.attempt_with_pulls().await.unwrap();
     assert!(finished.pull_url.is_some() && finished.diffstat.contains("README.md"), "{finished:?}");
     assert_eq!(world.turns(), turns, "the model is not asked again");
     assert!(world.forge.pulls("demo", "hello")[0].body.contains(&finished.summary));
@@ -130,7 +68,7 @@ async fn work_that_is_done_is_not_done_again() {
     // Where the branch went on in the meantime, the note is old.
     let branch = format!("refs/heads/{}", finished.branch);
     world.forge.git("demo", "hello", &["update-ref", &branch, "refs/heads/main"]).unwrap();
-    world.attempt().await.unwrap();
+    world.attempt_with_pulls().await.unwrap();
     assert!(world.turns() > turns);
 }
 
@@ -139,6 +77,7 @@ async fn runs_through(world: &World, proxy: &str, trusted: Option<&std::path::Pa
     let mut context = world.context();
     context["repo_url"] = json!(format!("https://{}/demo/hello.git", tls::NAME));
     context["agent_settings"]["GITHUB_API_URL"] = json!(format!("https://{}", tls::NAME));
+    context["agent_settings"].as_object_mut().unwrap().remove("GITHUB_TOKEN_HOST");
     world.api.set_context(context);
     let mut runner = tokio::process::Command::new(env!("CARGO_BIN_EXE_agent-runner"));
     runner.arg("ticket").env_clear().kill_on_drop(true);
@@ -153,7 +92,7 @@ async fn runs_through(world: &World, proxy: &str, trusted: Option<&std::path::Pa
 
 #[tokio::test]
 async fn a_forge_behind_a_proxy_with_its_own_authority_is_reached_by_git_and_rest() {
-    let Some(world) = World::start().await else { return };
+    let Some(world) = World::start(Script::demo()).await else { return };
     let tls = Tls::start(world.forge.address()).await.unwrap();
     let proxy = Proxy::start(tls.address(), Some("ada:pass%word")).await.unwrap();
     let place = tempfile::tempdir().unwrap();

@@ -4,97 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
 
 mod opencode_support;
+mod ticket_support;
 
-use clap::Parser;
-use opencode_support::opencode;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use terarchitect_agent_runner::attempt::{AttemptError, Finished, attempt_ticket};
-use terarchitect_agent_runner::cli::Cli;
-use terarchitect_agent_runner::config::Config;
-use terarchitect_testbed::api::ApiServer;
-use terarchitect_testbed::chat::{ChatServer, Rule, Script};
-use terarchitect_testbed::forge::Forge;
-use terarchitect_worker_api::{ProjectId, TicketId};
-use tokio_util::sync::CancellationToken;
+use terarchitect_agent_runner::attempt::AttemptError;
+use terarchitect_testbed::chat::{Rule, Script};
+use ticket_support::{WORKER_KEY, World};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
-
-const WORKER_KEY: &str = "worker-api-key-0123456789";
-
-struct World {
-    api: ApiServer,
-    forge: Forge,
-    chat: ChatServer,
-    project: ProjectId,
-    ticket: TicketId,
-    opencode: PathBuf,
-}
-
-impl World {
-    /// None where OpenCode is not installed; `scripts/test` installs it.
-    async fn start(script: Script) -> Option<Self> {
-        Some(Self::with_agent(opencode()?, script).await)
-    }
-
-    async fn with_agent(opencode: PathBuf, script: Script) -> Self {
-        let forge = Forge::start().await.unwrap();
-        forge.create_repo("demo", "hello", &[("README.md", "# Hello\n"), ("hello.sh", "echo hello\n")]).unwrap();
-        let chat = ChatServer::start(script).await.unwrap();
-        let (project, ticket) = (ProjectId::new(), TicketId::new());
-        let world = Self { api: ApiServer::start().await.unwrap(), forge, chat, project, ticket, opencode };
-        world.api.set_context(world.context());
-        world
-    }
-
-    fn context(&self) -> Value {
-        json!({
-            "project_name": "Hello", "project_id": self.project, "repo_url": self.forge.git_url("demo", "hello"),
-            "current_ticket": {
-                "id": self.ticket, "title": "Greet people by name", "description": "Also in the README.",
-                "priority": "medium", "column_id": "in_progress", "status": "in_progress",
-            },
-            "agent_settings": {
-                "WORKER_LLM_URL": self.chat.base_url(), "WORKER_MODEL": "scripted-coder",
-                "WORKER_API_KEY": "scripted-worker-key", "AGENT_MODEL": "scripted-director",
-                "GITHUB_TOKEN": self.forge.token(), "GITHUB_TOKEN_HOST": self.forge.api_url(), "GIT_USER_NAME": "Ada", "GIT_USER_EMAIL": "ada@example.com",
-            },
-        })
-    }
-
-    async fn attempt(&self, more: &[&str]) -> Result<Finished, AttemptError> {
-        let (api, project, ticket) = (self.api.url(), self.project.to_string(), self.ticket.to_string());
-        let opencode = self.opencode.to_str().unwrap();
-        let args = [
-            "agent-runner",
-            "ticket",
-            "--api-url",
-            &api,
-            "--project-id",
-            &project,
-            "--ticket-id",
-            &ticket,
-            "--worker-api-key",
-            WORKER_KEY,
-            "--opencode-bin",
-            opencode,
-        ];
-        let cli = Cli::parse_from(args.iter().chain(more));
-        let config = Config::parse(cli.command, &cli.options).unwrap();
-        Box::pin(attempt_ticket(config, cli.options, CancellationToken::new())).await
-    }
-
-    /// The bodies of all calls whose path ends so.
-    fn calls(&self, end: &str) -> Vec<Value> {
-        self.api.calls(end).into_iter().map(|call| call.body).collect()
-    }
-
-    fn steps(&self) -> Vec<String> {
-        self.calls("/logs").iter().map(|entry| entry["step"].as_str().unwrap().to_owned()).collect()
-    }
-}
 
 #[tokio::test]
 async fn a_ticket_becomes_a_pull_request_and_no_secret_leaves() {

@@ -1,0 +1,110 @@
+//! A ticket's whole surroundings: the API, the forge and the models as stand-ins, and the real agent.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(unreachable_pub, reason = "a module that several test binaries include")]
+#![allow(clippy::unwrap_used, reason = "support for tests")]
+
+use crate::opencode_support::opencode;
+use clap::Parser;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use terarchitect_agent_runner::attempt::{AttemptError, Finished, attempt_ticket};
+use terarchitect_agent_runner::cli::Cli;
+use terarchitect_agent_runner::config::Config;
+use terarchitect_testbed::api::ApiServer;
+use terarchitect_testbed::chat::{ChatServer, Script};
+use terarchitect_testbed::forge::Forge;
+use terarchitect_worker_api::{ProjectId, TicketId};
+use tokio_util::sync::CancellationToken;
+
+pub const WORKER_KEY: &str = "worker-api-key-0123456789";
+
+pub struct World {
+    pub api: ApiServer,
+    pub forge: Forge,
+    pub chat: ChatServer,
+    pub project: ProjectId,
+    pub ticket: TicketId,
+    pub opencode: PathBuf,
+}
+
+impl World {
+    /// None where OpenCode is not installed; `scripts/test` installs it.
+    pub async fn start(script: Script) -> Option<Self> {
+        Some(Self::with_agent(opencode()?, script).await)
+    }
+
+    pub async fn with_agent(opencode: PathBuf, script: Script) -> Self {
+        let forge = Forge::start().await.unwrap();
+        forge.create_repo("demo", "hello", &[("README.md", "# Hello\n"), ("hello.sh", "echo hello\n")]).unwrap();
+        let chat = ChatServer::start(script).await.unwrap();
+        let (project, ticket) = (ProjectId::new(), TicketId::new());
+        let world = Self { api: ApiServer::start().await.unwrap(), forge, chat, project, ticket, opencode };
+        world.api.set_context(world.context());
+        world
+    }
+
+    pub fn context(&self) -> Value {
+        json!({
+            "project_name": "Hello", "project_id": self.project, "repo_url": self.forge.git_url("demo", "hello"),
+            "current_ticket": {
+                "id": self.ticket, "title": "Greet people by name", "description": "Also in the README.",
+                "priority": "medium", "column_id": "in_progress", "status": "in_progress",
+            },
+            "agent_settings": {
+                "WORKER_LLM_URL": self.chat.base_url(), "WORKER_MODEL": "scripted-coder",
+                "WORKER_API_KEY": "scripted-worker-key", "AGENT_MODEL": "scripted-director",
+                "GITHUB_TOKEN": self.forge.token(), "GITHUB_TOKEN_HOST": self.forge.api_url(), "GIT_USER_NAME": "Ada", "GIT_USER_EMAIL": "ada@example.com",
+            },
+        })
+    }
+
+    /// One attempt, with these options besides what the API's settings say.
+    pub async fn attempt(&self, more: &[&str]) -> Result<Finished, AttemptError> {
+        let (api, project, ticket) = (self.api.url(), self.project.to_string(), self.ticket.to_string());
+        let opencode = self.opencode.to_str().unwrap();
+        let args = [
+            "agent-runner",
+            "ticket",
+            "--api-url",
+            &api,
+            "--project-id",
+            &project,
+            "--ticket-id",
+            &ticket,
+            "--worker-api-key",
+            WORKER_KEY,
+            "--opencode-bin",
+            opencode,
+        ];
+        let cli = Cli::parse_from(args.iter().chain(more));
+        let config = Config::parse(cli.command, &cli.options).unwrap();
+        Box::pin(attempt_ticket(config, cli.options, CancellationToken::new())).await
+    }
+
+    /// One attempt that knows where the forge's REST calls are.
+    pub async fn attempt_with_pulls(&self) -> Result<Finished, AttemptError> {
+        self.attempt(&["--github-api-url", &self.forge.api_url()]).await
+    }
+
+    /// The bodies of all calls whose path ends so.
+    pub fn calls(&self, end: &str) -> Vec<Value> {
+        self.api.calls(end).into_iter().map(|call| call.body).collect()
+    }
+
+    /// The steps of the ticket's log.
+    pub fn steps(&self) -> Vec<String> {
+        self.calls("/logs").iter().map(|entry| entry["step"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The log's entries of a step.
+    pub fn logs(&self, step: &str) -> Vec<Value> {
+        let logs = self.api.calls("/logs").into_iter().map(|call| call.body);
+        logs.filter(|entry| entry["step"] == step).collect()
+    }
+
+    /// How often the models were asked.
+    pub fn turns(&self) -> usize {
+        self.chat.requests().len()
+    }
+}
