@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod director;
 pub mod git;
+pub mod instructions;
 pub mod open_files;
 pub mod probe;
 pub mod progress;

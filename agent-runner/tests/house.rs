@@ -13,6 +13,7 @@ const HOUSE: House = House {
         &["config"],
         &["agent"],
         &["git", "cancel", "report", "prompts", "probe", "cli", "open_files"],
+        &["instructions"],
     ],
     reaches_around: &[
         ("attempt", &["git2", "reqwest", "tokio::process"]),

@@ -66,7 +66,11 @@ impl Workspace {
     fn try_commit(&mut self, message: &str) -> Result<Option<Committed>, git2::Error> {
         let started = seconds_now();
         let mut index = self.repo.index()?;
-        self.skipped = walk::update_index(&self.repo, &mut index, &self.request.workdir, self.trusted_before)?;
+        let root = &self.request.workdir;
+        let untouched = self.held.untouched(root);
+        let edited = self.held.edited(&untouched, &index);
+        self.skipped = walk::update_index(&self.repo, &mut index, root, self.trusted_before, untouched)?;
+        self.held.carry_over(&self.repo, &mut index, edited)?;
         index.write()?;
         self.trusted_before = started;
         let tree = self.repo.find_tree(index.write_tree()?)?;

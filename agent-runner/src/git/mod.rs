@@ -8,6 +8,7 @@ mod agent_copy;
 mod commit;
 mod default_branch;
 mod error;
+mod held;
 mod machine;
 mod not_filled;
 mod refusal;
@@ -24,8 +25,8 @@ pub use skipped::{Reason, Skipped, describe as describe_skipped};
 pub use token::{ForgeToken, TokenHome};
 pub use update::{Update, describe_update};
 
-use git2::build::CheckoutBuilder;
 use git2::{FetchOptions, Oid, Repository, RepositoryInitOptions};
+use held::Held;
 use remote::Connection;
 use std::path::{Path, PathBuf};
 use terarchitect_outbound::Proxies;
@@ -80,6 +81,8 @@ pub struct Workspace {
     replaces: Option<Oid>,
     /// The base's head, while the workspace has a merge of it that is not committed yet.
     merging: Option<Oid>,
+    /// The files that are as the base branch has them.
+    held: Held,
     /// What the last commit left out.
     skipped: Vec<Skipped>,
     /// When the index was last brought to the workspace, in seconds since 1970.
@@ -106,7 +109,7 @@ impl Workspace {
             None => return Err(GitError::NoDefaultBranch { url: request.url.as_str().to_owned() }),
         };
         let mut remote_head = None;
-        let start = if heads.is_empty() {
+        let mut start = if heads.is_empty() {
             Start::plain(start_empty_repository(&repo, &connection, &default_branch)?, Update::Nothing)
         } else if heads.has(&request.branch) {
             fetch(&repo, &connection, &[&default_branch, &request.branch], CONTINUED_DEPTH)?;
@@ -116,36 +119,36 @@ impl Workspace {
             fetch(&repo, &connection, &[&default_branch], 1)?;
             Start::plain(fetched(&repo, &default_branch)?, Update::Nothing)
         };
+        let mut held = Held::of_base(&repo, fetched(&repo, &default_branch)?)
+            .map_err(failed("could not read the base branch"))?;
+        let conflicts = match start.to_merge {
+            Some(base) => {
+                let title = format!("Merge branch '{default_branch}' into {}\n", request.branch);
+                update::merge(&repo, &mut start, base, &title, &request.author, &held)
+                    .map_err(failed("could not merge the base into the branch"))?
+            }
+            None => None,
+        };
         let trusted_before = commit::seconds_now();
-        check_out(&repo, &request.branch, start.at).map_err(failed("could not check out the branch"))?;
-        let mut workspace = Self {
+        check_out(&repo, &request.branch, start.at, &mut held).map_err(failed("could not check out the branch"))?;
+        if let Some(conflicts) = &conflicts {
+            update::leave_conflicts(&repo, conflicts, &mut held)
+                .map_err(failed("could not merge the base into the branch"))?;
+        }
+        Ok(Self {
             continued: remote_head.is_some() && start.update != Update::StartedAgain,
             base: start.at,
             pushed: remote_head,
             update: start.update,
             replaces: start.replaces,
-            merging: None,
+            merging: conflicts.map(|conflicts| conflicts.base),
+            held,
             skipped: Vec::new(),
             repo,
             request,
             default_branch,
             trusted_before,
-        };
-        if let Some(base) = start.to_merge {
-            workspace.merge(base).map_err(failed("could not merge the base into the branch"))?;
-        }
-        Ok(workspace)
-    }
-
-    fn merge(&mut self, base: Oid) -> Result<(), git2::Error> {
-        let message = format!("Merge branch '{}' into {}\n", self.default_branch, self.request.branch);
-        self.update = update::merge(&self.repo, base, &message, &self.request.author)?;
-        if self.update == Update::Merged {
-            self.base = self.repo.refname_to_id("HEAD")?;
-        } else {
-            self.merging = Some(base);
-        }
-        Ok(())
+        })
     }
 
     /// The remote's default branch.
@@ -208,6 +211,23 @@ impl Workspace {
             ids.into_iter().map(|id| Ok(title(&self.repo.find_commit(id)?))).collect()
         };
         read().map_err(|source| GitError::new("could not read the branch's history", source))
+    }
+
+    /// The files that agents read as configuration or instructions and that are in the workspace as the base branch has
+    /// them, not as the ticket's branch.
+    #[must_use]
+    pub fn held_to_base(&self) -> Vec<String> {
+        self.held.held_paths()
+    }
+
+    /// The files of this kind that the branch changes, each with what it does to it, for the pull request's reviewer.
+    ///
+    /// # Errors
+    /// When the branch can't be read.
+    pub fn changed_instructions(&self) -> Result<Vec<String>, GitError> {
+        let head = self.head()?;
+        let changed = self.held.changed_in(&self.repo, head);
+        changed.map_err(|source| GitError::new("could not compare the branch", source))
     }
 
     /// What the default branch says about working on the repository: its `AGENTS.md`, `CLAUDE.md` or `CONTRIBUTING.md`,
@@ -286,11 +306,11 @@ fn fetched(repo: &Repository, branch: &str) -> Result<Oid, GitError> {
         .map_err(|source| GitError::new("could not find the fetched branch", source))
 }
 
-fn check_out(repo: &Repository, branch: &str, at: Oid) -> Result<(), git2::Error> {
+fn check_out(repo: &Repository, branch: &str, at: Oid, held: &mut Held) -> Result<(), git2::Error> {
     let commit = repo.find_commit(at)?;
     repo.branch(branch, &commit, true)?;
     repo.set_head(&format!("refs/heads/{branch}"))?;
-    repo.checkout_head(Some(CheckoutBuilder::new().force()))
+    held.check_out(repo, at)
 }
 
 /// A repository without a commit gets an empty first one on its default branch, so that there is something to open a

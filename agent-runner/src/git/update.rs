@@ -1,9 +1,10 @@
 //! What happens to a branch that an earlier attempt has started, before work on it goes on: the base has moved, and may
 //! even have the branch's work already.
 
-use super::{Connection, GitError, Workspace, fetch};
+use super::held::{self, Held};
+use super::{Connection, GitError, Workspace, fetch, walk};
 use git2::build::CheckoutBuilder;
-use git2::{MergeOptions, Oid, RebaseOptions, Repository, ResetType};
+use git2::{MergeOptions, Oid, RebaseOptions, Repository};
 use std::collections::HashSet;
 use std::path::Path;
 use terarchitect_worker_api::UpdateStrategy;
@@ -144,30 +145,60 @@ fn rebased(repo: &Repository, base: Oid, old: Oid, author: &(String, String)) ->
     Ok(Some(head))
 }
 
-/// Merges the base into the branch that is checked out: in a commit, or as conflicts in the workspace.
+/// A merge of the base that the agent has to settle.
+pub(super) struct Conflicts {
+    pub(super) base: Oid,
+    at: Oid,
+    /// What the workspace is to get from the merge.
+    paths: Vec<Vec<u8>>,
+}
+
+/// Merges the base into the branch, and starts from the merge. The workspace is not touched. Returns the conflicts, if
+/// there are any; then the start stays as it was.
 pub(super) fn merge(
     repo: &Repository,
+    start: &mut Start,
     base: Oid,
     message: &str,
     author: &(String, String),
-) -> Result<Update, git2::Error> {
-    let theirs = repo.find_annotated_commit(base)?;
+    held: &Held,
+) -> Result<Option<Conflicts>, git2::Error> {
+    let (ours, theirs) = (repo.find_commit(start.at)?, repo.find_commit(base)?);
+    let mut merged = repo.merge_commits(&ours, &theirs, None)?;
+    let paths = held.settle(repo, &mut merged, start.at)?;
+    if merged.has_conflicts() {
+        let mut files: Vec<String> =
+            walk::conflicted(&merged)?.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
+        files.sort_unstable();
+        start.update = Update::Conflicts(files);
+        return Ok(Some(Conflicts { base, at: start.at, paths }));
+    }
+    let tree = repo.find_tree(merged.write_tree_to(repo)?)?;
+    let author = super::commit::signature(author)?;
+    start.at = repo.commit(None, &author, &author, message, &tree, &[&ours, &theirs])?;
+    start.update = Update::Merged;
+    Ok(None)
+}
+
+/// Puts both sides of the conflicts into the workspace, which has the branch.
+pub(super) fn leave_conflicts(
+    repo: &Repository,
+    conflicts: &Conflicts,
+    held: &mut Held,
+) -> Result<(), git2::Error> {
+    let theirs = repo.find_annotated_commit(conflicts.base)?;
     let mut checkout = CheckoutBuilder::new();
     checkout.force().allow_conflicts(true).conflict_style_merge(true).our_label("this branch").their_label("its base");
+    checkout.disable_pathspec_match(true);
+    for path in &conflicts.paths {
+        checkout.path(walk::as_path(path));
+    }
     repo.merge(&[&theirs], Some(&mut MergeOptions::new()), Some(&mut checkout))?;
     let mut index = repo.index()?;
-    if index.has_conflicts() {
-        let files = super::walk::conflicted(&index)?;
-        let mut files: Vec<String> = files.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
-        files.sort_unstable();
-        return Ok(Update::Conflicts(files));
-    }
-    let tree = repo.find_tree(index.write_tree()?)?;
-    let (ours, theirs) = (repo.head()?.peel_to_commit()?, repo.find_commit(base)?);
-    let author = super::commit::signature(author)?;
-    repo.commit(Some("HEAD"), &author, &author, message, &tree, &[&ours, &theirs])?;
-    repo.cleanup_state()?;
-    Ok(Update::Merged)
+    held.settle(repo, &mut index, conflicts.at)?;
+    index.write()?;
+    held.note_merge(&index, &held::index_of(repo, conflicts.at)?);
+    Ok(())
 }
 
 impl Workspace {
@@ -190,9 +221,9 @@ impl Workspace {
     /// # Errors
     /// The workspace can't be written.
     pub fn give_up_merge(&mut self) -> Result<(), GitError> {
-        let reset = || -> Result<(), git2::Error> {
+        let mut reset = || -> Result<(), git2::Error> {
             let head = self.repo.head()?.peel_to_commit()?;
-            self.repo.reset(head.as_object(), ResetType::Hard, Some(CheckoutBuilder::new().force()))?;
+            self.held.check_out(&self.repo, head.id())?;
             self.repo.cleanup_state()
         };
         reset().map_err(|source| GitError::new("could not undo the merge of the base", source))?;

@@ -26,7 +26,7 @@ const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 /// Brings `index` to what is in `root`: new, changed and deleted files, but nothing that the repository ignores.
 /// `trusted_before` is a time in seconds since 1970: a file with the index's time stamps is known to be unchanged if its
-/// own are older.
+/// own are older. At the paths of `kept` the index stays as it is.
 ///
 /// # Errors
 /// The index can't be changed. A file that can't be added is no error.
@@ -35,10 +35,12 @@ pub(super) fn update_index(
     index: &mut Index,
     root: &Path,
     trusted_before: i64,
+    kept: HashSet<Vec<u8>>,
 ) -> Result<Vec<Skipped>, git2::Error> {
     let tracked = index.iter().map(|entry| (entry.path.clone(), entry)).collect();
     let conflicted = conflicted(index)?;
-    let mut walk = Walk { tracked, conflicted, trusted_before, ..Walk::empty(repo, root) };
+    let kept = Kept { paths: kept, directories: Vec::new() };
+    let mut walk = Walk { tracked, conflicted, trusted_before, kept, ..Walk::empty(repo, root) };
     walk.all();
     let Walk { tracked, seen, changed, mut skipped, kept, .. } = walk;
     let submodules = fs::read(root.join(".gitmodules")).unwrap_or_default();
@@ -151,7 +153,7 @@ impl<'a> Walk<'a> {
     }
 
     fn entry(&mut self, name: &[u8], path: Vec<u8>, metadata: &Metadata) {
-        if name == b".git" {
+        if name == b".git" || self.kept.paths.contains(&path) {
             return;
         }
         let kind = metadata.file_type();
