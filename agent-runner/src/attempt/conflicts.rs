@@ -45,7 +45,7 @@ impl Attempt {
     }
 
     fn conflict_prompt(&self, base: &str, files: &[String]) -> String {
-        let title = &self.context.current_ticket.ticket.title;
+        let title = self.title();
         let title = title.lines().next().unwrap_or_default();
         render(AGENT_CONFLICT, &[("title", title), ("base", base), ("files", &fenced(&files.join("\n")))])
     }

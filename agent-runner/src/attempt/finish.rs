@@ -4,6 +4,7 @@ use super::phases::Phases;
 use super::{Attempt, AttemptError, Finished, finished};
 use crate::director::{DriveError, Outcome};
 use crate::git::{Change, GitError, RemoteUrl, Workspace};
+use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_forge::{NewPull, OpenPull, Repository, forge_of};
@@ -16,6 +17,8 @@ const COMPLETE_PATIENCE: Duration = Duration::from_secs(600);
 const MAX_TITLE_CHARS: usize = 256;
 /// The longest description of a pull request, in bytes; GitHub accepts 65 536.
 const MAX_BODY_BYTES: usize = 48 * 1024;
+/// How many files of instructions it names.
+const MAX_NAMED_FILES: usize = 50;
 
 pub(super) async fn finish(
     attempt: &Attempt,
@@ -33,6 +36,7 @@ pub(super) async fn finish(
     }
     let (branch, base) = (workspace.branch().to_owned(), workspace.default_branch().to_owned());
     let change = workspace.change_of_attempt()?;
+    let instructions = workspace.changed_instructions()?;
     let mut pull = None;
     if has_work {
         let head = push(attempt, workspace).await?;
@@ -41,7 +45,13 @@ pub(super) async fn finish(
         if let Some(head) = head.filter(|_| !is_noted) {
             finished::note(attempt, &head, &outcome).await;
         }
-        pull = open_pull(attempt, remote, &branch, &base, &outcome, &change, &mut phases).await?;
+        let new = NewPull {
+            head: branch.clone(),
+            base,
+            title: attempt.mask.apply(attempt.title()).chars().take(MAX_TITLE_CHARS).collect(),
+            body: attempt.mask.apply(&body(attempt, &outcome, &change, &instructions)),
+        };
+        pull = open_pull(attempt, remote, new, &mut phases).await?;
     } else {
         let reason = outcome.reason.as_deref().unwrap_or_default();
         attempt.reporter.log("nothing_changed", &format!("Nothing needed to change: {reason}"), None);
@@ -97,10 +107,7 @@ async fn push(attempt: &Attempt, workspace: Workspace) -> Result<Option<String>,
 async fn open_pull(
     attempt: &Attempt,
     remote: &RemoteUrl,
-    branch: &str,
-    base: &str,
-    outcome: &Outcome,
-    change: &Change,
+    new: NewPull,
     phases: &mut Phases,
 ) -> Result<Option<OpenPull>, AttemptError> {
     let api = attempt.agent.github_api_url.as_ref();
@@ -111,19 +118,13 @@ async fn open_pull(
     };
     let Some(forge) = forge else {
         let text = format!(
-            "Pushed {branch}, but opened no pull request: {} is not on a supported forge. For GitHub Enterprise, set \
+            "Pushed {}, but opened no pull request: {} is not on a supported forge. For GitHub Enterprise, set \
              GITHUB_API_URL",
+            new.head,
             remote.as_str()
         );
         attempt.reporter.log("pull_request", &text, None);
         return Ok(None);
-    };
-    let ticket = &attempt.context.current_ticket.ticket;
-    let new = NewPull {
-        head: branch.to_owned(),
-        base: base.to_owned(),
-        title: attempt.mask.apply(&ticket.title).chars().take(MAX_TITLE_CHARS).collect(),
-        body: attempt.mask.apply(&body(attempt, outcome, change)),
     };
     let pull = tokio::select! {
         pull = forge.open_pull(&new) => pull.map_err(AttemptError::Forge)?,
@@ -140,18 +141,35 @@ fn repository(remote: &RemoteUrl) -> Option<Repository> {
     Some(Repository { host: remote.host().map(str::to_owned), owner, name })
 }
 
-fn body(attempt: &Attempt, outcome: &Outcome, change: &Change) -> String {
+fn body(attempt: &Attempt, outcome: &Outcome, change: &Change, instructions: &[String]) -> String {
     let ticket = &attempt.context.current_ticket.ticket;
-    let mut text = format!(
-        "{}\n\n### Ticket\n\n{} (`{}`)\n\n### Changes\n\n```\n{}\n```\n",
-        outcome.summary.trim(),
-        ticket.title,
-        ticket.id,
-        change.diffstat
+    let mut text = outcome.summary.trim().to_owned();
+    text.push_str(&review_first(instructions));
+    let _ = write!(
+        text,
+        "\n\n### Ticket\n\n{} (`{}`)\n\n### Changes\n\n```\n{}\n```\n",
+        ticket.title, ticket.id, change.diffstat
     );
     if text.len() > MAX_BODY_BYTES {
         text.truncate(text.floor_char_boundary(MAX_BODY_BYTES));
         text.push_str("\n```\n\n(cut)\n");
+    }
+    text
+}
+
+/// Names what would steer coding agents once it is merged.
+fn review_first(instructions: &[String]) -> String {
+    if instructions.is_empty() {
+        return String::new();
+    }
+    let mut text = "\n\n### Review these first\n\nCoding agents take these files as configuration or instructions. They \
+                    had no effect on this work, and have one as soon as they are merged:\n"
+        .to_owned();
+    for line in instructions.iter().take(MAX_NAMED_FILES) {
+        let _ = write!(text, "\n- `{}`", line.replace('`', "'"));
+    }
+    if instructions.len() > MAX_NAMED_FILES {
+        let _ = write!(text, "\n- and {} more", instructions.len() - MAX_NAMED_FILES);
     }
     text
 }

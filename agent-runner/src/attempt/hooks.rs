@@ -2,7 +2,7 @@
 
 use super::patience::DOUBTS;
 use super::phases::Phases;
-use super::{Attempt, AttemptError};
+use super::{Attempt, AttemptError, hand_over};
 use crate::agent::TurnOutput;
 use crate::director::{DriveHooks, Phase, TurnChanges};
 use crate::git::{Committed, GitError, Update, Workspace, describe_skipped};
@@ -75,7 +75,9 @@ impl<'a> Hooks<'a> {
 
     /// Undoes the merge of the base.
     pub(super) fn give_up_merge(&mut self) -> Result<(), AttemptError> {
-        Ok(self.workspace.as_mut().map_or(Ok(()), Workspace::give_up_merge)?)
+        let Some(workspace) = &mut self.workspace else { return Ok(()) };
+        workspace.give_up_merge()?;
+        hand_over(workspace, self.attempt.agents_user()?.as_ref())
     }
 
     /// Names what the last commit left out, in the log too.
@@ -139,7 +141,7 @@ impl DriveHooks for Hooks<'_> {
         self.attempt.reporter.log(step, &summary, Some(&raw));
         self.attempt.progress.done(&format!("{:>6.1}s  {step}: {said}", took.as_secs_f64()));
 
-        let title = &self.attempt.context.current_ticket.ticket.title;
+        let title = self.attempt.title();
         let ticket = self.attempt.config.ticket;
         let message = format!("{title}\n\nTicket {ticket}, turn {turn} ({phase}).\n");
         let committed = self.keep(message).await?;

@@ -42,6 +42,9 @@ const LOG_PATIENCE: Duration = Duration::from_secs(15);
 /// How many passages from the project's memory the agent gets.
 const MEMORY_PASSAGES: u32 = 5;
 
+/// How many files a log entry names; its details have all of them.
+const MAX_NAMED: usize = 5;
+
 /// The project's cache volume, where the container has one.
 const CACHE_DIR: &str = "/cache";
 
@@ -116,10 +119,8 @@ struct Attempt {
 impl Attempt {
     async fn make(&self) -> Result<Finished, AttemptError> {
         let mut phases = Phases::start();
-        let title = &self.context.current_ticket.ticket.title;
-        self.reporter.log("start", &format!("Working on “{title}”"), None);
-        let user =
-            users::find(self.config.agent_user.as_deref()).map_err(|error| ConfigError::one(error.to_string()))?;
+        self.reporter.log("start", &format!("Working on “{}”", self.title()), None);
+        let user = self.agents_user()?;
         let remote = RemoteUrl::parse(&self.agent.repo_url)?;
         let places = Places::make(self.config.workspace.as_deref(), user.as_ref())?;
         let (workspace, agent, models) = match &self.context.finished_work {
@@ -142,11 +143,29 @@ impl Attempt {
         if let Some(text) = describe_update(workspace.update(), workspace.default_branch()) {
             self.reporter.log("update", &text, None);
         }
+        let held = workspace.held_to_base();
+        if !held.is_empty() {
+            let text = format!(
+                "What coding agents read is as in {}, not as on the ticket's branch: {}",
+                workspace.default_branch(),
+                named(&held)
+            );
+            self.reporter.log("instructions", &text, Some(&held.join("\n")));
+        }
         for text in workspace.not_filled()? {
             self.reporter.log("not_filled", &text, None);
         }
         self.reporter.log("agent_ready", &format!("{} is ready", agent.name()), None);
         self.work(workspace, agent, &models, &remote, phases).await
+    }
+
+    fn title(&self) -> &str {
+        &self.context.current_ticket.ticket.title
+    }
+
+    /// The user that the agent runs as, where that is not the runner's own.
+    fn agents_user(&self) -> Result<Option<RunAs>, ConfigError> {
+        users::find(self.config.agent_user.as_deref()).map_err(|error| ConfigError::one(error.to_string()))
     }
 
     /// Clones the repository, and asks the models and starts the agent at the same time: each takes seconds, and
@@ -342,16 +361,25 @@ async fn clone_once(
     let cloning = tokio::task::spawn_blocking(move || {
         let workspace = Workspace::clone(request.clone(), &stop)?;
         workspace.make_agent_copy()?;
-        if let Some(user) = user {
-            users::hand_over(&request.workdir, &user).map_err(|source| AttemptError::Io {
-                attempted: "could not hand the workspace over to the agent's user".to_owned(),
-                source,
-            })?;
-        }
+        hand_over(&workspace, user.as_ref())?;
         Ok(workspace)
     });
     let failed = |error| AttemptError::Internal(format!("the task that clones failed: {error}"));
     cloning.await.unwrap_or_else(|error| Err(failed(error)))
+}
+
+/// Gives the workspace's files to the agent's user, where that is not the runner's own.
+fn hand_over(workspace: &Workspace, user: Option<&RunAs>) -> Result<(), AttemptError> {
+    user.map_or(Ok(()), |user| users::hand_over(workspace.workdir(), user)).map_err(|source| AttemptError::Io {
+        attempted: "could not hand the workspace over to the agent's user".to_owned(),
+        source,
+    })
+}
+
+/// The first of some paths, and how many more there are.
+fn named(paths: &[String]) -> String {
+    let first = paths.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if paths.len() > MAX_NAMED { format!("{first} and {} more", paths.len() - MAX_NAMED) } else { first }
 }
 
 fn describe_clone(workspace: &Workspace, remote: &RemoteUrl) -> String {

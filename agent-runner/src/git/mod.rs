@@ -163,6 +163,12 @@ impl Workspace {
         &self.request.branch
     }
 
+    /// The directory of the workspace.
+    #[must_use]
+    pub fn workdir(&self) -> &Path {
+        &self.request.workdir
+    }
+
     /// Whether an earlier attempt has started the branch.
     #[must_use]
     pub fn is_continued(&self) -> bool {

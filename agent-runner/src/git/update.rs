@@ -164,7 +164,7 @@ pub(super) fn merge(
     held: &Held,
 ) -> Result<Option<Conflicts>, git2::Error> {
     let (ours, theirs) = (repo.find_commit(start.at)?, repo.find_commit(base)?);
-    let mut merged = repo.merge_commits(&ours, &theirs, None)?;
+    let mut merged = repo.merge_commits(&ours, &theirs, Some(&MergeOptions::new()))?;
     let paths = held.settle(repo, &mut merged, start.at)?;
     if merged.has_conflicts() {
         let mut files: Vec<String> =

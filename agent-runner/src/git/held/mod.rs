@@ -63,7 +63,10 @@ impl Held {
         for entry in shown.values().flatten() {
             mixed.add(entry)?;
         }
-        let tree = repo.find_tree(mixed.write_tree_to(repo)?)?;
+        let tree = match shown.is_empty() {
+            true => repo.find_commit(at)?.tree()?,
+            false => repo.find_tree(mixed.write_tree_to(repo)?)?,
+        };
         repo.checkout_tree(tree.as_object(), Some(CheckoutBuilder::new().force()))?;
         let mut index = repo.index()?;
         for path in shown.keys() {
@@ -80,10 +83,9 @@ impl Held {
 
     /// The held paths at which an index is not as the base.
     fn differing(&self, own: &Index) -> BTreeSet<Vec<u8>> {
-        let paths = self.base.iter().chain(own.iter()).filter(|entry| entry.mode != GITLINK).map(|entry| entry.path);
-        paths
-            .filter(|path| self.rules.hold(path) && version(own, path) != version(&self.base, path))
-            .collect()
+        let entries = self.base.iter().chain(own.iter());
+        let held = entries.filter(|entry| entry.mode != GITLINK && self.rules.hold(&entry.path));
+        held.map(|entry| entry.path).filter(|path| version(own, path) != version(&self.base, path)).collect()
     }
 
     /// A file of the base is not put into a directory that the branch has removed.

@@ -4,12 +4,12 @@ use super::*;
 use std::process::Command;
 
 /// A checkout of a repository beside the workspace, in which a person works with the real git.
-struct Person {
-    dir: PathBuf,
+pub(super) struct Person {
+    pub(super) dir: PathBuf,
 }
 
 impl Person {
-    fn new(forge: &Forge, place: &Place) -> Self {
+    pub(super) fn new(forge: &Forge, place: &Place) -> Self {
         let dir = place.dir.path().join("person");
         let bare = forge.repo_path("demo", "hello");
         let person = Self { dir };
@@ -19,16 +19,35 @@ impl Person {
         person
     }
 
-    fn git(&self, args: &[&str]) {
+    pub(super) fn git(&self, args: &[&str]) {
         run(Command::new("git").arg("-C").arg(&self.dir).args(args));
     }
 
     /// Commits a file on a branch and pushes it.
     fn change(&self, branch: &str, path: &str, content: &str) {
         self.git(&["checkout", "--quiet", branch]);
-        fs::write(self.dir.join(path), content).unwrap();
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "-m", &format!("Change {path}")]);
+        self.write([(path, Some(content))].into_iter());
+        self.commit(branch, &format!("Change {path}"));
+    }
+
+    /// Writes files, and removes those without a text.
+    pub(super) fn write<'a>(&self, files: impl Iterator<Item = (&'a str, Option<&'a str>)>) {
+        for (path, text) in files {
+            let path = self.dir.join(path);
+            match text {
+                Some(text) => {
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    fs::write(path, text).unwrap();
+                }
+                None => fs::remove_file(path).unwrap(),
+            }
+        }
+    }
+
+    /// Commits everything on the branch that is checked out, and pushes it.
+    pub(super) fn commit(&self, branch: &str, title: &str) {
+        self.git(&["add", "--all", "--force"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "-m", title]);
         self.git(&["push", "--quiet", "origin", branch]);
     }
 
@@ -67,7 +86,7 @@ fn titles(forge: &Forge, branch: &str) -> Vec<String> {
     log.lines().map(str::to_owned).collect()
 }
 
-fn read(place: &Place, path: &str) -> String {
+pub(super) fn read(place: &Place, path: &str) -> String {
     fs::read_to_string(place.work().join(path)).unwrap()
 }
 
