@@ -162,9 +162,10 @@ fn review_first(instructions: &[String]) -> String {
     if instructions.is_empty() {
         return String::new();
     }
-    let mut text = "\n\n### Review these first\n\nCoding agents take these files as configuration or instructions. They \
+    let mut text =
+        "\n\n### Review these first\n\nCoding agents take these files as configuration or instructions. They \
                     had no effect on this work, and have one as soon as they are merged:\n"
-        .to_owned();
+            .to_owned();
     for line in instructions.iter().take(MAX_NAMED_FILES) {
         let _ = write!(text, "\n- `{}`", line.replace('`', "'"));
     }

@@ -84,7 +84,6 @@ impl Workspace {
         let id = self.repo.commit(Some("HEAD"), &author, &author, message, &tree, &parents)?;
         let change = self.change_between(parent.id(), id)?;
         if self.merging.take().is_some() {
-            self.repo.cleanup_state()?;
             self.base = id;
             self.update = Update::Merged;
         }

@@ -119,9 +119,9 @@ impl Workspace {
             fetch(&repo, &connection, &[&default_branch], 1)?;
             Start::plain(fetched(&repo, &default_branch)?, Update::Nothing)
         };
-        let mut held = Held::of_base(&repo, fetched(&repo, &default_branch)?)
-            .map_err(failed("could not read the base branch"))?;
-        let conflicts = match start.to_merge {
+        let mut held =
+            Held::of_base(&repo, fetched(&repo, &default_branch)?).map_err(failed("could not read the base branch"))?;
+        let mut conflicts = match start.to_merge {
             Some(base) => {
                 let title = format!("Merge branch '{default_branch}' into {}\n", request.branch);
                 update::merge(&repo, &mut start, base, &title, &request.author, &held)
@@ -131,7 +131,7 @@ impl Workspace {
         };
         let trusted_before = commit::seconds_now();
         check_out(&repo, &request.branch, start.at, &mut held).map_err(failed("could not check out the branch"))?;
-        if let Some(conflicts) = &conflicts {
+        if let Some(conflicts) = &mut conflicts {
             update::leave_conflicts(&repo, conflicts, &mut held)
                 .map_err(failed("could not merge the base into the branch"))?;
         }

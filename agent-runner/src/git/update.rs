@@ -1,10 +1,10 @@
 //! What happens to a branch that an earlier attempt has started, before work on it goes on: the base has moved, and may
 //! even have the branch's work already.
 
-use super::held::{self, Held};
+use super::held::Held;
 use super::{Connection, GitError, Workspace, fetch, walk};
 use git2::build::CheckoutBuilder;
-use git2::{MergeOptions, Oid, RebaseOptions, Repository};
+use git2::{Index, IndexConflict, IndexEntry, Oid, RebaseOptions, Repository};
 use std::collections::HashSet;
 use std::path::Path;
 use terarchitect_worker_api::UpdateStrategy;
@@ -148,7 +148,7 @@ fn rebased(repo: &Repository, base: Oid, old: Oid, author: &(String, String)) ->
 /// A merge of the base that the agent has to settle.
 pub(super) struct Conflicts {
     pub(super) base: Oid,
-    at: Oid,
+    merged: Index,
     /// What the workspace is to get from the merge.
     paths: Vec<Vec<u8>>,
 }
@@ -164,14 +164,17 @@ pub(super) fn merge(
     held: &Held,
 ) -> Result<Option<Conflicts>, git2::Error> {
     let (ours, theirs) = (repo.find_commit(start.at)?, repo.find_commit(base)?);
-    let mut merged = repo.merge_commits(&ours, &theirs, Some(&MergeOptions::new()))?;
+    let mut merged = repo.merge_commits(&ours, &theirs, None)?;
     let paths = held.settle(repo, &mut merged, start.at)?;
     if merged.has_conflicts() {
-        let mut files: Vec<String> =
-            walk::conflicted(&merged)?.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
+        let mut files = Vec::new();
+        for conflict in merged.conflicts()? {
+            files.extend(either(conflict?).map(|entry| String::from_utf8_lossy(&entry.path).into_owned()));
+        }
         files.sort_unstable();
+        files.dedup();
         start.update = Update::Conflicts(files);
-        return Ok(Some(Conflicts { base, at: start.at, paths }));
+        return Ok(Some(Conflicts { base, merged, paths }));
     }
     let tree = repo.find_tree(merged.write_tree_to(repo)?)?;
     let author = super::commit::signature(author)?;
@@ -180,25 +183,37 @@ pub(super) fn merge(
     Ok(None)
 }
 
-/// Puts both sides of the conflicts into the workspace, which has the branch.
+/// Puts both sides of the conflicts into the workspace, which has the branch. In the index, the branch's stays until a
+/// commit brings what the workspace has.
 pub(super) fn leave_conflicts(
     repo: &Repository,
-    conflicts: &Conflicts,
+    conflicts: &mut Conflicts,
     held: &mut Held,
 ) -> Result<(), git2::Error> {
-    let theirs = repo.find_annotated_commit(conflicts.base)?;
+    let merged = &mut conflicts.merged;
     let mut checkout = CheckoutBuilder::new();
     checkout.force().allow_conflicts(true).conflict_style_merge(true).our_label("this branch").their_label("its base");
-    checkout.disable_pathspec_match(true);
+    checkout.disable_pathspec_match(true).update_index(false);
     for path in &conflicts.paths {
         checkout.path(walk::as_path(path));
     }
-    repo.merge(&[&theirs], Some(&mut MergeOptions::new()), Some(&mut checkout))?;
+    repo.checkout_index(Some(merged), Some(&mut checkout))?;
+    let all = merged.conflicts()?.collect::<Result<Vec<_>, _>>()?;
+    for mut entry in all.into_iter().filter_map(either) {
+        merged.conflict_remove(walk::as_path(&entry.path))?;
+        entry.flags = 0;
+        merged.add(&entry)?;
+    }
+    let tree = repo.find_tree(merged.write_tree_to(repo)?)?;
     let mut index = repo.index()?;
-    held.settle(repo, &mut index, conflicts.at)?;
-    index.write()?;
-    held.note_merge(&index, &held::index_of(repo, conflicts.at)?);
-    Ok(())
+    held.note_merge(merged, &index);
+    index.read_tree(&tree)?;
+    index.write()
+}
+
+/// The branch's side of a conflict, or the base's where the branch has none.
+fn either(conflict: IndexConflict) -> Option<IndexEntry> {
+    conflict.our.or(conflict.their).or(conflict.ancestor)
 }
 
 impl Workspace {
@@ -223,8 +238,7 @@ impl Workspace {
     pub fn give_up_merge(&mut self) -> Result<(), GitError> {
         let mut reset = || -> Result<(), git2::Error> {
             let head = self.repo.head()?.peel_to_commit()?;
-            self.held.check_out(&self.repo, head.id())?;
-            self.repo.cleanup_state()
+            self.held.check_out(&self.repo, head.id())
         };
         reset().map_err(|source| GitError::new("could not undo the merge of the base", source))?;
         self.merging = None;

@@ -38,9 +38,8 @@ pub(super) fn update_index(
     kept: HashSet<Vec<u8>>,
 ) -> Result<Vec<Skipped>, git2::Error> {
     let tracked = index.iter().map(|entry| (entry.path.clone(), entry)).collect();
-    let conflicted = conflicted(index)?;
     let kept = Kept { paths: kept, directories: Vec::new() };
-    let mut walk = Walk { tracked, conflicted, trusted_before, kept, ..Walk::empty(repo, root) };
+    let mut walk = Walk { tracked, trusted_before, kept, ..Walk::empty(repo, root) };
     walk.all();
     let Walk { tracked, seen, changed, mut skipped, kept, .. } = walk;
     let submodules = fs::read(root.join(".gitmodules")).unwrap_or_default();
@@ -69,19 +68,6 @@ fn names(submodules: &[u8], path: &[u8]) -> bool {
     })
 }
 
-/// The paths that a merge could not settle.
-pub(super) fn conflicted(index: &Index) -> Result<HashSet<Vec<u8>>, git2::Error> {
-    let mut paths = HashSet::new();
-    if index.has_conflicts() {
-        for conflict in index.conflicts()? {
-            let conflict = conflict?;
-            let sides = [conflict.ancestor, conflict.our, conflict.their];
-            paths.extend(sides.into_iter().flatten().map(|entry| entry.path));
-        }
-    }
-    Ok(paths)
-}
-
 /// Paths whose entries stay in the index as they are.
 #[derive(Default)]
 struct Kept {
@@ -99,7 +85,6 @@ struct Walk<'a> {
     repo: &'a Repository,
     root: &'a Path,
     tracked: BTreeMap<Vec<u8>, IndexEntry>,
-    conflicted: HashSet<Vec<u8>>,
     trusted_before: i64,
     seen: HashSet<Vec<u8>>,
     changed: Vec<Vec<u8>>,
@@ -115,7 +100,6 @@ impl<'a> Walk<'a> {
             repo,
             root,
             tracked: BTreeMap::new(),
-            conflicted: HashSet::new(),
             trusted_before: 0,
             seen: HashSet::new(),
             changed: Vec::new(),
@@ -172,7 +156,7 @@ impl<'a> Walk<'a> {
             return self.skip(path, Reason::Special);
         }
         let unchanged = tracked.is_some_and(|entry| self.is_unchanged(entry, metadata));
-        if unchanged && !self.conflicted.contains(&path) {
+        if unchanged {
             self.seen.insert(path);
         } else if kind.is_file() && metadata.len() > MAX_FILE_BYTES {
             self.skip(path, Reason::TooLarge(metadata.len()));

@@ -17,8 +17,6 @@ use std::path::Path;
 
 /// The file mode of a symbolic link in a tree.
 const LINK: u32 = 0o120_000;
-/// The bits of an entry's flags that say which side of a conflict it is.
-const STAGE: u16 = 0x3000;
 
 /// What is at a path in a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +25,41 @@ struct Version {
     mode: u32,
 }
 
+/// Held files by their paths.
+type Files = BTreeMap<Vec<u8>, Version>;
+
 impl Version {
     fn of(entry: &IndexEntry) -> Self {
         Self { id: entry.id, mode: entry.mode }
     }
+
+    /// An entry for an index that says nothing about a file in the workspace.
+    fn at(self, path: &[u8]) -> IndexEntry {
+        let never = IndexTime::new(0, 0);
+        IndexEntry {
+            ctime: never,
+            mtime: never,
+            dev: 0,
+            ino: 0,
+            uid: 0,
+            gid: 0,
+            mode: self.mode,
+            file_size: 0,
+            id: self.id,
+            flags: 0,
+            flags_extended: 0,
+            path: path.to_owned(),
+        }
+    }
 }
+
+/// What the branch has where the agent has changed a file that is held, or nothing.
+pub(super) struct Edited(Vec<(Vec<u8>, Option<Version>)>);
 
 /// The files of a workspace that are held to the base branch's version.
 pub(super) struct Held {
     rules: Rules,
-    base: Index,
+    base: Files,
     /// What the workspace has at a path where the branch has something else; none where it has no file.
     shown: BTreeMap<Vec<u8>, Option<Version>>,
 }
@@ -45,23 +68,26 @@ impl Held {
     /// Reads from the base which files these are.
     pub(super) fn of_base(repo: &Repository, base: Oid) -> Result<Self, git2::Error> {
         let base = index_of(repo, base)?;
-        Ok(Self { rules: Rules::of_base(repo, &base), base, shown: BTreeMap::new() })
+        let rules = Rules::of_base(repo, &base);
+        Ok(Self { base: files(&rules, &base), rules, shown: BTreeMap::new() })
     }
 
     /// Checks out a commit, but what is held as the base has it. The index is the commit's.
     pub(super) fn check_out(&mut self, repo: &Repository, at: Oid) -> Result<(), git2::Error> {
-        let own = index_of(repo, at)?;
-        let mut shown = BTreeMap::new();
         let mut mixed = index_of(repo, at)?;
+        let own = files(&self.rules, &mixed);
+        let mut shown = BTreeMap::new();
         for path in self.differing(&own) {
-            if version(&own, &path).is_some() {
-                mixed.remove_path(as_path(&path))?;
+            let base = self.base.get(&path).copied().filter(|_| self.has_place_for(&mixed, &path));
+            if own.get(&path) != base.as_ref() {
+                shown.insert(path, base);
             }
-            let entry = entry_at(&self.base, &path).filter(|_| self.has_place_for(&own, &path));
-            shown.insert(path, entry);
         }
-        for entry in shown.values().flatten() {
-            mixed.add(entry)?;
+        for path in shown.keys().filter(|path| own.contains_key(*path)) {
+            mixed.remove_path(as_path(path))?;
+        }
+        for (path, version) in &shown {
+            version.map_or(Ok(()), |version| mixed.add(&version.at(path)))?;
         }
         let tree = match shown.is_empty() {
             true => repo.find_commit(at)?.tree()?,
@@ -69,23 +95,21 @@ impl Held {
         };
         repo.checkout_tree(tree.as_object(), Some(CheckoutBuilder::new().force()))?;
         let mut index = repo.index()?;
+        for path in shown.keys().filter(|path| !own.contains_key(*path)) {
+            index.remove_path(as_path(path))?;
+        }
         for path in shown.keys() {
-            match entry_at(&own, path) {
-                Some(entry) => index.add(&entry)?,
-                None => index.remove_path(as_path(path))?,
-            }
+            own.get(path).map_or(Ok(()), |version| index.add(&version.at(path)))?;
         }
         index.write()?;
-        self.shown = shown.into_iter().map(|(path, entry)| (path, entry.as_ref().map(Version::of))).collect();
-        self.shown.retain(|path, shown| version(&own, path) != *shown);
+        self.shown = shown;
         Ok(())
     }
 
-    /// The held paths at which an index is not as the base.
-    fn differing(&self, own: &Index) -> BTreeSet<Vec<u8>> {
-        let entries = self.base.iter().chain(own.iter());
-        let held = entries.filter(|entry| entry.mode != GITLINK && self.rules.hold(&entry.path));
-        held.map(|entry| entry.path).filter(|path| version(own, path) != version(&self.base, path)).collect()
+    /// The paths at which held files are not as the base's.
+    fn differing(&self, own: &Files) -> BTreeSet<Vec<u8>> {
+        let paths = self.base.keys().chain(own.keys());
+        paths.filter(|path| own.get(*path) != self.base.get(*path)).cloned().collect()
     }
 
     /// A file of the base is not put into a directory that the branch has removed.
@@ -110,28 +134,31 @@ impl Held {
                 continue;
             }
             merged.conflict_remove(as_path(&path))?;
-            let Some(ours) = conflict.our else { continue };
-            let theirs = conflict.their.unwrap_or_else(|| ours.clone());
-            let ancestor = conflict.ancestor.unwrap_or_else(|| theirs.clone());
-            merged.add(&merged_file(repo, &ancestor, &ours, &theirs, FileFavor::Ours)?)?;
+            let Some(ours) = conflict.our.as_ref().map(Version::of) else { continue };
+            let theirs = conflict.their.as_ref().map_or(ours, Version::of);
+            let ancestor = conflict.ancestor.as_ref().map_or(theirs, Version::of);
+            let settled = merged_file(repo, &path, [ancestor, ours, theirs], FileFavor::Ours)?;
+            merged.add(&settled.at(&path))?;
         }
         let own = index_of(repo, at)?;
         let both = own.iter().chain(merged.iter()).map(|entry| entry.path).collect::<BTreeSet<_>>();
         paths.extend(both.into_iter().filter(|path| {
             let new = version(merged, path);
-            new != version(&own, path) && (!self.rules.hold(path) || new == version(&self.base, path))
+            new != version(&own, path) && (!self.rules.hold(path) || new.as_ref() == self.base.get(path))
         }));
         Ok(paths)
     }
 
     /// After the workspace was brought to a merge: what it shows where the merge has something else.
     pub(super) fn note_merge(&mut self, merged: &Index, at: &Index) {
+        let merged = files(&self.rules, merged);
         let mut shown = BTreeMap::new();
-        for path in self.differing(merged) {
+        for path in self.differing(&merged) {
             let before = self.shown.get(&path).copied().unwrap_or_else(|| version(at, &path));
-            shown.insert(path, before);
+            if before.as_ref() != merged.get(&path) {
+                shown.insert(path, before);
+            }
         }
-        shown.retain(|path, shown| version(merged, path) != *shown);
         self.shown = shown;
     }
 
@@ -142,9 +169,9 @@ impl Held {
     }
 
     /// What the branch has where the agent has changed a file that is not the branch's.
-    pub(super) fn edited(&self, untouched: &HashSet<Vec<u8>>, index: &Index) -> Vec<(Vec<u8>, Option<IndexEntry>)> {
+    pub(super) fn edited(&self, untouched: &HashSet<Vec<u8>>, index: &Index) -> Edited {
         let edited = self.shown.keys().filter(|path| !untouched.contains(*path));
-        edited.map(|path| (path.clone(), entry_at(index, path))).collect()
+        Edited(edited.map(|path| (path.clone(), version(index, path))).collect())
     }
 
     /// Carries the agent's changes over to the branch's versions. `index` has the workspace's.
@@ -152,21 +179,21 @@ impl Held {
         &mut self,
         repo: &Repository,
         index: &mut Index,
-        edited: Vec<(Vec<u8>, Option<IndexEntry>)>,
+        edited: Edited,
     ) -> Result<(), git2::Error> {
-        for (path, branchs) in edited {
-            let agents = entry_at(index, &path);
+        for (path, branchs) in edited.0 {
+            let agents = version(index, &path);
             let shown = self.shown.get(&path).copied().flatten();
-            if let (Some(shown), Some(branchs), Some(agents)) = (shown, branchs, agents.as_ref()) {
-                let shown = IndexEntry { id: shown.id, mode: shown.mode, ..plain(&branchs) };
-                let merged = merged_file(repo, &shown, &branchs, agents, FileFavor::Theirs)?;
-                index.add(&merged)?;
+            if let (Some(shown), Some(branchs), Some(agents)) = (shown, branchs, agents) {
+                let merged = merged_file(repo, &path, [shown, branchs, agents], FileFavor::Theirs)?;
+                if merged != agents {
+                    index.add(&merged.at(&path))?;
+                }
             }
-            let now = agents.as_ref().map(Version::of);
-            if now == version(index, &path) {
+            if agents == version(index, &path) {
                 self.shown.remove(&path);
             } else {
-                self.shown.insert(path, now);
+                self.shown.insert(path, agents);
             }
         }
         Ok(())
@@ -179,9 +206,9 @@ impl Held {
 
     /// A line for each held path at which a commit is not as the base.
     pub(super) fn changed_in(&self, repo: &Repository, commit: Oid) -> Result<Vec<String>, git2::Error> {
-        let own = index_of(repo, commit)?;
+        let own = files(&self.rules, &index_of(repo, commit)?);
         let line = |path: &Vec<u8>| {
-            let kind = match (version(&self.base, path), version(&own, path)) {
+            let kind = match (self.base.get(path), own.get(path)) {
                 (None, _) => "new",
                 (_, None) => "deleted",
                 _ => "changed",
@@ -196,57 +223,36 @@ fn readable(path: &[u8]) -> String {
     String::from_utf8_lossy(path).escape_debug().to_string()
 }
 
-pub(super) fn index_of(repo: &Repository, commit: Oid) -> Result<Index, git2::Error> {
+fn index_of(repo: &Repository, commit: Oid) -> Result<Index, git2::Error> {
     let mut index = Index::new()?;
     index.read_tree(&repo.find_commit(commit)?.tree()?)?;
     Ok(index)
 }
 
-fn entry_at(index: &Index, path: &[u8]) -> Option<IndexEntry> {
-    index.get_path(as_path(path), 0)
+fn files(rules: &Rules, index: &Index) -> Files {
+    let held = index.iter().filter(|entry| entry.mode != GITLINK && rules.hold(&entry.path));
+    held.map(|entry| (entry.path.clone(), Version::of(&entry))).collect()
 }
 
 fn version(index: &Index, path: &[u8]) -> Option<Version> {
-    entry_at(index, path).as_ref().map(Version::of)
+    index.get_path(as_path(path), 0).as_ref().map(Version::of)
 }
 
-/// An entry that is no side of a conflict, and that says nothing about a file in the workspace.
-fn plain(entry: &IndexEntry) -> IndexEntry {
-    let never = IndexTime::new(0, 0);
-    IndexEntry {
-        ctime: never,
-        mtime: never,
-        dev: 0,
-        ino: 0,
-        uid: 0,
-        gid: 0,
-        mode: entry.mode,
-        file_size: 0,
-        id: entry.id,
-        flags: entry.flags & !STAGE,
-        flags_extended: 0,
-        path: entry.path.clone(),
-    }
-}
-
-/// Both sides' changes to a file; where they meet, one side's. Links, and what can't be merged, are wholly that side's.
+/// Both sides' changes to a file, of which there are an ancestor, ours and theirs; where they meet, one side's. Links,
+/// and what can't be merged, are wholly that side's.
 fn merged_file(
     repo: &Repository,
-    ancestor: &IndexEntry,
-    ours: &IndexEntry,
-    theirs: &IndexEntry,
+    path: &[u8],
+    versions: [Version; 3],
     favor: FileFavor,
-) -> Result<IndexEntry, git2::Error> {
-    let favored = if matches!(favor, FileFavor::Ours) { ours } else { theirs };
-    let is_file = |entry: &IndexEntry| entry.mode & 0o170_000 == 0o100_000;
-    let mut entry = plain(favored);
-    if [ancestor, ours, theirs].into_iter().all(is_file)
-        && let Ok(merged) =
-            repo.merge_file_from_index(ancestor, ours, theirs, Some(MergeFileOptions::new().favor(favor)))
-    {
-        entry.id = repo.blob(merged.content())?;
+) -> Result<Version, git2::Error> {
+    let favored = versions[if matches!(favor, FileFavor::Ours) { 1 } else { 2 }];
+    if versions.iter().any(|version| version.mode & 0o170_000 != 0o100_000) {
+        return Ok(favored);
     }
-    Ok(entry)
+    let [ancestor, ours, theirs] = versions.map(|version| version.at(path));
+    let merged = repo.merge_file_from_index(&ancestor, &ours, &theirs, Some(MergeFileOptions::new().favor(favor)));
+    merged.map_or(Ok(favored), |merged| Ok(Version { id: repo.blob(merged.content())?, ..favored }))
 }
 
 /// What the workspace has at a path: some file, or none; and no answer where that can't be told.

@@ -96,7 +96,10 @@ async fn the_agent_may_delete_create_and_restore() {
     fs::write(place.work().join("AGENTS.md"), "branch\n").unwrap();
     workspace.commit("Turn").unwrap().unwrap();
     assert!(workspace.held_to_base().is_empty());
-    assert_eq!(workspace.changed_instructions().unwrap().join(", "), ".claude/settings.json (deleted), AGENTS.md (changed), GEMINI.md (new)");
+    assert_eq!(
+        workspace.changed_instructions().unwrap().join(", "),
+        ".claude/settings.json (deleted), AGENTS.md (changed), GEMINI.md (new)"
+    );
     push(workspace).await.1.unwrap();
     assert_eq!(on_branch(&forge, ".claude/settings.json"), None);
     assert_eq!(on_branch(&forge, "GEMINI.md").unwrap(), "of the agent\n");
@@ -161,7 +164,8 @@ async fn a_merge_of_the_base_brings_its_instructions_and_no_conflict_in_them() {
     let base = [("AGENTS.md", "base\n"), ("x", "base\n")];
     let (forge, place, person) = two_branches(&base, &[("AGENTS.md", Some("branch\n")), ("x", Some("branch\n"))]).await;
     person.git(&["checkout", "--quiet", "main"]);
-    person.write([("AGENTS.md", Some("newer\n")), ("x", Some("newer\n")), ("pkg/AGENTS.md", Some("new\n"))].into_iter());
+    person
+        .write([("AGENTS.md", Some("newer\n")), ("x", Some("newer\n")), ("pkg/AGENTS.md", Some("new\n"))].into_iter());
     person.commit("main", "Newer");
     let mut workspace = cloned(&forge, &place, "hello").await.unwrap();
     assert_eq!(workspace.update(), &Update::Conflicts(vec!["x".to_owned()]));
