@@ -20,18 +20,7 @@ fn resolving(replies: &[&str]) -> Script {
 async fn started(script: Script) -> Option<World> {
     let world = World::start(script).await?;
     world.attempt_with_pulls().await.unwrap();
-    let bare = world.forge.repo_path("demo", "hello");
-    let place = tempfile::tempdir().unwrap();
-    let git = |args: &[&str]| {
-        let mut command = std::process::Command::new("git");
-        command.args(["-c", "user.name=P", "-c", "user.email=p@example.com", "-C"]).arg(place.path()).args(args);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    git(&["clone", "--quiet", bare.to_str().unwrap(), "."]);
-    std::fs::write(place.path().join("README.md"), "# Hello\n\nThe base says something else here.\n").unwrap();
-    git(&["commit", "--quiet", "-am", "Base"]);
-    git(&["push", "--quiet", "origin", "main"]);
+    world.checkout().change("main", &[("README.md", "# Hello\n\nThe base says something else here.\n")]);
     Some(world)
 }
 
@@ -54,11 +43,11 @@ async fn a_conflict_with_the_base_is_a_turn_of_the_agent() {
     let done =
         r#"{"when": {"model": "scripted-coder", "contains": "Phase: conflict"}, "reply": {"text": "Resolved."}}"#;
     let Some(world) = started(resolving(&[resolve, done])).await else { return };
-    let finished = world.attempt_with_pulls().await.unwrap();
+    world.attempt_with_pulls().await.unwrap();
     let prompt = world.chat.requests().into_iter().find(|request| request.last("user").contains("Phase: conflict"));
     assert!(prompt.unwrap().last("user").contains("README.md"));
     assert_eq!(parents(&world, "Merge branch 'main' into ticket-"), 2);
-    let readme = world.forge.git("demo", "hello", &["show", &format!("{}:README.md", finished.branch)]).unwrap();
+    let readme = world.on_branch("README.md").unwrap();
     assert!(readme.starts_with("Hello from both sides") && !readme.contains("<<<<<<<"), "{readme}");
     assert_eq!(world.forge.pulls("demo", "hello").len(), 1);
 }
@@ -67,9 +56,9 @@ async fn a_conflict_with_the_base_is_a_turn_of_the_agent() {
 async fn a_conflict_that_is_not_resolved_does_not_end_the_ticket() {
     let nothing = r#"{"when": {"model": "scripted-coder", "contains": "Phase: conflict"}, "reply": {"text": "Hm."}}"#;
     let Some(world) = started(resolving(&[nothing])).await else { return };
-    let finished = world.attempt_with_pulls().await.unwrap();
+    world.attempt_with_pulls().await.unwrap();
     let said = world.logs("conflict");
     assert!(said.last().unwrap()["summary"].as_str().unwrap().contains("work goes on without the base's changes"));
-    let readme = world.forge.git("demo", "hello", &["show", &format!("{}:README.md", finished.branch)]).unwrap();
+    let readme = world.on_branch("README.md").unwrap();
     assert!(!readme.contains("<<<<<<<") && !readme.contains("something else"), "{readme}");
 }

@@ -19,6 +19,31 @@ use tokio_util::sync::CancellationToken;
 
 pub const WORKER_KEY: &str = "worker-api-key-0123456789";
 
+/// A checkout of the repository in which a person works with the real git.
+pub struct Checkout(tempfile::TempDir);
+
+impl Checkout {
+    pub fn git(&self, args: &[&str]) {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=P", "-c", "user.email=p@example.com", "-C"]).arg(self.0.path()).args(args);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Commits these files on a branch, and pushes it.
+    pub fn change(&self, branch: &str, files: &[(&str, &str)]) {
+        self.git(&["checkout", "--quiet", branch]);
+        for (path, text) in files {
+            let path = self.0.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "-m", "By a person"]);
+        self.git(&["push", "--quiet", "origin", branch]);
+    }
+}
+
 pub struct World {
     pub api: ApiServer,
     pub forge: Forge,
@@ -85,6 +110,19 @@ impl World {
     /// One attempt that knows where the forge's REST calls are.
     pub async fn attempt_with_pulls(&self) -> Result<Finished, AttemptError> {
         self.attempt(&["--github-api-url", &self.forge.api_url()]).await
+    }
+
+    /// The repository, as a person has it.
+    pub fn checkout(&self) -> Checkout {
+        let checkout = Checkout(tempfile::tempdir().unwrap());
+        checkout.git(&["clone", "--quiet", self.forge.repo_path("demo", "hello").to_str().unwrap(), "."]);
+        checkout
+    }
+
+    /// A file as the ticket's branch has it.
+    pub fn on_branch(&self, path: &str) -> Option<String> {
+        let wanted = format!("ticket-{}:{path}", self.ticket);
+        self.forge.git("demo", "hello", &["show", &wanted]).ok()
     }
 
     /// The bodies of all calls whose path ends so.
