@@ -1,6 +1,6 @@
 //! What coding agents read as configuration or instructions, wherever it lies in a repository.
 //!
-//! Whoever writes such a file decides what an agent does, and some of them run code as soon as an agent starts. So they
+//! The author of such a file decides what an agent does, and some of them run code as soon as an agent starts. So they
 //! are the base branch's, which people have reviewed, and never the ticket's branch's: see [`crate::git`].
 
 /// What one agent reads.
