@@ -268,6 +268,17 @@ pub struct Options {
         value_name = "DIR"
     )]
     pub workspace_dir: String,
+    /// Where commits that could not be pushed wait for the next attempt [default: on the project's cache volume, or in the
+    /// user's cache directory].
+    #[arg(
+        long,
+        env = "UNPUSHED_DIR",
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "DIR"
+    )]
+    pub unpushed_dir: String,
     /// The user that the coding agent runs as, if this program runs as root [default: root].
     #[arg(long, env = "AGENT_USER", default_value = "", hide_default_value = true, global = true, value_name = "NAME")]
     pub agent_user: String,

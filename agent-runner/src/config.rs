@@ -5,11 +5,14 @@ use crate::agent::{AgentKind, Provider};
 use crate::cli::{Command, Options};
 use crate::git::TokenHome;
 use secrecy::SecretString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use terarchitect_outbound::{api_base, http_url, reachable_as};
 use terarchitect_worker_api::{ProjectId, TicketId, WorkerContext};
 use url::Url;
+
+/// The project's cache volume, where the container has one.
+pub const CACHE_DIR: &str = "/cache";
 
 /// Everything that is wrong with the configuration, a sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,8 @@ pub struct Config {
     pub api_key: Option<SecretString>,
     /// Where to clone.
     pub workspace: Option<PathBuf>,
+    /// Where commits that could not be pushed wait; none where there is no place for them.
+    pub unpushed_dir: Option<PathBuf>,
     /// The user to run the agent as.
     pub agent_user: Option<String>,
     /// The name of the API's localhost as seen from here.
@@ -84,6 +89,16 @@ pub struct DirectorConfig {
     pub model: String,
     /// Its key.
     pub key: Option<SecretString>,
+}
+
+/// On the project's cache volume, where there is one, else in the user's cache directory.
+fn default_unpushed_dir() -> Option<PathBuf> {
+    if Path::new(CACHE_DIR).is_dir() {
+        return Some(Path::new(CACHE_DIR).join(".terarchitect-unpushed"));
+    }
+    let directory = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = directory("XDG_CACHE_HOME").or_else(|| directory("HOME").map(|home| home.join(".cache")))?;
+    Some(cache.join("terarchitect/unpushed"))
 }
 
 fn given(text: &str) -> Option<&str> {
@@ -144,6 +159,7 @@ impl Config {
                 api_url,
                 api_key: secret(&options.worker_api_key),
                 workspace: given(&options.workspace_dir).map(PathBuf::from),
+                unpushed_dir: given(&options.unpushed_dir).map(PathBuf::from).or_else(default_unpushed_dir),
                 agent_user: given(&options.agent_user).map(str::to_owned),
                 host_alias: given(&options.host_alias).map(str::to_owned),
             }),

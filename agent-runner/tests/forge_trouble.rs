@@ -45,6 +45,53 @@ async fn a_refused_push_ends_the_attempt_with_the_remotes_words() {
     assert!(world.logs("failed")[0]["summary"].as_str().unwrap().contains("no ticket number"));
 }
 
+/// A limit that is longer than any attempt waits.
+fn limited_for_long() -> Faults {
+    let push_answer =
+        Some(Answer { status: 429, times: u32::MAX, headers: &[("retry-after", "100000")], body: "slow down" });
+    Faults { push_answer, ..Faults::default() }
+}
+
+#[tokio::test]
+async fn work_that_could_not_be_pushed_is_pushed_by_the_next_attempt_and_not_done_again() {
+    let Some(world) = World::start(Script::demo()).await else { return };
+    world.forge.set_faults(limited_for_long());
+    let error = world.attempt_with_pulls().await.unwrap_err();
+    assert_eq!(error.exit_code(), 75, "{error:?}");
+    assert_eq!(world.on_branch("README.md"), None);
+    let said = world.logs("push");
+    assert!(
+        said.last().unwrap()["summary"].as_str().unwrap().contains("the next attempt pushes them first"),
+        "{said:?}"
+    );
+    let (turns, noted) = (world.turns(), world.logs("work_finished"));
+
+    // A further attempt during the same trouble costs no turn either.
+    let mut context = world.context();
+    context["finished_work"] = serde_json::from_str(noted[0]["raw_output"].as_str().unwrap()).unwrap();
+    world.api.set_context(context);
+    assert_eq!(world.attempt_with_pulls().await.unwrap_err().exit_code(), 75);
+    world.forge.set_faults(Faults::default());
+    let finished = world.attempt_with_pulls().await.unwrap();
+    assert_eq!(world.turns(), turns, "the model is not asked again");
+    assert!(finished.pull_url.is_some() && finished.diffstat.contains("README.md"), "{finished:?}");
+    assert!(world.on_branch("README.md").unwrap().contains("name"));
+    assert_eq!(std::fs::read_dir(world.unpushed.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn turns_whose_push_was_refused_are_pushed_first_once_the_remote_accepts_them() {
+    let Some(world) = World::start(Script::demo()).await else { return };
+    let denied = answer(403, 20, r#"{"message": "Resource not accessible by personal access token"}"#);
+    world.forge.set_faults(Faults { push_answer: denied, ..Faults::default() });
+    world.attempt_with_pulls().await.unwrap_err();
+    world.forge.set_faults(Faults::default());
+    let finished = world.attempt_with_pulls().await.unwrap();
+    let log = world.forge.git("demo", "hello", &["log", "--format=%s", &finished.branch]).unwrap();
+    assert!(world.steps().iter().any(|step| step == "push"), "{log}");
+    assert!(log.lines().count() >= 3, "the first attempt's commits are there: {log}");
+}
+
 #[tokio::test]
 async fn work_that_is_done_is_not_done_again() {
     let Some(world) = World::start(Script::demo()).await else { return };

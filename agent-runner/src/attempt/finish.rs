@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_forge::{NewPull, OpenPull, Repository, forge_of};
-use terarchitect_outbound::{Retriable, Retry};
+use terarchitect_outbound::{Retry, chain};
 use terarchitect_worker_api::{CompleteTicketRequest, IndexRequest};
 
 /// For how long the report that the ticket is complete is retried. Without it the work would not show on the board.
@@ -39,12 +39,12 @@ pub(super) async fn finish(
     let instructions = workspace.changed_instructions()?;
     let mut pull = None;
     if has_work {
-        let head = push(attempt, workspace).await?;
-        attempt.log_phase(&mut phases, "push", &format!("Pushed {branch}"));
-        let is_noted = attempt.context.finished_work.as_ref().is_some_and(|noted| Some(&noted.head) == head.as_ref());
-        if let Some(head) = head.filter(|_| !is_noted) {
+        let head = workspace.head_id()?;
+        if attempt.context.finished_work.as_ref().is_none_or(|noted| noted.head != head) {
             finished::note(attempt, &head, &outcome).await;
         }
+        push(attempt, workspace).await?;
+        attempt.log_phase(&mut phases, "push", &format!("Pushed {branch}"));
         let new = NewPull {
             head: branch.clone(),
             base,
@@ -69,39 +69,82 @@ pub(super) async fn finish(
 
 /// Pushes what an attempt that failed has committed and could not push before, so that the next one continues there.
 pub(super) async fn keep_what_is_there(attempt: &Attempt, workspace: Workspace, error: &AttemptError) {
-    // A push that the remote refused is refused again, and a cancellation has no time.
-    let refused = matches!(error, AttemptError::Drive(DriveError::Hook(_)));
-    if refused || attempt.cancel.is_cancelled() {
+    if attempt.cancel.is_cancelled() {
         return;
+    }
+    // A push that the remote refused is refused again.
+    if matches!(error, AttemptError::Drive(DriveError::Hook(_))) {
+        return shelve(attempt, &workspace);
     }
     if let Err(error) = push(attempt, workspace).await {
         tracing::warn!(error = error.chain(), "could not push what was committed before the attempt failed");
     }
 }
 
-/// Pushes, and returns the id of the branch's head at the remote.
-async fn push(attempt: &Attempt, workspace: Workspace) -> Result<Option<String>, AttemptError> {
+/// Pushes what an earlier attempt could not push, before anything is paid for.
+pub(super) async fn push_restored(attempt: &Attempt, workspace: Workspace) -> Result<Workspace, AttemptError> {
+    if !workspace.is_restored() {
+        return Ok(workspace);
+    }
+    let text = "An earlier attempt could not push its last commits; pushing them first";
+    attempt.reporter.log("push", text, None);
+    attempt.progress.now(text);
+    push(attempt, workspace).await
+}
+
+/// Pushes; what can't be pushed is kept for the next attempt.
+async fn push(attempt: &Attempt, workspace: Workspace) -> Result<Workspace, AttemptError> {
     let workspace = Arc::new(Mutex::new(workspace));
     let push_once = || {
         let (workspace, cancel) = (workspace.clone(), attempt.cancel.clone());
-        let pushing = tokio::task::spawn_blocking(move || {
-            // A task before this one that panicked left nothing half done that a push could not do again.
-            let mut workspace = workspace.lock().unwrap_or_else(PoisonError::into_inner);
-            workspace.push(&cancel)?;
-            Ok::<_, GitError>(workspace.head_at_remote())
-        });
+        // A task before this one that panicked left nothing half done that a push could not do again.
+        let pushing =
+            tokio::task::spawn_blocking(move || workspace.lock().unwrap_or_else(PoisonError::into_inner).push(&cancel));
         async move {
             let pushed = pushing.await;
             Ok(pushed.map_err(|error| AttemptError::Internal(format!("the task that pushes failed: {error}")))??)
         }
     };
     let pushed = attempt.patiently(true, push_once).await;
-    if matches!(&pushed, Err(AttemptError::Git(error)) if error.may_pass()) {
-        let text =
-            "The last commits could not be pushed; they end with this attempt, and the next one repeats their turns";
-        attempt.reporter.failed("push", text);
+    let workspace = Arc::into_inner(workspace).map(|lock| lock.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let workspace = workspace.ok_or_else(|| AttemptError::Internal("a task that pushes still runs".to_owned()))?;
+    if let Err(error) = pushed {
+        if !matches!(error, AttemptError::Cancelled) {
+            give_up_or_shelve(attempt, &workspace, &error);
+        }
+        return Err(error);
     }
-    pushed
+    Ok(workspace)
+}
+
+fn give_up_or_shelve(attempt: &Attempt, workspace: &Workspace, error: &AttemptError) {
+    match error {
+        AttemptError::Git(GitError::Rejected { .. }) => workspace.clear_shelf(),
+        AttemptError::Git(GitError::Refused { .. }) if workspace.is_restored() => {
+            workspace.clear_shelf();
+            let text =
+                "The remote refuses the commits of an earlier attempt again, so the next attempt starts without them";
+            attempt.reporter.failed("push", text);
+        }
+        _ => shelve(attempt, workspace),
+    }
+}
+
+fn shelve(attempt: &Attempt, workspace: &Workspace) {
+    match workspace.shelve() {
+        Ok(false) => {}
+        Ok(true) => {
+            let text = "The last commits could not be pushed; they are kept, and the next attempt pushes them first";
+            attempt.reporter.log("push", text, None);
+        }
+        Err(error) => {
+            let text = format!(
+                "The last commits could not be pushed, nor kept, and the next attempt repeats their turns: {}",
+                chain(&error)
+            );
+            attempt.reporter.failed("push", &text);
+        }
+    }
 }
 
 async fn open_pull(

@@ -1,4 +1,4 @@
-//! Work that is done and pushed is written down before anything else is tried, so that no later failure costs its turns
+//! Work that is done is written down before anything else is tried, so that no later failure costs its turns
 //! again: the next attempt at the same job begins at what is missing.
 
 use super::{Attempt, AttemptError};
@@ -13,13 +13,13 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The longest summary in the note, in bytes; the log's entries are bounded.
 const MAX_SUMMARY_BYTES: usize = 16 * 1024;
 
-/// Writes down that the branch as it is at the remote is the whole work. A failure costs nothing but the safety.
+/// Writes down that the branch with this head is the whole work, before it is pushed. A failure costs nothing but the safety.
 pub(super) async fn note(attempt: &Attempt, head: &str, outcome: &Outcome) {
     let summary = outcome.summary.trim();
     let summary = summary[..summary.floor_char_boundary(MAX_SUMMARY_BYTES)].to_owned();
     let work = FinishedWork { head: head.to_owned(), summary };
     let Ok(raw) = serde_json::to_string(&work) else { return };
-    let text = format!("The work is done and pushed as {}", &head[..head.floor_char_boundary(8)]);
+    let text = format!("The work is done, as {}", &head[..head.floor_char_boundary(8)]);
     let entry = attempt.reporter.entry(FinishedWork::STEP, &text, Some(&raw));
     let (project, ticket) = (attempt.config.project, attempt.config.ticket);
     let sent = tokio::select! {

@@ -16,10 +16,10 @@ use crate::agent::users::{self, RunAs};
 use crate::agent::{self, Agent, AgentError, AgentOptions, ProjectConfig, ServerAddress};
 use crate::cancel;
 use crate::cli::Options;
-use crate::config::{AgentConfig, Config, ConfigError};
+use crate::config::{AgentConfig, CACHE_DIR, Config, ConfigError};
 use crate::director::chat::ChatModel;
 use crate::director::{self, Brief, Limits};
-use crate::git::{CloneRequest, ForgeToken, RemoteUrl, Workspace, describe_update};
+use crate::git::{CloneRequest, ForgeToken, RemoteUrl, Shelf, Workspace, describe_update};
 use crate::progress::Progress;
 use crate::report::Reporter;
 use hooks::Hooks;
@@ -44,9 +44,6 @@ const MEMORY_PASSAGES: u32 = 5;
 
 /// How many files a log entry names; its details have all of them.
 const MAX_NAMED: usize = 5;
-
-/// The project's cache volume, where the container has one.
-const CACHE_DIR: &str = "/cache";
 
 /// The result of a successful attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -126,7 +123,8 @@ impl Attempt {
         let (workspace, agent, models) = match &self.context.finished_work {
             None => self.clone_and_start(&remote, &places, user).await?,
             Some(noted) => {
-                let mut workspace = self.clone_repository(&remote, &places, user.clone(), &self.cancel).await?;
+                let workspace = self.clone_repository(&remote, &places, user.clone(), &self.cancel).await?;
+                let mut workspace = finish::push_restored(self, workspace).await?;
                 if let Some(outcome) = finished::earlier_outcome(noted, &mut workspace)? {
                     self.log_phase(
                         &mut phases,
@@ -187,7 +185,13 @@ impl Attempt {
         };
         let cloning = self.clone_repository(remote, places, user.clone(), &stop_cloning);
         match tokio::join!(starting, cloning) {
-            (Ok((agent, models)), Ok(workspace)) => Ok((workspace, agent, models)),
+            (Ok((agent, models)), Ok(workspace)) => match finish::push_restored(self, workspace).await {
+                Ok(workspace) => Ok((workspace, agent, models)),
+                Err(error) => {
+                    agent.shutdown().await;
+                    Err(error)
+                }
+            },
             (Ok((agent, _)), Err(error)) => {
                 agent.shutdown().await;
                 Err(error)
@@ -311,6 +315,7 @@ impl Attempt {
             author: self.agent.author.clone(),
             // Work that is done stays as it was proven.
             update_strategy: self.context.finished_work.is_none().then_some(self.context.update_strategy),
+            shelf: self.config.unpushed_dir.clone().map(|dir| Shelf::new(dir, self.agent.github_token.clone())),
         };
         let cloning = self.patiently(false, || clone_once(request.clone(), user.clone(), cancel.clone()));
         tokio::select! {

@@ -13,6 +13,7 @@ mod machine;
 mod not_filled;
 mod refusal;
 mod remote;
+mod shelf;
 mod skipped;
 mod token;
 mod update;
@@ -21,6 +22,7 @@ mod walk;
 pub use commit::{Change, Committed};
 pub use error::GitError;
 pub use remote::RemoteUrl;
+pub use shelf::Shelf;
 pub use skipped::{Reason, Skipped, describe as describe_skipped};
 pub use token::{ForgeToken, TokenHome};
 pub use update::{Update, describe_update};
@@ -61,6 +63,8 @@ pub struct CloneRequest {
     pub author: (String, String),
     /// How a branch that is continued gets what its base got since; with none it stays as it is.
     pub update_strategy: Option<UpdateStrategy>,
+    /// Where commits wait that could not be pushed.
+    pub shelf: Option<Shelf>,
 }
 
 /// A clone with its branch checked out.
@@ -75,6 +79,8 @@ pub struct Workspace {
     continued: bool,
     /// The branch's head at the remote.
     pushed: Option<Oid>,
+    /// Whether the branch starts with commits of an earlier attempt that could not be pushed.
+    restored: bool,
     /// What was done with the branch before work on it goes on.
     update: Update,
     /// The remote's head of the branch, where the next push has to replace it.
@@ -109,16 +115,27 @@ impl Workspace {
             None => return Err(GitError::NoDefaultBranch { url: request.url.as_str().to_owned() }),
         };
         let mut remote_head = None;
+        let mut restored = None;
         let mut start = if heads.is_empty() {
             Start::plain(start_empty_repository(&repo, &connection, &default_branch)?, Update::Nothing)
-        } else if heads.has(&request.branch) {
-            fetch(&repo, &connection, &[&default_branch, &request.branch], CONTINUED_DEPTH)?;
-            remote_head = Some(fetched(&repo, &request.branch)?);
-            update::start(&repo, &connection, &default_branch, request.update_strategy)?
         } else {
-            fetch(&repo, &connection, &[&default_branch], 1)?;
-            Start::plain(fetched(&repo, &default_branch)?, Update::Nothing)
+            let mut branches = vec![default_branch.as_str()];
+            if heads.has(&request.branch) {
+                branches.push(&request.branch);
+            }
+            let continued = branches.len() > 1;
+            fetch(&repo, &connection, &branches, if continued { CONTINUED_DEPTH } else { 1 })?;
+            if continued {
+                remote_head = Some(fetched(&repo, &request.branch)?);
+            }
+            restored = restore(&repo, &connection, &branches, remote_head)?;
+            match restored.or(remote_head) {
+                Some(head) => update::start(&repo, &connection, &branches, head, request.update_strategy)?,
+                None => Start::plain(fetched(&repo, &default_branch)?, Update::Nothing),
+            }
         };
+        // What the remote does not have needs no replacing there.
+        start.replaces = start.replaces.and(remote_head);
         let mut held =
             Held::of_base(&repo, fetched(&repo, &default_branch)?).map_err(failed("could not read the base branch"))?;
         let mut conflicts = match start.to_merge {
@@ -136,9 +153,10 @@ impl Workspace {
                 .map_err(failed("could not merge the base into the branch"))?;
         }
         Ok(Self {
-            continued: remote_head.is_some() && start.update != Update::StartedAgain,
+            continued: remote_head.or(restored).is_some() && start.update != Update::StartedAgain,
             base: start.at,
             pushed: remote_head,
+            restored: restored.is_some() && start.update != Update::StartedAgain,
             update: start.update,
             replaces: start.replaces,
             merging: conflicts.map(|conflicts| conflicts.base),
@@ -256,15 +274,35 @@ impl Workspace {
     /// See [`GitError`].
     pub fn push(&mut self, cancel: &CancellationToken) -> Result<bool, GitError> {
         let head = self.head()?;
-        // A branch that only starts again from its base has nothing to show yet.
-        let started = self.pushed.is_none() || self.update == Update::StartedAgain;
-        if self.pushed == Some(head) || (started && head == self.base) {
+        if !self.has_unpushed(head) {
             return Ok(false);
         }
         Connection { request: &self.request, cancel }.push(&self.repo, &self.request.branch, self.replaces)?;
         self.pushed = Some(head);
         self.replaces = None;
+        self.restored = false;
+        self.clear_shelf();
         Ok(true)
+    }
+
+    fn has_unpushed(&self, head: Oid) -> bool {
+        // A branch that only starts again from its base has nothing to show yet.
+        let starts = self.pushed.is_none() && !self.restored || self.update == Update::StartedAgain;
+        self.pushed != Some(head) && !(starts && head == self.base)
+    }
+
+    /// Whether the branch has commits of an earlier attempt that could not be pushed, and still are not.
+    #[must_use]
+    pub fn is_restored(&self) -> bool {
+        self.restored
+    }
+
+    /// The id of the branch's head.
+    ///
+    /// # Errors
+    /// When the repository can't be read.
+    pub fn head_id(&self) -> Result<String, GitError> {
+        Ok(self.head()?.to_string())
     }
 
     fn head(&self) -> Result<Oid, GitError> {
@@ -310,6 +348,30 @@ fn fetch(repo: &Repository, connection: &Connection<'_>, branches: &[&str], dept
 fn fetched(repo: &Repository, branch: &str) -> Result<Oid, GitError> {
     repo.refname_to_id(&format!("refs/remotes/origin/{branch}"))
         .map_err(|source| GitError::new("could not find the fetched branch", source))
+}
+
+/// The head of what an earlier attempt could not push. A shallow fetch may not have what it follows, so more is fetched
+/// until it does.
+fn restore(
+    repo: &Repository,
+    connection: &Connection<'_>,
+    branches: &[&str],
+    at_remote: Option<Oid>,
+) -> Result<Option<Oid>, GitError> {
+    let (url, branch) = (connection.request.url.as_str(), &connection.request.branch);
+    let Some(shelf) = &connection.request.shelf else { return Ok(None) };
+    let Some(restored) = shelf.restore(repo, url, branch, at_remote) else { return Ok(None) };
+    let is_whole = || restored.follows.iter().all(|&id| repo.find_commit(id).is_ok());
+    for depth in update::DEPTHS {
+        if !is_whole() && repo.is_shallow() {
+            fetch(repo, connection, branches, depth)?;
+        }
+    }
+    if is_whole() {
+        return Ok(Some(restored.head));
+    }
+    shelf.remove(url, branch);
+    Ok(None)
 }
 
 fn check_out(repo: &Repository, branch: &str, at: Oid, held: &mut Held) -> Result<(), git2::Error> {

@@ -10,7 +10,7 @@ use std::path::Path;
 use terarchitect_worker_api::UpdateStrategy;
 
 /// How many commits of both branches are fetched to find where they parted, step by step; after the last, all are.
-const DEPTHS: [i32; 2] = [1_000, i32::MAX];
+pub(super) const DEPTHS: [i32; 2] = [1_000, i32::MAX];
 /// How many of the base's commits are compared with the branch's work, to find out whether it was squashed into one.
 const COMPARED_COMMITS: usize = 500;
 
@@ -45,19 +45,19 @@ impl Start {
     }
 }
 
-/// Decides where work on the branch starts, and makes the commits for it. The workspace is not touched.
+/// Decides where work on the branch starts, whose head is `old`, and makes the commits for it. `branches` are what was
+/// fetched, the base first. The workspace is not touched.
 pub(super) fn start(
     repo: &Repository,
     connection: &Connection<'_>,
-    default_branch: &str,
+    branches: &[&str],
+    old: Oid,
     strategy: Option<UpdateStrategy>,
 ) -> Result<Start, GitError> {
-    let branch = &connection.request.branch;
     let failed = |source| GitError::new("could not compare the branch with its base", source);
-    let head = |name: &str| repo.refname_to_id(&format!("refs/remotes/origin/{name}")).map_err(failed);
-    let (base, old) = (head(default_branch)?, head(branch)?);
+    let base = super::fetched(repo, branches[0])?;
     let Some(strategy) = strategy else { return Ok(Start::plain(old, Update::Nothing)) };
-    let parted = parted_at(repo, connection, &[default_branch, branch], base, old)?;
+    let parted = parted_at(repo, connection, branches, base, old)?;
     let Some(parted) = parted else { return Ok(Start::plain(old, Update::Nothing)) };
     if parted == base {
         return Ok(Start::plain(old, Update::Nothing));

@@ -51,6 +51,8 @@ pub struct World {
     pub project: ProjectId,
     pub ticket: TicketId,
     pub opencode: PathBuf,
+    /// Where commits that could not be pushed wait for the next attempt.
+    pub unpushed: tempfile::TempDir,
 }
 
 impl World {
@@ -64,7 +66,8 @@ impl World {
         forge.create_repo("demo", "hello", &[("README.md", "# Hello\n"), ("hello.sh", "echo hello\n")]).unwrap();
         let chat = ChatServer::start(script).await.unwrap();
         let (project, ticket) = (ProjectId::new(), TicketId::new());
-        let world = Self { api: ApiServer::start().await.unwrap(), forge, chat, project, ticket, opencode };
+        let unpushed = tempfile::tempdir().unwrap();
+        let world = Self { api: ApiServer::start().await.unwrap(), forge, chat, project, ticket, opencode, unpushed };
         world.api.set_context(world.context());
         world
     }
@@ -101,6 +104,8 @@ impl World {
             WORKER_KEY,
             "--opencode-bin",
             opencode,
+            "--unpushed-dir",
+            self.unpushed.path().to_str().unwrap(),
         ];
         let cli = Cli::parse_from(args.iter().chain(more));
         let config = Config::parse(cli.command, &cli.options).unwrap();
