@@ -268,6 +268,9 @@ pub struct Options {
         value_name = "DIR"
     )]
     pub workspace_dir: String,
+    /// For how many seconds a call of git that fails is retried.
+    #[arg(long, default_value_t = 90, hide = true, global = true, value_name = "SECONDS")]
+    pub git_patience_sec: u64,
     /// Where commits that could not be pushed wait for the next attempt [default: on the project's cache volume, or in the
     /// user's cache directory].
     #[arg(

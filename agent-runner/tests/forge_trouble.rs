@@ -43,20 +43,22 @@ async fn a_refused_push_ends_the_attempt_with_the_remotes_words() {
     assert_eq!(error.exit_code(), 2, "{error:?}");
     assert!(error.chain().contains("no ticket number") && error.chain().contains("hook declined"), "{}", error.chain());
     assert!(world.logs("failed")[0]["summary"].as_str().unwrap().contains("no ticket number"));
-}
 
-/// A limit that is longer than any attempt waits.
-fn limited_for_long() -> Faults {
-    let push_answer =
-        Some(Answer { status: 429, times: u32::MAX, headers: &[("retry-after", "100000")], body: "slow down" });
-    Faults { push_answer, ..Faults::default() }
+    // What is refused is kept once, since the refusal may be over; refused again, it does not stand in the way.
+    let (turns, kept) = (world.turns(), || std::fs::read_dir(world.unpushed.path()).unwrap().count());
+    assert_eq!(kept(), 1);
+    let error = world.attempt_with_pulls().await.unwrap_err();
+    assert!(error.chain().contains("no ticket number") && world.turns() == turns, "{}", error.chain());
+    assert_eq!(kept(), 0);
 }
 
 #[tokio::test]
 async fn work_that_could_not_be_pushed_is_pushed_by_the_next_attempt_and_not_done_again() {
     let Some(world) = World::start(Script::demo()).await else { return };
-    world.forge.set_faults(limited_for_long());
-    let error = world.attempt_with_pulls().await.unwrap_err();
+    world.forge.set_faults(Faults { push_answer: answer(503, u32::MAX, ""), ..Faults::default() });
+    let api = world.forge.api_url();
+    let impatient = ["--github-api-url", &api, "--git-patience-sec", "2"];
+    let error = world.attempt(&impatient).await.unwrap_err();
     assert_eq!(error.exit_code(), 75, "{error:?}");
     assert_eq!(world.on_branch("README.md"), None);
     let said = world.logs("push");
@@ -70,12 +72,12 @@ async fn work_that_could_not_be_pushed_is_pushed_by_the_next_attempt_and_not_don
     let mut context = world.context();
     context["finished_work"] = serde_json::from_str(noted[0]["raw_output"].as_str().unwrap()).unwrap();
     world.api.set_context(context);
-    assert_eq!(world.attempt_with_pulls().await.unwrap_err().exit_code(), 75);
+    assert_eq!(world.attempt(&impatient).await.unwrap_err().exit_code(), 75);
     world.forge.set_faults(Faults::default());
     let finished = world.attempt_with_pulls().await.unwrap();
     assert_eq!(world.turns(), turns, "the model is not asked again");
     assert!(finished.pull_url.is_some() && finished.diffstat.contains("README.md"), "{finished:?}");
-    assert!(world.on_branch("README.md").unwrap().contains("name"));
+    assert_ne!(world.on_branch("README.md").unwrap(), "# Hello\n");
     assert_eq!(std::fs::read_dir(world.unpushed.path()).unwrap().count(), 0);
 }
 

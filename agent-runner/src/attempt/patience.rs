@@ -7,9 +7,6 @@ use std::time::Duration;
 use terarchitect_forge::{LONGEST_WAIT, Standing, standing_at};
 use terarchitect_outbound::{Retriable, Retry, Waits, chain};
 
-/// For how long a call of git that fails is retried.
-const PATIENCE: Duration = Duration::from_secs(90);
-
 /// How often a refusal that the forge does not repeat counts as passing.
 pub(super) const DOUBTS: u32 = 2;
 
@@ -21,8 +18,8 @@ struct Patience {
 }
 
 impl Patience {
-    fn new() -> Self {
-        Self { waits: Waits::new(Retry::For(PATIENCE)), granted: LONGEST_WAIT }
+    fn new(patience: Duration) -> Self {
+        Self { waits: Waits::new(Retry::For(patience)), granted: LONGEST_WAIT }
     }
 
     /// The next wait, or none when it is over.
@@ -42,7 +39,7 @@ impl Attempt {
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, AttemptError>>,
     {
-        let (mut patience, mut doubts) = (Patience::new(), DOUBTS);
+        let (mut patience, mut doubts) = (Patience::new(Duration::from_secs(self.options.git_patience_sec)), DOUBTS);
         loop {
             let error = match call().await {
                 Err(AttemptError::Git(error)) => self.look_closer(error, for_push, &mut doubts).await,
@@ -91,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_wait_that_is_asked_for_is_granted_within_bounds() {
-        let mut patience = Patience::new();
+        let mut patience = Patience::new(Duration::from_secs(90));
         assert_eq!(patience.next(Some(Duration::from_secs(400))), Some(Duration::from_secs(400)));
         assert_eq!(patience.next(Some(Duration::from_secs(400))), None);
         assert_eq!(patience.next(Some(Duration::ZERO)), Some(Duration::from_secs(1)));

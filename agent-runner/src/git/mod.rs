@@ -105,7 +105,7 @@ impl Workspace {
     pub fn clone(request: CloneRequest, cancel: &CancellationToken) -> Result<Self, GitError> {
         let failed = |attempted: &'static str| move |source| GitError::new(attempted, source);
         machine::ignore_configuration().map_err(failed("could not leave out the machine's git configuration"))?;
-        let repo = init(&request).map_err(failed("could not create a repository in the workspace"))?;
+        let mut repo = init(&request).map_err(failed("could not create a repository in the workspace"))?;
         let connection = Connection { request: &request, cancel };
         connection.check_token()?;
         let heads = connection.heads(&repo)?;
@@ -128,7 +128,7 @@ impl Workspace {
             if continued {
                 remote_head = Some(fetched(&repo, &request.branch)?);
             }
-            restored = restore(&repo, &connection, &branches, remote_head)?;
+            restored = restore(&mut repo, &connection, &branches, remote_head)?;
             match restored.or(remote_head) {
                 Some(head) => update::start(&repo, &connection, &branches, head, request.update_strategy)?,
                 None => Start::plain(fetched(&repo, &default_branch)?, Update::Nothing),
@@ -331,6 +331,12 @@ fn init(request: &CloneRequest) -> Result<Repository, git2::Error> {
     Ok(repo)
 }
 
+fn reopen(request: &CloneRequest) -> Result<Repository, git2::Error> {
+    let repo = Repository::open(&request.git_dir)?;
+    repo.set_workdir(&request.workdir, false)?;
+    Ok(repo)
+}
+
 fn fetch(repo: &Repository, connection: &Connection<'_>, branches: &[&str], depth: i32) -> Result<(), GitError> {
     let refspecs: Vec<String> =
         branches.iter().map(|branch| format!("+refs/heads/{branch}:refs/remotes/origin/{branch}")).collect();
@@ -353,7 +359,7 @@ fn fetched(repo: &Repository, branch: &str) -> Result<Oid, GitError> {
 /// The head of what an earlier attempt could not push. A shallow fetch may not have what it follows, so more is fetched
 /// until it does.
 fn restore(
-    repo: &Repository,
+    repo: &mut Repository,
     connection: &Connection<'_>,
     branches: &[&str],
     at_remote: Option<Oid>,
@@ -361,13 +367,16 @@ fn restore(
     let (url, branch) = (connection.request.url.as_str(), &connection.request.branch);
     let Some(shelf) = &connection.request.shelf else { return Ok(None) };
     let Some(restored) = shelf.restore(repo, url, branch, at_remote) else { return Ok(None) };
-    let is_whole = || restored.follows.iter().all(|&id| repo.find_commit(id).is_ok());
+    let is_whole = |repo: &Repository| restored.follows.iter().all(|&id| repo.find_commit(id).is_ok());
     for depth in update::DEPTHS {
-        if !is_whole() && repo.is_shallow() {
+        if !is_whole(repo) && repo.is_shallow() {
             fetch(repo, connection, branches, depth)?;
+            // The old handle remembers the commits at which the first fetch ended as ones without parents.
+            *repo = reopen(connection.request)
+                .map_err(|source| GitError::new("could not read what was fetched", source))?;
         }
     }
-    if is_whole() {
+    if is_whole(repo) {
         return Ok(Some(restored.head));
     }
     shelf.remove(url, branch);

@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// After this time nobody waits for the commits any more.
+/// After this time the commits are no longer waited for.
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The length of the signature in front, in bytes.
 const SIGNATURE_BYTES: usize = 32;

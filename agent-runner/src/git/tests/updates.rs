@@ -24,7 +24,7 @@ impl Person {
     }
 
     /// Commits a file on a branch and pushes it.
-    fn change(&self, branch: &str, path: &str, content: &str) {
+    pub(super) fn change(&self, branch: &str, path: &str, content: &str) {
         self.git(&["checkout", "--quiet", branch]);
         self.write([(path, Some(content))].into_iter());
         self.commit(branch, &format!("Change {path}"));
