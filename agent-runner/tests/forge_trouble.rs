@@ -45,11 +45,15 @@ async fn a_refused_push_ends_the_attempt_with_the_remotes_words() {
     assert!(world.logs("failed")[0]["summary"].as_str().unwrap().contains("no ticket number"));
 
     // What is refused is kept once, since the refusal may be over; refused again, it does not stand in the way.
-    let (turns, kept) = (world.turns(), || std::fs::read_dir(world.unpushed.path()).unwrap().count());
-    assert_eq!(kept(), 1);
+    let kept = |ending: &str| {
+        let files = std::fs::read_dir(world.unpushed.path()).unwrap().map(|file| file.unwrap().path());
+        files.filter(|file| file.extension().is_some_and(|found| found == ending)).count()
+    };
+    let turns = world.turns();
+    assert_eq!((kept("commits"), kept("refused")), (1, 0));
     let error = world.attempt_with_pulls().await.unwrap_err();
     assert!(error.chain().contains("no ticket number") && world.turns() == turns, "{}", error.chain());
-    assert_eq!(kept(), 0);
+    assert_eq!((kept("commits"), kept("refused")), (0, 1));
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ pub(super) async fn keep_what_is_there(attempt: &Attempt, workspace: Workspace, 
     }
     // A push that the remote refused is refused again.
     if matches!(error, AttemptError::Drive(DriveError::Hook(_))) {
-        return shelve(attempt, &workspace);
+        return shelve(attempt, &workspace, true);
     }
     if let Err(error) = push(attempt, workspace).await {
         tracing::warn!(error = error.chain(), "could not push what was committed before the attempt failed");
@@ -120,18 +120,27 @@ async fn push(attempt: &Attempt, workspace: Workspace) -> Result<Workspace, Atte
 fn give_up_or_shelve(attempt: &Attempt, workspace: &Workspace, error: &AttemptError) {
     match error {
         AttemptError::Git(GitError::Rejected { .. }) => workspace.clear_shelf(),
-        AttemptError::Git(GitError::Refused { .. }) if workspace.is_restored() => {
-            workspace.clear_shelf();
-            let text =
-                "The remote refuses the commits of an earlier attempt again, so the next attempt starts without them";
-            attempt.reporter.failed("push", text);
-        }
-        _ => shelve(attempt, workspace),
+        AttemptError::Git(GitError::Refused { .. }) if workspace.was_refused() => set_aside(attempt, workspace),
+        AttemptError::Git(GitError::Refused { .. }) => shelve(attempt, workspace, true),
+        _ => shelve(attempt, workspace, false),
     }
 }
 
-fn shelve(attempt: &Attempt, workspace: &Workspace) {
-    match workspace.shelve() {
+/// What is refused again must not stand in the way of every further attempt.
+fn set_aside(attempt: &Attempt, workspace: &Workspace) {
+    let text = match workspace.set_aside() {
+        Ok(file) => format!(
+            "The remote refuses the commits of an earlier attempt again, so the next attempt starts without them. They stay \
+             in {} for some days; rename it to end in .commits to have them pushed",
+            file.display()
+        ),
+        Err(error) => chain(&error),
+    };
+    attempt.reporter.failed("push", &text);
+}
+
+fn shelve(attempt: &Attempt, workspace: &Workspace, refused: bool) {
+    match workspace.shelve(refused) {
         Ok(false) => {}
         Ok(true) => {
             let text = "The last commits could not be pushed; they are kept, and the next attempt pushes them first";

@@ -30,6 +30,7 @@ pub use update::{Update, describe_update};
 use git2::{FetchOptions, Oid, Repository, RepositoryInitOptions};
 use held::Held;
 use remote::Connection;
+use shelf::Restored;
 use std::path::{Path, PathBuf};
 use terarchitect_outbound::Proxies;
 use terarchitect_worker_api::UpdateStrategy;
@@ -79,8 +80,8 @@ pub struct Workspace {
     continued: bool,
     /// The branch's head at the remote.
     pushed: Option<Oid>,
-    /// Whether the branch starts with commits of an earlier attempt that could not be pushed.
-    restored: bool,
+    /// The commits of an earlier attempt with which the branch starts, since that attempt could not push them.
+    restored: Option<Restored>,
     /// What was done with the branch before work on it goes on.
     update: Update,
     /// The remote's head of the branch, where the next push has to replace it.
@@ -129,7 +130,7 @@ impl Workspace {
                 remote_head = Some(fetched(&repo, &request.branch)?);
             }
             restored = restore(&mut repo, &connection, &branches, remote_head)?;
-            match restored.or(remote_head) {
+            match restored.as_ref().map(|restored| restored.head).or(remote_head) {
                 Some(head) => update::start(&repo, &connection, &branches, head, request.update_strategy)?,
                 None => Start::plain(fetched(&repo, &default_branch)?, Update::Nothing),
             }
@@ -153,10 +154,10 @@ impl Workspace {
                 .map_err(failed("could not merge the base into the branch"))?;
         }
         Ok(Self {
-            continued: remote_head.or(restored).is_some() && start.update != Update::StartedAgain,
+            continued: (remote_head.is_some() || restored.is_some()) && start.update != Update::StartedAgain,
             base: start.at,
             pushed: remote_head,
-            restored: restored.is_some() && start.update != Update::StartedAgain,
+            restored: restored.filter(|_| start.update != Update::StartedAgain),
             update: start.update,
             replaces: start.replaces,
             merging: conflicts.map(|conflicts| conflicts.base),
@@ -280,21 +281,27 @@ impl Workspace {
         Connection { request: &self.request, cancel }.push(&self.repo, &self.request.branch, self.replaces)?;
         self.pushed = Some(head);
         self.replaces = None;
-        self.restored = false;
+        self.restored = None;
         self.clear_shelf();
         Ok(true)
     }
 
     fn has_unpushed(&self, head: Oid) -> bool {
         // A branch that only starts again from its base has nothing to show yet.
-        let starts = self.pushed.is_none() && !self.restored || self.update == Update::StartedAgain;
+        let starts = self.pushed.is_none() && self.restored.is_none() || self.update == Update::StartedAgain;
         self.pushed != Some(head) && !(starts && head == self.base)
     }
 
     /// Whether the branch has commits of an earlier attempt that could not be pushed, and still are not.
     #[must_use]
     pub fn is_restored(&self) -> bool {
-        self.restored
+        self.restored.is_some()
+    }
+
+    /// Whether the remote has refused these commits before.
+    #[must_use]
+    pub fn was_refused(&self) -> bool {
+        self.restored.as_ref().is_some_and(|restored| restored.refused)
     }
 
     /// The id of the branch's head.
@@ -356,14 +363,14 @@ fn fetched(repo: &Repository, branch: &str) -> Result<Oid, GitError> {
         .map_err(|source| GitError::new("could not find the fetched branch", source))
 }
 
-/// The head of what an earlier attempt could not push. A shallow fetch may not have what it follows, so more is fetched
+/// What an earlier attempt could not push. A shallow fetch may not have what it follows, so more is fetched
 /// until it does.
 fn restore(
     repo: &mut Repository,
     connection: &Connection<'_>,
     branches: &[&str],
     at_remote: Option<Oid>,
-) -> Result<Option<Oid>, GitError> {
+) -> Result<Option<Restored>, GitError> {
     let (url, branch) = (connection.request.url.as_str(), &connection.request.branch);
     let Some(shelf) = &connection.request.shelf else { return Ok(None) };
     let Some(restored) = shelf.restore(repo, url, branch, at_remote) else { return Ok(None) };
@@ -377,7 +384,7 @@ fn restore(
         }
     }
     if is_whole(repo) {
-        return Ok(Some(restored.head));
+        return Ok(Some(restored));
     }
     shelf.remove(url, branch);
     Ok(None)

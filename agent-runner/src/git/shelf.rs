@@ -18,8 +18,9 @@ use std::time::{Duration, SystemTime};
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The length of the signature in front, in bytes.
 const SIGNATURE_BYTES: usize = 32;
-/// How the names of these files end.
+/// How the names of these files end, and of those that are set aside.
 const ENDING: &str = "commits";
+const REFUSED_ENDING: &str = "refused";
 
 /// A directory for commits that could not be pushed.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ struct Label {
     onto: Option<String>,
     /// The commits that the pack's commits follow.
     follows: Vec<String>,
+    /// Whether the remote refused them.
+    refused: bool,
 }
 
 /// Commits from a file, which are in the repository now.
@@ -46,6 +49,8 @@ pub(super) struct Restored {
     pub(super) head: Oid,
     /// The commits that they follow; the repository may not have them yet.
     pub(super) follows: Vec<Oid>,
+    /// Whether the remote refused them.
+    pub(super) refused: bool,
 }
 
 impl Shelf {
@@ -100,7 +105,7 @@ impl Shelf {
             let age = entry.metadata().and_then(|metadata| metadata.modified()).ok();
             let is_old =
                 age.and_then(|time| SystemTime::now().duration_since(time).ok()).is_some_and(|age| age > MAX_AGE);
-            if is_old && path.extension().is_some_and(|ending| ending == ENDING) {
+            if is_old && path.extension().is_some_and(|ending| ending == ENDING || ending == REFUSED_ENDING) {
                 let _ = fs::remove_file(path);
             }
         }
@@ -147,15 +152,16 @@ fn unpack(repo: &Repository, label: &Label, pack: &[u8]) -> Option<Restored> {
     writer.commit().ok()?;
     odb.refresh().ok()?;
     repo.find_commit(head).ok()?;
-    Some(Restored { head, follows })
+    Some(Restored { head, follows, refused: label.refused })
 }
 
 impl Workspace {
     /// Keeps the commits that the remote does not have for the next attempt, and returns whether there are any.
+    /// `refused` says whether the remote refused them.
     ///
     /// # Errors
     /// They can't be written.
-    pub fn shelve(&self) -> Result<bool, GitError> {
+    pub fn shelve(&self, refused: bool) -> Result<bool, GitError> {
         let Some(shelf) = &self.request.shelf else { return Ok(false) };
         let head = self.head()?;
         if !self.has_unpushed(head) {
@@ -169,10 +175,24 @@ impl Workspace {
             head: head.to_string(),
             onto: self.pushed.map(|id| id.to_string()),
             follows: follows.iter().map(ToString::to_string).collect(),
+            refused,
         };
         let failed = |source| GitError::Io { attempted: "could not keep the commits that were not pushed", source };
         shelf.write(&label, &pack).map_err(failed)?;
         Ok(true)
+    }
+
+    /// Puts what was kept of the branch where no attempt finds it, and returns the file.
+    ///
+    /// # Errors
+    /// It can't be renamed.
+    pub fn set_aside(&self) -> Result<PathBuf, GitError> {
+        let Some(shelf) = &self.request.shelf else { return Ok(PathBuf::new()) };
+        let from = shelf.file(self.request.url.as_str(), &self.request.branch);
+        let to = from.with_extension(REFUSED_ENDING);
+        fs::rename(from, &to)
+            .map_err(|source| GitError::Io { attempted: "could not set the refused commits aside", source })?;
+        Ok(to)
     }
 
     /// Gives up what was kept of the branch.

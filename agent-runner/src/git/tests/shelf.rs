@@ -17,7 +17,7 @@ impl Shelved {
         let mut workspace = shelved.clone(&place, "secret").await;
         fs::write(place.work().join("README.md"), "# Kept\n").unwrap();
         workspace.commit("Kept").unwrap().unwrap();
-        assert!(workspace.shelve().unwrap());
+        assert!(workspace.shelve(false).unwrap());
         shelved
     }
 
@@ -41,7 +41,7 @@ async fn kept_commits_come_back_and_are_pushed() {
     assert_eq!(read(&place, "README.md"), "# Kept\n");
     let (workspace, pushed) = push(workspace).await;
     assert!(pushed.unwrap() && !workspace.is_restored() && shelved.files().is_empty());
-    assert!(!workspace.shelve().unwrap(), "there is nothing left to keep");
+    assert!(!workspace.shelve(false).unwrap(), "there is nothing left to keep");
     let log = shelved.forge.git("demo", "hello", &["log", "--format=%s", "ticket-1"]).unwrap();
     assert_eq!(log, "Kept\nInitial commit\n");
 }

@@ -18,7 +18,7 @@ use axum::routing::{get, post};
 use script::Progress;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// A request as it arrived.
@@ -62,7 +62,7 @@ fn text_of(message: &Value) -> String {
 }
 
 struct Shared {
-    script: Script,
+    script: Mutex<Script>,
     key: Option<String>,
     progress: Mutex<Progress>,
     requests: watch::Sender<Vec<ChatRequest>>,
@@ -72,6 +72,12 @@ struct Shared {
 pub struct ChatServer {
     shared: Arc<Shared>,
     server: Server,
+}
+
+impl Shared {
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl ChatServer {
@@ -88,8 +94,12 @@ impl ChatServer {
     /// # Errors
     /// When it can't listen on an address.
     pub async fn start_on(addresses: &[SocketAddr], script: Script, key: Option<String>) -> anyhow::Result<Self> {
-        let shared =
-            Arc::new(Shared { script, key, progress: Mutex::default(), requests: watch::Sender::new(Vec::new()) });
+        let shared = Arc::new(Shared {
+            script: Mutex::new(script),
+            key,
+            progress: Mutex::default(),
+            requests: watch::Sender::new(Vec::new()),
+        });
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
             .route("/chat/completions", post(complete))
@@ -98,6 +108,11 @@ impl ChatServer {
             .with_state(shared.clone());
         let server = serve(addresses, router).await?;
         Ok(Self { shared, server })
+    }
+
+    /// Replies by another script from now on.
+    pub fn set_script(&self, script: Script) {
+        *self.shared.script() = script;
     }
 
     /// The base URL that clients are given, with `/v1`.
@@ -143,7 +158,7 @@ impl ChatServer {
 }
 
 async fn models(State(shared): State<Arc<Shared>>) -> Response {
-    let models = shared.script.models();
+    let models = shared.script().models();
     let data: Vec<_> = models.into_iter().map(|id| json!({"id": id, "object": "model"})).collect();
     axum::Json(json!({"object": "list", "data": data})).into_response()
 }
@@ -161,7 +176,7 @@ async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: B
     let request = ChatRequest { body, key, conversation };
     shared.requests.send_modify(|requests| requests.push(request.clone()));
     let found = match shared.progress.lock() {
-        Ok(mut progress) => shared.script.reply_to(&request, &mut progress),
+        Ok(mut progress) => shared.script().reply_to(&request, &mut progress),
         Err(_) => None,
     };
     match found {
