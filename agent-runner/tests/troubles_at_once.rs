@@ -81,7 +81,7 @@ impl Trouble {
                 world.checkout().change("main", &[("news.txt", "news\n")]);
             }
             BranchInstructs => {
-                on_the_branch(world, &[("AGENTS.md", "BRANCH-MARK\n"), ("pkg/CLAUDE.md", "BRANCH-MARK\n")])
+                on_the_branch(world, &[("AGENTS.md", "BRANCH-MARK\n"), ("pkg/CLAUDE.md", "BRANCH-MARK\n")]);
             }
             DirectorIsRefused | DirectorTalks | OddFiles => {}
         }
