@@ -163,11 +163,15 @@ fn watch_child(mut child: Child, secrets: Vec<SecretString>, on_line: impl Fn(&s
 async fn read_lines(pipe: impl AsyncRead + Unpin, tail: Arc<Tail>, on_line: impl Fn(&str)) {
     let mut pipe = BufReader::new(pipe);
     let mut line = Vec::new();
-    // A line without an end is read in pieces.
+    // A line without an end is read in pieces. Only the first is kept: a secret could lie across the end of a piece.
+    let mut is_first = true;
     while matches!((&mut pipe).take(LINE_BYTES).read_until(b'\n', &mut line).await, Ok(read) if read > 0) {
         let text = String::from_utf8_lossy(&line);
         on_line(text.trim());
-        tail.push(&text);
+        if is_first {
+            tail.push(&text);
+        }
+        is_first = line.ends_with(b"\n");
         line.clear();
     }
 }
@@ -216,5 +220,13 @@ mod tests {
         let text = tail.text();
         assert!(text.starts_with("line 30 [secret]"), "{text}");
         assert!(text.ends_with("line 49 [secret]"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_secret_across_two_pieces_of_a_long_line_is_not_shown() {
+        let tail = Arc::new(Tail::new(vec![SecretString::from("hunter2-hunter2")]));
+        let output = format!("{}hunter2-hunter2\nnext\n", "x".repeat(4090));
+        read_lines(output.as_bytes(), tail.clone(), |_| {}).await;
+        assert!(!tail.text().contains("unter2") && tail.text().ends_with("\nnext"), "{}", tail.text());
     }
 }

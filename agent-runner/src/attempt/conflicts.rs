@@ -46,7 +46,6 @@ impl Attempt {
 
     fn conflict_prompt(&self, base: &str, files: &[String]) -> String {
         let title = self.title();
-        let title = title.lines().next().unwrap_or_default();
-        render(AGENT_CONFLICT, &[("title", title), ("base", base), ("files", &fenced(&files.join("\n")))])
+        render(AGENT_CONFLICT, &[("title", &title), ("base", base), ("files", &fenced(&files.join("\n")))])
     }
 }

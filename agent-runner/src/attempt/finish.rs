@@ -48,7 +48,7 @@ pub(super) async fn finish(
         let new = NewPull {
             head: branch.clone(),
             base,
-            title: attempt.mask.apply(attempt.title()).chars().take(MAX_TITLE_CHARS).collect(),
+            title: attempt.mask.apply(&attempt.title()).chars().take(MAX_TITLE_CHARS).collect(),
             body: attempt.mask.apply(&body(attempt, &outcome, &change, &instructions)),
         };
         pull = open_pull(attempt, remote, new, &mut phases).await?;

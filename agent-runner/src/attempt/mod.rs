@@ -157,8 +157,9 @@ impl Attempt {
         self.work(workspace, agent, &models, &remote, phases).await
     }
 
-    fn title(&self) -> &str {
-        &self.context.current_ticket.ticket.title
+    /// The ticket's title in one line that shows what it says.
+    fn title(&self) -> String {
+        one_line(&self.context.current_ticket.ticket.title)
     }
 
     /// The user that the agent runs as, where that is not the runner's own.
@@ -387,10 +388,28 @@ fn named(paths: &[String]) -> String {
     if paths.len() > MAX_NAMED { format!("{first} and {} more", paths.len() - MAX_NAMED) } else { first }
 }
 
+/// A text without line breaks and other control characters, and without what changes the direction of writing: with that,
+/// a title could show something other than what it says.
+fn one_line(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let text: String = text.chars().filter(|c| !turns(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn describe_clone(workspace: &Workspace, remote: &RemoteUrl) -> String {
     let (branch, base) = (workspace.branch(), workspace.default_branch());
     if workspace.is_continued() {
         return format!("Cloned {}; continuing the branch {branch}", remote.as_str());
     }
     format!("Cloned {}; new branch {branch} from {base}", remote.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn a_title_is_one_line_that_shows_what_it_says() {
+        assert_eq!(one_line(" Fix\r\n\u{202e}the\u{2066} \0 café "), "Fix the café");
+    }
 }

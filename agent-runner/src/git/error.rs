@@ -57,6 +57,14 @@ pub enum GitError {
         /// What libgit2 said.
         said: String,
     },
+    /// What is at the address is no repository that can be used.
+    #[error("{url} can't be used as a Git repository: {said}")]
+    Unusable {
+        /// The repository.
+        url: String,
+        /// Why, and what to do.
+        said: &'static str,
+    },
     /// The proxy can't be used.
     #[error("{url} can't be cloned through the proxy: {advice}")]
     Proxy {
@@ -149,7 +157,7 @@ impl GitError {
         match self {
             Self::InvalidUrl { .. } | Self::NotEmpty { .. } | Self::Denied { .. } | Self::NotFound { .. } => 2,
             Self::WrongHost { .. } | Self::Elsewhere { .. } | Self::Proxy { .. } | Self::Refused { .. } => 2,
-            Self::NoDefaultBranch { .. } => 2,
+            Self::NoDefaultBranch { .. } | Self::Unusable { .. } => 2,
             Self::Unreachable { .. } | Self::Busy { .. } | Self::Io { .. } => 75,
             Self::Cancelled => 130,
             Self::Rejected { .. } | Self::Git { .. } => 1,

@@ -27,6 +27,7 @@ const HOOK: &str = "Do what the repository's hook asks for, or change the hook, 
 const READ_ONLY: &str = "The repository accepts no pushes; make it writable, and start the ticket again";
 const SHALLOW: &str = "Set receive.shallowUpdate at the remote, and start the ticket again";
 const QUOTA: &str = "Make room at the remote, and start the ticket again";
+const NAME_TAKEN: &str = "Delete or rename the branch at the remote that is in the way, and start the ticket again";
 const OTHER: &str = "Change what the remote refuses, and start the ticket again";
 
 /// What GitLab's own hook says when the rest of GitLab does not respond.
@@ -35,6 +36,8 @@ const GITLAB_IS_DOWN: &str = "internal api unreachable";
 /// Words of remotes in lower case and what they mean, the most telling first. From git's own sources and from public
 /// reports about GitHub, GitLab, Gitea, Bitbucket and Azure DevOps.
 const TABLE: &[(&str, Verdict)] = &[
+    // A branch can't have another's name as a directory, so no later try succeeds either.
+    ("; cannot create 'refs/heads/", Verdict::Final(NAME_TAKEN)),
     // Another push holds the lock, or was there first: the next try sees what is there now.
     ("cannot lock ref", Verdict::Passing),
     ("failed to lock", Verdict::Passing),

@@ -20,6 +20,18 @@ const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 const PROXY_ADDRESS: &str = "set HTTPS_PROXY to an address such as http://proxy:3128; git knows no other proxies";
 const PROXY_PLAIN: &str = "git only does this with https:// addresses; use one, or add the host to NO_PROXY";
 
+/// What libgit2 says of a remote that it can't use, in parts, and what that means.
+const UNUSABLE: &[(&str, &str)] = &[
+    (
+        "invalid content-type",
+        "it returned some page instead. Check REPO_URL, and whether a proxy or a page to sign in answers at this address",
+    ),
+    (
+        "unknown remote object format",
+        "its objects have SHA-256 names, which Terarchitect does not support; use a repository with SHA-1",
+    ),
+];
+
 /// How a branch was changed by others, where the remote does not say it.
 const MOVED: &str = "it has commits that this attempt does not have";
 
@@ -44,6 +56,11 @@ impl RemoteUrl {
         }
         let https = match text.split_once(':') {
             Some((host, path)) if !text.contains("://") => {
+                // "localhost:3000/owner/repo" lacks its scheme, and "C:\repo" is a path of Windows.
+                let starts_with_port = path.split('/').next().is_some_and(|port| port.parse::<u16>().is_ok());
+                if host.len() == 1 || (starts_with_port && !host.contains('@')) {
+                    return Err(invalid());
+                }
                 let host = host.rsplit('@').next().unwrap_or(host);
                 format!("https://{host}/{}", path.trim_start_matches('/'))
             }
@@ -57,6 +74,9 @@ impl RemoteUrl {
         if !matches!(url.scheme(), "http" | "https" | "file") || (url.scheme() != "file" && url.host_str().is_none()) {
             return Err(invalid());
         }
+        // Copied from a browser with a page's parts.
+        url.set_fragment(None);
+        url.set_query(None);
         // Only the shorter name is the token's, and the longer one redirects to it.
         if url.host_str() == Some("www.github.com") {
             let _ = url.set_host(Some("github.com"));
@@ -272,6 +292,9 @@ impl Connection<'_> {
         }
         if text.starts_with("cannot redirect from") {
             return GitError::Elsewhere { url, said: text };
+        }
+        if let Some((_, said)) = UNUSABLE.iter().find(|(words, _)| text.contains(words)) {
+            return GitError::Unusable { url, said };
         }
         let had_token = self.request.token.is_some();
         match http_status(&text) {

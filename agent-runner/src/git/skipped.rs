@@ -4,6 +4,8 @@ use git2::ErrorCode;
 
 /// How many such paths are named; of the rest, only the number is.
 const MAX_NAMED: usize = 20;
+/// How much of a path is named, in bytes.
+const MAX_PATH_BYTES: usize = 300;
 
 /// A path that could not be committed. The branch keeps what it had there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +42,12 @@ pub enum Reason {
 impl Skipped {
     pub(super) fn new(path: &[u8], reason: Reason) -> Self {
         let path = if path.is_empty() { b"./" } else { path };
-        Self { path: String::from_utf8_lossy(path).escape_debug().to_string(), reason }
+        let mut path = String::from_utf8_lossy(path).escape_debug().to_string();
+        if path.len() > MAX_PATH_BYTES {
+            path.truncate(path.floor_char_boundary(MAX_PATH_BYTES));
+            path.push('…');
+        }
+        Self { path, reason }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Clones, commits and pushes against the local forge, over HTTP with a token.
 
+mod hostile;
 mod instructions;
 mod odd_files;
 mod odd_remotes;
