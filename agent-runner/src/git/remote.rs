@@ -66,7 +66,7 @@ impl RemoteUrl {
             }
             _ => text.to_owned(),
         };
-        let mut url: Url = https.parse().map_err(|_| invalid())?;
+        let mut url: Url = https.parse().or_else(|_| without_scp_colon(&https).parse()).map_err(|_| invalid())?;
         if url.scheme() == "ssh" {
             let path = url.path().to_owned();
             url = format!("https://{}{path}", url.host_str().unwrap_or_default()).parse().map_err(|_| invalid())?;
@@ -118,6 +118,12 @@ impl RemoteUrl {
         let name = name.strip_suffix(".git").unwrap_or(name);
         (!owner.is_empty() && !name.is_empty() && !name.contains('/')).then(|| (owner.to_owned(), name.to_owned()))
     }
+}
+
+/// `ssh://git@host:owner/repo`, which some pages show, in the form that is an address.
+fn without_scp_colon(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    format!("{scheme}://{}", rest.replacen(':', "/", 1))
 }
 
 /// An address without the credentials before its host, for an error message.

@@ -142,9 +142,13 @@ fn addresses_that_lack_their_scheme_are_refused_and_parts_of_pages_are_dropped()
     for text in ["localhost:3000/o/r", "C:\\repo", "github.com/o/r", "git://host/o/r", "git clone https://host/o/r"] {
         assert!(matches!(RemoteUrl::parse(text), Err(GitError::InvalidUrl { .. })), "{text}");
     }
-    for text in
-        ["https://host/o/r#readme", "HTTPS://Host/o/r?tab=x", "https://u:p@ss@host/o/r", "ssh://git@host:7999/o/r"]
-    {
+    for text in [
+        "https://host/o/r#readme",
+        "HTTPS://Host/o/r?tab=x",
+        "https://u:p@ss@host/o/r",
+        "ssh://git@host:7999/o/r",
+        "ssh://git@host:o/r",
+    ] {
         assert_eq!(RemoteUrl::parse(text).unwrap().as_str(), "https://host/o/r", "{text}");
     }
 }
