@@ -15,6 +15,7 @@ mod refusal;
 mod remote;
 mod shelf;
 mod skipped;
+mod submodules;
 mod token;
 mod update;
 mod walk;
@@ -32,6 +33,7 @@ use held::Held;
 use remote::Connection;
 use shelf::Restored;
 use std::path::{Path, PathBuf};
+use submodules::NotFilled;
 use terarchitect_outbound::Proxies;
 use terarchitect_worker_api::UpdateStrategy;
 use tokio_util::sync::CancellationToken;
@@ -64,6 +66,8 @@ pub struct CloneRequest {
     pub author: (String, String),
     /// How a branch that is continued gets what its base got since; with none it stays as it is.
     pub update_strategy: Option<UpdateStrategy>,
+    /// Whether submodules are filled.
+    pub submodules: bool,
     /// Where commits wait that could not be pushed.
     pub shelf: Option<Shelf>,
 }
@@ -90,6 +94,8 @@ pub struct Workspace {
     merging: Option<Oid>,
     /// The files that are as the base branch has them.
     held: Held,
+    /// Submodules that were to be filled and are not.
+    not_filled: Vec<NotFilled>,
     /// What the last commit left out.
     skipped: Vec<Skipped>,
     /// When the index was last brought to the workspace, in seconds since 1970.
@@ -153,7 +159,9 @@ impl Workspace {
             update::leave_conflicts(&repo, conflicts, &mut held)
                 .map_err(failed("could not merge the base into the branch"))?;
         }
+        let not_filled = if request.submodules { submodules::fill(&repo, &request, cancel)? } else { Vec::new() };
         Ok(Self {
+            not_filled,
             continued: (remote_head.is_some() || restored.is_some()) && start.update != Update::StartedAgain,
             base: start.at,
             pushed: remote_head,

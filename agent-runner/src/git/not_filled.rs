@@ -25,8 +25,18 @@ impl Workspace {
         let uses_lfs = entries.iter().any(|entry| is_attributes(entry) && self.names_lfs(entry));
         let pointers: Vec<&IndexEntry> = entries.iter().filter(|entry| uses_lfs && self.is_pointer(entry)).collect();
         let mut said = Vec::new();
-        if let Some(named) = named(&submodules) {
-            said.push(format!("Submodules are not fetched, their directories are empty: {named}"));
+        if self.request.submodules {
+            let reasons = self.not_filled.iter().take(MAX_NAMED);
+            said.extend(reasons.map(|one| {
+                let path = String::from_utf8_lossy(&one.path);
+                format!(
+                    "The submodule {} could not be fetched, its directory is empty: {}",
+                    path.escape_debug(),
+                    one.reason
+                )
+            }));
+        } else if let Some(named) = named(&submodules) {
+            said.push(format!("Submodules are not fetched, their directories are empty (set `submodules` in the project to fetch them): {named}"));
         }
         if let Some(named) = named(&pointers) {
             said.push(format!("Files in Git LFS are not fetched, there are pointers in their places: {named}"));

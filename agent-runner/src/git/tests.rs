@@ -5,6 +5,7 @@ mod instructions;
 mod odd_files;
 mod odd_remotes;
 mod shelf;
+mod submodules;
 mod updates;
 
 use super::*;
@@ -50,6 +51,7 @@ pub(super) fn request(forge: &Forge, place: &Place, repo: &str, token: Option<&s
         git_dir: place.dir.path().join("git"),
         author: ("A".to_owned(), "a@example.com".to_owned()),
         update_strategy: Some(UpdateStrategy::Merge),
+        submodules: false,
         shelf: None,
     }
 }

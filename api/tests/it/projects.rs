@@ -111,7 +111,7 @@ async fn how_a_projects_jobs_run_can_be_set() {
         (&json!(null), &json!(1), &json!(false))
     );
     let wanted = json!({"max_running": 2, "weight": 3, "paused": true, "retry_agent_failures": 1, "agent_image": "a/b:c",
-               "update_strategy": "rebase"});
+               "update_strategy": "rebase", "submodules": true});
     let changed = app.put(&project, wanted.clone()).await.expect(200);
     for (name, value) in wanted.as_object().unwrap() {
         assert_eq!(&changed[name], value);
@@ -119,6 +119,7 @@ async fn how_a_projects_jobs_run_can_be_set() {
     let ticket = app.ticket(&project).await;
     let context = app.get(&format!("{ticket}/worker-context")).await.expect(200);
     assert_eq!(context["update_strategy"], "rebase");
+    assert_eq!(context["submodules"], true);
     let cleared = app.put(&project, json!({"max_running": null, "agent_image": null})).await.expect(200);
     assert_eq!(
         (&cleared["max_running"], &cleared["agent_image"], &cleared["weight"]),

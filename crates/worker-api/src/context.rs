@@ -94,6 +94,9 @@ pub struct WorkerContext {
     /// How the ticket's branch gets what its base got since, where an earlier attempt has started it.
     #[serde(default)]
     pub update_strategy: UpdateStrategy,
+    /// Whether the runner fetches the repository's submodules.
+    #[serde(default)]
+    pub submodules: bool,
 }
 
 /// Work that is done and pushed, while its pull request or its report is missing.

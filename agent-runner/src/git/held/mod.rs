@@ -72,6 +72,11 @@ impl Held {
         Ok(Self { base: files(&rules, &base), rules, shown: BTreeMap::new() })
     }
 
+    /// For a repository in which nothing is the base's: no file that agents read is checked out.
+    pub(super) fn of_nothing() -> Self {
+        Self { rules: Rules::default(), base: Files::new(), shown: BTreeMap::new() }
+    }
+
     /// Checks out a commit, but what is held as the base has it. The index is the commit's.
     pub(super) fn check_out(&mut self, repo: &Repository, at: Oid) -> Result<(), git2::Error> {
         let mut mixed = index_of(repo, at)?;

@@ -66,6 +66,7 @@ pub async fn worker_context(
         agent_settings: agent_settings(sealer, &mut tx).await?,
         finished_work: finished_work(&mut tx, ticket_id).await?,
         update_strategy: project.update_strategy,
+        submodules: project.submodules,
     };
     tx.commit().await?;
     Ok(context)

@@ -41,6 +41,8 @@ pub struct Project {
     pub retry_agent_failures: i32,
     /// How a ticket's branch that is continued gets what its base got since.
     pub update_strategy: UpdateStrategy,
+    /// Whether the runner fetches the repository's submodules.
+    pub submodules: bool,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -56,6 +58,7 @@ impl From<Project> for ProjectFields {
             execution_mode: project.execution_mode,
             project_path: project.project_path,
             update_strategy: project.update_strategy,
+            submodules: project.submodules,
             running: RunningFields {
                 agent_image: project.agent_image,
                 max_running: project.max_running,
@@ -73,7 +76,7 @@ pub async fn list(conn: &mut PgConnection) -> sqlx::Result<Vec<Project>> {
         Project,
         r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
              project_path, agent_image, max_running, weight, paused, retry_agent_failures,
-             update_strategy as "update_strategy: Word<UpdateStrategy>", created_at, updated_at
+             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, created_at, updated_at
          from projects order by created_at, id"#
     )
     .fetch_all(conn)
@@ -86,7 +89,7 @@ pub async fn find(conn: &mut PgConnection, id: ProjectId) -> sqlx::Result<Option
         Project,
         r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
              project_path, agent_image, max_running, weight, paused, retry_agent_failures,
-             update_strategy as "update_strategy: Word<UpdateStrategy>", created_at, updated_at
+             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, created_at, updated_at
          from projects where id = $1"#,
         id.0
     )
@@ -101,7 +104,7 @@ pub async fn find_for_update(conn: &mut PgConnection, id: ProjectId) -> sqlx::Re
         // Locks the project's row, so that two changes of it happen one after the other.
         r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
              project_path, agent_image, max_running, weight, paused, retry_agent_failures,
-             update_strategy as "update_strategy: Word<UpdateStrategy>", created_at, updated_at
+             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, created_at, updated_at
          from projects where id = $1 for update"#,
         id.0
     )
@@ -129,11 +132,11 @@ pub async fn insert(conn: &mut PgConnection, fields: &ProjectFields) -> sqlx::Re
     sqlx::query_as!(
         Project,
         r#"insert into projects (id, name, description, github_url, execution_mode, project_path, agent_image,
-             max_running, weight, paused, retry_agent_failures, update_strategy)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             max_running, weight, paused, retry_agent_failures, update_strategy, submodules)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          returning id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
              project_path, agent_image, max_running, weight, paused, retry_agent_failures,
-             update_strategy as "update_strategy: Word<UpdateStrategy>", created_at, updated_at"#,
+             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, created_at, updated_at"#,
         Uuid::now_v7(),
         fields.name,
         fields.description,
@@ -145,7 +148,8 @@ pub async fn insert(conn: &mut PgConnection, fields: &ProjectFields) -> sqlx::Re
         fields.running.weight,
         fields.running.paused,
         fields.running.retry_agent_failures,
-        fields.update_strategy.as_str()
+        fields.update_strategy.as_str(),
+        fields.submodules
     )
     .fetch_one(conn)
     .await
@@ -157,11 +161,11 @@ pub async fn update(conn: &mut PgConnection, id: ProjectId, fields: &ProjectFiel
         Project,
         r#"update projects set name = $2, description = $3, github_url = $4, execution_mode = $5, project_path = $6,
              agent_image = $7, max_running = $8, weight = $9, paused = $10, retry_agent_failures = $11,
-             update_strategy = $12, updated_at = now()
+             update_strategy = $12, submodules = $13, updated_at = now()
          where id = $1
          returning id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
              project_path, agent_image, max_running, weight, paused, retry_agent_failures,
-             update_strategy as "update_strategy: Word<UpdateStrategy>", created_at, updated_at"#,
+             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, created_at, updated_at"#,
         id.0,
         fields.name,
         fields.description,
@@ -173,7 +177,8 @@ pub async fn update(conn: &mut PgConnection, id: ProjectId, fields: &ProjectFiel
         fields.running.weight,
         fields.running.paused,
         fields.running.retry_agent_failures,
-        fields.update_strategy.as_str()
+        fields.update_strategy.as_str(),
+        fields.submodules
     )
     .fetch_optional(conn)
     .await

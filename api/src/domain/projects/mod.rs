@@ -41,6 +41,8 @@ pub struct ProjectFields {
     pub project_path: Option<String>,
     /// How a ticket's branch that is continued gets what its base got since.
     pub update_strategy: UpdateStrategy,
+    /// Whether the runner fetches the repository's submodules.
+    pub submodules: bool,
     /// How its jobs are run.
     pub running: RunningFields,
 }
@@ -81,6 +83,8 @@ pub struct NewProject {
     pub project_path: Option<String>,
     /// How a ticket's branch that is continued gets what its base got since; `merge` if unset.
     pub update_strategy: Option<UpdateStrategy>,
+    /// Whether the runner fetches the repository's submodules; `false` if unset.
+    pub submodules: Option<bool>,
     /// An existing repository gets no "Project setup" ticket.
     #[serde(default)]
     pub is_existing_repo: bool,
@@ -110,6 +114,8 @@ pub struct ProjectChanges {
     pub project_path: Option<Option<String>>,
     /// How a ticket's branch that is continued gets what its base got since.
     pub update_strategy: Option<UpdateStrategy>,
+    /// Whether the runner fetches the repository's submodules.
+    pub submodules: Option<bool>,
     /// How its jobs are run.
     #[serde(flatten)]
     pub running: RunningChanges,
@@ -177,6 +183,7 @@ impl NewProject {
             execution_mode: self.execution_mode.unwrap_or_default(),
             project_path: text::project_path(self.project_path.as_deref().unwrap_or_default())?,
             update_strategy: self.update_strategy.unwrap_or_default(),
+            submodules: self.submodules.unwrap_or_default(),
             running: self.running.over(RunningFields::default())?,
         })
     }
@@ -204,6 +211,7 @@ impl ProjectChanges {
                 None => now.project_path,
             },
             update_strategy: self.update_strategy.unwrap_or(now.update_strategy),
+            submodules: self.submodules.unwrap_or(now.submodules),
             running: self.running.over(now.running)?,
         })
     }
