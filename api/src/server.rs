@@ -53,7 +53,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
         Some(url) => (None, database_address::parse(url.expose_secret())?),
         None => {
             let lock = DataDirLock::acquire(&data_dir)?;
-            let cluster = Cluster::start(&data_dir, lock).await?;
+            let Some(cluster) = Cluster::start(&data_dir, lock, &stop).await? else { return Ok(()) };
             let connect = cluster.connect_options();
             config.private_database = Some(cluster.health());
             (Some(cluster), connect)

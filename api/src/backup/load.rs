@@ -31,7 +31,7 @@ pub async fn restore(options: &ServeOptions, restore: &RestoreOptions) -> anyhow
     check_schema(&reader.header)?;
     let key = find_key(&reader.header, options, &data_dir, &restore.passphrase)?;
     prepare_data_dir(&data_dir)?;
-    let reached = Reached::to_write(options, &data_dir).await?;
+    let reached = Reached::to_write(options, &data_dir, &stop).await?;
     let loaded = tokio::select! {
         loaded = load(reached.connect.clone(), reader, key, &data_dir, restore.replace) => loaded,
         () = stop.cancelled() => Err(anyhow::anyhow!("stopped before everything was loaded; the database is as it was")),
