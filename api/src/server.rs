@@ -121,6 +121,11 @@ async fn open_database(connect: PgConnectOptions, connections: u32) -> anyhow::R
          set pool_mode = session in the pooler, or use the address of Postgres itself"
     );
     let pool = db::connect(connect, connections).await.context(failed)?;
+    let mut connection = pool.acquire().await.context(failed)?;
+    if let Some(wrong) = db::suitability::what_is_wrong(&mut connection).await.context(failed)? {
+        anyhow::bail!(wrong);
+    }
+    drop(connection);
     // sqlx takes an advisory lock of the database, so that of two replicas one migrates and the other waits.
     db::MIGRATIONS.run(&pool).await.context("could not apply the migrations to the database")?;
     Ok(pool)

@@ -141,6 +141,9 @@ async fn load(
 
 async fn check_target(target: &mut Target, replace: bool) -> anyhow::Result<()> {
     let failed = "could not read the database";
+    if let Some(wrong) = target.what_is_wrong().await.context(failed)? {
+        bail!(wrong);
+    }
     ensure!(
         target.connections_of_apis().await.context(failed)? == 0,
         "a terarchitect-api runs on this database; stop it (systemctl stop terarchitect-api, or docker compose stop api), then restore"

@@ -21,6 +21,8 @@ mod model;
 mod plans;
 mod program;
 mod projects;
+mod roles;
 mod settings;
 mod support;
+mod surroundings;
 mod waiting;
