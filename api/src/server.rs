@@ -8,7 +8,7 @@ use crate::db;
 use crate::domain::system::settings;
 use crate::embedded_postgres::{Cluster, DataDirLock};
 use crate::sealing::Sealer;
-use crate::serving::{self, Seats};
+use crate::serving::{self, Patience, Seats};
 use crate::state::{App, AppConfig};
 use anyhow::Context;
 use axum::Router;
@@ -186,7 +186,7 @@ async fn serve_on(
 ) -> anyhow::Result<()> {
     let mut servers = JoinSet::new();
     for listener in listeners {
-        servers.spawn(serving::serve(listener, router.clone(), seats.clone(), stop.clone()));
+        servers.spawn(serving::serve(listener, router.clone(), seats.clone(), Patience::default(), stop.clone()));
     }
     let drained = async {
         while let Some(ended) = servers.join_next().await {

@@ -5,6 +5,7 @@
 mod backup;
 mod backup_refusals;
 mod board;
+mod clients;
 mod contract;
 mod crowds;
 mod databases;
