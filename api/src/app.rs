@@ -7,7 +7,7 @@ use crate::routes;
 use crate::state::App;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_request};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -39,14 +39,16 @@ fn documented_routes(app: &App) -> OpenApiRouter<App> {
 /// The whole service.
 pub fn router(app: App) -> Router {
     let (router, openapi) = documented_routes(&app).split_for_parts();
-    router
+    let routes = router
         .merge(routes::system::openapi::router(with_security(openapi)))
         .fallback(layers::not_found)
         .method_not_allowed_fallback(layers::method_not_allowed)
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(app.clone(), layers::with_request_id))
-        .with_state(app)
+        .with_state(app);
+    // A layer of the routes themselves would come too late to change which one it is.
+    Router::new().fallback_service(routes).layer(map_request(layers::without_trailing_slash))
 }
 
 /// The OpenAPI document, made from the code.

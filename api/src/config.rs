@@ -195,6 +195,19 @@ pub enum ConfigError {
         "DATABASE_URL can't be read: its user or password contains a special character; write / as %2F, ? as %3F, # as %23, @ as %40 and % as %25"
     )]
     DatabaseUrlNotEncoded,
+    /// The mode of encryption is none.
+    #[error("DATABASE_URL: sslmode has to be disable, allow, prefer, require, verify-ca or verify-full")]
+    DatabaseUrlSslMode,
+    /// More than one host is named.
+    #[error(
+        "DATABASE_URL names several hosts, but the API uses one; name the primary, or an address that always leads to it"
+    )]
+    DatabaseUrlSeveralHosts,
+    /// The folder of a socket stands where a URL has none.
+    #[error(
+        "DATABASE_URL has no host; the folder of a Unix socket goes to the end, such as postgres:///database?host=/run/postgresql&user=name"
+    )]
+    DatabaseUrlSocket,
     /// There is no home directory to keep data in.
     #[error("there is no home directory to keep data in; set TERARCHITECT_DATA_DIR")]
     NoDataDir,

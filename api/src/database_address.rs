@@ -1,7 +1,7 @@
 //! Reads DATABASE_URL. No error repeats the address, which may hold a password.
 
 use crate::config::ConfigError;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 /// The options for connections to the database at this address.
 ///
@@ -13,7 +13,42 @@ pub fn parse(url: &str) -> Result<PgConnectOptions, ConfigError> {
     if is_cut_short(rest) {
         return Err(ConfigError::DatabaseUrlNotEncoded);
     }
-    url.parse().map_err(|_| ConfigError::DatabaseUrl)
+    check_host(rest)?;
+    let parsed = url::Url::parse(url).map_err(|_| ConfigError::DatabaseUrl)?;
+    check_parameters(&parsed)?;
+    let options: PgConnectOptions = url.parse().map_err(|_| ConfigError::DatabaseUrl)?;
+    // The brackets belong to the URL, and no resolver knows them.
+    let bare = options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')).map(str::to_owned);
+    Ok(match bare {
+        Some(host) => options.host(&host),
+        None => options,
+    })
+}
+
+/// Refuses what libpq reads and a URL has no place for: several hosts, and the folder of a socket as it is.
+fn check_host(rest: &str) -> Result<(), ConfigError> {
+    let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    if host.contains(',') {
+        return Err(ConfigError::DatabaseUrlSeveralHosts);
+    }
+    let has_user = authority.contains('@');
+    if has_user && host.is_empty() {
+        return Err(ConfigError::DatabaseUrlSocket);
+    }
+    Ok(())
+}
+
+fn check_parameters(url: &url::Url) -> Result<(), ConfigError> {
+    for (name, value) in url.query_pairs() {
+        if matches!(&*name, "sslmode" | "ssl-mode") && value.parse::<PgSslMode>().is_err() {
+            return Err(ConfigError::DatabaseUrlSslMode);
+        }
+        if matches!(&*name, "host" | "hostaddr") && value.contains(',') {
+            return Err(ConfigError::DatabaseUrlSeveralHosts);
+        }
+    }
+    Ok(())
 }
 
 /// Whether a special character ends the user and password too early: then an `@` follows after what counts as the host.
@@ -48,6 +83,20 @@ mod tests {
         ] {
             assert!(parse(right).is_ok(), "{right}");
         }
+        for (host, expected) in [("[::1]:5433", "::1"), ("127.0.0.1", "127.0.0.1"), ("db.example", "db.example")] {
+            assert_eq!(parse(&format!("postgres://u:p@{host}/db")).unwrap().get_host(), expected);
+        }
+        for socket in ["postgres://u@%2Frun%2Fpostgresql/db", "postgres:///db?host=/run/postgresql&user=u"] {
+            assert_eq!(parse(socket).unwrap().get_socket().unwrap().to_str(), Some("/run/postgresql"), "{socket}");
+        }
+        assert!(matches!(parse("postgres://u@/run/postgresql/db"), Err(ConfigError::DatabaseUrlSocket)));
+        for several in ["postgres://u@a,b/db", "postgres://u@a:1,b:2/db", "postgres:///db?host=a,b"] {
+            assert!(matches!(parse(several), Err(ConfigError::DatabaseUrlSeveralHosts)), "{several}");
+        }
+        for mode in ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] {
+            assert!(parse(&format!("postgres://h/db?sslmode={mode}")).is_ok(), "{mode}");
+        }
+        assert!(matches!(parse("postgres://h/db?sslmode=on"), Err(ConfigError::DatabaseUrlSslMode)));
         for wrong in ["", "mysql://user:a@host/db", "host/db", "postgres://host:port/db"] {
             assert!(matches!(parse(wrong), Err(ConfigError::DatabaseUrl)), "{wrong}");
         }

@@ -2,7 +2,9 @@
 
 use anyhow::Context;
 use clap::Parser;
-use std::io::{IsTerminal, Write};
+use rustix::fs::Mode;
+use rustix::process::umask;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 use terarchitect_api::config::{Cli, Command, LogFormat};
 use terarchitect_api::{app, backup, server};
@@ -11,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    close_files_to_others();
     let cli = Cli::parse();
     let outcome = match cli.command.unwrap_or(Command::Serve) {
         Command::Openapi => print_openapi(),
@@ -39,7 +42,18 @@ async fn main() -> ExitCode {
 
 fn print_openapi() -> anyhow::Result<()> {
     let text = app::openapi().to_pretty_json().context("could not write the OpenAPI document")?;
-    writeln!(std::io::stdout(), "{text}").context("could not print the OpenAPI document")
+    match writeln!(std::io::stdout(), "{text}") {
+        // A reader such as head has what it wanted.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.context("could not print the OpenAPI document"),
+    }
+}
+
+/// The files and folders that this program creates are writable for its user alone, also where it was started without a umask.
+fn close_files_to_others() {
+    let others_write = Mode::WGRP | Mode::WOTH;
+    let before = umask(others_write);
+    umask(before | others_write);
 }
 
 fn start_logging(format: LogFormat, level: &str) {

@@ -8,7 +8,7 @@ use crate::db;
 use crate::domain::system::settings;
 use crate::embedded_postgres::{Cluster, DataDirLock};
 use crate::sealing::Sealer;
-use crate::serving::{self, Seats};
+use crate::serving::{self, Patience, Seats};
 use crate::state::{App, AppConfig};
 use anyhow::Context;
 use axum::Router;
@@ -53,7 +53,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
         Some(url) => (None, database_address::parse(url.expose_secret())?),
         None => {
             let lock = DataDirLock::acquire(&data_dir)?;
-            let cluster = Cluster::start(&data_dir, lock).await?;
+            let Some(cluster) = Cluster::start(&data_dir, lock, &stop).await? else { return Ok(()) };
             let connect = cluster.connect_options();
             config.private_database = Some(cluster.health());
             (Some(cluster), connect)
@@ -121,6 +121,11 @@ async fn open_database(connect: PgConnectOptions, connections: u32) -> anyhow::R
          set pool_mode = session in the pooler, or use the address of Postgres itself"
     );
     let pool = db::connect(connect, connections).await.context(failed)?;
+    let mut connection = pool.acquire().await.context(failed)?;
+    if let Some(wrong) = db::suitability::what_is_wrong(&mut connection).await.context(failed)? {
+        anyhow::bail!(wrong);
+    }
+    drop(connection);
     // sqlx takes an advisory lock of the database, so that of two replicas one migrates and the other waits.
     db::MIGRATIONS.run(&pool).await.context("could not apply the migrations to the database")?;
     Ok(pool)
@@ -181,7 +186,7 @@ async fn serve_on(
 ) -> anyhow::Result<()> {
     let mut servers = JoinSet::new();
     for listener in listeners {
-        servers.spawn(serving::serve(listener, router.clone(), seats.clone(), stop.clone()));
+        servers.spawn(serving::serve(listener, router.clone(), seats.clone(), Patience::default(), stop.clone()));
     }
     let drained = async {
         while let Some(ended) = servers.join_next().await {

@@ -31,7 +31,7 @@ pub async fn restore(options: &ServeOptions, restore: &RestoreOptions) -> anyhow
     check_schema(&reader.header)?;
     let key = find_key(&reader.header, options, &data_dir, &restore.passphrase)?;
     prepare_data_dir(&data_dir)?;
-    let reached = Reached::to_write(options, &data_dir).await?;
+    let reached = Reached::to_write(options, &data_dir, &stop).await?;
     let loaded = tokio::select! {
         loaded = load(reached.connect.clone(), reader, key, &data_dir, restore.replace) => loaded,
         () = stop.cancelled() => Err(anyhow::anyhow!("stopped before everything was loaded; the database is as it was")),
@@ -141,6 +141,9 @@ async fn load(
 
 async fn check_target(target: &mut Target, replace: bool) -> anyhow::Result<()> {
     let failed = "could not read the database";
+    if let Some(wrong) = target.what_is_wrong().await.context(failed)? {
+        bail!(wrong);
+    }
     ensure!(
         target.connections_of_apis().await.context(failed)? == 0,
         "a terarchitect-api runs on this database; stop it (systemctl stop terarchitect-api, or docker compose stop api), then restore"

@@ -3,10 +3,11 @@
 use crate::config::{ServeOptions, non_empty};
 use crate::database_address;
 use crate::embedded_postgres::{Cluster, ClusterError, DataDirLock};
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use secrecy::ExposeSecret;
 use sqlx::postgres::PgConnectOptions;
 use std::path::Path;
+use tokio_util::sync::CancellationToken;
 
 /// A database that can be connected to.
 #[derive(Debug)]
@@ -21,7 +22,11 @@ impl Reached {
     ///
     /// # Errors
     /// When there is no database.
-    pub(super) async fn to_read(options: &ServeOptions, data_dir: &Path) -> anyhow::Result<Self> {
+    pub(super) async fn to_read(
+        options: &ServeOptions,
+        data_dir: &Path,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Self> {
         if let Some(reached) = Self::configured(options)? {
             return Ok(reached);
         }
@@ -31,7 +36,7 @@ impl Reached {
             data_dir.display()
         );
         match DataDirLock::acquire(data_dir) {
-            Ok(lock) => Self::start(data_dir, lock).await,
+            Ok(lock) => Self::start(data_dir, lock, stop).await,
             Err(ClusterError::InUse { .. }) => {
                 Ok(Self { connect: Cluster::connect_options_of(data_dir)?, cluster: None })
             }
@@ -43,10 +48,14 @@ impl Reached {
     ///
     /// # Errors
     /// When there is no database, or an API uses the data directory.
-    pub(super) async fn to_write(options: &ServeOptions, data_dir: &Path) -> anyhow::Result<Self> {
+    pub(super) async fn to_write(
+        options: &ServeOptions,
+        data_dir: &Path,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Self> {
         match Self::configured(options)? {
             Some(reached) => Ok(reached),
-            None => Self::start(data_dir, DataDirLock::acquire(data_dir)?).await,
+            None => Self::start(data_dir, DataDirLock::acquire(data_dir)?, stop).await,
         }
     }
 
@@ -55,8 +64,9 @@ impl Reached {
         Ok(Some(Self { connect: database_address::parse(url.expose_secret())?, cluster: None }))
     }
 
-    async fn start(data_dir: &Path, lock: DataDirLock) -> anyhow::Result<Self> {
-        let cluster = Cluster::start(data_dir, lock).await?;
+    async fn start(data_dir: &Path, lock: DataDirLock, stop: &CancellationToken) -> anyhow::Result<Self> {
+        let cluster = Cluster::start(data_dir, lock, stop).await?;
+        let cluster = cluster.context("stopped before the private Postgres had started; nothing was changed")?;
         Ok(Self { connect: cluster.connect_options(), cluster: Some(cluster) })
     }
 

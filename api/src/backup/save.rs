@@ -26,7 +26,7 @@ pub async fn save(options: &ServeOptions, backup: &BackupOptions) -> anyhow::Res
     let data_dir = options.data_dir()?;
     let output = Output::open(&backup.file, backup.force)?;
     let passphrase = if backup.with_key { Some(key::passphrase(&backup.passphrase, true)?) } else { None };
-    let reached = Reached::to_read(options, &data_dir).await?;
+    let reached = Reached::to_read(options, &data_dir, &stop).await?;
     let saved = tokio::select! {
         saved = write(reached.connect.clone(), options, &data_dir, passphrase, output) => saved,
         () = stop.cancelled() => Err(anyhow::anyhow!("stopped before the backup was whole; no file was left")),

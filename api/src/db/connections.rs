@@ -20,8 +20,11 @@ const FIRST_LIMIT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// How often two connections are compared. Other clients of a pooler may take a connection in between.
 const COMPARISONS: usize = 5;
-/// The statements here are short; compiling one of them costs more than it ever saves.
-const SETTINGS: &str = "set jit = off";
+/// What a session of the API has, whatever was set for the role, the database or the server. The statements here are short;
+/// compiling one of them costs more than it ever saves. Locks keep transactions apart, so those never have to fail because
+/// others were faster, as they would with a stricter isolation.
+const SETTINGS: &str = "set jit = off; set default_transaction_isolation = 'read committed'; \
+    set default_transaction_deferrable = off; set standard_conforming_strings = on; set transform_null_equals = off";
 /// The SQLSTATE of a server that is starting, or stopping.
 const CANNOT_CONNECT_NOW: &str = "57P03";
 

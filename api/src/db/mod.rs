@@ -8,6 +8,7 @@ pub mod errors;
 pub mod jobs;
 pub mod live;
 pub mod projects;
+pub mod suitability;
 pub mod system;
 pub mod tickets;
 pub mod words;

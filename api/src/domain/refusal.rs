@@ -48,7 +48,7 @@ error_codes! {
     MalformedJson = "malformed_json", 400;
     /// The body is not valid UTF-8.
     InvalidUtf8 = "invalid_utf8", 400;
-    /// The connection ended before the whole body arrived. Send the request again.
+    /// The whole body did not arrive, or not in time. Send the request again.
     UnreadableBody = "unreadable_body", 400;
     /// A field has a value that is not allowed. The sentence names the field and what is allowed.
     InvalidField = "invalid_field", 400;
@@ -87,6 +87,8 @@ error_codes! {
     BodyTooLarge = "body_too_large", 413;
     /// The body must be JSON, with the header `Content-Type: application/json`.
     NotJson = "not_json", 415;
+    /// The body is compressed, which is not supported. Send it without the header `Content-Encoding`.
+    EncodedBody = "encoded_body", 415;
     /// The body is valid JSON, but a field is missing or has the wrong type.
     InvalidBody = "invalid_body", 422;
     /// A text contains a NUL character, which Postgres cannot store.

@@ -13,7 +13,7 @@ mod supervision;
 use binaries::Binaries;
 pub use health::PrivateDatabase;
 use owner::Owner;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{Connection, Executor};
 use std::fs::{self, File};
 use std::io;
@@ -27,6 +27,14 @@ use tokio_util::sync::CancellationToken;
 
 const SUPERUSER: &str = "terarchitect";
 const DATABASE: &str = "terarchitect";
+/// A part of the socket's name; nothing is listened on.
+const PORT: u16 = 5432;
+/// The pause between retries of the connection while Postgres starts.
+const START_PAUSE: Duration = Duration::from_millis(50);
+/// The SQLSTATE of a server that is starting, such as one that recovers from a crash.
+const CANNOT_CONNECT_NOW: &str = "57P03";
+/// What initdb prints, in English, where its caller has no name.
+const NO_NAME: &str = "could not look up effective user ID";
 /// The longest path of a Unix socket that Linux takes is 107 bytes; Postgres adds this file name.
 const MAX_SOCKET_DIR_BYTES: usize = 107 - "/.s.PGSQL.5432.lock".len();
 
@@ -74,6 +82,19 @@ pub enum ClusterError {
     PathTooLong {
         /// The data directory.
         dir: PathBuf,
+    },
+    /// Options for another server are in the environment.
+    #[error(
+        "PGOPTIONS is set, which changes what every connection does, also those to the private Postgres; unset it for the API, or set DATABASE_URL to the database that it is meant for"
+    )]
+    ForeignOptions,
+    /// The caller has no name.
+    #[error(
+        "initdb needs a name for the user number {uid}, and the system knows none; start the API as a user of /etc/passwd, add a line for this number there, or set DATABASE_URL to a running Postgres"
+    )]
+    NamelessUser {
+        /// The user's number.
+        uid: u32,
     },
     /// A file or folder can't be read or written.
     #[error("could not read or write {}", path.display())]
@@ -162,11 +183,21 @@ impl Layout {
         if socket_dir.as_os_str().len() > MAX_SOCKET_DIR_BYTES {
             return Err(ClusterError::PathTooLong { dir: data_dir });
         }
+        // Of all that the environment says about connections, these alone can't be replaced below.
+        if std::env::var_os("PGOPTIONS").is_some_and(|options| !options.is_empty()) {
+            return Err(ClusterError::ForeignOptions);
+        }
         Ok((data_dir, Self { root, data, socket_dir, log }))
     }
 
+    /// How to connect, whatever the environment (`PGPORT`, `PGSSLMODE` and the like) says about other servers.
     fn options(&self, database: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass().socket(&self.socket_dir).username(SUPERUSER).database(database)
+        PgConnectOptions::new_without_pgpass()
+            .socket(&self.socket_dir)
+            .port(PORT)
+            .ssl_mode(PgSslMode::Disable)
+            .username(SUPERUSER)
+            .database(database)
     }
 }
 
@@ -181,11 +212,16 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Creates the cluster on first use, starts it, and waits until it accepts connections.
+    /// Creates the cluster on first use, starts it, and waits until it accepts connections. None if it was told to stop
+    /// before that: nothing is left running then.
     ///
     /// # Errors
     /// See [`ClusterError`].
-    pub async fn start(data_dir: &Path, lock: DataDirLock) -> Result<Self, ClusterError> {
+    pub async fn start(
+        data_dir: &Path,
+        lock: DataDirLock,
+        give_up: &CancellationToken,
+    ) -> Result<Option<Self>, ClusterError> {
         let (data_dir, layout) = Layout::of(data_dir)?;
         let owner = Owner::choose()?;
         owner.require_reachable(&data_dir)?;
@@ -201,10 +237,14 @@ impl Cluster {
         let has_responded = supervisor.has_responded.clone();
         let supervisor = tokio::spawn(supervisor.run(stop.clone()));
         let mut cluster = Self { supervisor, layout, stop, health, _lock: lock };
-        match cluster.wait_until_it_responds().await {
+        let responds = tokio::select! {
+            responds = cluster.wait_until_it_responds() => responds,
+            () = give_up.cancelled() => return cluster.stop().await.map(|()| None),
+        };
+        match responds {
             Ok(()) => {
                 has_responded.store(true, Ordering::Relaxed);
-                Ok(cluster)
+                Ok(Some(cluster))
             }
             Err(error) => {
                 cluster.stop.cancel();
@@ -250,9 +290,12 @@ impl Cluster {
                 Ok(conn) => break conn,
                 // A supervisor that has ended has the reason; a Postgres that recovers from a crash takes its time.
                 Err(error) if self.supervisor.is_finished() => return Err(ClusterError::NoConnection(error)),
-                Err(error) => tracing::debug!(%error, "the private Postgres does not accept connections yet"),
+                Err(error) if may_pass(&error) => {
+                    tracing::debug!(%error, "the private Postgres does not accept connections yet");
+                }
+                Err(error) => return Err(ClusterError::NoConnection(error)),
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(START_PAUSE).await;
         };
         let exists = sqlx::query_scalar::<_, bool>("select exists (select from pg_database where datname = $1)")
             .bind(DATABASE)
@@ -287,6 +330,15 @@ impl Drop for Cluster {
     }
 }
 
+/// Whether a server that starts may accept the next connection.
+fn may_pass(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().as_deref() == Some(CANNOT_CONNECT_NOW),
+        _ => false,
+    }
+}
+
 /// The version that an existing cluster was created with.
 fn existing_major(data: &Path) -> Result<Option<u32>, ClusterError> {
     let path = data.join("PG_VERSION");
@@ -317,7 +369,11 @@ async fn initdb(binaries: &Binaries, owner: &Owner, data: &Path) -> Result<(), C
         .map_err(|source| ClusterError::Run { program: program.clone(), source })?;
     if !output.status.success() {
         let text = [output.stdout, output.stderr].concat();
-        return Err(ClusterError::Initdb { output: String::from_utf8_lossy(&text).trim().to_owned() });
+        let output = String::from_utf8_lossy(&text).trim().to_owned();
+        if output.contains(NO_NAME) {
+            return Err(ClusterError::NamelessUser { uid: rustix::process::geteuid().as_raw() });
+        }
+        return Err(ClusterError::Initdb { output });
     }
     fs::rename(&draft, data).map_err(failed)
 }

@@ -7,13 +7,15 @@ use super::error::ApiError;
 use crate::domain::refusal::{ErrorCode, Refusal};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use terarchitect_worker_api::{InvalidWorkerId, JobId, NoteId, ProjectId, TicketId, WorkerId};
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A JSON body; refused with 400, 413, 415 or 422.
 pub struct JsonBody<T>(pub T);
@@ -83,7 +85,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let headers = request.headers().clone();
         let bytes = read_body(request, state).await?;
-        require_json(&headers)?;
+        require_plain_json(&headers)?;
         if bytes.is_empty() {
             return Err(refused(ErrorCode::EmptyBody, "The body is empty; send a JSON object."));
         }
@@ -100,7 +102,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
-        require_json(&headers)?;
+        require_plain_json(&headers)?;
         parse_json(&bytes).map(Self)
     }
 }
@@ -143,15 +145,20 @@ async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes,
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             refused(ErrorCode::BodyTooLarge, "The body is larger than this endpoint accepts.")
         } else {
-            refused(
-                ErrorCode::UnreadableBody,
-                "The connection ended before the whole body arrived; send the request again.",
-            )
+            refused(ErrorCode::UnreadableBody, "The whole body did not arrive, or not in time; send the request again.")
         }
     })
 }
 
-fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
+/// Bodies are small, so what is compressed is refused, as RFC 9110 (8.4 and 15.5.16) has it.
+fn require_plain_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let is_plain = |encoding: &str| encoding.is_empty() || encoding.eq_ignore_ascii_case("identity");
+    let mut encodings =
+        headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    if !encodings.all(|encoding| std::str::from_utf8(encoding).is_ok_and(|encoding| is_plain(encoding.trim()))) {
+        let sentence = "The body is compressed, which is not supported; send it without Content-Encoding.";
+        return Err(refused(ErrorCode::EncodedBody, sentence));
+    }
     let essence = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -164,6 +171,8 @@ fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // Some clients, such as old PowerShells, begin a body with a byte order mark; RFC 8259 allows to ignore it.
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if std::str::from_utf8(bytes).is_err() {
         return Err(refused(ErrorCode::InvalidUtf8, "The body is not valid UTF-8."));
     }

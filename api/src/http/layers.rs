@@ -6,6 +6,7 @@ use crate::state::App;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use std::any::Any;
 use std::time::Instant;
@@ -33,6 +34,25 @@ pub async fn with_request_id(State(app): State<App>, request: Request, next: Nex
         response.headers_mut().insert(REQUEST_ID_HEADER, value);
     }
     response
+}
+
+/// Takes a slash at the end of an address for none. Documentation pages have addresses of their own with it.
+pub async fn without_trailing_slash(mut request: Request) -> Request {
+    let path = request.uri().path();
+    let trimmed = path.trim_end_matches('/');
+    if trimmed.len() == path.len() || trimmed.is_empty() || trimmed == "/docs" {
+        return request;
+    }
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut parts = request.uri().clone().into_parts();
+    // What is left of a valid address is valid.
+    if let Ok(address) = PathAndQuery::try_from(format!("{trimmed}{query}")) {
+        parts.path_and_query = Some(address);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
 }
 
 fn log_request(id: &str, method: &Method, route: Option<&str>, status: StatusCode, duration_ms: u64) {

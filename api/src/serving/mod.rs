@@ -1,6 +1,7 @@
 //! Accepts connections and serves HTTP on them, so that no client shuts others out: connections without a request end after a
 //! while, or as soon as their seats are needed, each peer has a share of them, and `/health` responds whatever happens.
 
+mod deadline;
 mod files;
 mod seats;
 
@@ -13,9 +14,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
+use deadline::DeadlineBody;
 use http::Request;
 use http::header::CONNECTION;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -35,20 +37,39 @@ use tower_http::timeout::TimeoutBody;
 
 /// How long a peer may read nothing of what is sent to it.
 const STUCK_LIMIT: Duration = Duration::from_secs(30);
-/// How long a connection may have no request, and how long a request's headers may take. Longer than clients keep
-/// connections for later use, so that they rarely meet one that is being closed.
-const IDLE_LIMIT: Duration = Duration::from_secs(120);
-/// The same for a connection that has no seat.
+/// The longest pause of a connection that has no seat.
 const RESERVE_IDLE_LIMIT: Duration = Duration::from_secs(5);
-/// How long a request's body may pause.
-const BODY_LIMIT: Duration = Duration::from_secs(30);
 /// How long an idle connection that has to leave may take. A request that arrives at this moment still gets a response.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 /// The pause after the system had no room for a connection.
 const FULL_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long slow clients are waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How long a connection may have no request, and how long a request's headers may take. Longer than clients keep
+    /// connections for later use, so that they rarely meet one that is being closed.
+    pub idle: Duration,
+    /// How long a request's body may pause.
+    pub body_pause: Duration,
+    /// How long a request's body may take, however steadily it arrives.
+    pub body: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(120), body_pause: Duration::from_secs(30), body: Duration::from_secs(120) }
+    }
+}
+
 /// Serves on one listener until `stop`, and returns when its last connection has ended.
-pub async fn serve(listener: TcpListener, router: Router, seats: Arc<Seats>, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    seats: Arc<Seats>,
+    patience: Patience,
+    stop: CancellationToken,
+) {
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -59,7 +80,7 @@ pub async fn serve(listener: TcpListener, router: Router, seats: Arc<Seats>, sto
             Ok((stream, peer)) => {
                 end_when_stuck(&stream);
                 let seat = seats.enter(peer.ip());
-                connections.spawn(serve_connection(stream, peer, router.clone(), seat, stop.clone()));
+                connections.spawn(serve_connection(stream, peer, router.clone(), seat, patience, stop.clone()));
             }
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
@@ -92,9 +113,16 @@ fn end_when_stuck(connection: &TcpStream) {
     }
 }
 
-async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: Router, seat: Seat, stop: CancellationToken) {
-    let idle_limit = if seat.kind() == Kind::Reserve { RESERVE_IDLE_LIMIT } else { IDLE_LIMIT };
-    let service = service_fn(|request| respond(request, peer, router.clone(), &seat));
+async fn serve_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    seat: Seat,
+    patience: Patience,
+    stop: CancellationToken,
+) {
+    let idle_limit = if seat.kind() == Kind::Reserve { RESERVE_IDLE_LIMIT } else { patience.idle };
+    let service = service_fn(|request| respond(request, peer, router.clone(), &seat, patience));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(idle_limit);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
@@ -120,6 +148,7 @@ async fn respond(
     peer: SocketAddr,
     router: Router,
     seat: &Seat,
+    patience: Patience,
 ) -> Result<Response, Infallible> {
     let busy = seat.busy();
     // A request on a connection that was told to leave came too late: its seat is another's now.
@@ -127,7 +156,7 @@ async fn respond(
     let mut response = if !has_seat && request.uri().path() != "/health" {
         full().into_response()
     } else {
-        let mut request = request.map(|body| Body::new(TimeoutBody::new(BODY_LIMIT, Body::new(body))));
+        let mut request = request.map(|body| limited(body, patience));
         request.extensions_mut().insert(ConnectInfo(peer));
         router.oneshot(request).await?
     };
@@ -135,6 +164,14 @@ async fn respond(
         response.headers_mut().insert(CONNECTION, http::HeaderValue::from_static("close"));
     }
     Ok(response.map(|body| Body::new(BusyBody { body, _busy: busy })))
+}
+
+/// A body that ends with an error when it takes too long.
+fn limited(body: Incoming, patience: Patience) -> Body {
+    if body.is_end_stream() {
+        return Body::empty();
+    }
+    Body::new(DeadlineBody::new(patience.body, TimeoutBody::new(patience.body_pause, Body::new(body))))
 }
 
 fn full() -> ApiError {

@@ -5,6 +5,7 @@
 mod backup;
 mod backup_refusals;
 mod board;
+mod clients;
 mod contract;
 mod crowds;
 mod databases;
@@ -21,6 +22,8 @@ mod model;
 mod plans;
 mod program;
 mod projects;
+mod roles;
 mod settings;
 mod support;
+mod surroundings;
 mod waiting;

@@ -14,7 +14,7 @@ use terarchitect_api::changes::{Database, Hub};
 use terarchitect_api::config::Limits;
 use terarchitect_api::db;
 use terarchitect_api::sealing::Sealer;
-use terarchitect_api::serving::{self, Seats};
+use terarchitect_api::serving::{self, Patience, Seats};
 use terarchitect_api::state::{App, AppConfig};
 use terarchitect_testbed::postgres::TestPostgres;
 use tokio::sync::OnceCell;
@@ -207,6 +207,11 @@ impl TestApp {
         serve(pool, AppConfig::default()).await
     }
 
+    /// Another listener of this API, with this patience.
+    pub(crate) async fn with_patience(&self, patience: Patience) -> (String, DropGuard) {
+        serve_patiently(self.pool.clone(), AppConfig::default(), patience).await
+    }
+
     pub(crate) async fn request(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Reply {
         // JSON, so that the event log comes as a page and not as an endless stream.
         let mut request =
@@ -305,12 +310,17 @@ impl TestApp {
 }
 
 async fn serve(pool: PgPool, config: AppConfig) -> (String, DropGuard) {
+    serve_patiently(pool, config, Patience::default()).await
+}
+
+async fn serve_patiently(pool: PgPool, config: AppConfig, patience: Patience) -> (String, DropGuard) {
     let stop = CancellationToken::new();
     let app = App::new(pool, Sealer::new([1; 32]), config, stop.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     // The tasks end with the token; nothing waits for them here.
     let _ = Background::start(&app, &stop);
-    tokio::spawn(serving::serve(listener, router(app), Seats::new(serving::Limits::of(4_000)), stop.clone()));
+    let seats = Seats::new(serving::Limits::of(4_000));
+    tokio::spawn(serving::serve(listener, router(app), seats, patience, stop.clone()));
     (base, stop.drop_guard())
 }

@@ -64,6 +64,14 @@ impl Target {
         .await
     }
 
+    /// What makes the database unsuitable.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn what_is_wrong(&mut self) -> sqlx::Result<Option<String>> {
+        db::suitability::what_is_wrong(&mut self.tx).await
+    }
+
     /// What the database holds.
     ///
     /// # Errors

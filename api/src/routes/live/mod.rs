@@ -1,5 +1,7 @@
 //! `GET /api/events`: what happens, as a stream of Server-Sent Events or as pages of JSON.
 
+mod accept;
+
 use crate::changes::{Follow, Reader, page};
 use crate::db::live::events::{Event, Filter};
 use crate::domain::live::event::EventKind;
@@ -13,7 +15,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
@@ -73,7 +75,7 @@ pub async fn read_events(
     Query(query): Query<EventQuery>,
 ) -> ApiResult<Response> {
     let filter = query.filter()?;
-    let wants_page = accepts_json(&headers);
+    let wants_page = accept::prefers_json(&headers);
     let from = query.follow(&headers, wants_page)?;
     if wants_page {
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
@@ -88,13 +90,6 @@ pub async fn read_events(
     });
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache"), (NO_BUFFER, "no")];
     Ok((headers, Body::from_stream(parts)).into_response())
-}
-
-/// Whether the client asks for JSON and not for a stream.
-fn accepts_json(headers: &HeaderMap) -> bool {
-    let accepted: Vec<_> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let names = |kind: &str| accepted.iter().any(|accept| accept.contains(kind));
-    names("application/json") && !names("text/event-stream")
 }
 
 impl EventQuery {
