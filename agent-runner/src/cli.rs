@@ -315,6 +315,7 @@ impl Options {
     pub fn set(&mut self, variable: &str, value: &str) {
         let field = match variable {
             "REPO_URL" => &mut self.repo_url,
+            "TERARCHITECT_API_URL" => &mut self.api_url,
             "TERARCHITECT_WORKER_API_KEY" => &mut self.worker_api_key,
             "GITHUB_TOKEN" => &mut self.github_token,
             "GITHUB_API_URL" => &mut self.github_api_url,

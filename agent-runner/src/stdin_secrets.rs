@@ -1,10 +1,19 @@
 //! Secrets that arrive on standard input, so that neither the container's description nor the process list shows them.
+//!
+//! Proxies may be among them, with a password in their address. They are variables of this process for everything that
+//! goes out: git, every HTTP client and the agent. A running process can't change its variables safely, so it starts
+//! itself again with them, under the same process id.
 
 use crate::cli::Options;
 use crate::config::ConfigError;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 use std::time::Duration;
+use terarchitect_outbound::PROXY_VARIABLES;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 /// How long the coordinator may take to write its line.
@@ -12,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// The longest line.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Line {
     env: BTreeMap<String, String>,
 }
@@ -26,6 +35,9 @@ pub enum StdinError {
          as variables"
     )]
     Absent(&'static str),
+    /// The program could not be started again with its proxies.
+    #[error("could not take over the proxies from standard input: {0}")]
+    Proxies(std::io::Error),
     /// The line is not what it should be.
     #[error(transparent)]
     Malformed(#[from] ConfigError),
@@ -45,10 +57,35 @@ pub async fn read(options: &mut Options) -> Result<(), StdinError> {
         Ok(Ok(_)) => {}
     }
     // serde's own message could show a part of the line.
-    let line: Line = serde_json::from_str(&text)
+    let mut line: Line = serde_json::from_str(&text)
         .map_err(|_| ConfigError::one("standard input must contain one line {\"env\": {\"NAME\": \"value\"}}"))?;
+    let proxies = line.env.extract_if(.., |name, _| PROXY_VARIABLES.contains(&name.as_str()));
+    let proxies: BTreeMap<String, String> = proxies.collect();
+    if !proxies.is_empty() {
+        return Err(StdinError::Proxies(start_again(&proxies, &line)));
+    }
     for (name, value) in line.env {
         options.set(&name, &value);
     }
     Ok(())
+}
+
+/// Replaces this process by the same program, with these variables and the rest of the line. Returns only if that fails.
+fn start_again(proxies: &BTreeMap<String, String>, rest: &Line) -> std::io::Error {
+    match as_input(rest) {
+        Ok(input) => {
+            // The file may have another name by now, and its arguments are still those of this process.
+            Command::new("/proc/self/exe").args(std::env::args_os().skip(1)).envs(proxies).stdin(input).exec()
+        }
+        Err(error) => error,
+    }
+}
+
+/// A standard input that only exists in memory.
+fn as_input(line: &Line) -> std::io::Result<Stdio> {
+    let mut file = File::from(rustix::fs::memfd_create("secrets", rustix::fs::MemfdFlags::CLOEXEC)?);
+    serde_json::to_writer(&file, line)?;
+    file.write_all(b"\n")?;
+    file.rewind()?;
+    Ok(file.into())
 }

@@ -6,11 +6,13 @@ mod opencode_support;
 mod ticket_support;
 
 use serde_json::json;
+use std::process::Stdio;
 use terarchitect_testbed::chat::Script;
 use terarchitect_testbed::forge::{Answer, Faults};
 use terarchitect_testbed::proxy::Proxy;
 use terarchitect_testbed::tls::{self, Tls};
 use ticket_support::World;
+use tokio::io::AsyncWriteExt;
 
 fn answer(status: u16, times: u32, body: &'static str) -> Option<Answer> {
     Some(Answer { status, times, headers: &[], body })
@@ -126,7 +128,15 @@ async fn work_that_is_done_is_not_done_again() {
 }
 
 /// The runner as a program, since proxies and trust come from its environment.
-async fn runs_through(world: &World, proxy: &str, trusted: Option<&std::path::Path>) -> std::process::Output {
+/// How the program learns of its proxy.
+enum Given<'a> {
+    /// As a variable.
+    Variable(&'a str),
+    /// Over standard input, as the coordinator passes on what contains a password.
+    Stdin(&'a str),
+}
+
+async fn runs_through(world: &World, proxy: Given<'_>, trusted: Option<&std::path::Path>) -> std::process::Output {
     let mut context = world.context();
     context["repo_url"] = json!(format!("https://{}/demo/hello.git", tls::NAME));
     context["agent_settings"]["GITHUB_API_URL"] = json!(format!("https://{}", tls::NAME));
@@ -139,8 +149,22 @@ async fn runs_through(world: &World, proxy: &str, trusted: Option<&std::path::Pa
     }
     runner.env("TERARCHITECT_API_URL", world.api.url()).env("OPENCODE_BIN", &world.opencode);
     runner.env("PROJECT_ID", world.project.to_string()).env("TICKET_ID", world.ticket.to_string());
-    runner.env("https_proxy", proxy).envs(trusted.map(|file| ("SSL_CERT_FILE", file)));
-    runner.output().await.unwrap()
+    runner.envs(trusted.map(|file| ("SSL_CERT_FILE", file)));
+    runner.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let line = match proxy {
+        Given::Variable(address) => {
+            runner.env("https_proxy", address);
+            String::new()
+        }
+        Given::Stdin(address) => {
+            runner.env("TERARCHITECT_SECRETS_STDIN", "1");
+            // The key beside it arrives as well.
+            format!("{}\n", json!({"env": {"https_proxy": address, "GIT_USER_NAME": "Name from stdin"}}))
+        }
+    };
+    let mut runner = runner.spawn().unwrap();
+    runner.stdin.take().unwrap().write_all(line.as_bytes()).await.unwrap();
+    runner.wait_with_output().await.unwrap()
 }
 
 #[tokio::test]
@@ -152,14 +176,18 @@ async fn a_forge_behind_a_proxy_with_its_own_authority_is_reached_by_git_and_res
     let authority = place.path().join("ca.pem");
     std::fs::write(&authority, tls::CA).unwrap();
 
-    let wrong = runs_through(&world, &format!("http://ada:wrong@{}", proxy.address()), Some(&authority)).await;
+    let wrong = format!("http://ada:wrong@{}", proxy.address());
+    let wrong = runs_through(&world, Given::Variable(&wrong), Some(&authority)).await;
     let said = String::from_utf8_lossy(&wrong.stderr).into_owned() + &String::from_utf8_lossy(&wrong.stdout);
     assert_eq!(wrong.status.code(), Some(2), "{said}");
     assert_eq!((proxy.passed(), said.contains("ada:wrong")), (0, false), "{said}");
 
     let address = format!("http://ada:pass%25word@{}", proxy.address());
-    let output = runs_through(&world, &address, Some(&authority)).await;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = runs_through(&world, Given::Stdin(&address), Some(&authority)).await;
+    let said = format!("{} {:?}", String::from_utf8_lossy(&output.stderr), world.calls("/logs"));
+    assert!(output.status.success() && !said.contains("pass%25word") && !said.contains("pass%word"), "{said}");
+    let authors = world.forge.git("demo", "hello", &["log", "--all", "--format=%an"]).unwrap();
+    assert!(authors.contains("Name from stdin"), "{authors}");
     assert_eq!(world.forge.pulls("demo", "hello").len(), 1);
     assert!(proxy.passed() >= 4, "git's list, fetch and push, and the pull request: {}", proxy.passed());
 }

@@ -198,6 +198,18 @@ pub struct Options {
         value_name = "FILE"
     )]
     pub extra_ca_certs: String,
+    /// The proxy for https:// addresses in containers; empty for none [default: the coordinator's own HTTPS_PROXY or
+    /// ALL_PROXY].
+    #[arg(long, global = true, env = variables::AGENT_HTTPS_PROXY, hide_env_values = true, value_name = "URL")]
+    pub https_proxy: Option<String>,
+    /// The proxy for http:// addresses in containers; empty for none [default: the coordinator's own HTTP_PROXY or
+    /// ALL_PROXY].
+    #[arg(long, global = true, env = variables::AGENT_HTTP_PROXY, hide_env_values = true, value_name = "URL")]
+    pub http_proxy: Option<String>,
+    /// Hosts that containers reach without a proxy, separated by commas; the container itself and
+    /// host.docker.internal always are [default: the coordinator's own NO_PROXY].
+    #[arg(long, global = true, env = variables::AGENT_NO_PROXY, value_name = "HOST,…")]
+    pub no_proxy: Option<String>,
     /// When to pull images.
     #[arg(long, global = true, env = variables::AGENT_PULL_POLICY, default_value = "missing")]
     pub pull_policy: PullPolicy,

@@ -2,6 +2,7 @@
 
 use crate::cli::{DEFAULT_DOCKER_HOST, DEFAULT_IMAGE, DockerMode, DrainMode, Options, PullPolicy, SecretsBy};
 use crate::docker_host::{DockerHost, TlsOptions};
+use crate::proxies::{JobProxies, ProxyOptions};
 use crate::variables;
 use secrecy::SecretString;
 use std::net::SocketAddr;
@@ -72,6 +73,8 @@ pub struct ContainerConfig {
     pub cap_add: Vec<String>,
     /// Environment variables for the runner.
     pub env: Vec<(String, String)>,
+    /// Their proxies.
+    pub proxies: JobProxies,
     /// How secrets reach the runner.
     pub secrets: SecretsBy,
     /// Whether containers may use a Docker engine.
@@ -216,7 +219,10 @@ impl Config {
         }
         let state_dir = state_dir.map(absolute);
         let docker_host = docker_host(cli, &variable).map_err(|problem| problems.push(problem)).ok();
-        let (Some(state_dir), Some(docker_host), true) = (state_dir, docker_host, problems.is_empty()) else {
+        let proxies = proxies(cli, &variable).map_err(|wrong| problems.extend(wrong)).ok();
+        let (Some(state_dir), Some(docker_host), Some(proxies), true) =
+            (state_dir, docker_host, proxies, problems.is_empty())
+        else {
             return Err(ConfigError { problems });
         };
         projects.sort_unstable();
@@ -234,7 +240,7 @@ impl Config {
             slots,
             poll_interval: Duration::from_secs(poll.into()),
             stop_grace: Duration::from_secs(grace.into()),
-            container: container_config(cli, docker_host, variable),
+            container: container_config(cli, docker_host, proxies, variable),
             drain_mode: cli.drain_mode,
             state_dir,
             pull_policy: cli.pull_policy,
@@ -259,6 +265,7 @@ fn program(path: &Path) -> PathBuf {
 fn container_config(
     cli: &Options,
     docker_host: DockerHost,
+    proxies: JobProxies,
     variable: impl Fn(&str) -> Option<String>,
 ) -> ContainerConfig {
     let mut env: Vec<(String, String)> = Vec::new();
@@ -278,6 +285,7 @@ fn container_config(
         network: given(&cli.network).map(str::to_owned),
         cap_add: words(&cli.cap_add),
         env,
+        proxies,
         secrets: cli.secrets,
         docker_mode: cli.docker_mode,
         runtime: given(&cli.runtime).map(str::to_owned),
@@ -294,6 +302,15 @@ fn container_config(
 
 fn image(cli: &Options) -> &str {
     given(&cli.agent_image).unwrap_or(DEFAULT_IMAGE)
+}
+
+fn proxies(cli: &Options, variable: impl Fn(&str) -> Option<String>) -> Result<JobProxies, Vec<String>> {
+    let settings = ProxyOptions {
+        https: cli.https_proxy.as_deref(),
+        http: cli.http_proxy.as_deref(),
+        direct: cli.no_proxy.as_deref(),
+    };
+    JobProxies::parse(settings, variable)
 }
 
 fn docker_host(cli: &Options, variable: impl Fn(&str) -> Option<String>) -> Result<DockerHost, String> {

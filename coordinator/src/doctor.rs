@@ -2,7 +2,8 @@
 
 use crate::config::{Config, ContainerConfig, HOST_NAME};
 use crate::disk;
-use crate::engine::{ContainerEngine, Docker};
+use crate::engine::{ContainerEngine, Docker, EngineError};
+use crate::proxies::JobProxy;
 use crate::state_dir::StateDir;
 use std::io::Write;
 use std::time::Duration;
@@ -38,6 +39,9 @@ pub async fn check(config: &Config, out: &mut impl Write) -> std::io::Result<boo
     match Docker::connect(config.container.clone()).await {
         Err(error) => report.say("engine", Finding::Bad(chain(&error)))?,
         Ok(engine) => check_engine(config, &engine, &mut report).await?,
+    }
+    for sentence in config.container.proxies.not_taken_over() {
+        report.say("proxy", Finding::Warn(sentence.clone()))?;
     }
     report.say("limits", Finding::Good(limits(&config.container)))?;
     for sentence in config.container.relaxed() {
@@ -182,7 +186,11 @@ async fn check_engine<W: Write>(config: &Config, engine: &Docker, report: &mut R
         Err(error) => Finding::Bad(format!("{image} could not be started: {}", chain(&error))),
     };
     report.say("image", finding)?;
-    report.say("network", check_network(config, engine).await)
+    report.say("network", check_network(config, engine).await)?;
+    for proxy in config.container.proxies.each() {
+        report.say("proxy", check_proxy(config, engine, proxy).await)?;
+    }
+    Ok(())
 }
 
 async fn check_disk(config: &Config, engine: &Docker) -> Finding {
@@ -213,17 +221,45 @@ async fn check_network(config: &Config, engine: &Docker) -> Finding {
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
         return Finding::Bad(format!("{url} has no host name; set CONTAINER_API_URL"));
     };
-    // The image has no curl; bash connects by itself.
-    let script = r#"timeout 8 bash -c 'exec 3<>"/dev/tcp/$HOST/$PORT"'"#;
-    let env = [("HOST".to_owned(), host.to_owned()), ("PORT".to_owned(), port.to_string())];
-    match engine.probe(&config.image, &["/bin/bash", "-c", script], &env).await {
-        Ok((0, _)) => Finding::Good(format!("a container can reach {url}")),
-        Ok(_) if host == HOST_NAME => Finding::Bad(format!(
+    match connects(config, engine, host, port).await {
+        Ok(true) => Finding::Good(format!("a container can reach {url}")),
+        Ok(false) if host == HOST_NAME => Finding::Bad(format!(
             "a container can't reach {url}; make the API listen on an address that containers can reach (TERARCHITECT_LISTEN), open its port in the firewall for the engine's network, or set CONTAINER_API_URL"
         )),
-        Ok(_) => Finding::Bad(format!("a container can't reach {url}; check AGENT_NETWORK, or set CONTAINER_API_URL")),
+        Ok(false) => {
+            Finding::Bad(format!("a container can't reach {url}; check AGENT_NETWORK, or set CONTAINER_API_URL"))
+        }
         Err(error) => Finding::Bad(chain(&error)),
     }
+}
+
+/// Whether a container of the image can connect to the proxy that jobs get. Its address is shown without the password.
+async fn check_proxy(config: &Config, engine: &Docker, proxy: &JobProxy) -> Finding {
+    let (host, port) = proxy.host_and_port(HOST_NAME);
+    let name = proxy.variable();
+    match connects(config, engine, &host, port).await {
+        Ok(true) if proxy.is_loopback() => Finding::Warn(format!(
+            "{name} is on this machine's loopback, which would be the container's own; containers get {host}:{port} instead, and can reach it"
+        )),
+        Ok(true) => Finding::Good(format!("a container can reach {host}:{port} ({name})")),
+        Ok(false) if proxy.is_loopback() => Finding::Bad(format!(
+            "{name} is on this machine's loopback, and a container can't reach it as {host}:{port}; make the proxy listen on an address that containers can reach, or set AGENT_HTTPS_PROXY and AGENT_HTTP_PROXY, to nothing for none"
+        )),
+        Ok(false) => Finding::Bad(format!(
+            "a container can't reach the proxy {host}:{port} ({name}); check AGENT_NETWORK, or set AGENT_HTTPS_PROXY and AGENT_HTTP_PROXY, to nothing for none"
+        )),
+        Err(error) => Finding::Bad(chain(&error)),
+    }
+}
+
+/// Whether a container of the image, on the containers' network, can connect to the port.
+async fn connects(config: &Config, engine: &Docker, host: &str, port: u16) -> Result<bool, EngineError> {
+    // The image has no curl; bash connects by itself.
+    let script = r#"timeout 8 bash -c 'exec 3<>"/dev/tcp/$HOST/$PORT"'"#;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let env = [("HOST".to_owned(), host.to_owned()), ("PORT".to_owned(), port.to_string())];
+    let probed = engine.probe(&config.image, &["/bin/bash", "-c", script], &env).await;
+    probed.map(|(code, _)| code == 0)
 }
 
 /// The limits of containers in one line, for the log at start.

@@ -17,6 +17,7 @@ pub mod heartbeat;
 pub mod images;
 pub mod job;
 pub mod metrics;
+pub mod proxies;
 pub mod readiness;
 pub mod service;
 pub mod state_dir;

@@ -65,6 +65,9 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         limits = doctor::limits(&config.container),
         "starting to claim jobs of {projects} and to run them with {engine_version}"
     );
+    for sentence in config.container.proxies.not_taken_over() {
+        tracing::warn!("{sentence}");
+    }
     for sentence in config.container.relaxed() {
         tracing::warn!("{sentence}");
     }

@@ -17,7 +17,7 @@ const HOUSE: House = House {
         &["engine"],
         &["metrics", "deadline"],
         &["config"],
-        &["docker_host"],
+        &["docker_host", "proxies"],
         &["cli"],
         &["variables"],
     ],

@@ -96,8 +96,9 @@ pub async fn attempt_ticket(
 fn mask_of(config: &Config, agent: &AgentConfig, options: &Options) -> Mask {
     let director = agent.director.as_ref().and_then(|director| director.key.clone());
     let password = SecretString::from(options.opencode_server_password.clone());
+    let proxies = Proxies::of_environment().secrets();
     let secrets = [&config.api_key, &agent.github_token, &agent.model.api_key, &director];
-    Mask::new(secrets.into_iter().flatten().chain([&password]))
+    Mask::new(secrets.into_iter().flatten().chain([&password]).chain(&proxies))
 }
 
 /// Everything that one attempt knows.

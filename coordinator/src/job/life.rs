@@ -13,7 +13,7 @@ use crate::state_dir::Pending;
 use futures::FutureExt;
 use secrecy::SecretString;
 use std::time::Duration;
-use terarchitect_outbound::{Mask, Retry, Waits, chain, is_secret_name};
+use terarchitect_outbound::{Mask, Retry, Waits, chain, has_credentials, is_secret_name};
 use terarchitect_worker_api::Reason;
 use tokio::time::Instant;
 
@@ -254,9 +254,11 @@ async fn examine(shared: &Shared, id: &str, attempt: Option<i32>, stopped_for: O
 /// Masks the coordinator's own secrets. The runner masks what it prints; this is for what was printed before it could.
 /// The tail is masked as a whole, so that a secret across two pieces of output is found, and is cut between lines.
 fn masked(shared: &Shared, text: &str) -> String {
-    let passed_on = shared.config.container.env.iter().filter(|(name, _)| is_secret_name(name));
-    let passed_on: Vec<SecretString> = passed_on.map(|(_, value)| value.clone().into()).collect();
-    Mask::new(passed_on.iter().chain(&shared.config.worker_key)).apply(text)
+    let container = &shared.config.container;
+    let passed_on = container.env.iter().filter(|(name, value)| is_secret_name(name) || has_credentials(value));
+    let mut secrets: Vec<SecretString> = passed_on.map(|(_, value)| value.clone().into()).collect();
+    secrets.extend(container.proxies.secrets());
+    Mask::new(secrets.iter().chain(&shared.config.worker_key)).apply(text)
 }
 
 async fn remove(shared: &Shared, id: &str) {

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
-use terarchitect_outbound::{is_secret_name, reachable_as};
+use terarchitect_outbound::{has_credentials, is_secret_name, reachable_as};
 use terarchitect_worker_api::{ExecutionMode, Job, JobKind};
 use uuid::Uuid;
 
@@ -25,6 +25,7 @@ pub fn container_spec(job: &Job, config: &Config, coordinator: Uuid) -> Containe
     let mut env: BTreeMap<String, String> = job.agent_env.clone();
     env.extend(config.container.env.iter().cloned());
     env.values_mut().for_each(|value| *value = address(value));
+    env.extend(config.container.proxies.variables((!local).then_some(HOST_NAME)));
     env.insert("TICKET_ID".into(), job.ticket_id.to_string());
     env.insert("PROJECT_ID".into(), job.project_id.to_string());
     let repo = match &job.project_path {
@@ -106,7 +107,7 @@ fn split_secrets(env: BTreeMap<String, String>, by: SecretsBy) -> (Vec<(String, 
         return (env.into_iter().collect(), None);
     }
     let (secrets, mut plain): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        env.into_iter().partition(|(name, _)| is_secret_name(name));
+        env.into_iter().partition(|(name, value)| is_secret_name(name) || has_credentials(value));
     plain.insert("TERARCHITECT_SECRETS_STDIN".into(), "1".into());
     let line = format!("{}\n", serde_json::json!({"env": secrets}));
     (plain.into_iter().collect(), Some(line.into()))
@@ -144,6 +145,18 @@ pub(crate) mod tests {
         assert!(!line.contains("worker-secret"), "the job's own token is enough");
         let spec = container_spec(&job, &config(&["--secrets", "env"]), Uuid::nil());
         assert!(spec.stdin.is_none() && format!("{:?}", spec.env).contains("job-secret"));
+    }
+
+    #[test]
+    fn an_address_with_a_password_is_a_secret_whatever_its_name() {
+        let proxies = ["--https-proxy", "http://ann:pass-word@127.0.0.1:3128", "--http-proxy", "http://plain:3128"];
+        let job = Job { repo_url: "https://ann:pass-word@git.example/o/r".into(), ..job() };
+        let spec = container_spec(&job, &config(&proxies), Uuid::nil());
+        let (env, line) = (format!("{:?}", spec.env), spec.stdin.unwrap());
+        assert!(!env.contains("pass-word") && env.contains("http://plain:3128"), "{env}");
+        for secret in ["http://ann:pass-word@host.docker.internal:3128", "https://ann:pass-word@git.example/o/r"] {
+            assert!(line.expose_secret().contains(secret), "{secret}");
+        }
     }
 
     #[test]

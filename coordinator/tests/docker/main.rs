@@ -10,6 +10,7 @@ mod contact;
 mod daemon;
 mod faults;
 mod local;
+mod proxies;
 mod registries;
 
 use clap::Parser;

@@ -57,6 +57,14 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether a value is an address that contains a secret: a password, or a user where that may be a token. The name in an
+/// address of SSH says nothing that is secret.
+#[must_use]
+pub fn has_credentials(value: &str) -> bool {
+    let Ok(url) = value.trim().parse::<Url>() else { return false };
+    url.password().is_some() || (url.scheme() != "ssh" && url.has_host() && !url.username().is_empty())
+}
+
 /// A value in which this machine's localhost is called `host`, such as `host.docker.internal` in a container. The URL of
 /// another machine, and a value that is not a URL, are returned unchanged.
 #[must_use]
@@ -82,6 +90,16 @@ mod tests {
         assert_eq!(inside("http://[::1]:8080/"), "http://host.docker.internal:8080/");
         assert_eq!(inside("https://api.example/v1"), "https://api.example/v1");
         assert_eq!(inside("gpt-localhost"), "gpt-localhost");
+    }
+
+    #[test]
+    fn a_user_or_password_in_an_address_is_a_secret() {
+        for value in ["https://u:p@host/r", "https://token@host/r", "socks5://u:p@host", "ssh://git:p@host/r"] {
+            assert!(has_credentials(value), "{value}");
+        }
+        for value in ["https://host/@r", "ssh://git@host/r", "git@host:o/r", "mailto:a@host", "u:p", ""] {
+            assert!(!has_credentials(value), "{value}");
+        }
     }
 
     #[test]

@@ -9,8 +9,8 @@ mod mask;
 mod proxy;
 mod retry;
 
-pub use address::{InvalidUrl, api_base, endpoint, http_url, is_loopback, reachable_as};
+pub use address::{InvalidUrl, api_base, endpoint, has_credentials, http_url, is_loopback, reachable_as};
 pub use errors::chain;
 pub use mask::{Mask, is_secret_name};
-pub use proxy::Proxies;
+pub use proxy::{PROXY_VARIABLES, Proxies};
 pub use retry::{Retriable, Retry, Waits, retry, retry_after};

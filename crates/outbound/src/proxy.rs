@@ -1,8 +1,13 @@
 //! Which proxy leads to an address: one decision for git and for HTTP clients, from the usual variables.
 
 use crate::is_loopback;
+use secrecy::SecretString;
 use std::net::IpAddr;
 use url::{Host, Url};
+
+/// The variables that name proxies. Programs differ in which case they read.
+pub const PROXY_VARIABLES: &[&str] =
+    &["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
 
 /// The proxies that the environment names: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, each also in lower
 /// case, which wins.
@@ -54,6 +59,12 @@ impl Proxies {
         Some(if proxy.contains("://") { proxy.clone() } else { format!("http://{proxy}") })
     }
 
+    /// What is secret about their addresses, for a [`Mask`](crate::Mask): passwords, as written and as sent.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretString> {
+        [&self.http, &self.https, &self.all].into_iter().flatten().flat_map(|proxy| secrets_of(proxy)).collect()
+    }
+
     fn is_direct(&self, url: &Url) -> bool {
         let Some(host) = url.host() else { return true };
         let port = url.port_or_known_default();
@@ -63,6 +74,22 @@ impl Proxies {
             .filter(|entry| !entry.is_empty())
             .any(|entry| covers(entry, &host, port))
     }
+}
+
+/// The user and password in a proxy's address; the name alone where there is no password, since some proxies take a
+/// token as the name.
+fn secrets_of(proxy: &str) -> Vec<SecretString> {
+    let rest = proxy.split_once("://").map_or(proxy, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let Some((user, _)) = authority.rsplit_once('@') else { return Vec::new() };
+    let secret = user.split_once(':').map_or(user, |(_, password)| password);
+    // The header of a request has both together, in base64.
+    [secret.to_owned(), percent_decoded(secret), percent_decoded(user)].map(SecretString::from).into()
+}
+
+fn percent_decoded(text: &str) -> String {
+    let text = format!("t={}", text.replace('+', "%2B").replace('&', "%26"));
+    url::form_urlencoded::parse(text.as_bytes()).map(|(_, value)| value.into_owned()).collect()
 }
 
 /// Whether an entry of `NO_PROXY` means the host: `*`, a name and all names below it, an address, or a network.
@@ -160,6 +187,20 @@ mod tests {
             let variables = [("ALL_PROXY", "http://p:1"), ("NO_PROXY", direct)];
             assert_eq!(proxy(&variables, url).is_none(), goes_direct, "{direct} {url}");
         }
+    }
+
+    #[test]
+    fn passwords_are_masked_as_they_are_written_and_as_they_are_sent() {
+        let proxies = Proxies::from_variables(|name| match name {
+            "HTTPS_PROXY" => Some("http://ann:pa%20ss+w&ord@proxy:1/".into()),
+            "http_proxy" => Some("token-as-name@proxy:2".into()),
+            "ALL_PROXY" => Some("http://proxy:3".into()),
+            _ => None,
+        });
+        let mask = crate::Mask::new(&proxies.secrets());
+        // What a request has: "ann:pa ss+w&ord".
+        let text = "pa%20ss+w&ord, pa ss+w&ord, YW5uOnBhIHNzK3cmb3Jk, token-as-name, proxy";
+        assert_eq!(mask.apply(text), "[secret], [secret], [secret], [secret], proxy");
     }
 
     #[test]

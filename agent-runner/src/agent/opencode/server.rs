@@ -5,6 +5,7 @@ use crate::agent::directories::Directories;
 use crate::agent::process::{AgentProcess, Launch, Signs};
 use crate::agent::{AgentError, AgentOptions};
 use secrecy::SecretString;
+use terarchitect_outbound::Proxies;
 use tokio::sync::watch;
 use url::Url;
 
@@ -28,6 +29,8 @@ pub(super) fn spawn(
 ) -> Result<(AgentProcess, StartingServer), AgentError> {
     let directories = Directories::new(options);
     directories.create(&options.state_dir, options.run_as.as_ref())?;
+    let mut secrets = Proxies::of_environment().secrets();
+    secrets.extend([Some(password.clone()), options.provider.api_key.clone()].into_iter().flatten());
     let marker = uuid::Uuid::new_v4().to_string();
     let launch = Launch {
         program: options.program.clone(),
@@ -36,7 +39,7 @@ pub(super) fn spawn(
         directory: options.state_dir.clone(),
         run_as: options.run_as.clone(),
         marker,
-        secrets: [Some(password.clone()), options.provider.api_key.clone()].into_iter().flatten().collect(),
+        secrets,
     };
     let (announce, listening) = watch::channel(None);
     let process = AgentProcess::spawn(launch, move |line| {
