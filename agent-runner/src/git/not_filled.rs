@@ -36,7 +36,7 @@ impl Workspace {
                 )
             }));
         } else if let Some(named) = named(&submodules) {
-            said.push(format!("Submodules are not fetched, their directories are empty (set `submodules` in the project to fetch them): {named}"));
+            said.push(format!("Submodules are not fetched, their directories are empty (set submodules in the project to fetch them): {named}"));
         }
         if let Some(named) = named(&pointers) {
             said.push(format!("Files in Git LFS are not fetched, there are pointers in their places: {named}"));

@@ -114,6 +114,7 @@ pub(crate) const UNLISTED: &[(&str, &str, &str)] = &[
     ("agent-runner/src/attempt/mod.rs", "No Director is configured (AGENT_LLM_URL, …", IS_WELL),
     ("agent-runner/src/git/commit.rs", "[… the rest of the change is left out …]", "for the Director"),
     ("agent-runner/src/git/remote.rs", "unpacking the sent packfile failed", "what libgit2 says"),
+    ("agent-runner/src/git/remote.rs", "unknown remote object format", "what libgit2 says"),
     ("agent-runner/src/git/update.rs", "Merged what is new in … into the branch", IS_WELL),
     ("agent-runner/src/git/update.rs", "Rebased the branch onto what is new in …", IS_WELL),
     ("agent-runner/src/probe", "it redirects to …", "shown as `… redirects to …: set …`"),
