@@ -72,8 +72,13 @@ pub fn read_by_agents(path: &[u8]) -> Option<usize> {
     starts.extend(path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at + 1));
     starts.into_iter().find(|&start| {
         let rest = &path[start..];
-        TABLE.iter().flat_map(|row| row.reads).any(|name| begins_with(rest, name.as_bytes()))
+        may_begin(rest) && TABLE.iter().flat_map(|row| row.reads).any(|name| begins_with(rest, name.as_bytes()))
     })
+}
+
+/// Whether any name of the table begins like this. Almost no path of a large repository goes further than here.
+fn may_begin(path: &[u8]) -> bool {
+    path.first().is_some_and(|first| matches!(first.to_ascii_lowercase(), b'.' | b'a' | b'c' | b'g' | b'o' | b'q'))
 }
 
 /// Whether a path is what is read or lies below it. A file in a directory's place counts, and a directory in a file's.
