@@ -198,7 +198,8 @@ async fn a_submodule_keeps_its_commit_whatever_is_in_its_directory() {
     let url = forge.git_url("demo", "outer").replace("://", &format!("://x:{}@", forge.token()));
     git(&tree, &["push", "--quiet", &url, "HEAD:refs/heads/main"]);
     let mut workspace = cloned(&forge, &place, "outer").await.unwrap();
-    assert_eq!(workspace.not_filled().unwrap(), ["Submodules are not fetched, their directories are empty: lib"]);
+    let said = workspace.not_filled().unwrap();
+    assert!(said[0].starts_with("Submodules are not fetched") && said[0].ends_with(": lib"), "{said:?}");
     write(&place, "lib/changed", b"x");
     assert!(workspace.commit("Nothing").unwrap().is_none());
     fs::remove_dir_all(place.work().join("lib")).unwrap();
