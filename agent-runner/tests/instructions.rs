@@ -57,7 +57,10 @@ async fn what_the_ticket_s_branch_says_to_agents_is_neither_run_nor_read() {
         assert_eq!(world.on_branch(path).as_deref(), Some(*text), "{path}");
     }
     let said = world.logs("instructions");
-    assert!(said[0]["summary"].as_str().unwrap().starts_with("What coding agents read is as in main"), "{said:?}");
+    assert!(
+        said[0]["summary"].as_str().unwrap().starts_with("The agent sees these files as they are in main"),
+        "{said:?}"
+    );
     let pulls = world.forge.pulls("demo", "hello");
     let body = &pulls[0].body;
     assert!(body.contains("### Review these first"), "{body}");

@@ -28,6 +28,7 @@ pub(super) async fn finish(
     mut phases: Phases,
 ) -> Result<Finished, AttemptError> {
     if attempt.cancel.is_cancelled() {
+        shelve(attempt, &workspace, false);
         return Err(AttemptError::Cancelled);
     }
     let has_work = workspace.has_work()?;
@@ -69,12 +70,16 @@ pub(super) async fn finish(
 
 /// Pushes what an attempt that failed has committed and could not push before, so that the next one continues there.
 pub(super) async fn keep_what_is_there(attempt: &Attempt, workspace: Workspace, error: &AttemptError) {
-    if attempt.cancel.is_cancelled() {
-        return;
+    // What ended the attempt in a turn may have been the push itself, and a cancellation has no time for another.
+    let in_turn = match error {
+        AttemptError::Drive(DriveError::Hook(error)) => error.downcast_ref::<AttemptError>(),
+        _ => None,
+    };
+    if let Some(error) = in_turn {
+        return give_up_or_shelve(attempt, &workspace, error);
     }
-    // A push that the remote refused is refused again.
-    if matches!(error, AttemptError::Drive(DriveError::Hook(_))) {
-        return shelve(attempt, &workspace, true);
+    if attempt.cancel.is_cancelled() {
+        return shelve(attempt, &workspace, false);
     }
     if let Err(error) = push(attempt, workspace).await {
         tracing::warn!(error = error.chain(), "could not push what was committed before the attempt failed");
@@ -109,9 +114,7 @@ async fn push(attempt: &Attempt, workspace: Workspace) -> Result<Workspace, Atte
     let workspace = Arc::into_inner(workspace).map(|lock| lock.into_inner().unwrap_or_else(PoisonError::into_inner));
     let workspace = workspace.ok_or_else(|| AttemptError::Internal("a task that pushes still runs".to_owned()))?;
     if let Err(error) = pushed {
-        if !matches!(error, AttemptError::Cancelled) {
-            give_up_or_shelve(attempt, &workspace, &error);
-        }
+        give_up_or_shelve(attempt, &workspace, &error);
         return Err(error);
     }
     Ok(workspace)
@@ -215,8 +218,8 @@ fn review_first(instructions: &[String]) -> String {
         return String::new();
     }
     let mut text =
-        "\n\n### Review these first\n\nCoding agents take these files as configuration or instructions. They \
-                    had no effect on this work, and have one as soon as they are merged:\n"
+        "\n\n### Review these first\n\nCoding agents take these files as configuration or instructions. As soon \
+                    as they are merged, they have an effect on every ticket:\n"
             .to_owned();
     for line in instructions.iter().take(MAX_NAMED_FILES) {
         let _ = write!(text, "\n- `{}`", line.replace('`', "'"));

@@ -123,7 +123,14 @@ type Kept = (Committed, Result<bool, GitError>);
 
 fn keep(workspace: &mut Workspace, message: &str, cancel: &CancellationToken) -> Result<Option<Kept>, GitError> {
     let Some(committed) = workspace.commit(message)? else { return Ok(None) };
-    Ok(Some((committed, workspace.push(cancel))))
+    let pushed = workspace.push(cancel);
+    // At once, so that no kill can lose the turn either. The end of the attempt says what became of it.
+    if let Err(error) = &pushed
+        && let Err(error) = workspace.shelve(matches!(error, GitError::Refused { .. }))
+    {
+        tracing::warn!(error = chain(&error), "could not keep a commit that could not be pushed");
+    }
+    Ok(Some((committed, pushed)))
 }
 
 #[async_trait]

@@ -145,7 +145,7 @@ impl Attempt {
         let held = workspace.held_to_base();
         if !held.is_empty() {
             let text = format!(
-                "What coding agents read is as in {}, not as on the ticket's branch: {}",
+                "The agent sees these files as they are in {}, not as on the ticket's branch, since they instruct agents: {}",
                 workspace.default_branch(),
                 named(&held)
             );

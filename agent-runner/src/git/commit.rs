@@ -153,7 +153,7 @@ fn diffstat(compared: &Diff<'_>) -> Result<String, git2::Error> {
         .take(MAX_NAMED_FILES)
         .map(|delta| {
             let path = delta.new_file().path_bytes().unwrap_or_default();
-            format!(" {}", String::from_utf8_lossy(path).escape_debug())
+            format!(" {}", walk::readable(path))
         })
         .collect();
     lines.push(format!(" … and {} more files", files - lines.len()));

@@ -1,6 +1,6 @@
 //! What of the repository is in the workspace only by name: submodules, and files whose content Git LFS has.
 
-use super::walk::{GITLINK, as_path};
+use super::walk::{GITLINK, as_path, readable};
 use super::{GitError, Workspace};
 use git2::{AttrCheckFlags, IndexEntry};
 
@@ -28,12 +28,8 @@ impl Workspace {
         if self.request.submodules {
             let reasons = self.not_filled.iter().take(MAX_NAMED);
             said.extend(reasons.map(|one| {
-                let path = String::from_utf8_lossy(&one.path);
-                format!(
-                    "The submodule {} could not be fetched, its directory is empty: {}",
-                    path.escape_debug(),
-                    one.reason
-                )
+                let path = readable(&one.path);
+                format!("The submodule {} could not be fetched, its directory is empty: {}", path, one.reason)
             }));
         } else if let Some(named) = named(&submodules) {
             said.push(format!("Submodules are not fetched, their directories are empty (set submodules in the project to fetch them): {named}"));
@@ -62,11 +58,7 @@ fn is_attributes(entry: &IndexEntry) -> bool {
 }
 
 fn named(entries: &[&IndexEntry]) -> Option<String> {
-    let mut names: Vec<String> = entries
-        .iter()
-        .take(MAX_NAMED)
-        .map(|entry| String::from_utf8_lossy(&entry.path).escape_debug().to_string())
-        .collect();
+    let mut names: Vec<String> = entries.iter().take(MAX_NAMED).map(|entry| readable(&entry.path)).collect();
     if entries.len() > MAX_NAMED {
         names.push(format!("and {} more", entries.len() - MAX_NAMED));
     }

@@ -16,6 +16,8 @@ use std::time::{Duration, SystemTime};
 
 /// After this time the commits are no longer waited for.
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// The largest file, in bytes. Agents can write to the same volume, and a huge file there must not end the runner.
+const MAX_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// The length of the signature in front, in bytes.
 const SIGNATURE_BYTES: usize = 32;
 /// How the names of these files end, and of those that are set aside.
@@ -73,6 +75,9 @@ impl Shelf {
 
     /// Writes atomically: a kill leaves the old file, or the new one.
     fn write(&self, label: &Label, pack: &[u8]) -> io::Result<()> {
+        if pack.len() as u64 > MAX_FILE_BYTES / 2 {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "they are larger than 512 MiB"));
+        }
         fs::create_dir_all(&self.dir)?;
         let path = self.file(&label.url, &label.branch);
         let label = serde_json::to_vec(label).map_err(io::Error::other)?;
@@ -88,8 +93,9 @@ impl Shelf {
 
     /// The file's label and pack, if both are genuine.
     fn read(&self, path: &Path) -> Option<(Label, Vec<u8>)> {
-        // A directory or a pipe in the file's place is none of ours.
-        let content = path.symlink_metadata().ok().filter(fs::Metadata::is_file).and_then(|_| fs::read(path).ok())?;
+        // A directory, a pipe or a huge file in the file's place is none of ours.
+        let usable = |found: &fs::Metadata| found.is_file() && found.len() <= MAX_FILE_BYTES;
+        let content = path.symlink_metadata().ok().filter(usable).and_then(|_| fs::read(path).ok())?;
         let (signature, signed) = content.split_at_checked(SIGNATURE_BYTES)?;
         self.mac().chain_update(signed).verify_slice(signature).ok()?;
         let end = signed.iter().position(|&byte| byte == b'\n')?;

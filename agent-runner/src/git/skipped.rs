@@ -42,7 +42,7 @@ pub enum Reason {
 impl Skipped {
     pub(super) fn new(path: &[u8], reason: Reason) -> Self {
         let path = if path.is_empty() { b"./" } else { path };
-        let mut path = String::from_utf8_lossy(path).escape_debug().to_string();
+        let mut path = super::walk::readable(path);
         if path.len() > MAX_PATH_BYTES {
             path.truncate(path.floor_char_boundary(MAX_PATH_BYTES));
             path.push('…');

@@ -225,6 +225,11 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// A path for people: one that is no text, or that has control characters, with escapes.
+pub(super) fn readable(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).escape_debug().to_string()
+}
+
 pub(super) fn as_path(path: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(path))
 }

@@ -6,7 +6,7 @@
 
 mod rules;
 
-use super::walk::{GITLINK, as_path};
+use super::walk::{GITLINK, as_path, readable};
 use git2::build::CheckoutBuilder;
 use git2::{FileFavor, Index, IndexEntry, IndexTime, MergeFileOptions, Oid, Repository};
 use rules::Rules;
@@ -222,10 +222,6 @@ impl Held {
         };
         Ok(self.differing(&own).iter().map(line).collect())
     }
-}
-
-fn readable(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).escape_debug().to_string()
 }
 
 fn index_of(repo: &Repository, commit: Oid) -> Result<Index, git2::Error> {

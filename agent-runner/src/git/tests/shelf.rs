@@ -75,6 +75,7 @@ async fn what_is_damaged_forged_old_or_out_of_place_is_removed_and_costs_nothing
             let long_ago = SystemTime::now() - Duration::from_secs(8 * 24 * 60 * 60);
             fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
         }),
+        ("huge", |file| fs::File::options().write(true).open(file).unwrap().set_len(1 << 31).unwrap()),
         ("a pipe", |file| {
             fs::remove_file(file).unwrap();
             rustix::fs::mknodat(rustix::fs::CWD, file, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
