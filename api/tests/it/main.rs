@@ -22,5 +22,6 @@ mod plans;
 mod program;
 mod projects;
 mod settings;
+mod streams;
 mod support;
 mod waiting;

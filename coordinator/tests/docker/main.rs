@@ -12,6 +12,7 @@ mod faults;
 mod local;
 mod proxies;
 mod registries;
+mod streams;
 
 use clap::Parser;
 use serde_json::{Value, json};
