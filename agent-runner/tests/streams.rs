@@ -1,4 +1,4 @@
-//! Standard streams that are closed, full, or read by nobody.
+//! Standard streams that are closed or full, or whose reader has ended.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
 

@@ -1,4 +1,4 @@
-//! Standard streams that are closed, full, or read by nobody.
+//! Standard streams that are closed or full, or whose reader has ended.
 
 use crate::base_image;
 use std::process::{Command, ExitStatus};
