@@ -64,6 +64,8 @@ fn start_logging(format: LogFormat) {
     let level = if terminal { "warn" } else { "info" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that can't be written, to a full disk or a reader that has ended, must not end the program.
+    let logs = logs.log_internal_errors(false);
     match format {
         LogFormat::Json => logs.json().flatten_event(true).init(),
         LogFormat::Pretty => logs.with_ansi(terminal).with_target(false).init(),

@@ -1,5 +1,6 @@
 //! Which attempt a container belongs to, and what is reported about it.
 
+use crate::engine::Found;
 use crate::engine::spec::LABEL_PREFIX;
 use std::collections::BTreeMap;
 use terarchitect_worker_api::{Job, JobId, JobReport};
@@ -30,6 +31,13 @@ impl Attempt {
     #[must_use]
     pub fn container_name(self) -> String {
         format!("terarchitect-{}-{}", self.job_id, self.attempt)
+    }
+
+    /// The attempt that a container is of. Labels alone do not tell: an image that a person made of an agent's container
+    /// (docker commit) has its labels, and so has every container of that image. Only the agent's has the name.
+    #[must_use]
+    pub fn of_container(found: &Found) -> Option<Self> {
+        Self::from_labels(&found.labels).filter(|attempt| attempt.container_name() == found.name)
     }
 
     /// The attempt that a container's labels name.

@@ -1,11 +1,11 @@
 //! A claim: one job at a time, with a long poll where the API holds claims.
 
 use crate::config::Config;
+use crate::deadline::Moment;
 use std::time::Duration;
 use terarchitect_outbound::Retry;
 use terarchitect_worker_api::client::{ClientError, WorkerClient};
 use terarchitect_worker_api::{Job, StartJobRequest};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The longest time that the API is asked to hold a claim, in milliseconds.
@@ -17,7 +17,7 @@ const HELD_AT_LEAST: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub enum Claimed {
     /// A job, and when the claim was sent.
-    Job(Box<Job>, Instant),
+    Job(Box<Job>, Moment),
     /// No job, and the API held the claim: claim again at once.
     NoneHeld,
     /// No job, at once: wait for the poll interval.
@@ -52,7 +52,7 @@ pub async fn claim(
         request_id: heartbeats.then_some(request_id),
         wait_ms: Some(wait_ms).filter(|&wait| wait > 0),
     };
-    let asked = Instant::now();
+    let asked = Moment::now();
     Ok(match client.start_job(&request, Retry::Never).await? {
         Some(job) => Claimed::Job(Box::new(job), asked),
         None if asked.elapsed() >= HELD_AT_LEAST => Claimed::NoneHeld,

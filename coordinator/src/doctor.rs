@@ -1,7 +1,7 @@
 //! `terarchitect-coordinator doctor`: checks everything that jobs need, and says how to fix each problem.
 
 use crate::config::{Config, ContainerConfig, HOST_NAME};
-use crate::disk;
+use crate::disk::{self, Free};
 use crate::engine::{ContainerEngine, Docker, EngineError};
 use crate::proxies::JobProxy;
 use crate::state_dir::StateDir;
@@ -202,6 +202,14 @@ async fn check_disk(config: &Config, engine: &Docker) -> Finding {
                 dir.display(),
                 config.min_free_mb
             )),
+            free @ Some(Free { files: Some(files), .. })
+                if config.min_free_mb > 0 && disk::is_short(free, config.min_free_mb, false) =>
+            {
+                Finding::Bad(format!(
+                    "only {files} more files can be created in {}: no jobs are claimed; remove unused images and volumes (docker system df shows them)",
+                    dir.display()
+                ))
+            }
             Some(free) => Finding::Good(format!("{} MiB free in {}", free.mib, dir.display())),
             None => Finding::Warn(format!(
                 "could not read the free space in {}; jobs are claimed without this check",

@@ -1,6 +1,7 @@
 //! Heartbeats: one call renews the leases of all held jobs and returns the API's instructions.
 
 use crate::attempt::Attempt;
+use crate::deadline::Moment;
 use crate::job::{Controls, Shared};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,6 @@ use terarchitect_outbound::Retry;
 use terarchitect_worker_api::client::{ClientError, WorkerClient};
 use terarchitect_worker_api::{Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldState};
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -104,7 +104,7 @@ async fn beat(
         slots: Some(slots),
         jobs: held.keys().map(|attempt| HeldJob { job_id: attempt.job_id, attempt: attempt.attempt }).collect(),
     };
-    let asked = Instant::now();
+    let asked = Moment::now();
     match client.heartbeat(&request, Retry::Never).await {
         Ok(response) => {
             pass_on(&response, held, asked);
@@ -115,7 +115,7 @@ async fn beat(
     }
 }
 
-fn pass_on(response: &HeartbeatResponse, held: &HashMap<Attempt, Controls>, asked: Instant) {
+fn pass_on(response: &HeartbeatResponse, held: &HashMap<Attempt, Controls>, asked: Moment) {
     // Counted from before the heartbeat was sent, so that a lease here never outlasts the API's.
     let until = asked + Duration::from_millis(response.lease_ms);
     for job in &response.jobs {
@@ -197,7 +197,7 @@ pub async fn send_heartbeats(
                 // An API that is down does not expire leases. One that has just started waits a lease period first.
                 // Without any response, another coordinator may hold the job once the lease has expired.
                 if let Some(lease) = lease.filter(|_| missed.api_is_down()) {
-                    now.values().for_each(|controls| controls.renew(Instant::now() + lease));
+                    now.values().for_each(|controls| controls.renew(Moment::after(lease)));
                 }
                 // Several retries within one lease, even if leases are short.
                 lease.map_or(RETRY_HEARTBEAT, |lease| (lease / 4).min(RETRY_HEARTBEAT))
@@ -205,7 +205,8 @@ pub async fn send_heartbeats(
         };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(interval) => {}
+            // Right after a sleep of this machine: the API knows which jobs are still held here.
+            () = Moment::after(interval).reached() => {}
         }
     }
 }

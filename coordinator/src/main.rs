@@ -112,6 +112,8 @@ fn notify_systemd() {
 fn start_logging(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that can't be written, to a full disk or a reader that has ended, must not end the program.
+    let logs = logs.log_internal_errors(false);
     match format {
         LogFormat::Json => logs.json().flatten_event(true).init(),
         LogFormat::Pretty => logs.with_ansi(std::io::stderr().is_terminal()).with_target(false).init(),

@@ -81,10 +81,10 @@ impl StateDir {
             Err(errno) => return Err(failed(&path)(errno.into())),
         }
         let path = dir.join("coordinator-id");
-        let coordinator = match fs::read_to_string(&path).map(|text| text.trim().parse()) {
-            Ok(Ok(id)) => id,
+        let coordinator = match fs::read(&path).map(|bytes| id_in(&bytes)) {
+            Ok(Some(id)) => id,
             // A new identity would orphan the containers and leases of the old one.
-            Ok(Err(_)) => return Err(StateError::Damaged { path }),
+            Ok(None) => return Err(StateError::Damaged { path }),
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&path)(error)),
             Err(_) => {
                 let id = Uuid::now_v7();
@@ -183,6 +183,10 @@ impl StateDir {
     }
 }
 
+fn id_in(bytes: &[u8]) -> Option<Uuid> {
+    std::str::from_utf8(bytes).ok()?.trim().parse().ok()
+}
+
 fn remove_file(path: &Path, problem: &'static str) {
     if let Err(error) = fs::remove_file(path)
         && error.kind() != io::ErrorKind::NotFound
@@ -233,8 +237,11 @@ mod tests {
     fn a_damaged_identity_is_an_error_and_no_new_identity() {
         let dir = tempfile::tempdir().unwrap();
         drop(StateDir::open(dir.path()).unwrap());
-        std::fs::write(dir.path().join("coordinator-id"), "garbled").unwrap();
-        assert!(matches!(StateDir::open(dir.path()), Err(StateError::Damaged { .. })));
-        assert_eq!(std::fs::read_to_string(dir.path().join("coordinator-id")).unwrap(), "garbled");
+        // Text, other bytes, the zeros that a loss of power leaves, and nothing.
+        for damage in [&b"garbled"[..], b"\xff\xfe\x00", &[0; 36], b""] {
+            std::fs::write(dir.path().join("coordinator-id"), damage).unwrap();
+            assert!(matches!(StateDir::open(dir.path()), Err(StateError::Damaged { .. })), "{damage:?}");
+            assert_eq!(std::fs::read(dir.path().join("coordinator-id")).unwrap(), damage);
+        }
     }
 }

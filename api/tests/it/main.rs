@@ -24,6 +24,7 @@ mod program;
 mod projects;
 mod roles;
 mod settings;
+mod streams;
 mod support;
 mod surroundings;
 mod waiting;

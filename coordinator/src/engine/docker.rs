@@ -245,7 +245,16 @@ impl ContainerEngine for Docker {
         match self.call("create a container", self.client.create_container(Some(options), self.body(spec))).await {
             Ok(created) => Ok(Created::New(created.id)),
             Err(error) if is_status(&error, 404) => Err(EngineError::NoImage { image: spec.image.clone() }),
-            Err(error) if is_status(&error, 409) => Ok(Created::Existing(self.inspect(&spec.name).await?.id)),
+            Err(error) if is_status(&error, 409) => {
+                let found = self.inspect(&spec.name).await?;
+                match found.state {
+                    // The engine still removes it, or has lost it. The next attempt has another name.
+                    State::Gone => Err(error),
+                    // Of an earlier call whose response did not arrive.
+                    _ if is_same(&found, spec) => Ok(Created::Existing(found.id)),
+                    _ => Err(EngineError::NameTaken { name: spec.name.clone() }),
+                }
+            }
             Err(error) => Err(error),
         }
     }
@@ -286,7 +295,7 @@ impl ContainerEngine for Docker {
         {
             Ok(inspected) => found(id, inspected),
             Err(error) if is_status(&error, 404) => {
-                Ok(Found { id: id.to_owned(), labels: Default::default(), state: State::Gone })
+                Ok(Found { id: id.to_owned(), name: id.to_owned(), labels: Default::default(), state: State::Gone })
             }
             Err(error) => Err(error),
         }
@@ -338,6 +347,14 @@ impl ContainerEngine for Docker {
     }
 }
 
+/// Whether a container is this coordinator's, for the same attempt.
+fn is_same(found: &Found, spec: &ContainerSpec) -> bool {
+    ["coordinator-id", "job-id", "attempt"].iter().all(|name| {
+        let name = format!("{LABEL_PREFIX}{name}");
+        found.labels.get(&name) == spec.labels.get(&name)
+    })
+}
+
 fn found(asked: &str, inspected: ContainerInspectResponse) -> Result<Found, EngineError> {
     let state = inspected.state.unwrap_or_default();
     let exited = || Exited {
@@ -348,6 +365,7 @@ fn found(asked: &str, inspected: ContainerInspectResponse) -> Result<Found, Engi
     let since = || state.started_at.as_deref().and_then(|at| at.parse().ok());
     use ContainerStateStatusEnum as Status;
     let id = inspected.id.unwrap_or_else(|| asked.to_owned());
+    let name = inspected.name.unwrap_or_default().trim_start_matches('/').to_owned();
     let state = match state.status {
         Some(Status::CREATED) if state.exit_code.unwrap_or(0) == 0 => State::Created,
         Some(Status::EXITED | Status::DEAD | Status::CREATED) => State::Exited(exited()),
@@ -361,5 +379,5 @@ fn found(asked: &str, inspected: ContainerInspectResponse) -> Result<Found, Engi
         }
     };
     let labels = inspected.config.and_then(|config| config.labels).unwrap_or_default().into_iter().collect();
-    Ok(Found { id, labels, state })
+    Ok(Found { id, name, labels, state })
 }

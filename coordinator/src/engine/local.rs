@@ -110,7 +110,12 @@ impl LocalJob {
         } else {
             State::Created
         };
-        Found { id: id.to_owned(), labels: labels.unwrap_or_default(), state }
+        Found {
+            id: id.to_owned(),
+            name: id.trim_start_matches(PREFIX).to_owned(),
+            labels: labels.unwrap_or_default(),
+            state,
+        }
     }
 
     /// Whether the runner has ended by itself.

@@ -77,6 +77,12 @@ fn text_of(output: &[u8]) -> String {
     String::from_utf8_lossy(output).replace('\0', "\u{fffd}")
 }
 
+/// Whether an engine's message says that its disk, or the user's share of it, is full.
+fn says_full(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["no space left on device", "disk quota exceeded"].iter().any(|words| message.contains(words))
+}
+
 /// The result of creating a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {
@@ -111,6 +117,8 @@ impl Signal {
 pub struct Found {
     /// Its id.
     pub id: String,
+    /// Its name.
+    pub name: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Its state.
@@ -211,6 +219,12 @@ pub enum EngineError {
         #[source]
         source: std::io::Error,
     },
+    /// Another container has the name of this job's.
+    #[error("a container called {name} exists that is not this coordinator's; rename or remove it")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
     /// A bug of the coordinator: only claimed jobs get a container.
     #[error("the coordinator tried to create a container without a claim; please report this as a bug")]
     NoClaim,
@@ -224,9 +238,11 @@ impl EngineError {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
+            Self::Failed { source, .. } | Self::NotPulled { source, .. } if says_full(&source.to_string()) => {
+                Reason::DiskFull
+            }
             Self::NoImage { .. } | Self::NotPulled { .. } => Reason::ImageUnavailable,
             Self::LocalNotAllowed => Reason::AgentMisconfigured,
-            Self::Failed { source, .. } if source.to_string().contains("no space left on device") => Reason::DiskFull,
             _ => Reason::EngineError,
         }
     }
@@ -245,6 +261,20 @@ impl EngineError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_said_in_several_ways() {
+        for message in [
+            "mkdir /var/lib/docker/overlay2/0bc2-init/diff: disk quota exceeded",
+            "write /root/.local/share/containers/x: No space left on device",
+        ] {
+            let source =
+                || bollard::errors::Error::DockerResponseServerError { status_code: 500, message: message.to_owned() };
+            let failed = EngineError::Failed { attempted: "create a container", source: source() };
+            let pulled = EngineError::NotPulled { image: "image".to_owned(), source: source() };
+            assert_eq!((failed.reason(), pulled.reason()), (Reason::DiskFull, Reason::DiskFull), "{message}");
+        }
+    }
 
     #[test]
     fn output_is_cut_at_lines_and_never_inside_a_secret() {

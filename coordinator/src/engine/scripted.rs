@@ -142,7 +142,7 @@ impl ContainerEngine for Scripted {
     async fn inspect(&self, id: &str) -> Result<Found, EngineError> {
         let container = self.containers.borrow().get(id).cloned();
         let (labels, state) = container.map_or((BTreeMap::new(), State::Gone), |c| (c.labels, c.state));
-        Ok(Found { id: id.to_owned(), labels, state })
+        Ok(Found { id: id.to_owned(), name: id.to_owned(), labels, state })
     }
 
     async fn log_tail(&self, _id: &str, _max_bytes: usize) -> Result<String, EngineError> {
@@ -168,7 +168,7 @@ impl ContainerEngine for Scripted {
         let all = self.containers.borrow();
         Ok(all
             .iter()
-            .map(|(id, c)| Found { id: id.clone(), labels: c.labels.clone(), state: c.state.clone() })
+            .map(|(id, c)| Found { id: id.clone(), name: id.clone(), labels: c.labels.clone(), state: c.state.clone() })
             .collect())
     }
 }

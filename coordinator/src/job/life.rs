@@ -8,6 +8,7 @@ use super::spec::time_left;
 use super::watch::{end_requested, lost_or_detached, wait_for_end};
 use super::{Claim, Controls, Ended, Origin, Shared};
 use crate::attempt::{Attempt, Verdict};
+use crate::deadline::Moment;
 use crate::engine::{Created, EngineError, State};
 use crate::state_dir::Pending;
 use futures::FutureExt;
@@ -34,7 +35,7 @@ pub async fn supervise(shared: &Shared, attempt: Attempt, origin: Origin, contro
         Origin::Adopted(found) => {
             let kept = shared.state.kept(attempt).map(|pending| pending.verdict);
             let since = if let State::Running { since } = found.state { since } else { None };
-            let deadline = time_left(&found.labels, since).map(|left| Instant::now() + left);
+            let deadline = time_left(&found.labels, since).map(Moment::after);
             let machine = Machine::recovered(attempt, found.id, kept);
             (machine, Supervision { deadline, ..Supervision::new(shared, attempt, controls) })
         }
@@ -56,7 +57,7 @@ struct Supervision<'a> {
     controls: &'a Controls,
     /// None for a job that an earlier coordinator claimed.
     claim: Option<Box<Claim>>,
-    deadline: Option<Instant>,
+    deadline: Option<Moment>,
     /// When the creation of the container began.
     begun: Instant,
 }
@@ -159,7 +160,10 @@ impl<'a> Supervision<'a> {
     fn or_could_not(&self, done: Result<Event, EngineError>) -> Event {
         done.unwrap_or_else(|error| {
             tracing::error!(job.id = %self.attempt.job_id, attempt = self.attempt.number(), error = %chain(&error), "could not start a job");
-            Event::CouldNotStart(error.reason(), chain(&error))
+            match error {
+                EngineError::NameTaken { .. } => Event::NameTaken(chain(&error)),
+                _ => Event::CouldNotStart(error.reason(), chain(&error)),
+            }
         })
     }
 
@@ -184,7 +188,7 @@ impl<'a> Supervision<'a> {
     async fn create(&mut self) -> Result<Event, EngineError> {
         self.begun = Instant::now();
         let _permit = self.shared.starts.acquire().await;
-        self.deadline = self.claim()?.timeout.map(|timeout| Instant::now() + timeout);
+        self.deadline = self.claim()?.timeout.map(Moment::after);
         match self.shared.engine.create(&self.claim()?.spec).await? {
             Created::New(id) => Ok(Event::Created(id)),
             Created::Existing(id) => {

@@ -23,6 +23,8 @@ pub enum Event {
     Started,
     /// A step towards the container's start failed, for this reason.
     CouldNotStart(Reason, String),
+    /// Another container has the name: why no container could be created.
+    NameTaken(String),
     /// The container no longer runs.
     Ended,
     /// The job was requested to end.
@@ -225,6 +227,11 @@ impl Machine {
             }
             (Phase::Claimed, Event::CouldNotStart(reason, detail)) => {
                 Phase::Judged { container: None, verdict: could_not_run(self.attempt, reason, detail) }
+            }
+            // What has the name is not this attempt's, and is left alone.
+            (Phase::Prepared, Event::NameTaken(detail)) => {
+                let verdict = could_not_run(self.attempt, Reason::EngineError, detail);
+                Phase::Judged { container: None, verdict }
             }
             (Phase::Prepared, Event::CouldNotStart(reason, detail)) => {
                 let container = Some(self.name.clone());

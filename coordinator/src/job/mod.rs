@@ -17,6 +17,7 @@ pub use machine::Ended;
 
 use crate::attempt::Verdict;
 use crate::config::Config;
+use crate::deadline::Moment;
 use crate::engine::spec::ContainerSpec;
 use crate::engine::{ContainerEngine, Found};
 use crate::images::Images;
@@ -26,7 +27,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_worker_api::client::WorkerClient;
 use tokio::sync::{Semaphore, watch as channel};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -53,7 +53,7 @@ pub struct Shared {
 pub struct Controls {
     /// Until when the lease holds for certain. None where that is not known: the container was adopted, and the API has
     /// not been reached since.
-    pub lease: Arc<channel::Sender<Option<Instant>>>,
+    pub lease: Arc<channel::Sender<Option<Moment>>>,
     /// Stop the container and report that it was cancelled.
     pub cancel: CancellationToken,
     /// The attempt is no longer held here: stop the container and report nothing.
@@ -64,7 +64,7 @@ pub struct Controls {
 
 impl Controls {
     /// Notes that the lease holds until then.
-    pub fn renew(&self, until: Instant) {
+    pub fn renew(&self, until: Moment) {
         self.lease.send_replace(Some(until));
     }
 }

@@ -39,6 +39,24 @@ impl StoppedFor {
     }
 }
 
+/// The engine only knows of a lack of memory within a container's own limit.
+const KILLED: &str = "the container was killed, and not by the coordinator: by the engine, by a person, or by the kernel, which \
+     kills when the machine has no memory left (journalctl -k shows that). If it did, lower MAX_CONCURRENT_AGENTS or AGENT_MEMORY_MB";
+
+/// What an exit says that is not the runner's own: it was never run.
+fn not_run(code: i32, error: Option<&str>) -> String {
+    let why = match code {
+        126 => "its program can't be executed",
+        127 => "its program was not found",
+        _ => "the engine could not run it",
+    };
+    let said = error.map(|error| format!(": {error}")).unwrap_or_default();
+    format!(
+        "the runner did not start, since {why} (exit code {code}){said}; check the image's entrypoint, or build or pull the \
+         image again. For a local project, check AGENT_RUNNER_BIN"
+    )
+}
+
 /// The report of a job that could not be run.
 #[must_use]
 pub fn could_not_run(attempt: Option<i32>, reason: Reason, detail: String) -> Verdict {
@@ -61,12 +79,13 @@ pub fn verdict(attempt: Option<i32>, exited: &Exited, stopped_for: Option<Stoppe
         (75, None) => (false, Reason::TryAgain, None),
         // The coordinator did not send this signal: the engine ended, or a person stopped the container. After a loss
         // of power the engine reports 255 for what was running.
-        (137 | 143 | 255, None) => (
+        (137, None) => (false, Reason::EngineRestart, Some(KILLED.to_owned())),
+        (143 | 255, None) => (
             false,
             Reason::EngineRestart,
             Some("the container was stopped by the engine or by a person, not by the coordinator".to_owned()),
         ),
-        (125..=127, None) => (false, Reason::EngineError, exited.error.clone()),
+        (125..=127, None) => (false, Reason::EngineError, Some(not_run(code, exited.error.as_deref()))),
         _ => (false, Reason::AgentFailed, None),
     };
     let report = JobReport {

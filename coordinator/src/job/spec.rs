@@ -78,10 +78,11 @@ fn labels(job: &Job, coordinator: Uuid) -> BTreeMap<String, String> {
         ("kind", job.kind.as_str().to_owned()),
         ("spec-version", "1".to_owned()),
     ];
-    if let Some(timeout) = job.job_timeout_sec {
-        labels.push(("timeout-sec", timeout.to_string()));
-        labels.push(("deadline", Deadline::after(Duration::from_secs(timeout)).to_string()));
-    }
+    // Empty where there is none: an image that was made of a container (docker commit) has that container's labels.
+    let timeout = job.job_timeout_sec;
+    let deadline = timeout.map(|timeout| Deadline::after(Duration::from_secs(timeout)).to_string());
+    labels.push(("timeout-sec", timeout.map(|timeout| timeout.to_string()).unwrap_or_default()));
+    labels.push(("deadline", deadline.unwrap_or_default()));
     labels.into_iter().map(|(name, value)| (format!("{LABEL_PREFIX}{name}"), value)).collect()
 }
 

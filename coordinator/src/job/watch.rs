@@ -3,21 +3,25 @@
 use super::machine::EndRequest;
 use super::outcome::StoppedFor;
 use super::{Controls, Shared};
+use crate::deadline::Moment;
 use crate::engine::{Found, State};
 use std::time::Duration;
 use terarchitect_outbound::{Retry, Waits, chain};
-use tokio::time::Instant;
 
 /// How long to wait for a container before inspecting it: a connection to a remote engine may be dead without an error.
 const INSPECT_AFTER: Duration = Duration::from_secs(60);
+/// A lease that ended longer ago than this ended while this machine slept, or while this program was stopped.
+const SLEPT: Duration = Duration::from_secs(2);
+/// How long heartbeats may take to renew such a lease. The API may still hold it, and then the work goes on.
+const AWAKE_GRACE: Duration = Duration::from_secs(10);
 /// The pause between retries once the retry schedule has no more waits.
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
 /// Waits for anything that ends the job early: a cancellation, the deadline, the end of the lease.
-pub(super) async fn end_requested(controls: &Controls, deadline: Option<Instant>) -> EndRequest {
+pub(super) async fn end_requested(controls: &Controls, deadline: Option<Moment>) -> EndRequest {
     let timed_out = async {
         match deadline {
-            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            Some(deadline) => deadline.reached().await,
             None => std::future::pending().await,
         }
     };
@@ -37,15 +41,17 @@ pub(super) async fn lost_or_detached(controls: &Controls) -> EndRequest {
     }
 }
 
-/// Waits until the lease has expired, by this machine's monotonic clock.
+/// Waits until the lease has expired, also while this machine sleeps. After a sleep the next heartbeat says whether the
+/// API holds it nevertheless.
 async fn lease_over(controls: &Controls) {
     let mut lease = controls.lease.subscribe();
     loop {
         let until = *lease.borrow_and_update();
         let passed = async {
-            match until {
-                Some(until) => tokio::time::sleep_until(until).await,
-                None => std::future::pending().await,
+            let Some(until) = until else { return std::future::pending().await };
+            until.reached().await;
+            if until.elapsed() > SLEPT {
+                tokio::time::sleep(AWAKE_GRACE).await;
             }
         };
         tokio::select! {
@@ -72,5 +78,23 @@ pub(super) async fn wait_for_end(shared: &Shared, id: &str) {
         };
         tracing::warn!(container = id, problem, "lost the connection to a container; inspecting it again");
         tokio::time::sleep(waits.next_wait().unwrap_or(RETRY_PAUSE)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_ended_in_a_sleep_is_over_unless_it_is_renewed_at_once() {
+        let controls = Controls::default();
+        let slept = || Moment::now() - Duration::from_secs(3600);
+        controls.renew(slept());
+        let mut over = std::pin::pin!(lease_over(&controls));
+        assert!(tokio::time::timeout(AWAKE_GRACE / 2, &mut over).await.is_err(), "a heartbeat may come");
+        controls.renew(Moment::after(Duration::from_secs(3600)));
+        assert!(tokio::time::timeout(AWAKE_GRACE * 2, &mut over).await.is_err(), "it was renewed");
+        controls.renew(slept());
+        assert!(tokio::time::timeout(AWAKE_GRACE * 2, &mut over).await.is_ok(), "no heartbeat came");
     }
 }

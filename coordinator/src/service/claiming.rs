@@ -5,6 +5,7 @@ use super::{Coordinator, log_panic};
 use crate::attempt::Attempt;
 use crate::claims::{Claimed, claim, wait_ms};
 use crate::cli::DrainMode;
+use crate::deadline::Moment;
 use crate::job::spec::container_spec;
 use crate::job::{Claim, Origin};
 use crate::readiness::Readiness;
@@ -193,7 +194,7 @@ impl Coordinator {
         *request
     }
 
-    pub(super) fn take(&mut self, job: &Job, asked: Instant, request: Uuid) {
+    pub(super) fn take(&mut self, job: &Job, asked: Moment, request: Uuid) {
         let attempt = Attempt::of(job);
         if self.lock().contains_key(&attempt) || self.shared.state.kept(attempt).is_some() {
             self.shared.state.end_claim(request);

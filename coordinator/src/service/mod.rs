@@ -11,6 +11,7 @@ pub use drain::drain_on_signals;
 use crate::attempt::Attempt;
 use crate::cli::DrainMode;
 use crate::config::Config;
+use crate::deadline::Moment;
 use crate::engine::ContainerEngine;
 use crate::heartbeat::{Held, Instructions, send_heartbeats};
 use crate::images::Images;
@@ -158,7 +159,7 @@ impl Coordinator {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn spawn(&mut self, attempt: Attempt, origin: Origin, lease: Option<Instant>) {
+    fn spawn(&mut self, attempt: Attempt, origin: Origin, lease: Option<Moment>) {
         let controls = Controls::default();
         controls.lease.send_replace(lease);
         // A report alone takes no slot and needs no lease: the API refuses it if it comes too late.

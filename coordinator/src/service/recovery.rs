@@ -27,11 +27,11 @@ impl Coordinator {
             .await
             .context("could not list containers of an earlier coordinator")?;
         for found in own {
-            match Attempt::from_labels(&found.labels) {
+            match Attempt::of_container(&found) {
                 Some(attempt) => self.adopt_one(attempt, found).await,
                 None => tracing::error!(
                     container = found.id,
-                    "a container of this coordinator has labels that this version does not know; it is left alone: remove it with docker rm -f if it is not needed"
+                    "a container has the labels of this coordinator, but not the name that goes with them, or labels that this version does not know; it is left alone: remove it with docker rm -f if it is not needed"
                 ),
             }
         }
@@ -101,7 +101,7 @@ impl Coordinator {
         let strays: Vec<(Attempt, Found)> = {
             let held = self.lock();
             own.into_iter()
-                .filter_map(|found| Some((Attempt::from_labels(&found.labels)?, found)))
+                .filter_map(|found| Some((Attempt::of_container(&found)?, found)))
                 .filter(|(attempt, _)| !held.contains_key(attempt))
                 .collect()
         };

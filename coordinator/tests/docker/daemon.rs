@@ -237,3 +237,30 @@ async fn a_full_disk_stops_claims_and_not_reports() {
     assert!(Readiness::default().may_claim(&world.shared).await);
     assert_eq!(finish(&world, &job()).await["reason"], "completed");
 }
+
+/// A file system with room for few files, in memory.
+struct FewFiles(tempfile::TempDir);
+
+impl Drop for FewFiles {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(self.0.path()).status();
+        assert!(std::thread::panicking() || unmounted.is_ok_and(|status| status.success()), "it is still mounted");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_with_space_and_without_room_for_files_stops_claims() {
+    let Some(base) = base_image() else { return };
+    let place = FewFiles(tempfile::tempdir().unwrap());
+    let options = ["-t", "tmpfs", "-o", "size=4g,nr_inodes=60000", "few"];
+    let mounted = Command::new("mount").args(options).arg(place.0.path()).status().unwrap();
+    assert!(mounted.success(), "this test needs root");
+    let daemon = Daemon::start(Some(place.0.path()));
+    daemon.load(&base);
+    let image = ScriptImage::new(&daemon.engine, &base, "true");
+    let world = world(&daemon.engine, &image.name, &["--network", "none", "--min-free-mb", "50"]).await;
+    assert!(Readiness::default().may_claim(&world.shared).await);
+    let remount = Command::new("mount").args(["-o", "remount,nr_inodes=20000"]).arg(place.0.path()).status().unwrap();
+    assert!(remount.success());
+    assert!(!Readiness::default().may_claim(&world.shared).await, "nothing is claimed");
+}

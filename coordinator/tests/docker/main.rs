@@ -12,6 +12,7 @@ mod faults;
 mod local;
 mod proxies;
 mod registries;
+mod streams;
 
 use clap::Parser;
 use serde_json::{Value, json};
@@ -96,6 +97,12 @@ struct ScriptImage {
 
 impl ScriptImage {
     fn new(engine: &Engine, base: &str, script: &str) -> Self {
+        let entry = json!(["/bin/sh", "-c", script]);
+        Self::with(engine, base, &format!("ENTRYPOINT {entry}"))
+    }
+
+    /// An image with these lines in its Dockerfile.
+    fn with(engine: &Engine, base: &str, lines: &str) -> Self {
         let name = format!("terarchitect-test:{}", uuid::Uuid::new_v4().simple());
         let mut build = engine
             .docker()
@@ -105,8 +112,7 @@ impl ScriptImage {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let entry = json!(["/bin/sh", "-c", script]);
-        write!(build.stdin.take().unwrap(), "FROM {base}\nENTRYPOINT {entry}\n").unwrap();
+        write!(build.stdin.take().unwrap(), "FROM {base}\n{lines}\n").unwrap();
         assert!(build.wait().unwrap().success(), "the image could not be built");
         Self { name, engine: engine.clone() }
     }
