@@ -9,6 +9,7 @@ mod models;
 mod patience;
 mod phases;
 mod places;
+mod wording;
 
 pub use error::AttemptError;
 
@@ -34,6 +35,7 @@ use terarchitect_outbound::{Mask, Proxies, Retry};
 use terarchitect_worker_api::client::WorkerClient;
 use terarchitect_worker_api::{RetrieveRequest, WorkerContext};
 use tokio_util::sync::CancellationToken;
+use wording::{named, one_line};
 
 /// For how long the first call to the API is retried before the attempt fails with exit code 75.
 const API_PATIENCE: Duration = Duration::from_secs(120);
@@ -41,9 +43,6 @@ const API_PATIENCE: Duration = Duration::from_secs(120);
 const LOG_PATIENCE: Duration = Duration::from_secs(15);
 /// How many passages from the project's memory the agent gets.
 const MEMORY_PASSAGES: u32 = 5;
-
-/// How many files a log entry names; its details have all of them.
-const MAX_NAMED: usize = 5;
 
 /// The result of a successful attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -384,34 +383,10 @@ fn hand_over(workspace: &Workspace, user: Option<&RunAs>) -> Result<(), AttemptE
     })
 }
 
-/// The first of some paths, and how many more there are.
-fn named(paths: &[String]) -> String {
-    let first = paths.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if paths.len() > MAX_NAMED { format!("{first} and {} more", paths.len() - MAX_NAMED) } else { first }
-}
-
-/// A text without line breaks and other control characters, and without what changes the direction of writing: with that,
-/// a title could show something other than what it says.
-fn one_line(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let text: String = text.chars().filter(|c| !turns(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 fn describe_clone(workspace: &Workspace, remote: &RemoteUrl) -> String {
     let (branch, base) = (workspace.branch(), workspace.default_branch());
     if workspace.is_continued() {
         return format!("Cloned {}; continuing the branch {branch}", remote.as_str());
     }
     format!("Cloned {}; new branch {branch} from {base}", remote.as_str())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::one_line;
-
-    #[test]
-    fn a_title_is_one_line_that_shows_what_it_says() {
-        assert_eq!(one_line(" Fix\r\n\u{202e}the\u{2066} \0 café "), "Fix the café");
-    }
 }

@@ -135,7 +135,7 @@ impl Workspace {
             if continued {
                 remote_head = Some(fetched(&repo, &request.branch)?);
             }
-            restored = restore(&mut repo, &connection, &branches, remote_head)?;
+            restored = shelf::restore(&mut repo, &connection, &branches, remote_head)?;
             match restored.as_ref().map(|restored| restored.head).or(remote_head) {
                 Some(head) => update::start(&repo, &connection, &branches, head, request.update_strategy)?,
                 None => Start::plain(fetched(&repo, &default_branch)?, Update::Nothing),
@@ -300,18 +300,6 @@ impl Workspace {
         self.pushed != Some(head) && !(starts && head == self.base)
     }
 
-    /// Whether the branch has commits of an earlier attempt that could not be pushed, and still are not.
-    #[must_use]
-    pub fn is_restored(&self) -> bool {
-        self.restored.is_some()
-    }
-
-    /// Whether the remote has refused these commits before.
-    #[must_use]
-    pub fn was_refused(&self) -> bool {
-        self.restored.as_ref().is_some_and(|restored| restored.refused)
-    }
-
     /// The id of the branch's head.
     ///
     /// # Errors
@@ -369,33 +357,6 @@ fn fetch(repo: &Repository, connection: &Connection<'_>, branches: &[&str], dept
 fn fetched(repo: &Repository, branch: &str) -> Result<Oid, GitError> {
     repo.refname_to_id(&format!("refs/remotes/origin/{branch}"))
         .map_err(|source| GitError::new("could not find the fetched branch", source))
-}
-
-/// What an earlier attempt could not push. A shallow fetch may not have what it follows, so more is fetched
-/// until it does.
-fn restore(
-    repo: &mut Repository,
-    connection: &Connection<'_>,
-    branches: &[&str],
-    at_remote: Option<Oid>,
-) -> Result<Option<Restored>, GitError> {
-    let (url, branch) = (connection.request.url.as_str(), &connection.request.branch);
-    let Some(shelf) = &connection.request.shelf else { return Ok(None) };
-    let Some(restored) = shelf.restore(repo, url, branch, at_remote) else { return Ok(None) };
-    let is_whole = |repo: &Repository| restored.follows.iter().all(|&id| repo.find_commit(id).is_ok());
-    for depth in update::DEPTHS {
-        if !is_whole(repo) && repo.is_shallow() {
-            fetch(repo, connection, branches, depth)?;
-            // The old handle remembers the commits at which the first fetch ended as ones without parents.
-            *repo = reopen(connection.request)
-                .map_err(|source| GitError::new("could not read what was fetched", source))?;
-        }
-    }
-    if is_whole(repo) {
-        return Ok(Some(restored));
-    }
-    shelf.remove(url, branch);
-    Ok(None)
 }
 
 fn check_out(repo: &Repository, branch: &str, at: Oid, held: &mut Held) -> Result<(), git2::Error> {

@@ -3,7 +3,8 @@
 //! The file is authenticated with the forge's token, which agents never see: on a volume that they can write to, nothing
 //! else could be put in its place. What is damaged, old, or no longer fits the remote is removed, and costs nothing.
 
-use super::{GitError, Workspace};
+use super::remote::Connection;
+use super::{GitError, Workspace, fetch, reopen, update};
 use git2::{Oid, Repository};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
@@ -118,13 +119,7 @@ impl Shelf {
     }
 
     /// Brings what was kept of a branch into the repository; none if there is nothing that fits the remote.
-    pub(super) fn restore(
-        &self,
-        repo: &Repository,
-        url: &str,
-        branch: &str,
-        at_remote: Option<Oid>,
-    ) -> Option<Restored> {
+    fn restore(&self, repo: &Repository, url: &str, branch: &str, at_remote: Option<Oid>) -> Option<Restored> {
         self.tidy();
         let path = self.file(url, branch);
         path.symlink_metadata().ok()?;
@@ -161,7 +156,46 @@ fn unpack(repo: &Repository, label: &Label, pack: &[u8]) -> Option<Restored> {
     Some(Restored { head, follows, refused: label.refused })
 }
 
+/// What an earlier attempt could not push. A shallow fetch may not have what it follows, so more is fetched
+/// until it does.
+pub(super) fn restore(
+    repo: &mut Repository,
+    connection: &Connection<'_>,
+    branches: &[&str],
+    at_remote: Option<Oid>,
+) -> Result<Option<Restored>, GitError> {
+    let (url, branch) = (connection.request.url.as_str(), &connection.request.branch);
+    let Some(shelf) = &connection.request.shelf else { return Ok(None) };
+    let Some(restored) = shelf.restore(repo, url, branch, at_remote) else { return Ok(None) };
+    let is_whole = |repo: &Repository| restored.follows.iter().all(|&id| repo.find_commit(id).is_ok());
+    for depth in update::DEPTHS {
+        if !is_whole(repo) && repo.is_shallow() {
+            fetch(repo, connection, branches, depth)?;
+            // The old handle remembers the commits at which the first fetch ended as ones without parents.
+            *repo = reopen(connection.request)
+                .map_err(|source| GitError::new("could not read what was fetched", source))?;
+        }
+    }
+    if is_whole(repo) {
+        return Ok(Some(restored));
+    }
+    shelf.remove(url, branch);
+    Ok(None)
+}
+
 impl Workspace {
+    /// Whether the branch has commits of an earlier attempt that could not be pushed, and still are not.
+    #[must_use]
+    pub fn is_restored(&self) -> bool {
+        self.restored.is_some()
+    }
+
+    /// Whether the remote has refused these commits before.
+    #[must_use]
+    pub fn was_refused(&self) -> bool {
+        self.restored.as_ref().is_some_and(|restored| restored.refused)
+    }
+
     /// Keeps the commits that the remote does not have for the next attempt, and returns whether there are any.
     /// `refused` says whether the remote refused them.
     ///
