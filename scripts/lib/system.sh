@@ -14,6 +14,7 @@ finish() {
     trap - EXIT INT TERM
     if [ -n "$once" ] || [ $status -ne 0 ]; then
         stop_all
+        [ -z "$once" ] || remove_what_runs
         [ $status -eq 0 ] || [ -z "$dir" ] || keep_logs
         [ -z "$once" ] || [ -z "$dir" ] || rm -rf -- "$dir"
         stop_started_docker
@@ -28,6 +29,14 @@ stop_all() {
         wait "${pids[i]}" 2>/dev/null || true
     done
     pids=()
+}
+# Removes the ticket's container, which outlives a coordinator that was killed. Its job ends with the data of this run.
+remove_what_runs() {
+    [ -n "${ticket:-}" ] || return 0
+    local id
+    for id in $(containers_of_ticket 2>/dev/null); do
+        docker rm -f "$id" >/dev/null || warn "could not remove the container $id; remove it with: docker rm -f $id"
+    done
 }
 keep_logs() {
     local kept
