@@ -39,6 +39,7 @@ fn documented_routes(app: &App) -> OpenApiRouter<App> {
 /// The whole service.
 pub fn router(app: App) -> Router {
     let (router, openapi) = documented_routes(&app).split_for_parts();
+    let cors = app.config.origins.layer();
     let routes = router
         .merge(routes::system::openapi::router(with_security(openapi)))
         .fallback(layers::not_found)
@@ -48,7 +49,12 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), layers::with_request_id))
         .with_state(app);
     // A layer of the routes themselves would come too late to change which one it is.
-    Router::new().fallback_service(routes).layer(map_request(layers::without_trailing_slash))
+    let routes = Router::new().fallback_service(routes).layer(map_request(layers::without_trailing_slash));
+    // Before the guards: a browser asks without a key whether it may send one.
+    match cors {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    }
 }
 
 /// The OpenAPI document, made from the code.

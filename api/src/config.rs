@@ -112,6 +112,17 @@ pub struct ServeOptions {
     /// requests from this machine only.
     #[arg(long, env = "TERARCHITECT_WORKER_API_KEY", hide_env_values = true, global = true, value_name = "KEY")]
     pub worker_api_key: Option<SecretString>,
+    /// Origins of front ends that are served elsewhere and may call from a browser, separated by commas, such as
+    /// https://board.example. If unset, only pages of the API itself may.
+    #[arg(
+        long,
+        env = "TERARCHITECT_ALLOWED_ORIGINS",
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "ORIGIN,…"
+    )]
+    pub allowed_origins: String,
     /// The key that encrypts secret settings: 32 bytes as 64 hexadecimal digits or base64. It must be the same for all
     /// API processes on one database. If unset, one is generated and kept in the data directory.
     #[arg(long, env = "TERARCHITECT_SECRET_KEY", hide_env_values = true, global = true, value_name = "KEY")]
@@ -175,6 +186,14 @@ pub enum ConfigError {
     Listen {
         /// The address as given.
         address: String,
+    },
+    /// An origin is not valid.
+    #[error(
+        "TERARCHITECT_ALLOWED_ORIGINS: '{origin}' is not an origin such as https://board.example: a scheme, a host, maybe a port, and nothing else"
+    )]
+    AllowedOrigin {
+        /// The origin as given.
+        origin: String,
     },
     /// No address at all.
     #[error("TERARCHITECT_LISTEN is empty; set it to an address with a port, such as 127.0.0.1:5010")]

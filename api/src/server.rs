@@ -1,5 +1,6 @@
 //! From options to a running service, and back: database, migrations, listeners, an orderly end.
 
+use crate::access::AllowedOrigins;
 use crate::app::router;
 use crate::background::Background;
 use crate::config::{Limits, ServeOptions, non_empty, require_loopback};
@@ -38,6 +39,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let mut config = AppConfig {
         api_key: non_empty(options.api_key.as_ref()),
         worker_key: non_empty(options.worker_api_key.as_ref()),
+        origins: AllowedOrigins::parse(&options.allowed_origins)?,
         limits: Limits {
             job_timeout: Duration::from_secs(options.job_timeout_sec),
             lease: Duration::from_secs(options.lease_sec),

@@ -21,7 +21,7 @@ const WORKER_KEY: &str = "TERARCHITECT_WORKER_API_KEY";
 /// 401 without the right key, 403 for a caller on another machine while no key is set.
 pub async fn require_app(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
     let key = app.config.api_key.clone();
-    let caller = check(&request, &[(key.as_ref(), Caller::Application)], API_KEY)?;
+    let caller = check(&request, &[(key.as_ref(), Caller::Application)], API_KEY, &app.config.origins)?;
     Ok(next.run(with_caller(request, caller)).await)
 }
 
@@ -31,7 +31,7 @@ pub async fn require_app(State(app): State<App>, request: Request, next: Next) -
 /// 401 without the right key, 403 for a caller on another machine while no key is set.
 pub async fn require_worker(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
     let key = app.worker_key().await?;
-    let caller = check(&request, &[(key.as_ref(), Caller::Worker)], WORKER_KEY)?;
+    let caller = check(&request, &[(key.as_ref(), Caller::Worker)], WORKER_KEY, &app.config.origins)?;
     Ok(next.run(with_caller(request, caller)).await)
 }
 
@@ -72,7 +72,7 @@ async fn caller_with_token(app: &App, token: &str, path: TicketPath) -> ApiResul
 pub async fn require_app_or_worker(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
     let (api_key, worker_key) = (app.config.api_key.clone(), app.worker_key().await?);
     let keys = [(worker_key.as_ref(), Caller::Worker), (api_key.as_ref(), Caller::Application)];
-    let caller = check(&request, &keys, WORKER_KEY)?;
+    let caller = check(&request, &keys, WORKER_KEY, &app.config.origins)?;
     Ok(next.run(with_caller(request, caller)).await)
 }
 

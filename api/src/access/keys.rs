@@ -1,6 +1,6 @@
 //! Compares keys, and decides which callers may come in while a key is not set.
 
-use super::{Caller, this_machine};
+use super::{AllowedOrigins, Caller, this_machine};
 use crate::domain::refusal::{ErrorCode, Refusal};
 use crate::job_tokens;
 use axum::extract::Request;
@@ -19,6 +19,7 @@ pub(super) fn check(
     request: &Request,
     keys: &[(Option<&SecretString>, Caller)],
     name: &str,
+    origins: &AllowedOrigins,
 ) -> Result<Caller, Refusal> {
     let given = bearer(request.headers());
     let opens =
@@ -34,7 +35,7 @@ pub(super) fn check(
     if given.is_some() && keys.iter().any(|(key, _)| key.is_some()) {
         return Err(unauthorized(true, name));
     }
-    this_machine::require(request, name).map(|()| Caller::Local)
+    this_machine::require(request, name, origins).map(|()| Caller::Local)
 }
 
 /// The key or token that a request carries.

@@ -7,7 +7,9 @@
 mod caller;
 mod guards;
 mod keys;
+mod origins;
 mod this_machine;
 
 pub use caller::Caller;
 pub use guards::{require_app, require_app_or_worker, require_worker, require_worker_or_job};
+pub use origins::AllowedOrigins;

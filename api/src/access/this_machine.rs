@@ -1,8 +1,9 @@
-//! Where no key is set, the API is for programs of its own machine and for its own pages. Decides which requests are.
+//! Where no key is set, the API is for programs of its own machine, and for its own pages and those of allowed origins. Decides which requests are.
 //!
 //! A browser on this machine also runs the pages of strangers. They can send requests to any port here, without reading
 //! the responses; and with a host name of their own that resolves to this machine, they could read them as well.
 
+use super::AllowedOrigins;
 use crate::domain::refusal::{ErrorCode, Refusal};
 use axum::extract::{ConnectInfo, Request};
 use http::HeaderMap;
@@ -16,7 +17,7 @@ const MAX_SHOWN_CHARS: usize = 100;
 ///
 /// # Errors
 /// When the caller is on another machine, behind a proxy, or a page of another origin.
-pub(super) fn require(request: &Request, key: &str) -> Result<(), Refusal> {
+pub(super) fn require(request: &Request, key: &str, origins: &AllowedOrigins) -> Result<(), Refusal> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
     let headers = request.headers();
     let forwarded = headers.contains_key("forwarded") || headers.contains_key("x-forwarded-for");
@@ -35,12 +36,12 @@ pub(super) fn require(request: &Request, key: &str) -> Result<(), Refusal> {
         );
         return Err(Refusal::new(ErrorCode::ThisMachineOnly, sentence));
     }
-    match foreign_page(request) {
+    match foreign_page(request, origins) {
         None => Ok(()),
         Some(page) => {
             let sentence = format!(
                 "{key} is not set, so the API accepts requests from its own pages only, and this one comes from {page}; \
-                 set {key} to call from other pages."
+                 set {key} to call from other pages, or add its origin to TERARCHITECT_ALLOWED_ORIGINS."
             );
             Err(Refusal::new(ErrorCode::ForeignOrigin, sentence))
         }
@@ -50,8 +51,12 @@ pub(super) fn require(request: &Request, key: &str) -> Result<(), Refusal> {
 /// The page of another origin that a browser sent this request for. Requests that only read are let in from other ports
 /// of this machine, since a browser gives the response to no page of theirs. What a browser does not say can't be seen,
 /// but no browser leaves out the origin of a request that changes something.
-fn foreign_page(request: &Request) -> Option<String> {
+fn foreign_page(request: &Request, origins: &AllowedOrigins) -> Option<String> {
     let headers = request.headers();
+    let mut given = texts(headers, ORIGIN).peekable();
+    if given.peek().is_some() && given.all(|origin| origins.allow(origin)) {
+        return None;
+    }
     let reads = request.method().is_safe();
     let fetch_site = texts(headers, HeaderName::from_static("sec-fetch-site"))
         .any(|site| site == "cross-site" || (!reads && site != "same-origin" && site != "none"));

@@ -8,6 +8,7 @@ pub use known_projects::KnownProjects;
 pub use presence::Presence;
 pub use shared_settings::HotSettings;
 
+use crate::access::AllowedOrigins;
 use crate::actions::system::settings::open;
 use crate::changes::{Database, Hub};
 use crate::config::Limits;
@@ -54,6 +55,8 @@ pub struct AppConfig {
     pub api_key: Option<SecretString>,
     /// The key for the worker endpoints, if the settings hold none.
     pub worker_key: Option<SecretString>,
+    /// The front ends elsewhere that may call.
+    pub origins: AllowedOrigins,
     /// Times and sizes.
     pub limits: Limits,
     /// The private Postgres, where the API runs one.

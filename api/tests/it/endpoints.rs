@@ -1,6 +1,6 @@
 //! Every endpoint, its key, and the document that describes it. An endpoint without a case here fails these tests.
 
-use crate::support::TestApp;
+use crate::support::{ADMIN_KEY, TestApp};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -255,6 +255,50 @@ async fn with_keys_pages_of_any_origin_may_call() {
     let headers = [("origin", "https://board.example"), ("sec-fetch-site", "cross-site"), ("host", "api.example")];
     let request = headers.iter().fold(projects, |request, (name, value)| request.header(*name, *value));
     TestApp::reply(request).await.expect(201);
+}
+
+/// A front end that is served elsewhere may call where its origin is allowed, with keys and without; others may not.
+#[tokio::test]
+async fn an_allowed_origin_may_call_from_a_browser() {
+    for app in [
+        TestApp::start_with_origin("https://board.example", None).await,
+        TestApp::start_with_origin("https://board.example", Some(ADMIN_KEY)).await,
+    ] {
+        let url = format!("{}/api/projects", app.base);
+        let asks = |origin: &'static str| {
+            let asked = app.http().request(Method::OPTIONS, &url).header("origin", origin);
+            asked
+                .header("access-control-request-method", "POST")
+                .header("access-control-request-headers", "authorization")
+        };
+        let allowed = asks("https://board.example").send().await.unwrap();
+        assert_eq!(allowed.headers()["access-control-allow-origin"], "https://board.example");
+        assert!(allowed.headers()["access-control-allow-headers"].to_str().unwrap().contains("authorization"));
+        let refused = asks("https://evil.example").send().await.unwrap();
+        assert!(!refused.headers().contains_key("access-control-allow-origin"));
+        let creates = |origin: &'static str| {
+            let request = app.http().post(&url).bearer_auth(ADMIN_KEY).json(&json!({"name": "x"}));
+            request.header("origin", origin).header("sec-fetch-site", "cross-site")
+        };
+        let created = creates("https://board.example").send().await.unwrap();
+        assert_eq!(
+            (created.status().as_u16(), &created.headers()["access-control-allow-origin"]),
+            (201, &"https://board.example".parse().unwrap())
+        );
+    }
+    let app = TestApp::start_with_origin("https://board.example", None).await;
+    let foreign = app.http().post(format!("{}/api/projects", app.base)).header("origin", "https://evil.example");
+    assert_eq!(TestApp::reply(foreign).await.error(403), "foreign_origin");
+}
+
+/// Without an allowed origin, no response says anything to browsers about other pages.
+#[tokio::test]
+async fn without_an_allowed_origin_there_is_no_cors() {
+    let app = TestApp::start_guarded().await;
+    let request = app.http().get(format!("{}/api/projects", app.base)).bearer_auth(ADMIN_KEY);
+    let response = request.header("origin", "https://board.example").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(!response.headers().keys().any(|name| name.as_str().starts_with("access-control")));
 }
 
 /// `openapi.json` and `docs/errors.md` are generated from the code; `cargo xtask openapi` renews them.

@@ -8,6 +8,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use terarchitect_api::access::AllowedOrigins;
 use terarchitect_api::app::router;
 use terarchitect_api::background::Background;
 use terarchitect_api::changes::{Database, Hub};
@@ -81,7 +82,7 @@ impl CallerOf<'_> {
 }
 
 /// The keys of [`TestApp::start_guarded`].
-const ADMIN_KEY: &str = "app-key";
+pub(crate) const ADMIN_KEY: &str = "app-key";
 const WORKER_KEY: &str = "worker-key";
 
 impl Drop for TestApp {
@@ -132,6 +133,13 @@ impl TestApp {
     pub(crate) async fn start_with_keys(api_key: &str, worker_key: &str) -> Self {
         let key = |text: &str| Some(SecretString::from(text.to_owned()));
         Self::start_with(AppConfig { api_key: key(api_key), worker_key: key(worker_key), ..AppConfig::default() }).await
+    }
+
+    /// With an allowed origin, and with or without a key.
+    pub(crate) async fn start_with_origin(origin: &str, api_key: Option<&str>) -> Self {
+        let origins = AllowedOrigins::parse(origin).unwrap();
+        let api_key = api_key.map(SecretString::from);
+        Self::start_with(AppConfig { origins, api_key, ..AppConfig::default() }).await
     }
 
     /// With both keys, for [`TestApp::as_admin`] and [`TestApp::as_worker`].
