@@ -1,5 +1,6 @@
 //! The caller of a request.
 
+use super::Visible;
 use crate::domain::actor::Actor;
 use crate::http::error::ApiError;
 use crate::job_tokens::JobToken;
@@ -39,6 +40,12 @@ impl Caller {
             (Self::Worker | Self::Local, Some(id)) => Actor::Worker(Some(id.to_string())),
             _ => self.actor(),
         }
+    }
+
+    /// The projects whose contents the caller may see.
+    #[must_use]
+    pub fn visible(&self) -> Visible {
+        Visible::All
     }
 
     /// The job whose token the caller presented.
