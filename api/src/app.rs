@@ -42,7 +42,7 @@ pub fn router(app: App) -> Router {
     let cors = app.config.origins.layer();
     let routes = router
         .merge(routes::system::openapi::router(with_security(openapi)))
-        .fallback(layers::not_found)
+        .fallback(unmatched)
         .method_not_allowed_fallback(layers::method_not_allowed)
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -56,6 +56,12 @@ pub fn router(app: App) -> Router {
         None => routes,
     }
 }
+
+#[cfg(feature = "web")]
+use routes::system::page::serve as unmatched;
+
+#[cfg(not(feature = "web"))]
+use layers::not_found as unmatched;
 
 /// The OpenAPI document, made from the code.
 #[must_use]

@@ -139,6 +139,37 @@ TOOLS
     [ -x "$OPENCODE_BIN" ] || die "npm installed OpenCode $version, but $OPENCODE_BIN does not exist; remove $prefix, then run this again"
 }
 
+# The least Node that the page's tools run on, and the one that is installed where there is an older one.
+NODE_MAJOR=20 NODE_VERSION=22
+require_node() {
+    require_tools <<'TOOLS'
+node nodejs building and testing the page
+npm npm building and testing the page
+TOOLS
+    node_is_new() { [ "$(node -p 'process.versions.node.split(".")[0]')" -ge $NODE_MAJOR ]; }
+    node_is_new && return 0
+    local prefix=$ROOT/target/tools/node-$NODE_VERSION
+    if [ ! -x "$prefix/node_modules/.bin/node" ]; then
+        info "installing Node $NODE_VERSION for the page's tools, since this is $(node --version)"
+        mkdir -p "$prefix"
+        npm install --prefix "$prefix" --no-audit --no-fund --silent "node@$NODE_VERSION" >/dev/null </dev/null ||
+            die "the page's tools need Node $NODE_MAJOR or newer, and this is $(node --version); install a newer one (https://nodejs.org), then run this again"
+    fi
+    export PATH=$prefix/node_modules/.bin:$PATH
+    node_is_new || die "the page's tools need Node $NODE_MAJOR or newer, and this is $(node --version)"
+}
+
+# Installs what the page is built and tested with, as web/package-lock.json pins it.
+require_page_tools() {
+    require_node
+    local lock=$ROOT/web/package-lock.json stamp=$ROOT/web/node_modules/.terarchitect-lock
+    cmp -s "$lock" "$stamp" && return 0
+    info "installing the page's tools"
+    (cd "$ROOT/web" && npm ci --no-audit --no-fund --silent </dev/null >/dev/null) ||
+        die "could not install the page's tools with npm; for the reason, run: cd $ROOT/web && npm ci"
+    cp "$lock" "$stamp"
+}
+
 # Puts schemathesis under target/, and sets SCHEMATHESIS.
 SCHEMATHESIS_VERSION=4.32.5
 require_schemathesis() {

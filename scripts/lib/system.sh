@@ -121,8 +121,8 @@ require_running() {
     done
 }
 
-# Starts the scripted model and the forge. Argument: a script for the model. Sets addresses, repo_url and forge_token.
-start_testbed() {
+# Sets addresses: where programs listen, so that containers reach them.
+find_addresses() {
     # The address at which containers reach this machine: the engine writes it into a container's hosts file.
     local gateway
     gateway=$(docker run --rm --add-host host.docker.internal:host-gateway --entrypoint cat "$image" /etc/hosts |
@@ -132,6 +132,11 @@ start_testbed() {
     if [ -n "$gateway" ] && hostname -I 2>/dev/null | grep -qwF "$gateway"; then
         addresses=$addresses,$gateway:0
     fi
+}
+
+# Starts the scripted model and the forge. Argument: a script for the model. Sets addresses, repo_url and forge_token.
+start_testbed() {
+    find_addresses
     start testbed "$bin/terarchitect-testbed" demo --listen "$addresses" --data-dir "$dir/testbed" \
         --ready-file "$dir/testbed.ready" ${1:+--script "$1"}
     repo_url=$(testbed .repo_url) forge_token=$(testbed .token)

@@ -21,6 +21,7 @@ mod migration;
 mod model;
 mod plans;
 mod program;
+mod page;
 mod projects;
 mod roles;
 mod settings;

@@ -3,4 +3,6 @@
 pub mod health;
 pub mod metrics;
 pub mod openapi;
+#[cfg(feature = "web")]
+pub mod page;
 pub mod settings;
