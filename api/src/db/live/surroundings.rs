@@ -4,7 +4,6 @@ use crate::db::words::Word;
 use crate::domain::tickets::state::{Host, ProjectFacts, Surroundings};
 use crate::domain::worker::fleet::{HostRow, host_problem, is_lost};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use sqlx::PgConnection;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -30,8 +29,9 @@ pub async fn queue_state(conn: &mut PgConnection) -> sqlx::Result<QueueState> {
 /// Every coordinator, with how many jobs it holds according to the queue.
 pub async fn hosts(conn: &mut PgConnection) -> sqlx::Result<Vec<HostRow>> {
     let rows = sqlx::query!(
-        r#"select host.worker_id, host.name, host.slots, host.slot_limit, host.directive as "directive: Word<Directive>",
-               host.projects, host.findings, coalesce(held.busy, 0) as "busy!",
+        r#"select host.worker_id as "worker_id!", host.name as "name?", host.slots as "slots?",
+               host.slot_limit as "slot_limit?", host.directive as "directive!: Word<Directive>",
+               host.projects as "projects?", host.findings as "findings?", coalesce(held.busy, 0) as "busy!",
                (extract(epoch from now() - host.last_heartbeat_at) * 1000)::bigint as "seen_ms_ago!"
            from coordinators as host
            left join (
@@ -87,7 +87,8 @@ pub async fn projects(
     visible: Option<&[Uuid]>,
 ) -> sqlx::Result<HashMap<Uuid, ProjectRow>> {
     let rows = sqlx::query!(
-        r#"select project.id, project.name, project.paused, project.max_running, coalesce(load.running, 0) as "running!",
+        r#"select project.id as "id!", project.name as "name!", project.paused as "paused!",
+               project.max_running as "max_running?", coalesce(load.running, 0) as "running!",
                case project.execution_mode when 'local' then project.project_path is not null
                    else project.github_url is not null end as "has_work!"
            from projects as project

@@ -99,8 +99,10 @@ macro_rules! cards_where {
             Row,
             // The live job first, a ticket's own before a review, then the newest: a ticket has few jobs, and all of
             // them are found by one index.
-            r#"select ticket.id, ticket.project_id, ticket.title, ticket.priority as "priority: Word<Priority>",
-                   ticket.column_id, ticket.created_at, ticket.updated_at, ticket.pr_url, ticket.pr_number,
+            r#"select ticket.id as "id!", ticket.project_id as "project_id!", ticket.title as "title!",
+                   ticket.priority as "priority!: Word<Priority>", ticket.column_id as "column_id!",
+                   ticket.created_at as "created_at!", ticket.updated_at as "updated_at!", ticket.pr_url as "pr_url?",
+                   ticket.pr_number as "pr_number?",
                    job.id as "job_id?", job.kind as "job_kind?: Word<JobKind>",
                    job.status as "job_status?: Word<JobStatus>", job.attempt as "job_attempt?",
                    job.failures as "failures?", job.due as "due?", job.run_at as "run_at?",
