@@ -4,6 +4,7 @@
 //! The claims and completions of many workers are not here: they are batched statements of [`crate::queue`].
 
 pub mod jobs;
+pub mod live;
 pub mod projects;
 pub mod system;
 pub mod tickets;

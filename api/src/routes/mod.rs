@@ -39,6 +39,10 @@ pub fn for_application() -> OpenApiRouter<App> {
         .routes(routes!(jobs::actions::retry_job))
         .routes(routes!(jobs::actions::cancel_job))
         .routes(routes!(live::read_events))
+        .routes(routes!(live::board::live_board))
+        .routes(routes!(live::board::live_summary))
+        .routes(routes!(live::board::live_card))
+        .routes(routes!(live::board::live_page))
         .routes(routes!(worker::coordinators::list_coordinators))
         .routes(routes!(worker::coordinators::direct_coordinator, worker::coordinators::forget_coordinator))
 }

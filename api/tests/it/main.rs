@@ -16,6 +16,7 @@ mod events;
 mod input;
 mod jobs;
 mod leases;
+mod live_board;
 mod memory;
 mod migration;
 mod model;

@@ -17,6 +17,9 @@ const APPLICATION_NAME: &str = "terarchitect-restore";
 /// their later reports fits.
 const ATTEMPTS_SKIPPED: i32 = 1000;
 
+/// Tables that always have their one row.
+const WITH_ONE_ROW: &[&str] = &["event_retention", "queue_state"];
+
 /// What a database holds before a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
@@ -95,8 +98,7 @@ impl Target {
                 sqlx::query_scalar(AssertSqlSafe(format!("select exists (select from {})", quoted(&table))))
                     .fetch_one(&mut *self.tx)
                     .await?;
-            // That table always has its one row.
-            if any && table != "event_retention" {
+            if any && !WITH_ONE_ROW.contains(&table.as_str()) {
                 return Ok(Found::Data);
             }
         }

@@ -1,3 +1,4 @@
-//! The event log.
+//! The event log, and what live views read beside it.
 
 pub mod events;
+pub mod surroundings;

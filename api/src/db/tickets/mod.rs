@@ -1,6 +1,8 @@
 //! Tickets and their execution logs.
 
+pub mod cards;
 pub mod logs;
+pub mod page;
 
 use crate::db::words::Word;
 use crate::domain::tickets::{Priority, TicketFields};

@@ -3,3 +3,4 @@
 pub mod attempt;
 pub mod outcome;
 pub mod terms;
+pub mod words;

@@ -47,6 +47,14 @@ words! {
         CoordinatorDirected = "coordinator.directed",
         /// A coordinator was removed from the list.
         CoordinatorForgotten = "coordinator.forgotten",
+        /// Everything was stopped: nothing is claimed until it is resumed.
+        FleetStopped = "fleet.stopped",
+        /// Claims are allowed again.
+        FleetResumed = "fleet.resumed",
+        /// A person put a ticket off in the inbox.
+        InboxSnoozed = "inbox.snoozed",
+        /// A person wrote something for the agent.
+        MessagePosted = "message.posted",
         /// Settings were changed; only their names are recorded.
         SettingsChanged = "settings.changed",
         /// Documents were added to a project's memory, or deleted from it.

@@ -2,6 +2,8 @@
 
 pub mod completion;
 pub mod moves;
+pub mod state;
+pub mod waiting;
 
 use crate::domain::projects::board;
 use crate::domain::refusal::Refusal;

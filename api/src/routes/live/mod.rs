@@ -1,6 +1,7 @@
 //! `GET /api/events`: what happens, as a stream of Server-Sent Events or as pages of JSON.
 
 mod accept;
+pub mod board;
 
 use crate::changes::{Follow, Reader, page};
 use crate::db::live::events::{Event, Filter};
