@@ -6,6 +6,7 @@
 mod due_jobs;
 mod leases;
 mod presence;
+mod publish_cards;
 mod publish_events;
 mod retention;
 
@@ -26,7 +27,7 @@ macro_rules! tasks {
 }
 
 /// Every task, with its name.
-const TASKS: &[(&str, Task)] = tasks![due_jobs, leases, presence, publish_events, retention];
+const TASKS: &[(&str, Task)] = tasks![due_jobs, leases, presence, publish_cards, publish_events, retention];
 
 /// The tasks that run beside the requests. Call [`Background::finish`] after the last request.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 //! they announce. Notifications are coalesced: one per `QUIET` at the most, however many transactions commit, since each
 //! NOTIFY takes a lock that all commits of the cluster share.
 
+use super::Cards;
 use super::batch::{Batch, Live};
 use crate::db;
 use crate::db::live::events::Filter;
@@ -54,6 +55,7 @@ pub struct Hub {
     /// Up to where events were published; none while there are no readers.
     published: Mutex<Option<Position>>,
     batches: broadcast::Sender<Arc<Batch>>,
+    cards: Cards,
 }
 
 impl Hub {
@@ -68,6 +70,7 @@ impl Hub {
             read_elsewhere: watch::Sender::default(),
             published: Mutex::new(None),
             batches: broadcast::Sender::new(BACKLOG),
+            cards: Cards::default(),
         }
     }
 
@@ -86,6 +89,12 @@ impl Hub {
             Some(_) => drop(self.read_elsewhere.send_replace(Some(Instant::now() + ANNOUNCEMENT_HOLDS))),
             None => self.remote.notify_one(),
         }
+    }
+
+    /// The cards beside the log.
+    #[must_use]
+    pub fn cards(&self) -> &Cards {
+        &self.cards
     }
 
     /// How many readers follow.

@@ -3,10 +3,12 @@
 //! It decides nothing: the actions and the queue's statements record what happened.
 
 mod batch;
+mod cards;
 mod change;
 mod hub;
 mod reader;
 
+pub use cards::{CardText, Cards, TouchedTickets};
 pub use change::{Change, Database};
 pub use hub::{Hub, NOTIFY_CHANNEL};
 pub use reader::{Follow, ReadError, Reader, page};

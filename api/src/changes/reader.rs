@@ -1,11 +1,13 @@
 //! A reader of the event log: first what its position has not seen, from the database, then what the hub publishes.
 
 use super::Database;
+use super::cards::{CardText, LiveCards};
 use super::batch::{Batch, Live};
 use crate::db;
 use crate::db::live::events::{Event, Filter};
 use crate::domain::live::position::Position;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_outbound::chain;
 use tokio::sync::broadcast::error::RecvError;
@@ -81,6 +83,8 @@ pub struct Reader {
     greeting: Option<Bytes>,
     /// What is published from there on.
     live: Live,
+    /// The cards of tickets that change, if the reader wants them.
+    cards: Option<LiveCards>,
     last_sent: Instant,
 }
 
@@ -93,8 +97,11 @@ impl Reader {
         database: Database,
         follow: Follow,
         filter: Filter,
+        wants_cards: bool,
         stop: CancellationToken,
     ) -> sqlx::Result<Self> {
+        // Before the position, so that a card of everything after it comes.
+        let cards = wants_cards.then(|| database.hub().cards().subscribe());
         let (live, now) = database.hub().subscribe().await?;
         let mut greeting = String::from("retry: 2000\n");
         let position = match follow {
@@ -114,7 +121,7 @@ impl Reader {
         }
         greeting.push('\n');
         let (position, greeting) = (position.unwrap_or(now), Some(Bytes::from(greeting)));
-        Ok(Self { database, filter, stop, position, behind, greeting, live, last_sent: Instant::now() })
+        Ok(Self { database, filter, stop, position, behind, greeting, live, cards, last_sent: Instant::now() })
     }
 
     /// The next part of the stream; none when it ends: at shutdown, when the reader has fallen too far behind, or when the
@@ -146,20 +153,39 @@ impl Reader {
                     }
                 }
             }
-            match tokio::time::timeout_at(keep_alive, self.live.recv()).await {
-                Ok(Ok(batch)) => {
-                    let wanted = self.wanted_part(&batch);
-                    self.position = batch.end.clone();
+            tokio::select! {
+                batch = self.live.recv() => match batch {
+                    Ok(batch) => {
+                        let wanted = self.wanted_part(&batch);
+                        self.position = batch.end.clone();
+                        if !wanted.is_empty() {
+                            return Some(wanted);
+                        }
+                    }
+                    // Never buffered without bound: a reader that does not keep up connects again.
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
+                },
+                cards = next_cards(&mut self.cards) => {
+                    let wanted = self.wanted_cards(&cards?);
                     if !wanted.is_empty() {
                         return Some(wanted);
                     }
                 }
-                // Never buffered without bound: a reader that does not keep up connects again.
-                Ok(Err(RecvError::Lagged(_) | RecvError::Closed)) => return None,
                 // With the position, so that a reader that nothing concerns does not fall behind.
-                Err(_) => return Some(format!(": keep-alive\nid: {}\n\n", self.position).into()),
+                () = tokio::time::sleep_until(keep_alive) => {
+                    return Some(format!(": keep-alive\nid: {}\n\n", self.position).into());
+                }
             }
         }
+    }
+
+    /// The cards of the tickets that this reader follows.
+    fn wanted_cards(&self, cards: &[CardText]) -> Bytes {
+        let wants = |card: &&CardText| {
+            self.filter.project.is_none_or(|project| project == card.project_id)
+                && self.filter.ticket.is_none_or(|ticket| ticket == card.ticket_id)
+        };
+        cards.iter().filter(wants).map(|card| &card.text[..]).collect::<Vec<_>>().concat().into()
     }
 
     /// A page of the backlog; empty where it holds nothing for this reader.
@@ -181,5 +207,13 @@ impl Reader {
         }
         let wanted = batch.events.iter().filter(|(event, _)| self.filter.wants(event)).map(|(_, text)| &text[..]);
         wanted.collect::<Vec<_>>().concat().into()
+    }
+}
+
+/// The next cards; none when some were lost. Waits for ever where no cards are wanted.
+async fn next_cards(cards: &mut Option<LiveCards>) -> Option<Arc<Vec<CardText>>> {
+    match cards {
+        Some(cards) => cards.recv().await.ok(),
+        None => std::future::pending().await,
     }
 }

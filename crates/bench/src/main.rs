@@ -8,6 +8,7 @@ mod chaos;
 mod events;
 mod http;
 mod launch;
+mod pages;
 mod proxy;
 mod queue;
 mod report;
@@ -64,6 +65,14 @@ enum Command {
         #[arg(long)]
         short: bool,
     },
+    /// Measure what open pages cost.
+    Pages {
+        #[command(flatten)]
+        programs: Programs,
+        /// Use a tenth of the pages and of the time. Shows that everything works, not how fast it is.
+        #[arg(long)]
+        short: bool,
+    },
     /// Kill coordinators on a real Docker engine while their containers run, and count what is lost.
     ChaosCoordinator {
         #[command(flatten)]
@@ -96,6 +105,7 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Queue { programs, short, only } => queue::run(&programs.programs, short, only.as_deref()).await,
         Command::Events { programs, short } => events::run(&programs.programs, short).await,
+        Command::Pages { programs, short } => pages::run(&programs.programs, short).await,
         Command::Launch { programs, images, short } => Box::pin(launch::run(&programs.programs, &images, short)).await,
         Command::ChaosCoordinator { programs, image, seconds, seed } => {
             chaos::coordinator::run(&programs.programs, &image, seconds, seed).await

@@ -132,3 +132,36 @@ pub(super) async fn one(
     let project = projects.get(&project.0).ok_or_else(missing)?;
     Ok(card(row, project, &around))
 }
+
+/// How many waiting tickets are read again when something changes that they may wait for.
+const WAITING: i64 = 200;
+
+/// The cards of these tickets, and with `queue` those of tickets that wait in the queue.
+///
+/// # Errors
+/// When the database is not available.
+pub async fn changed_cards(
+    database: &Database,
+    lease: Duration,
+    tickets: &[TicketId],
+    queue: bool,
+) -> sqlx::Result<Vec<Card>> {
+    let mut conn = database.read().await?;
+    let mut ids: Vec<_> = tickets.iter().map(|id| id.0).collect();
+    if queue {
+        ids.extend(db::tickets::cards::waiting(&mut conn, WAITING).await?);
+        ids.sort_unstable();
+        ids.dedup();
+    }
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let around = db::live::surroundings::surroundings(&mut conn, lease).await?;
+    let rows = db::tickets::cards::of_tickets(&mut conn, &ids).await?;
+    let mut projects: Vec<_> = rows.iter().map(|row| row.project_id.0).collect();
+    projects.sort_unstable();
+    projects.dedup();
+    let projects = db::live::surroundings::projects(&mut conn, Some(&projects)).await?;
+    // A project that was deleted in between has no cards any more.
+    Ok(rows.into_iter().filter_map(|row| Some(card(row.clone(), projects.get(&row.project_id.0)?, &around))).collect())
+}

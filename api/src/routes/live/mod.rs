@@ -48,6 +48,10 @@ pub struct EventQuery {
     /// header `Last-Event-ID` does the same and takes precedence. If unset, a stream begins now, and pages begin at the
     /// oldest event.
     after: Option<String>,
+    /// For streams: also send the card of each ticket that changes, as events named `card`, without a position. A reader that
+    /// connects again reads its board again.
+    #[serde(default)]
+    cards: bool,
     /// For pages, the maximum number of events: 100 if unset, at most 1000.
     limit: Option<u16>,
 }
@@ -84,7 +88,7 @@ pub async fn read_events(
         let next = page.next.to_string();
         return Ok(Json(EventPage { events: page.events, next, more: page.more }).into_response());
     }
-    let reader = Reader::start(app.database.clone(), from, filter, app.stop.clone()).await?;
+    let reader = Reader::start(app.database.clone(), from, filter, query.cards, app.stop.clone()).await?;
     let parts = stream::unfold(reader, async |mut reader| {
         let part = reader.next().await?;
         Some((Ok::<_, Infallible>(part), reader))
