@@ -7,9 +7,11 @@ import { Shell } from './shell/Shell'
 const root = createRootRoute({
   component: Gate,
   notFoundComponent: () => (
-    <EmptyState icon="search" title="There is nothing at this address." action={<Link to="/board">Open the board</Link>}>
-      What it showed may have been deleted, or the link is incomplete.
-    </EmptyState>
+    <main>
+      <EmptyState icon="search" title="There is nothing at this address." action={<Link to="/board">Open the board</Link>}>
+        What it showed may have been deleted, or the link is incomplete.
+      </EmptyState>
+    </main>
   ),
 })
 

@@ -25,5 +25,9 @@ export function Gate() {
   if (!signedIn && !OPEN.has(path)) {
     return <Navigate to="/sign-in" search={path === '/' ? {} : { return_to: href }} replace />
   }
-  return <LiveProvider active={signedIn}><Outlet /></LiveProvider>
+  return (
+    <LiveProvider active={signedIn}>
+      {OPEN.has(path) ? <main id="main" className="flex min-h-dvh flex-col"><Outlet /></main> : <Outlet />}
+    </LiveProvider>
+  )
 }

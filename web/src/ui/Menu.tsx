@@ -29,7 +29,8 @@ export function Menu({ trigger, groups, label, open, onOpenChange }: Props) {
   return (
     <Radix.Root modal={false} {...(open === undefined ? {} : { open })} {...(onOpenChange ? { onOpenChange } : {})}>
       <Radix.Trigger asChild>{trigger}</Radix.Trigger>
-      <Radix.Portal>
+      {/* Within the content's landmark, where everything that is shown belongs. */}
+      <Radix.Portal container={document.getElementById('main')}>
         <Radix.Content align="end" sideOffset={4} collisionPadding={8} className="z-50 min-w-48 rounded-lg border bg-raised p-1 shadow-high">
           {label && <Radix.Label className="px-2 py-1 text-xs text-muted">{label}</Radix.Label>}
           {groups.filter((group) => group.length > 0).map((group, index) => (
