@@ -1,0 +1,17 @@
+/** Short names for the generated types. */
+import type { components } from './schema'
+
+type Schemas = components['schemas']
+export type Project = Schemas['Project']
+export type NewProject = Schemas['NewProject']
+export type ProjectChanges = Schemas['ProjectChanges']
+export type Ticket = Schemas['Ticket']
+export type TicketBody = Schemas['TicketBody']
+export type Priority = Schemas['Priority']
+export type Note = Schemas['Note']
+export type Graph = Schemas['Graph']
+export type GraphChanges = Schemas['GraphChanges']
+export type JobEntry = Schemas['JobEntry']
+export type Coordinator = Schemas['Coordinator']
+export type Readiness = Schemas['Readiness']
+export type * from './contract'

@@ -1,0 +1,77 @@
+/** Which loaded data an event makes old. Pure; `refresh.ts` acts on it. */
+import { keys } from '@/api/keys'
+import type { LiveEvent } from './protocol'
+
+export type Key = readonly unknown[]
+
+export interface Targets {
+  /** Queries to load again, by the beginning of their keys. */
+  lists: Key[]
+  /** A card to fetch again. */
+  card: { projectId: string; ticketId: string } | null
+  /** The whole board has another shape. */
+  board: string | null
+}
+
+/** Entries of the log that the ticket's page shows outside of its timeline. */
+const SHOWN_BESIDE_THE_TIMELINE = new Set(['todo', 'plan'])
+
+export function targetsOf(event: LiveEvent): Targets {
+  const family = event.kind.split('.')[0] ?? ''
+  const { project_id: projectId, ticket_id: ticketId } = event
+  const card = projectId && ticketId ? { projectId, ticketId } : null
+  const targets: Targets = { lists: [], card, board: null }
+  const { lists } = targets
+  switch (family) {
+    case 'log':
+      if (ticketId && SHOWN_BESIDE_THE_TIMELINE.has(String(event.data['kind']))) lists.push(keys.ticketPage(ticketId))
+      return targets
+    case 'ticket':
+      lists.push(keys.summary, keys.inbox)
+      if (event.kind === 'ticket.deleted' && projectId) {
+        targets.card = null
+        targets.board = projectId
+      }
+      break
+    case 'job':
+    case 'attempt':
+      lists.push(keys.summary, keys.inbox, keys.fleet)
+      break
+    case 'message':
+    case 'diff':
+      break
+    case 'project':
+      lists.push(keys.projects, keys.summary)
+      if (projectId) lists.push(keys.project(projectId))
+      targets.board = projectId ?? null
+      break
+    case 'coordinator':
+    case 'fleet':
+      lists.push(keys.fleet, keys.summary)
+      // Why tickets wait depends on hosts and on whether everything is stopped.
+      if (event.kind !== 'coordinator.seen') lists.push(keys.boards)
+      break
+    case 'settings':
+      lists.push(keys.settings)
+      break
+    case 'memory':
+      if (projectId) lists.push(keys.memory(projectId))
+      break
+    case 'inbox':
+      lists.push(keys.inbox, keys.summary)
+      break
+    case 'person':
+    case 'invitation':
+      lists.push(keys.people, keys.invitations, keys.session)
+      break
+    case 'token':
+      lists.push(keys.tokens)
+      break
+    case 'session':
+      lists.push(keys.sessions)
+      break
+  }
+  if (ticketId) lists.push(keys.ticketPage(ticketId))
+  lists.push(keys.audit)
+  return targets
+}

@@ -1,0 +1,62 @@
+/** Every address of the page. Screens are loaded when they are opened; each lives in its own folder under `screens/`. */
+import { EmptyState, ErrorNote } from '@/ui'
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from '@tanstack/react-router'
+import { Gate } from './shell/Gate'
+import { Shell } from './shell/Shell'
+
+const root = createRootRoute({
+  component: Gate,
+  notFoundComponent: () => (
+    <main>
+      <EmptyState icon="search" title="There is nothing at this address." action={<Link to="/board">Open the board</Link>}>
+        What it showed may have been deleted, or the link is incomplete.
+      </EmptyState>
+    </main>
+  ),
+})
+
+const shell = createRoute({ getParentRoute: () => root, id: 'shell', component: Shell })
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
+
+// For people who are not signed in.
+const signIn = createRoute({
+  getParentRoute: () => root, path: '/sign-in',
+  validateSearch: (search: Record<string, unknown>): { return_to?: string } => ({ ...(text(search['return_to']) ? { return_to: text(search['return_to']) } : {}) }),
+  component: lazyRouteComponent(() => import('./screens/sign-in/SignIn')),
+})
+const link = createRoute({ getParentRoute: () => root, path: '/link', component: lazyRouteComponent(() => import('./screens/link/Link')) })
+
+// Inside of the shell.
+const home = createRoute({ getParentRoute: () => shell, path: '/', component: lazyRouteComponent(() => import('./screens/board/Home')) })
+const lastBoard = createRoute({ getParentRoute: () => shell, path: '/board', component: lazyRouteComponent(() => import('./screens/board/Home')) })
+const firstStart = createRoute({ getParentRoute: () => shell, path: '/start', component: lazyRouteComponent(() => import('./screens/first-start/FirstStart')) })
+const board = createRoute({
+  getParentRoute: () => shell, path: '/projects/$projectId/board',
+  validateSearch: (search: Record<string, unknown>): { find?: string; state?: string } => ({
+    ...(text(search['find']) ? { find: text(search['find']) } : {}), ...(text(search['state']) ? { state: text(search['state']) } : {}),
+  }),
+  component: lazyRouteComponent(() => import('./screens/board/Board')),
+})
+const ticket = createRoute({
+  getParentRoute: () => shell, path: '/projects/$projectId/tickets/$ticketId',
+  validateSearch: (search: Record<string, unknown>): { show?: string } => ({ ...(text(search['show']) ? { show: text(search['show']) } : {}) }),
+  component: lazyRouteComponent(() => import('./screens/ticket/Ticket')),
+})
+const inbox = createRoute({ getParentRoute: () => shell, path: '/inbox', component: lazyRouteComponent(() => import('./screens/inbox/Inbox')) })
+const fleet = createRoute({ getParentRoute: () => shell, path: '/fleet', component: lazyRouteComponent(() => import('./screens/fleet/Fleet')) })
+const projects = createRoute({ getParentRoute: () => shell, path: '/projects', component: lazyRouteComponent(() => import('./screens/projects/Projects')) })
+const project = createRoute({ getParentRoute: () => shell, path: '/projects/$projectId', component: lazyRouteComponent(() => import('./screens/project/Project')) })
+const settings = createRoute({ getParentRoute: () => shell, path: '/settings', component: lazyRouteComponent(() => import('./screens/settings/Settings')) })
+const people = createRoute({ getParentRoute: () => shell, path: '/people', component: lazyRouteComponent(() => import('./screens/people/People')) })
+const audit = createRoute({ getParentRoute: () => shell, path: '/audit', component: lazyRouteComponent(() => import('./screens/audit/Audit')) })
+
+export const router = createRouter({
+  routeTree: root.addChildren([signIn, link, shell.addChildren([home, lastBoard, firstStart, board, ticket, inbox, fleet, projects, project, settings, people, audit])]),
+  defaultPreload: 'intent',
+  defaultErrorComponent: ({ error, reset }) => <div className="p-5"><ErrorNote error={error} onRetry={reset} /></div>,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register { router: typeof router }
+}

@@ -1,0 +1,9 @@
+import { EmptyState, Screen } from '@/ui'
+
+export default function Link() {
+  return (
+    <Screen title="Welcome">
+      <EmptyState title="This screen is being built." />
+    </Screen>
+  )
+}

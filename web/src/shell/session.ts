@@ -1,0 +1,27 @@
+/** Who is signed in, and what they may do. */
+import { api } from '@/api/client'
+import type { Session } from '@/api/contract'
+import { keys } from '@/api/keys'
+import { queryOptions, useSuspenseQuery } from '@tanstack/react-query'
+
+export const sessionQuery = queryOptions({
+  queryKey: keys.session,
+  queryFn: ({ signal }) => api.get<Session>('/api/session', { signal }),
+  staleTime: 60_000,
+})
+
+/** Below the shell, where the session is known. */
+export function useSession(): Session {
+  return useSuspenseQuery(sessionQuery).data
+}
+
+/** What this person may do in a project. The server decides; this only keeps buttons away that it would refuse. */
+export function mayChange(session: Session, projectId?: string): boolean {
+  if (session.role === 'admin') return true
+  const own = projectId ? session.person?.projects.find((project) => project.project_id === projectId)?.role : undefined
+  return (own ?? session.role) === 'member'
+}
+
+export function isAdmin(session: Session): boolean {
+  return session.role === 'admin'
+}
