@@ -14,7 +14,11 @@ export function LiveProvider({ active, children }: { active: boolean; children: 
   const [live] = useState(() => {
     const refresh = new Refresh(queries)
     return new Live({
-      events: (events) => refresh.push(events),
+      events: (events, cards) => refresh.push(events, cards),
+      cards: (cards) => refresh.put(cards),
+      reopened: () => {
+        for (const queryKey of [keys.boards, keys.summary]) void queries.invalidateQueries({ queryKey })
+      },
       resync: () => void queries.invalidateQueries(),
       // What was asked for before the log was followed may have missed a change in between.
       opened: (at) =>

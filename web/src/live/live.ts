@@ -1,4 +1,5 @@
 /** The page's view of the event log: the same in the tab that leads and in those that follow. */
+import type { Card } from '@/api/contract'
 import { lead, renewLeadership } from './leader'
 import type { Connection, LiveEvent, LiveMessage } from './protocol'
 import { Seen } from './seen'
@@ -8,7 +9,10 @@ import { Source, type World } from './source'
 const LEADER_SILENT_MS = 45_000
 
 export interface Handlers {
-  events: (events: LiveEvent[]) => void
+  /** With `cards`, the stream brings the cards of changed tickets itself. */
+  events: (events: LiveEvent[], cards: boolean) => void
+  cards: (cards: Card[]) => void
+  reopened: () => void
   resync: () => void
   opened: (at: number) => void
   signedOut: () => void
@@ -102,13 +106,19 @@ export class Live {
         this.position = message.position ?? this.position
         const fresh = message.events.filter((event) => this.seen.add(event.seq))
         if (fresh.length === 0) return
-        this.handlers.events(fresh)
+        this.handlers.events(fresh, !this.connection.polling)
         for (const listener of this.eventListeners) listener(fresh)
         return
       }
       case 'connection':
         this.position = message.position ?? this.position
         this.show(message.connection)
+        return
+      case 'cards':
+        this.handlers.cards(message.cards)
+        return
+      case 'reopened':
+        this.handlers.reopened()
         return
       case 'resync':
         this.handlers.resync()

@@ -1,4 +1,5 @@
 /** What the tabs of one browser tell each other about the event log, and what the page knows of its connection. */
+import type { Card } from '@/api/contract'
 
 export interface LiveEvent {
   seq: number
@@ -25,12 +26,16 @@ export interface Connection {
 
 export type LiveMessage =
   | { type: 'events'; events: LiveEvent[]; position: string | null }
+  /** The newest cards of tickets that changed; they have no position. */
+  | { type: 'cards'; cards: Card[] }
   /** The leader's connection; sent at least with every sign of life from the server. */
   | { type: 'connection'; connection: Connection; position: string | null }
   /** Events are missing for good: load everything again. */
   | { type: 'resync' }
   /** The log is followed from this moment on: what was loaded before it may lack something. */
   | { type: 'opened'; at: number }
+  /** The same after an interruption: events come once more, but cards that were missed do not. */
+  | { type: 'reopened' }
   | { type: 'signed_out' }
   /** From a tab that has just been opened, to the leader. */
   | { type: 'hello' }

@@ -28,14 +28,26 @@ export class Refresh {
     document.addEventListener('visibilitychange', () => { if (!document.hidden) this.schedule(0) })
   }
 
-  push(events: LiveEvent[]): void {
+  /** `cards`: the cards of changed tickets come by themselves. */
+  push(events: LiveEvent[], cards: boolean): void {
     for (const event of events) {
       const targets = targetsOf(event)
       for (const key of targets.lists) this.dirty.set(JSON.stringify(key), { type: 'list', key })
       if (targets.board) this.dirty.set(JSON.stringify(keys.board(targets.board)), { type: 'list', key: keys.board(targets.board) })
-      if (targets.card) this.dirty.set(`card ${targets.card.ticketId}`, { type: 'card', ...targets.card })
+      if (targets.card && !cards) this.dirty.set(`card ${targets.card.ticketId}`, { type: 'card', ...targets.card })
     }
     this.schedule(GATHER_MS)
+  }
+
+  /** Puts cards where they are shown. */
+  put(cards: Card[]): void {
+    for (const projectId of new Set(cards.map((card) => card.project_id))) {
+      const changed = cards.filter((card) => card.project_id === projectId)
+      this.queries.setQueryData<Board>(keys.board(projectId), (board) => board && changed.reduce(withCard, board))
+    }
+    for (const card of cards) {
+      this.queries.setQueryData<TicketPage<Ticket>>(keys.ticketPage(card.id), (page) => page && { ...page, card })
+    }
   }
 
   private schedule(ms: number): void {

@@ -3,6 +3,7 @@
  * that one hides the keep-alive comments (the only proof that a quiet line is alive), headers, and why it failed. Where no
  * byte arrives in time, something on the way holds the stream back: then pages are read, and the stream is tried again later.
  */
+import type { Card } from '@/api/contract'
 import type { Connection, LiveEvent, LiveMessage, LiveState } from './protocol'
 import { SseParser } from './sse'
 
@@ -100,7 +101,7 @@ export class Source {
           started = true
           this.failures = 0
           this.pollUntil = 0
-          if (!resumed) this.emit({ type: 'opened', at: this.world.now() })
+          this.emit(resumed ? { type: 'reopened' } : { type: 'opened', at: this.world.now() })
         }
         clearTimeout(quiet)
         if (resumed && this.connection.state !== 'live') quiet = setTimeout(() => this.report('live'), QUIET_MS)
@@ -137,6 +138,7 @@ export class Source {
   private async request(accept: string, after: string, signal: AbortSignal): Promise<Response> {
     const query = new URLSearchParams({ after })
     if (accept === 'application/json') query.set('limit', '500')
+    else query.set('cards', 'true')
     const response = await this.world.fetch(`/api/events?${query}`, {
       headers: { accept }, credentials: 'same-origin', cache: 'no-store', signal,
     })
@@ -148,16 +150,20 @@ export class Source {
 
   private take(items: ReturnType<SseParser['push']>): void {
     let events: LiveEvent[] = []
+    const cards: Card[] = []
     for (const item of items) {
       if (item.id !== null) this.position = item.id
       if (item.event === 'resync') {
         events = []
         this.emit({ type: 'resync' })
+      } else if (item.event === 'card') {
+        cards.push(JSON.parse(item.data) as Card)
       } else if (item.event === 'message' && item.data !== '') {
         events.push(JSON.parse(item.data) as LiveEvent)
       }
     }
     if (events.length > 0) this.emit({ type: 'events', events, position: this.position })
+    if (cards.length > 0) this.emit({ type: 'cards', cards })
   }
 
   private resync(): void {
