@@ -31,6 +31,13 @@ pub fn free_at(path: &Path) -> Option<Free> {
     Some(Free { mib, files: (stat.f_files > 0).then_some(stat.f_favail) })
 }
 
+/// How many bytes are free at a path of this machine for users other than root, and how large its disk is.
+#[must_use]
+pub fn space_at(path: &Path) -> Option<(u64, u64)> {
+    let stat = rustix::fs::statvfs(path).ok()?;
+    Some((stat.f_bavail.saturating_mul(stat.f_frsize), stat.f_blocks.saturating_mul(stat.f_frsize)))
+}
+
 /// Whether claims should pause. Between the two thresholds the last decision stands, so that claims do not start and
 /// stop all the time on a disk that is nearly full.
 #[must_use]
@@ -101,6 +108,7 @@ mod tests {
         let files = |files| Some(Free { mib: 9000, files: Some(files) });
         assert!(is_short(files(MIN_FILES - 1), 1000, false) && is_short(files(MIN_FILES), 1000, true));
         assert!(!is_short(files(MIN_FILES), 1000, false), "as many as are needed");
+        assert!(space_at(Path::new("/")).is_some_and(|(free, total)| free <= total && total > 0));
         assert!(free_at(Path::new("/")).is_some() && free_at(Path::new("/no/such/path")).is_none());
     }
 }

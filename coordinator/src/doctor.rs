@@ -120,10 +120,9 @@ async fn check_key(config: &Config) -> Finding {
     // Under a name of its own, so that the API does not list the check as a coordinator with slots.
     let request = HeartbeatRequest {
         worker_id: "doctor".to_owned(),
-        name: None,
         version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         slots: Some(0),
-        jobs: Vec::new(),
+        ..HeartbeatRequest::default()
     };
     match client.heartbeat(&request, Retry::Never).await {
         Ok(response) => Finding::Good(format!("accepted; leases last {} s", response.lease_ms / 1000)),
@@ -134,7 +133,8 @@ async fn check_key(config: &Config) -> Finding {
     }
 }
 
-async fn check_clock(config: &Config) -> Finding {
+/// Whether this machine's clock is close to the API's.
+pub(crate) async fn check_clock(config: &Config) -> Finding {
     let Ok(response) = get(config, "health").await else {
         return Finding::Warn("not compared: the API did not respond".to_owned());
     };
@@ -193,7 +193,8 @@ async fn check_engine<W: Write>(config: &Config, engine: &Docker, report: &mut R
     Ok(())
 }
 
-async fn check_disk(config: &Config, engine: &Docker) -> Finding {
+/// Whether the engine's disk has room for another container.
+pub(crate) async fn check_disk(config: &Config, engine: &dyn ContainerEngine) -> Finding {
     match engine.root_dir().await {
         Ok(Some(dir)) => match disk::free_at(&dir) {
             Some(free) if free.mib < config.min_free_mb => Finding::Bad(format!(

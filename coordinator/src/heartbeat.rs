@@ -7,11 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_outbound::Retry;
-use terarchitect_worker_api::client::{ClientError, WorkerClient};
+use terarchitect_worker_api::client::ClientError;
 use terarchitect_worker_api::{Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldState};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 /// The longest time between two heartbeats.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(15);
@@ -79,6 +78,8 @@ pub type Held = Arc<Mutex<HashMap<Attempt, Controls>>>;
 pub struct Instructions {
     /// How many jobs to run at once, where the API's settings say so.
     pub slots: Option<u32>,
+    /// How many jobs to run at most, even with more slots.
+    pub limit: Option<u32>,
     /// Whether to claim jobs.
     pub claims: bool,
     /// How long leases last.
@@ -92,20 +93,26 @@ pub struct Instructions {
 /// # Errors
 /// When the API refuses or does not respond; no lease was renewed then.
 async fn beat(
-    client: &WorkerClient,
-    coordinator: Uuid,
+    shared: &Shared,
     slots: u32,
     held: &HashMap<Attempt, Controls>,
 ) -> Result<Option<Instructions>, ClientError> {
+    let host = shared.host.get();
     let request = HeartbeatRequest {
-        worker_id: coordinator.to_string(),
+        worker_id: shared.state.coordinator().to_string(),
         name: hostname(),
         version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         slots: Some(slots),
         jobs: held.keys().map(|attempt| HeldJob { job_id: attempt.job_id, attempt: attempt.attempt }).collect(),
+        projects: shared.config.projects.clone(),
+        disk_free_bytes: host.disk.map(|(free, _)| free),
+        disk_total_bytes: host.disk.map(|(_, total)| total),
+        engine: host.engine,
+        adopted: Some(host.adopted),
+        findings: host.findings,
     };
     let asked = Moment::now();
-    match client.heartbeat(&request, Retry::Never).await {
+    match shared.client.heartbeat(&request, Retry::Never).await {
         Ok(response) => {
             pass_on(&response, held, asked);
             Ok(Some(instructions(&response)))
@@ -137,6 +144,7 @@ fn instructions(response: &HeartbeatResponse) -> Instructions {
     let third = Duration::from_millis(response.lease_ms / 3);
     Instructions {
         slots: response.max_concurrent_agents,
+        limit: response.slot_limit,
         claims: response.directive == Directive::Run,
         lease: Duration::from_millis(response.lease_ms),
         interval: third.clamp(Duration::from_secs(1), DEFAULT_INTERVAL),
@@ -164,7 +172,7 @@ pub async fn send_heartbeats(
             .slots
             .or_else(|| instructions.borrow().and_then(|instructions| instructions.slots))
             .unwrap_or(1);
-        let beating = beat(&shared.client, shared.state.coordinator(), slots, &now);
+        let beating = beat(&shared, slots, &now);
         // A heartbeat without a response must not use up the time of the next one, which may succeed.
         let patience = lease.map_or(PATIENCE, |lease| (lease / 4).min(PATIENCE));
         let beaten = tokio::select! {

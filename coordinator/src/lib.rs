@@ -14,6 +14,7 @@ pub mod docker_host;
 pub mod doctor;
 pub mod engine;
 pub mod heartbeat;
+pub mod host;
 pub mod images;
 pub mod job;
 pub mod metrics;

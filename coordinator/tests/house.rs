@@ -15,7 +15,7 @@ const HOUSE: House = House {
         &["images", "state_dir"],
         &["attempt"],
         &["engine"],
-        &["metrics", "deadline"],
+        &["metrics", "deadline", "host"],
         &["config"],
         &["docker_host", "proxies"],
         &["cli"],

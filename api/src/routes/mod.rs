@@ -43,6 +43,11 @@ pub fn for_application() -> OpenApiRouter<App> {
         .routes(routes!(live::board::live_summary))
         .routes(routes!(live::board::live_card))
         .routes(routes!(live::board::live_page))
+        .routes(routes!(live::inbox::read_inbox))
+        .routes(routes!(live::fleet::read_fleet))
+        .routes(routes!(live::fleet::stop_fleet))
+        .routes(routes!(live::fleet::resume_fleet))
+        .routes(routes!(live::inbox::snooze_ticket))
         .routes(routes!(worker::coordinators::list_coordinators))
         .routes(routes!(worker::coordinators::direct_coordinator, worker::coordinators::forget_coordinator))
 }

@@ -5,12 +5,12 @@
 
 use crate::changes::Database;
 use crate::db;
-use crate::db::worker::coordinators::Beat;
+use crate::db::worker::coordinators::{Beat, Orders};
 use crate::queue::Signals;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use terarchitect_worker_api::{Directive, HeartbeatRequest, WorkerId};
+use terarchitect_worker_api::{HeartbeatRequest, WorkerId};
 use tokio::time::Instant;
 
 /// How long a coordinator that sends no heartbeat is remembered here.
@@ -25,8 +25,8 @@ pub struct Presence {
 #[derive(Debug)]
 struct Known {
     beat: Beat,
-    directive: Directive,
-    /// The state of the settings in which the directive was read.
+    orders: Orders,
+    /// The state of the settings in which the orders were read.
     version: Option<u64>,
     unwritten: bool,
     last_seen: Instant,
@@ -43,7 +43,7 @@ impl Presence {
         signals: &Signals,
         worker: WorkerId,
         request: &HeartbeatRequest,
-    ) -> sqlx::Result<Directive> {
+    ) -> sqlx::Result<Orders> {
         let beat = Beat::new(worker, request);
         let version = signals.settings_version();
         if version.is_some()
@@ -53,15 +53,15 @@ impl Presence {
             known.beat = beat;
             known.unwritten = true;
             known.last_seen = Instant::now();
-            return Ok(known.directive);
+            return Ok(known.orders);
         }
         let mut conn = database.read().await?;
-        let directive =
+        let orders =
             db::worker::coordinators::seen(&mut conn, &[&beat]).await?.remove(&beat.worker_id).unwrap_or_default();
         database.hub().committed();
-        let known = Known { directive, version, unwritten: false, last_seen: Instant::now(), beat };
+        let known = Known { orders, version, unwritten: false, last_seen: Instant::now(), beat };
         self.lock().insert(known.beat.worker_id.clone(), known);
-        Ok(directive)
+        Ok(orders)
     }
 
     /// Stores what is not stored yet.

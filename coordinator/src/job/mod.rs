@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::deadline::Moment;
 use crate::engine::spec::ContainerSpec;
 use crate::engine::{ContainerEngine, Found};
+use crate::host::SharedHost;
 use crate::images::Images;
 use crate::metrics::Metrics;
 use crate::state_dir::StateDir;
@@ -46,6 +47,8 @@ pub struct Shared {
     pub images: Images,
     /// The metrics of the process.
     pub metrics: Metrics,
+    /// What heartbeats say about this host.
+    pub host: SharedHost,
 }
 
 /// What can be requested of a job while it runs, and until when its lease holds.

@@ -21,6 +21,7 @@ fn shared(server: &ApiServer, engine: Scripted, dir: &Path, args: &[&str]) -> (A
         starts: Semaphore::new(2),
         images: Images::new(crate::cli::PullPolicy::Never),
         metrics: Metrics::default(),
+        host: crate::host::SharedHost::default(),
     };
     (Arc::new(shared), engine)
 }

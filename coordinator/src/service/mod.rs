@@ -2,6 +2,7 @@
 
 mod claiming;
 mod drain;
+mod host_checks;
 mod recovery;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use crate::config::Config;
 use crate::deadline::Moment;
 use crate::engine::ContainerEngine;
 use crate::heartbeat::{Held, Instructions, send_heartbeats};
+use crate::host::SharedHost;
 use crate::images::Images;
 use crate::job::{Controls, Ended, Origin, Shared, supervise};
 use crate::metrics::{self, Metrics};
@@ -63,7 +65,8 @@ impl Coordinator {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         let images = Images::new(config.pull_policy);
         let metrics = Metrics::default();
-        let shared = Shared { engine, client, state, config, starts: Semaphore::new(processors), images, metrics };
+        let (starts, host) = (Semaphore::new(processors), SharedHost::default());
+        let shared = Shared { engine, client, state, config, starts, images, metrics, host };
         let (sender, instructions) = watch::channel(None);
         Self {
             shared: Arc::new(shared),
@@ -94,6 +97,7 @@ impl Coordinator {
             tracing::info!("serving http://{local}/metrics and http://{local}/health");
         }
         self.adopt().await?;
+        let checks = tokio::spawn(host_checks::run(self.shared.clone(), stop.clone()));
         let heartbeats = self
             .instructions_sender
             .take()
@@ -108,6 +112,7 @@ impl Coordinator {
         if let Some(heartbeats) = heartbeats {
             heartbeats.await.context("the task that sends heartbeats panicked")?;
         }
+        checks.await.context("the task that checks this host panicked")?;
         claimed
     }
 
@@ -179,9 +184,12 @@ impl Coordinator {
     }
 
     fn slots(&self) -> usize {
-        let of_the_api = self.instructions.borrow().and_then(|instructions| instructions.slots);
-        // The operator's setting for this machine takes precedence over the API's setting for all machines.
-        self.shared.config.slots.or(of_the_api).unwrap_or(1) as usize
+        let (of_the_api, limit) =
+            self.instructions.borrow().map_or((None, None), |instructions| (instructions.slots, instructions.limit));
+        // The operator's setting for this machine takes precedence over the API's setting for all machines; a limit for
+        // this machine alone, which a person set, holds in any case.
+        let slots = self.shared.config.slots.or(of_the_api).unwrap_or(1);
+        limit.map_or(slots, |limit| slots.min(limit)) as usize
     }
 }
 

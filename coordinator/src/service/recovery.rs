@@ -127,6 +127,7 @@ impl Coordinator {
         }
         tracing::info!(job.id = %attempt.job_id, attempt = attempt.attempt, state = ?found.state, "adopting a container");
         self.shared.metrics.adopted();
+        self.shared.host.edit(|host| host.adopted += 1);
         self.spawn(attempt, Origin::Adopted(Box::new(found)), None);
     }
 }

@@ -153,6 +153,7 @@ async fn world_in(engine: &Engine, image: &str, more: &[&str], dir: tempfile::Te
         metrics: Metrics::default(),
         starts: Semaphore::new(2),
         config,
+        host: terarchitect_coordinator::host::SharedHost::default(),
     };
     World { shared, api, engine: engine.clone(), _dir: dir }
 }

@@ -5,7 +5,7 @@ use crate::{JobId, ProjectId, TicketId};
 use serde::{Deserialize, Serialize};
 
 /// Body of `POST /api/worker/heartbeat`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HeartbeatRequest {
     /// The coordinator's id.
@@ -22,6 +22,39 @@ pub struct HeartbeatRequest {
     /// Every job that it holds.
     #[serde(default, deserialize_with = "crate::lenient::list")]
     pub jobs: Vec<HeldJob>,
+    /// The projects that it claims for; empty means any.
+    #[serde(default, deserialize_with = "crate::lenient::list", skip_serializing_if = "Vec::is_empty")]
+    pub projects: Vec<ProjectId>,
+    /// How much space is free on the engine's disk, in bytes.
+    #[serde(default, deserialize_with = "crate::lenient::number", skip_serializing_if = "Option::is_none")]
+    pub disk_free_bytes: Option<u64>,
+    /// How large the engine's disk is, in bytes.
+    #[serde(default, deserialize_with = "crate::lenient::number", skip_serializing_if = "Option::is_none")]
+    pub disk_total_bytes: Option<u64>,
+    /// The container engine and its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// How many jobs of an earlier process it took over when it started.
+    #[serde(default, deserialize_with = "crate::lenient::number", skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<u32>,
+    /// What its checks found last; absent before the first checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Vec<HostFinding>>,
+}
+
+/// What one check of a coordinator's host found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HostFinding {
+    /// What was checked, such as `engine` or `disk`.
+    pub check: String,
+    /// Whether jobs can run as far as this check is concerned.
+    pub ok: bool,
+    /// What was found, for people.
+    pub sentence: String,
+    /// What to do about it; absent where nothing has to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
 }
 
 /// A job that a coordinator holds.
@@ -45,6 +78,9 @@ pub struct HeartbeatResponse {
     /// How many agents it should run at once; absent if the API's settings do not limit it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrent_agents: Option<u32>,
+    /// How many jobs it should run at most, even if it has more slots; absent without such a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_limit: Option<u32>,
     /// How long the renewed leases are valid from now on, in milliseconds.
     pub lease_ms: u64,
 }

@@ -2,4 +2,6 @@
 
 pub mod board;
 pub mod cards;
+pub mod fleet;
+pub mod inbox;
 pub mod page;

@@ -9,17 +9,37 @@ use crate::domain::refusal::Refusal;
 use serde_json::json;
 use terarchitect_worker_api::{Directive, WorkerId};
 
-/// Sets what a coordinator should do. The response to its next heartbeat carries it.
+/// Sets what a coordinator should do, and how many of its slots it may use. The response to its next heartbeat carries it.
 ///
 /// # Errors
-/// When there is no such coordinator.
-pub async fn direct(database: &Database, actor: &Actor, id: &WorkerId, directive: Directive) -> ActionResult<()> {
+/// When nothing is given, the limit is not valid, or there is no such coordinator.
+pub async fn direct(
+    database: &Database,
+    actor: &Actor,
+    id: &WorkerId,
+    directive: Option<Directive>,
+    limit: Option<Option<i32>>,
+) -> ActionResult<()> {
+    if directive.is_none() && limit.is_none() {
+        return Err(Refusal::invalid("Send 'directive', 'limit' or both.").into());
+    }
+    if limit.flatten().is_some_and(|limit| limit < 1) {
+        let sentence = "'limit' must be at least 1, or null for none; to stop all claims, set 'directive' to drain.";
+        return Err(Refusal::invalid(sentence).into());
+    }
     let mut change = database.change(actor).await?;
-    if !db::worker::coordinators::direct(&mut change, id, directive).await? {
+    if !db::worker::coordinators::direct(&mut change, id, directive, limit).await? {
         return Err(Refusal::not_found("coordinator", id).into());
     }
     let event = NewEvent::new(EventKind::CoordinatorDirected);
-    change.record(event.with(json!({"worker_id": id, "directive": directive})));
+    let mut data = json!({"worker_id": id});
+    if let Some(directive) = directive {
+        data["directive"] = json!(directive);
+    }
+    if let Some(limit) = limit {
+        data["limit"] = json!(limit);
+    }
+    change.record(event.with(data));
     Ok(change.commit().await?)
 }
 

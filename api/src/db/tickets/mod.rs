@@ -1,7 +1,9 @@
 //! Tickets and their execution logs.
 
 pub mod cards;
+pub mod inbox;
 pub mod logs;
+pub mod notes_for_agent;
 pub mod page;
 
 use crate::db::words::Word;

@@ -1,7 +1,7 @@
 //! How much a worker or runner may send.
 
 use crate::domain::refusal::Refusal;
-use terarchitect_worker_api::{HeartbeatRequest, JobReport, Reason};
+use terarchitect_worker_api::{HeartbeatRequest, HostFinding, JobReport, Reason};
 
 /// The longest log tail that is kept, in bytes.
 const MAX_LOG_TAIL_BYTES: usize = 64 * 1024;
@@ -11,6 +11,11 @@ const MAX_DETAIL_BYTES: usize = 4 * 1024;
 const MAX_REASON_BYTES: usize = 100;
 /// The longest name or version in a heartbeat, in bytes.
 const MAX_WORD_BYTES: usize = 200;
+/// The most findings in one heartbeat, and the longest of their texts, in bytes.
+const MAX_FINDINGS: usize = 50;
+const MAX_FINDING_BYTES: usize = 2 * 1024;
+/// The most projects that a coordinator claims for by name.
+const MAX_PROJECTS: usize = 10_000;
 /// The most jobs in one heartbeat.
 const MAX_JOBS: usize = 10_000;
 
@@ -35,9 +40,17 @@ pub fn bounded(mut report: JobReport) -> JobReport {
 /// # Errors
 /// When there is too much of something.
 pub fn check_heartbeat(beat: &HeartbeatRequest) -> Result<(), Refusal> {
-    let words = [beat.name.as_ref(), beat.version.as_ref()];
+    let words = [beat.name.as_ref(), beat.version.as_ref(), beat.engine.as_ref()];
     if words.into_iter().flatten().any(|word| word.len() > MAX_WORD_BYTES) {
-        return Err(Refusal::invalid(format!("'name' and 'version' must be at most {MAX_WORD_BYTES} bytes long.")));
+        return Err(Refusal::invalid(format!("'name', 'version' and 'engine' must be at most {MAX_WORD_BYTES} bytes long.")));
+    }
+    let findings = beat.findings.as_deref().unwrap_or_default();
+    let too_long = |text: &String| text.len() > MAX_FINDING_BYTES;
+    let is_long = |finding: &HostFinding| {
+        too_long(&finding.check) || too_long(&finding.sentence) || finding.fix.as_ref().is_some_and(too_long)
+    };
+    if findings.len() > MAX_FINDINGS || findings.iter().any(is_long) || beat.projects.len() > MAX_PROJECTS {
+        return Err(Refusal::invalid("A heartbeat has too many findings or projects, or a finding that is too long."));
     }
     if beat.jobs.len() > MAX_JOBS {
         return Err(Refusal::invalid(format!("A heartbeat names at most {MAX_JOBS} jobs.")));

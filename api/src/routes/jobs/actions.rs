@@ -12,7 +12,9 @@ use crate::state::App;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use serde::Deserialize;
 use terarchitect_worker_api::{ErrorBody, Message};
+use utoipa::ToSchema;
 
 /// Enqueues a job for a ticket, with a priority, a time and an idempotency key. A job of kind `ticket` moves its
 /// ticket to In Progress.
@@ -36,15 +38,24 @@ pub async fn enqueue_job(
     })
 }
 
-/// Retries a failed or cancelled job: enqueues a new one with its terms.
+/// What a retry may say.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct RetryTerms {
+    /// A note to the agent of the next attempt.
+    note: Option<String>,
+}
+
+/// Retries a failed or cancelled job: enqueues a new one with its terms. A note reaches the agent with its next prompt.
 #[utoipa::path(post, path = "/api/jobs/{job_id}/retry", tag = "jobs", security(("bearer" = [])), params(JobPath),
+    request_body = RetryTerms,
     responses((status = 201, body = JobEntry), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub async fn retry_job(
     State(app): State<App>,
     caller: Caller,
     Path(path): Path<JobPath>,
+    OptionalJsonBody(terms): OptionalJsonBody<RetryTerms>,
 ) -> ApiResult<(StatusCode, Json<JobEntry>)> {
-    let again = actions::jobs::retry::retry_job(&app.database, &caller.actor(), path.job_id).await?;
+    let again = actions::jobs::retry::retry_job(&app.database, &caller.actor(), path.job_id, terms.note).await?;
     Ok((StatusCode::CREATED, Json(again)))
 }
 

@@ -2,6 +2,8 @@
 
 mod accept;
 pub mod board;
+pub mod fleet;
+pub mod inbox;
 
 use crate::changes::{Follow, Reader, page};
 use crate::db::live::events::{Event, Filter};

@@ -4,6 +4,7 @@ use crate::access::Caller;
 use crate::actions;
 use crate::db;
 use crate::db::worker::coordinators::Coordinator;
+use crate::domain::present;
 use crate::domain::refusal::Refusal;
 use crate::http::error::ApiResult;
 use crate::http::extract::{JsonBody, Path};
@@ -30,11 +31,15 @@ impl CoordinatorPath {
     }
 }
 
-/// What a coordinator should do.
+/// What a coordinator should do; absent fields stay as they are.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 pub struct NewDirective {
     /// `run`, or `drain`: finish what runs, claim nothing.
-    directive: Directive,
+    directive: Option<Directive>,
+    /// How many jobs it may run at once, even if it has more slots; null means all of its slots.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i32>)]
+    limit: Option<Option<i32>>,
 }
 
 /// All coordinators that have sent heartbeats, the latest first.
@@ -45,7 +50,7 @@ pub async fn list_coordinators(State(app): State<App>) -> ApiResult<Json<Vec<Coo
     Ok(Json(db::worker::coordinators::list(&mut conn).await?))
 }
 
-/// Sets what a coordinator should do. The response to its next heartbeat carries it.
+/// Sets what a coordinator should do, and how many of its slots it may use. The response to its next heartbeat carries it.
 #[utoipa::path(put, path = "/api/coordinators/{worker_id}", tag = "coordinators", security(("bearer" = [])),
     params(CoordinatorPath), request_body = NewDirective,
     responses((status = 200, body = Message), (status = 404, body = ErrorBody)))]
@@ -56,9 +61,9 @@ pub async fn direct_coordinator(
     JsonBody(new): JsonBody<NewDirective>,
 ) -> ApiResult<Json<Message>> {
     let (database, actor, id) = (&app.database, caller.actor(), path.worker_id()?);
-    actions::worker::coordinators::direct(database, &actor, &id, new.directive).await?;
+    actions::worker::coordinators::direct(database, &actor, &id, new.directive, new.limit).await?;
     app.queue.signals.settings_changed();
-    Ok(Json(Message { message: "The coordinator gets this directive with its next heartbeat".to_owned() }))
+    Ok(Json(Message { message: "The coordinator gets this with its next heartbeat".to_owned() }))
 }
 
 /// Removes a coordinator that no longer runs from the list. One that still runs is listed again after its next

@@ -23,10 +23,11 @@ pub async fn heartbeat(
     check_heartbeat(&beat)?;
     let lease = app.config.limits.lease;
     let jobs = actions::worker::leases::renew(&app.database, &worker, &beat.jobs, lease).await?;
-    let directive = app.presence.seen(&app.database, &app.queue.signals, worker, &beat).await?;
+    let orders = app.presence.seen(&app.database, &app.queue.signals, worker, &beat).await?;
     let max_concurrent_agents = app.hot_settings().await?.max_concurrent_agents;
     let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
-    Ok(Json(HeartbeatResponse { jobs, directive, max_concurrent_agents, lease_ms }))
+    let (directive, slot_limit) = (orders.directive, orders.limit.and_then(|limit| u32::try_from(limit).ok()));
+    Ok(Json(HeartbeatResponse { jobs, directive, max_concurrent_agents, slot_limit, lease_ms }))
 }
 
 /// Which worker.

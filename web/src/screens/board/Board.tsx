@@ -8,7 +8,7 @@ import { mayChange as mayChangeProject, useSession } from '@/shell/session'
 import { canRetry, canRun, moveStops, type TicketAction, usePendingActions, useTicketActions } from '@/tickets/actions'
 import { ConfirmMove } from '@/tickets/ConfirmMove'
 import { RetryDialog } from '@/tickets/RetryDialog'
-import { canStop, ErrorNote, Skeleton, Tabs, useTitle } from '@/ui'
+import { canStop, ErrorNote, Screen, Skeleton, Tabs, useTitle } from '@/ui'
 import { useQuery } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
@@ -28,7 +28,7 @@ export default function Board() {
   const { projectId } = useParams({ strict: false }) as { projectId: string }
   const board = useQuery({ queryKey: keys.board(projectId), queryFn: ({ signal }) => api.get<BoardData>(`/api/projects/${projectId}/board`, { signal }) })
   useEffect(() => rememberProject(projectId), [projectId])
-  if (board.error && !board.data) return <div className="p-5"><ErrorNote what="The board could not be loaded." error={board.error} onRetry={() => void board.refetch()} /></div>
+  if (board.error && !board.data) return <Screen title="Board"><ErrorNote what="The board could not be loaded." error={board.error} onRetry={() => void board.refetch()} /></Screen>
   if (!board.data) return <BoardSkeleton />
   return <Loaded key={projectId} board={board.data} />
 }
@@ -95,7 +95,7 @@ function Loaded({ board }: { board: BoardData }) {
   const close = () => setOpen(null)
   return (
     <div className="flex h-[calc(100dvh-3rem-4rem)] flex-col lg:h-[calc(100dvh-3rem)]">
-      <BoardBar projectId={board.project_id} filter={filter} onNew={mayChange ? () => setOpen({ type: 'new', draft: { title: '', description: '' } }) : null} />
+      <BoardBar projectId={board.project_id} filter={filter} onNew={mayChange && board.cards.length > 0 ? () => setOpen({ type: 'new', draft: { title: '', description: '' } }) : null} />
       {board.cards.length === 0 ? <EmptyBoard mayChange={mayChange} onNew={(draft) => setOpen({ type: 'new', draft })} /> : wide ? (
         <div className="flex min-h-0 grow gap-3 overflow-x-auto px-4 pb-4 lg:px-5">{columns.map((one) => column(one, true))}</div>
       ) : (

@@ -20,7 +20,7 @@ export function BoardBar({ projectId, filter, onNew }: { projectId: string; filt
         {projects.map(({ id, name: title }) => <option key={id} value={id}>{title}</option>)}
       </Select>
       <Input
-        id="board-find" type="search" aria-label="Find tickets" placeholder="Find  /" value={filter.find} className="w-24 grow sm:max-w-64"
+        id="board-find" type="search" aria-label="Find tickets" placeholder="Find" value={filter.find} className="w-24 grow sm:max-w-64"
         onChange={(event) => filter.setFind(event.target.value)}
         onKeyDown={(event) => { if (event.key === 'Escape') { filter.setFind(''); event.currentTarget.blur() } }}
       />

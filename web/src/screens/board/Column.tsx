@@ -25,7 +25,7 @@ export function Column({ column, focusedId, draggedId, isTarget, mayChange, filt
   const scroller = useRef<HTMLDivElement>(null)
   const { cards } = column
   const list = useVirtualizer({
-    count: cards.length, getScrollElement: () => scroller.current, estimateSize: () => 118, overscan: 5, gap: GAP, paddingEnd: 16,
+    count: cards.length, getScrollElement: () => scroller.current, estimateSize: () => 118, overscan: 5, gap: GAP, paddingEnd: heading ? 16 : 72,
     getItemKey: (index) => cards[index]?.card.id ?? index,
   })
   const pending = useRef<string | null>(null)
@@ -47,6 +47,7 @@ export function Column({ column, focusedId, draggedId, isTarget, mayChange, filt
   const reachable = cards.some(({ card }) => card.id === focusedId) ? focusedId : cards[0]?.card.id
   return (
     <section aria-label={column.title} data-column={column.id} className={cx('flex min-h-0 min-w-60 grow basis-0 flex-col rounded-lg bg-sunken', isTarget && 'outline-2 outline-accent')}>
+      {!heading && <h2 className="sr-only">{column.title}</h2>}
       {heading && (
         <h2 className="flex items-center gap-2 px-3 pt-3 pb-2 text-sm">
           {column.title}<span className="font-normal text-muted tabular">{cards.length.toLocaleString('en')}</span>

@@ -10,13 +10,11 @@ const samples: Draft[] = [
 
 export function EmptyBoard({ mayChange, onNew }: { mayChange: boolean; onNew: (draft: Draft) => void }) {
   return (
-    <EmptyState
-      icon="board" title="No tickets yet"
-      action={mayChange && <Button kind="primary" icon="plus" onClick={() => onNew({ title: '', description: '' })}>New ticket</Button>}
-    >
+    <EmptyState icon="board" title="No tickets yet">
       <p>A ticket says what should be different. An agent works on it in a container and ends with a pull request.</p>
       {mayChange && (
         <>
+          <Button kind="primary" icon="plus" className="mt-4" onClick={() => onNew({ title: '', description: '' })}>New ticket</Button>
           <p className="mt-5 mb-2 font-medium text-ink">Or begin with one of these:</p>
           <ul className="flex flex-col gap-2">
             {samples.map((draft) => <li key={draft.title}><Button className="w-full" onClick={() => onNew(draft)}>{draft.title}</Button></li>)}

@@ -11,6 +11,7 @@ interface Props {
 
 /** What dragging does, for keyboards and fingers. */
 export function MoveDialog({ card, columns, onClose, onMove }: Props) {
+  const first = columns.find(({ id }) => id !== card.column_id)?.id
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
       const column = columns[Number(event.key) - 1]
@@ -29,7 +30,7 @@ export function MoveDialog({ card, columns, onClose, onMove }: Props) {
           return (
             <li key={column.id}>
               <button
-                type="button" disabled={here} onClick={() => onMove(column)}
+                type="button" disabled={here} autoFocus={column.id === first} onClick={() => onMove(column)}
                 className="flex h-11 w-full items-center gap-3 rounded-md border px-3 text-left text-sm hover:bg-hover disabled:text-muted disabled:hover:bg-transparent"
               >
                 <Kbd>{index + 1}</Kbd><span className="grow">{column.title}</span>{here && <><Icon name="check" /><span className="text-xs">It is here</span></>}

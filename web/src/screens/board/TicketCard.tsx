@@ -32,8 +32,8 @@ export const TicketCard = memo(function TicketCard({ shown, mayChange, reachable
     <article
       data-card={card.id} onPointerDown={mayChange ? (event) => commands.grab(event, shown) : undefined}
       className={cx(
-        'relative flex flex-col gap-1.5 rounded-lg border bg-surface p-3 shadow-card focus-within:border-accent hover:border-line-strong/70',
-        pending && 'border-dashed border-line-strong', dragged && 'opacity-40', card.needs_person && 'border-l-4 border-l-accent pl-2',
+        'relative flex flex-col gap-1.5 select-none rounded-lg border bg-surface p-3 shadow-card focus-within:border-accent hover:border-line-strong/70',
+        pending && 'border-dashed border-line-strong', dragged && 'opacity-40', card.needs_person && 'shadow-[inset_4px_0_0_var(--c-accent)]',
       )}
     >
       <div className="flex items-start gap-1">

@@ -1,0 +1,113 @@
+//! The inbox: what waits for a person, decided with the usual calls, put off, and retried with a note.
+
+use crate::support::TestApp;
+use serde_json::{Value, json};
+
+async fn items(app: &TestApp) -> Vec<Value> {
+    app.get("/api/inbox").await.expect(200)["items"].as_array().unwrap().clone()
+}
+
+fn id(path: &str) -> &str {
+    path.rsplit('/').next().unwrap()
+}
+
+/// A ticket whose job failed for good; returns its path.
+async fn failed_ticket(app: &TestApp, project: &str) -> String {
+    let ticket = app.ticket(project).await;
+    app.move_to(&ticket, "in_progress").await;
+    let job = app.claim_as("one", json!({})).await.unwrap();
+    let report = json!({"attempt": 1, "worker_id": "one", "reason": "agent_failed", "detail": "Two tests fail"});
+    app.post(&format!("{}/fail", TestApp::job_path(&job)), report).await.expect(200);
+    ticket
+}
+
+#[tokio::test]
+async fn failures_and_pull_requests_wait_until_they_are_decided() {
+    let app = TestApp::start().await;
+    app.may_leave_jobs_live();
+    let project = app.project().await;
+    app.ticket(&project).await;
+    let failed = failed_ticket(&app, &project).await;
+    let ready = app.ticket(&project).await;
+    app.move_to(&ready, "in_progress").await;
+    let job = app.claim_as("one", json!({})).await.unwrap();
+    assert_eq!(items(&app).await.len(), 1, "what runs waits for nobody");
+    let done = json!({"pr_url": "https://github.com/demo/hello/pull/7", "pr_number": 7});
+    app.post(&format!("{ready}/complete"), done).await.expect(200);
+    app.post(&format!("{}/complete", TestApp::job_path(&job)), json!({"attempt": 1, "worker_id": "one"}))
+        .await
+        .expect(200);
+
+    let waiting = items(&app).await;
+    let kinds: Vec<_> = waiting.iter().map(|item| (&item["kind"], item["ticket_id"].as_str().unwrap())).collect();
+    assert_eq!(kinds, [(&json!("failed"), id(&failed)), (&json!("pull_request"), id(&ready))]);
+    assert_eq!(waiting[0]["detail"], "Two tests fail");
+    assert_eq!(waiting[0]["project_name"], "Demo");
+    assert_eq!((&waiting[1]["pr_number"], &waiting[1]["detail"]), (&json!(7), &Value::Null));
+    assert_eq!(app.get("/api/summary").await.expect(200)["need_person"], 2);
+
+    app.move_to(&ready, "done").await;
+    let job = waiting[0]["job_id"].as_str().unwrap();
+    app.post(&format!("/api/jobs/{job}/retry"), json!({})).await.expect(201);
+    assert!(items(&app).await.is_empty());
+    assert_eq!(app.get("/api/summary").await.expect(200)["need_person"], 0);
+}
+
+#[tokio::test]
+async fn a_ticket_can_be_put_off_and_comes_back() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = failed_ticket(&app, &project).await;
+    let snooze = format!("/api/inbox/{}/snooze", id(&ticket));
+    assert!(app.post(&snooze, json!({"for_sec": 3600})).await.expect(200)["until"].is_string());
+    let inbox = app.get("/api/inbox").await.expect(200);
+    assert_eq!((inbox["items"].as_array().unwrap().len(), &inbox["snoozed"]), (0, &json!(1)));
+    assert_eq!(app.get("/api/summary").await.expect(200)["need_person"], 0);
+    let events = app.get("/api/events?kind=inbox").await.expect(200);
+    assert_eq!(events["events"][0]["kind"], "inbox.snoozed");
+    sqlx::query("update inbox_snoozes set until = now() - interval '1 second'").execute(&app.pool).await.unwrap();
+    assert_eq!(items(&app).await.len(), 1, "the time is over");
+    app.post(&snooze, json!({"for_sec": 60})).await.expect(200);
+    app.post(&snooze, json!({"for_sec": 0})).await.expect(200);
+    assert_eq!(items(&app).await.len(), 1);
+    assert_eq!(app.post(&snooze, json!({"for_sec": -1})).await.error(400), "invalid_field");
+    assert_eq!(app.post(&snooze, json!({"for_sec": 1e12})).await.error(400), "invalid_field");
+    let unknown = format!("/api/inbox/{}/snooze", uuid::Uuid::nil());
+    assert_eq!(app.post(&unknown, json!({"for_sec": 60})).await.error(404), "not_found");
+}
+
+#[tokio::test]
+async fn a_retry_carries_a_note_to_the_next_attempt() {
+    let app = TestApp::start().await;
+    app.may_leave_jobs_live();
+    let project = app.project().await;
+    let ticket = failed_ticket(&app, &project).await;
+    let job = items(&app).await[0]["job_id"].as_str().unwrap().to_owned();
+    let retry = format!("/api/jobs/{job}/retry");
+    app.post(&retry, json!({"note": "Use the other library."})).await.expect(201);
+    let page = app.get(&format!("{ticket}/page")).await.expect(200);
+    assert_eq!(page["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(page["messages"][0]["text"], "Use the other library.");
+    assert!(page["messages"][0]["delivered_at"].is_null());
+    let events = app.get("/api/events?kind=message.posted").await.expect(200);
+    assert_eq!(events["events"][0]["data"]["message_id"], page["messages"][0]["id"]);
+    // Refused, since the ticket has a live job now: its note is not kept.
+    assert_eq!(app.post(&retry, json!({"note": "Again."})).await.error(409), "job_exists");
+    assert_eq!(app.get(&format!("{ticket}/page")).await.expect(200)["messages"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_retry_without_a_body_or_with_an_empty_note_writes_no_message() {
+    let app = TestApp::start().await;
+    app.may_leave_jobs_live();
+    let project = app.project().await;
+    for body in [None, Some(json!({"note": "  "})), Some(json!({"note": null}))] {
+        let ticket = failed_ticket(&app, &project).await;
+        let page = app.get(&format!("{ticket}/page")).await.expect(200);
+        let path = format!("/api/jobs/{}/retry", page["card"]["job_id"].as_str().unwrap());
+        app.request(reqwest::Method::POST, &path, None, body.as_ref()).await.expect(201);
+        let messages = &app.get(&format!("{ticket}/page")).await.expect(200)["messages"];
+        assert_eq!(messages, &json!([]));
+        app.move_to(&ticket, "backlog").await;
+    }
+}
