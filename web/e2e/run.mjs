@@ -1,0 +1,50 @@
+// Runs the stories one after the other on one system, and says how long each took. `scripts/page` calls it.
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { launch } from './browser.mjs'
+import { System } from './system.mjs'
+import firstStart from './stories/first-start.mjs'
+import killed from './stories/killed.mjs'
+import large from './stories/large.mjs'
+import looks from './stories/looks.mjs'
+import people from './stories/people.mjs'
+import proxy from './stories/proxy.mjs'
+import tabs from './stories/tabs.mjs'
+import together from './stories/together.mjs'
+import troubles from './stories/troubles.mjs'
+
+// In this order: later ones use what earlier ones made.
+const stories = [firstStart, troubles, together, tabs, killed, proxy, people, large, looks].flat()
+
+const { BIN, IMAGE, DIR, OUT, ADDRESSES, ONLY = '' } = process.env
+const script = join(fileURLToPath(new URL('.', import.meta.url)), 'script.json')
+const system = new System({ bin: BIN, image: IMAGE, dir: DIR, script, addresses: ADDRESSES })
+const world = { system, out: OUT, screenshots: join(OUT, 'screens'), admin: { email: 'ada@example.com', name: 'Ada', password: 'a few plain words' } }
+const wanted = ONLY.split(' ').filter(Boolean)
+let failed = 0
+
+async function tell(name, story) {
+  const began = Date.now()
+  try {
+    await story(world)
+    console.log(`    ok    ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
+  } catch (error) {
+    failed += 1
+    console.log(`    FAILED ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)\n${String(error.stack ?? error).replace(/^/gm, '      ')}`)
+    await world.visitor?.failed?.(name)
+  }
+}
+
+try {
+  await system.startTestbed()
+  await system.startApi()
+  world.browser = await launch()
+  for (const [name, story, { needed = false } = {}] of stories) {
+    if (wanted.length > 0 && !needed && !wanted.some((word) => name.includes(word))) continue
+    await tell(name, story)
+  }
+} finally {
+  await world.browser?.close()
+  await system.stop()
+}
+process.exitCode = failed > 0 ? 1 : 0

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { Visitor, inspectAll } from '../browser.mjs'
+import { signedIn } from '../people.mjs'
+
+const grace = { email: 'grace@example.com', name: 'Grace', password: 'another few plain words' }
+
+/** An admin invites; the link makes a viewer, who sees and may not change; as a member she may; signed out she is out. */
+async function invitationAndRoles(world) {
+  const { system } = world
+  const ada = await signedIn(world)
+  const people = await ada.open('/people')
+  await people.getByRole('button', { name: /invite/i }).first().click()
+  const dialog = people.getByRole('dialog')
+  await dialog.getByLabel(/email/i).fill(grace.email)
+  await dialog.getByLabel(/role/i).first().selectOption('viewer')
+  await dialog.getByRole('button', { name: /invite|make/i }).first().click()
+  const link = await people.getByText(/\/link#/).first().textContent()
+  const token = link.match(/#([\w-]+)/)[1]
+  await inspectAll(people, 'people-invited', ada)
+
+  const visitor = await Visitor.enter(world.browser, system.url, { screenshots: world.screenshots })
+  const page = await visitor.open(`/link#${token}`)
+  await page.getByLabel('Name').fill(grace.name)
+  await page.getByLabel('Password', { exact: true }).fill(grace.password)
+  await page.getByRole('button', { name: 'Make the account' }).click()
+  await page.getByRole('navigation', { name: 'Main' }).first().waitFor()
+  await page.goto(`${system.url}/projects/${world.project.id}/board`)
+  await page.getByRole('status').filter({ hasText: 'Live' }).waitFor()
+  await page.keyboard.press('c')
+  assert.equal(await page.getByRole('dialog').count(), 0, 'a viewer is not offered what the server refuses')
+  const refused = await visitor.context.request.post(`${system.url}/api/projects/${world.project.id}/tickets`, { data: { title: 'No' }, headers: { origin: system.url, 'sec-fetch-site': 'same-origin' } })
+  assert.equal(refused.status(), 403)
+
+  const known = (await system.call('GET', '/api/people')).find((person) => person.email === grace.email)
+  await system.call('PATCH', `/api/people/${known.id}`, { role: 'member' })
+  await page.getByRole('button', { name: /new ticket/i }).first().waitFor()
+  await page.keyboard.press('c')
+  await page.getByRole('dialog').getByLabel(/title/i).fill('Made by a member')
+  await page.getByRole('dialog').getByRole('button', { name: /create|add/i }).first().click()
+  await page.getByText('Made by a member').first().waitFor()
+
+  const audit = await ada.open('/audit')
+  await audit.getByText('Grace').first().waitFor()
+  await inspectAll(audit, 'audit-busy', ada)
+  await system.call('PATCH', `/api/people/${known.id}`, { disabled: true })
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor({ timeout: 30_000 })
+  await ada.leave()
+  await visitor.leave()
+}
+
+/** A wrong password is refused in words, and after a few tries slowed down. */
+async function wrongPassword(world) {
+  const visitor = await Visitor.enter(world.browser, world.system.url, { screenshots: world.screenshots })
+  const page = await visitor.open('/sign-in')
+  await page.getByLabel('Email').fill('nobody@example.com')
+  await page.getByLabel('Password', { exact: true }).fill('not the password')
+  await inspectAll(page, 'sign-in', visitor)
+  await page.getByRole('button', { name: /^sign in/i }).click()
+  await page.getByRole('alert').first().waitFor()
+  await inspectAll(page, 'sign-in-refused', visitor)
+  await visitor.leave()
+}
+
+export default [
+  ['an invitation makes a viewer; roles act at once; who is disabled is out', invitationAndRoles],
+  ['a wrong password is refused in words', wrongPassword],
+]
