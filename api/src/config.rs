@@ -7,6 +7,8 @@ use secrecy::SecretString;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
+use terarchitect_outbound::http_url;
+use url::Url;
 
 /// Terarchitect's API: the durable queue of agent jobs and everything that reads or moves it.
 #[derive(Debug, Parser)]
@@ -123,6 +125,10 @@ pub struct ServeOptions {
         value_name = "ORIGIN,…"
     )]
     pub allowed_origins: String,
+    /// The base of GitHub's REST API, for tests of the token and of projects [default: https://api.github.com]. The same as
+    /// on the coordinators, such as https://git.example/api/v3.
+    #[arg(long, env = "GITHUB_API_URL", global = true, value_name = "URL")]
+    pub github_api_url: Option<String>,
     /// The key that encrypts secret settings: 32 bytes as 64 hexadecimal digits or base64. It must be the same for all
     /// API processes on one database. If unset, one is generated and kept in the data directory.
     #[arg(long, env = "TERARCHITECT_SECRET_KEY", hide_env_values = true, global = true, value_name = "KEY")]
@@ -195,6 +201,12 @@ pub enum ConfigError {
         /// The origin as given.
         origin: String,
     },
+    /// The forge's address is not valid.
+    #[error("GITHUB_API_URL: '{address}' is not an address such as https://git.example/api/v3")]
+    ForgeApi {
+        /// The address as given.
+        address: String,
+    },
     /// No address at all.
     #[error("TERARCHITECT_LISTEN is empty; set it to an address with a port, such as 127.0.0.1:5010")]
     NoListen,
@@ -246,6 +258,16 @@ impl ServeOptions {
         }
         addresses.dedup();
         if addresses.is_empty() { Err(ConfigError::NoListen) } else { Ok(addresses) }
+    }
+
+    /// The base of the forge's API, where it is set.
+    ///
+    /// # Errors
+    /// When it is not an address.
+    pub fn forge_api(&self) -> Result<Option<Url>, ConfigError> {
+        let given = self.github_api_url.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        let invalid = |address: &str| ConfigError::ForgeApi { address: address.to_owned() };
+        given.map(|text| http_url(text).map_err(|_| invalid(text))).transpose()
     }
 
     /// Where data is kept.

@@ -40,6 +40,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
         api_key: non_empty(options.api_key.as_ref()),
         worker_key: non_empty(options.worker_api_key.as_ref()),
         origins: AllowedOrigins::parse(&options.allowed_origins)?,
+        forge_api: options.forge_api()?,
         limits: Limits {
             job_timeout: Duration::from_secs(options.job_timeout_sec),
             lease: Duration::from_secs(options.lease_sec),

@@ -23,6 +23,7 @@ use shared_settings::SharedSettings;
 use sqlx::PgPool;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 /// What every route and task shares.
 #[derive(Clone, Debug)]
@@ -57,10 +58,21 @@ pub struct AppConfig {
     pub worker_key: Option<SecretString>,
     /// The front ends elsewhere that may call.
     pub origins: AllowedOrigins,
+    /// The REST API of the forge; none: GitHub's.
+    pub forge_api: Option<Url>,
     /// Times and sizes.
     pub limits: Limits,
     /// The private Postgres, where the API runs one.
     pub private_database: Option<Arc<PrivateDatabase>>,
+}
+
+impl AppConfig {
+    /// The REST API of the forge.
+    #[must_use]
+    pub fn forge_api(&self) -> Url {
+        let github = || Url::parse("https://api.github.com").expect("a constant address parses");
+        self.forge_api.clone().unwrap_or_else(github)
+    }
 }
 
 /// Why a shared setting is not available.

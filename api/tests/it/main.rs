@@ -31,4 +31,5 @@ mod settings;
 mod streams;
 mod support;
 mod surroundings;
+mod trials;
 mod waiting;

@@ -142,6 +142,11 @@ impl TestApp {
         Self::start_with(AppConfig { origins, api_key, ..AppConfig::default() }).await
     }
 
+    /// Without keys, with a forge whose API is at this address.
+    pub(crate) async fn start_with_forge(api: &str) -> Self {
+        Self::start_with(AppConfig { forge_api: Some(api.parse().unwrap()), ..AppConfig::default() }).await
+    }
+
     /// With both keys, for [`TestApp::as_admin`] and [`TestApp::as_worker`].
     pub(crate) async fn start_guarded() -> Self {
         Self::start_with_keys(ADMIN_KEY, WORKER_KEY).await

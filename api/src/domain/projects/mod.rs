@@ -3,6 +3,7 @@
 pub mod board;
 pub mod memory;
 pub mod notes;
+pub mod repository;
 
 use crate::domain::refusal::{ErrorCode, Refusal};
 use crate::domain::tickets::TicketFields;

@@ -6,3 +6,4 @@ pub mod openapi;
 #[cfg(feature = "web")]
 pub mod page;
 pub mod settings;
+pub mod trials;
