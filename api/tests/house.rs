@@ -23,7 +23,7 @@ const HOUSE: House = House {
         &["db"],
         &["document_errors"],
         &["domain"],
-        &["job_tokens"],
+        &["job_tokens", "random_token", "passwords"],
         &["sealing", "database_address", "embedded_postgres"],
         &["config"],
     ],
