@@ -8,6 +8,7 @@ mod leases;
 mod presence;
 mod publish_events;
 mod retention;
+mod sign_ins;
 
 use crate::state::App;
 use std::pin::Pin;
@@ -26,7 +27,7 @@ macro_rules! tasks {
 }
 
 /// Every task, with its name.
-const TASKS: &[(&str, Task)] = tasks![due_jobs, leases, presence, publish_events, retention];
+const TASKS: &[(&str, Task)] = tasks![due_jobs, leases, presence, publish_events, retention, sign_ins];
 
 /// The tasks that run beside the requests. Call [`Background::finish`] after the last request.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 //!
 //! [`ErrorCode`] is the only list of codes. `docs/errors.md` and the OpenAPI document are generated from it.
 
+use std::time::Duration;
 use terarchitect_worker_api::JobStatus;
 
 macro_rules! error_codes {
@@ -60,6 +61,10 @@ error_codes! {
     JobTokenRefused = "job_token_refused", 401;
     /// The email address and the password do not belong together.
     WrongCredentials = "wrong_credentials", 401;
+    /// The sign-in with a provider was not begun in this browser, or too long ago. Begin it again.
+    SignInNotBegun = "sign_in_not_begun", 401;
+    /// The OpenID Connect provider did not sign the person in. The API's log says why.
+    ProviderFailed = "provider_failed", 401;
     /// Your role does not allow this. The sentence names the role that does.
     NotAllowed = "not_allowed", 403;
     /// No key is configured, so the API accepts requests from its own machine only. Configure a key.
@@ -122,13 +127,15 @@ pub struct Refusal {
     pub message: String,
     /// The job's status now, where the request was about a job that is not running.
     pub job_status: Option<JobStatus>,
+    /// For how long to wait, where the same request may succeed later.
+    pub retry_after: Option<Duration>,
 }
 
 impl Refusal {
     /// A refusal with this code and sentence.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), job_status: None }
+        Self { code, message: message.into(), job_status: None, retry_after: None }
     }
 
     /// A field whose value is not allowed; the sentence names it.
@@ -141,6 +148,13 @@ impl Refusal {
     #[must_use]
     pub fn not_found(what: &str, id: impl std::fmt::Display) -> Self {
         Self::new(ErrorCode::NotFound, format!("There is no {what} {id}."))
+    }
+
+    /// Adds for how long to wait.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
     }
 
     /// Adds the job's status now.
