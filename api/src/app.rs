@@ -10,7 +10,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn_with_state, map_request};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 
 /// The largest body of an ordinary call, in bytes.
@@ -25,15 +25,11 @@ struct Documentation;
 
 /// Every documented route, with its guards but without state.
 fn documented_routes(app: &App) -> OpenApiRouter<App> {
-    let guard_app = || from_fn_with_state(app.clone(), access::require_app);
-    let guard_worker = || from_fn_with_state(app.clone(), access::require_worker);
-    let guard_either = || from_fn_with_state(app.clone(), access::require_app_or_worker);
-    OpenApiRouter::with_openapi(Documentation::openapi())
-        .merge(routes::for_application().route_layer(guard_app()))
-        .merge(routes::for_workers().route_layer(guard_worker()))
-        .merge(routes::for_runners().route_layer(from_fn_with_state(app.clone(), access::require_worker_or_job)))
-        .merge(routes::for_both().route_layer(guard_either()))
-        .merge(routes::public())
+    let documentation = OpenApiRouter::with_openapi(Documentation::openapi());
+    routes::all().into_iter().fold(documentation, |all, (need, routes)| match need {
+        Some(need) => all.merge(routes.route_layer(from_fn_with_state((app.clone(), need), access::guard))),
+        None => all.merge(routes),
+    })
 }
 
 /// The whole service.
@@ -66,13 +62,8 @@ use layers::not_found as unmatched;
 /// The OpenAPI document, made from the code.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let document = OpenApiRouter::with_openapi(Documentation::openapi())
-        .merge(routes::for_application())
-        .merge(routes::for_workers())
-        .merge(routes::for_runners())
-        .merge(routes::for_both())
-        .merge(routes::public())
-        .into_openapi();
+    let documentation = OpenApiRouter::with_openapi(Documentation::openapi());
+    let document = routes::all().into_iter().fold(documentation, |all, (_, routes)| all.merge(routes)).into_openapi();
     with_security(document)
 }
 
@@ -85,6 +76,8 @@ pub fn errors_page() -> String {
 fn with_security(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+    let session = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("terarchitect_session")));
+    document.components.get_or_insert_default().add_security_scheme("session", session);
     document_errors::complete(&mut document);
     document
 }

@@ -41,6 +41,39 @@ pub enum Command {
     /// Everything happens in one transaction: whatever ends it half-way leaves the database as it was. Jobs that ran when
     /// the backup was written are due again, and coordinators that still run them are refused.
     Restore(RestoreOptions),
+    /// Make an admin, or let somebody in who can't sign in. The API may go on working meanwhile.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+}
+
+/// What can be done for people from a shell.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Make somebody an admin, and print a link with which the person sets a password.
+    Create(AdminCreate),
+    /// Print a link with which the person sets a new password.
+    Reset(AdminPerson),
+    /// Print a link that signs the person in, once.
+    Link(AdminPerson),
+}
+
+/// Whom to make an admin.
+#[derive(Args, Clone, Debug)]
+pub struct AdminCreate {
+    /// The person's address.
+    #[arg(long, value_name = "ADDRESS")]
+    pub email: String,
+    /// What others call the person [default: what stands before the @].
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// For whom.
+#[derive(Args, Clone, Debug)]
+pub struct AdminPerson {
+    /// The person's address.
+    #[arg(long, value_name = "ADDRESS")]
+    pub email: String,
 }
 
 /// How to write a backup.
@@ -129,6 +162,13 @@ pub struct ServeOptions {
     /// on the coordinators, such as https://git.example/api/v3.
     #[arg(long, env = "GITHUB_API_URL", global = true, value_name = "URL")]
     pub github_api_url: Option<String>,
+    /// The address that people open, such as https://board.example, where it is not the address that the API listens on.
+    /// Links to sign in lead there, cookies are for TLS alone if it is https, and pages there may call.
+    #[arg(long, env = "TERARCHITECT_PUBLIC_URL", global = true, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// How people sign in with a provider.
+    #[command(flatten)]
+    pub oidc: OidcOptions,
     /// The key that encrypts secret settings: 32 bytes as 64 hexadecimal digits or base64. It must be the same for all
     /// API processes on one database. If unset, one is generated and kept in the data directory.
     #[arg(long, env = "TERARCHITECT_SECRET_KEY", hide_env_values = true, global = true, value_name = "KEY")]
@@ -156,6 +196,38 @@ pub struct ServeOptions {
     /// The format of log lines.
     #[arg(long, env = "LOG_FORMAT", default_value = "pretty", global = true)]
     pub log_format: LogFormat,
+}
+
+/// How people sign in with an OpenID Connect provider.
+#[derive(Args, Clone, Debug)]
+pub struct OidcOptions {
+    /// The OpenID Connect provider that people sign in with, such as https://id.example/realms/team. It needs
+    /// TERARCHITECT_PUBLIC_URL; the provider has to allow the address /api/oidc/callback there.
+    #[arg(long, env = "TERARCHITECT_OIDC_ISSUER", global = true, value_name = "URL")]
+    pub oidc_issuer: Option<String>,
+    /// What the provider calls this API.
+    #[arg(long, env = "TERARCHITECT_OIDC_CLIENT_ID", global = true, value_name = "ID")]
+    pub oidc_client_id: Option<String>,
+    /// The secret that the provider knows this API by. If unset, PKCE alone protects the sign-in.
+    #[arg(long, env = "TERARCHITECT_OIDC_CLIENT_SECRET", hide_env_values = true, global = true, value_name = "SECRET")]
+    pub oidc_client_secret: Option<SecretString>,
+    /// What the page calls the provider.
+    #[arg(long, env = "TERARCHITECT_OIDC_NAME", default_value = "Single sign-on", global = true, value_name = "NAME")]
+    pub oidc_name: String,
+    /// The claim that names a person's groups.
+    #[arg(long, env = "TERARCHITECT_OIDC_GROUPS_CLAIM", default_value = "groups", global = true, value_name = "CLAIM")]
+    pub oidc_groups_claim: String,
+    /// Which groups give which role, such as admins=admin,devs=member. The highest counts, anew at each sign-in. If unset,
+    /// groups give none, and people need an invitation to their verified address.
+    #[arg(
+        long,
+        env = "TERARCHITECT_OIDC_ROLES",
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "GROUP=ROLE,…"
+    )]
+    pub oidc_roles: String,
 }
 
 /// The format of log lines.
@@ -207,12 +279,40 @@ pub enum ConfigError {
         /// The address as given.
         address: String,
     },
+    /// The public address is none.
+    #[error(
+        "TERARCHITECT_PUBLIC_URL: '{url}' is not an address such as https://board.example: http or https, a host, and no query"
+    )]
+    PublicUrl {
+        /// The address as given.
+        url: String,
+    },
+    /// The provider's address is none.
+    #[error("TERARCHITECT_OIDC_ISSUER: '{issuer}' is not an address such as https://id.example/realms/team")]
+    OidcIssuer {
+        /// The address as given.
+        issuer: String,
+    },
+    /// Something that a provider needs is missing.
+    #[error("{variable} is not set, and signing in with TERARCHITECT_OIDC_ISSUER needs it")]
+    OidcIncomplete {
+        /// What is missing.
+        variable: &'static str,
+    },
+    /// A group's role is none.
+    #[error(
+        "TERARCHITECT_OIDC_ROLES: '{pair}' is not a group and its role, such as devs=member; roles are admin, member and viewer"
+    )]
+    OidcRoles {
+        /// The part as given.
+        pair: String,
+    },
     /// No address at all.
     #[error("TERARCHITECT_LISTEN is empty; set it to an address with a port, such as 127.0.0.1:5010")]
     NoListen,
     /// An open API would be reachable from elsewhere.
     #[error(
-        "refusing to listen on {address}: no key is set, so anyone who can reach it could read and change everything; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY, or listen on 127.0.0.1 only"
+        "refusing to listen on {address}: no key is set and nobody can sign in, so anyone who can reach it could read and change everything; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY, or TERARCHITECT_PUBLIC_URL to sign in there, or listen on 127.0.0.1 only"
     )]
     OpenToOthers {
         /// The address.
@@ -268,6 +368,21 @@ impl ServeOptions {
         let given = self.github_api_url.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let invalid = |address: &str| ConfigError::ForgeApi { address: address.to_owned() };
         given.map(|text| http_url(text).map_err(|_| invalid(text))).transpose()
+    }
+
+    /// The address that people open, if it is given.
+    ///
+    /// # Errors
+    /// When it is not valid.
+    pub fn public_url(&self) -> Result<Option<Url>, ConfigError> {
+        let Some(text) = self.public_url.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
+            return Ok(None);
+        };
+        let invalid = || ConfigError::PublicUrl { url: text.to_owned() };
+        let url: Url = text.parse().map_err(|_| invalid())?;
+        let plain = url.username().is_empty() && url.password().is_none();
+        let usable = matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
+        if usable && plain { Ok(Some(url)) } else { Err(invalid()) }
     }
 
     /// Where data is kept.

@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod actions;
+pub mod admin;
 pub mod app;
 pub mod background;
 pub mod backup;
@@ -21,8 +22,11 @@ pub mod embedded_postgres;
 pub mod http;
 pub mod job_tokens;
 pub mod metrics;
+pub mod oidc;
+pub mod passwords;
 pub mod probing;
 pub mod queue;
+pub mod random_token;
 pub mod routes;
 pub mod sealing;
 pub mod server;

@@ -7,7 +7,7 @@ use rustix::process::umask;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 use terarchitect_api::config::{Cli, Command, LogFormat};
-use terarchitect_api::{app, backup, server};
+use terarchitect_api::{admin, app, backup, server};
 use terarchitect_outbound::chain;
 use tracing_subscriber::EnvFilter;
 
@@ -24,6 +24,10 @@ async fn main() -> ExitCode {
         Command::Restore(options) => {
             start_logging(cli.serve.log_format, "warn");
             backup::restore(&cli.serve, &options).await
+        }
+        Command::Admin(command) => {
+            start_logging(cli.serve.log_format, "warn");
+            admin::run(&cli.serve, &command).await
         }
         Command::Serve => {
             start_logging(cli.serve.log_format, "info");

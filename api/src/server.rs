@@ -1,13 +1,16 @@
 //! From options to a running service, and back: database, migrations, listeners, an orderly end.
 
 use crate::access::AllowedOrigins;
+use crate::actions::people::links;
 use crate::app::router;
 use crate::background::Background;
 use crate::config::{Limits, ServeOptions, non_empty, require_loopback};
 use crate::database_address;
 use crate::db;
+use crate::domain::people::link::address;
 use crate::domain::system::settings;
 use crate::embedded_postgres::{Cluster, DataDirLock};
+use crate::oidc::OidcConfig;
 use crate::sealing::Sealer;
 use crate::serving::{self, Patience, Seats};
 use crate::state::{App, AppConfig};
@@ -36,11 +39,14 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let stop = stop_on_signals().context("could not listen for signals")?;
     let addresses = options.addresses()?;
     let data_dir = options.data_dir()?;
+    let public_url = options.public_url()?;
     let mut config = AppConfig {
         api_key: non_empty(options.api_key.as_ref()),
         worker_key: non_empty(options.worker_api_key.as_ref()),
         origins: AllowedOrigins::parse(&options.allowed_origins)?,
         forge_api: options.forge_api()?,
+        oidc: OidcConfig::read(&options.oidc, public_url.as_ref())?,
+        public_url,
         limits: Limits {
             job_timeout: Duration::from_secs(options.job_timeout_sec),
             lease: Duration::from_secs(options.lease_sec),
@@ -94,13 +100,9 @@ async fn serve(
     let app = App::new(pool.clone(), sealer, config, stop.clone());
     check_stored_secrets(&app).await?;
     adopt_restored_events(&app).await?;
-    if app.config.api_key.is_none() && app.worker_key().await.is_ok_and(|key| key.is_none()) {
-        require_loopback(addresses)?;
-        tracing::warn!(
-            "no key is set: accepting requests from this machine only; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY to accept them from other machines"
-        );
-    }
+    require_keys_or_people(&app, addresses).await?;
     let listeners = bind(addresses).await?;
+    say_how_to_begin(&app, &listeners).await?;
     if let Some(path) = &options.ready_file {
         write_ready_file(path, &listeners)?;
     }
@@ -142,6 +144,35 @@ async fn check_stored_secrets(app: &App) -> anyhow::Result<()> {
             app.open(&stored)?;
         }
     }
+    Ok(())
+}
+
+/// Without keys and people the API is for its own machine, unless people open it elsewhere and sign in there.
+async fn require_keys_or_people(app: &App, addresses: &[SocketAddr]) -> anyhow::Result<()> {
+    let has_keys = app.config.api_key.is_some() || app.worker_key().await.is_ok_and(|key| key.is_some());
+    if has_keys || app.config.is_public() || app.any_people().await.context("could not read the people")? {
+        return Ok(());
+    }
+    require_loopback(addresses)?;
+    tracing::warn!(
+        "no key is set: accepting requests from this machine only; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY to accept them from other machines"
+    );
+    Ok(())
+}
+
+/// While nobody can sign in, each start says with which link the first admin is made; one of an earlier start is void.
+async fn say_how_to_begin(app: &App, listeners: &[TcpListener]) -> anyhow::Result<()> {
+    let made = links::make_first_admin_link(&app.database).await.context("could not make the first link")?;
+    let Some(secret) = made else { return Ok(()) };
+    let listening = listeners.first().and_then(|listener| listener.local_addr().ok());
+    let base = match (&app.config.public_url, listening) {
+        (Some(url), _) => url.to_string(),
+        (None, Some(address)) if address.ip().is_unspecified() => format!("http://localhost:{}", address.port()),
+        (None, Some(address)) => format!("http://{address}"),
+        (None, None) => String::new(),
+    };
+    let link = address(&base, secret.text());
+    tracing::info!("nobody can sign in yet: open {link} within a day to become the first admin");
     Ok(())
 }
 

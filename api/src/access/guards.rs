@@ -1,82 +1,103 @@
-//! The guards of the routes: each lets in the callers that may use its endpoints, and records who they are.
+//! The guard of the routes: lets in the callers that may use an endpoint, and records who they are.
 
-use super::Caller;
-use super::keys::{bearer, check};
+use super::who::{require_open, require_scope, who};
+use super::{Caller, Need};
 use crate::db;
+use crate::domain::people::Role;
+use crate::domain::people::rights::Rights;
+use crate::domain::people::token::TokenScope;
 use crate::domain::refusal::{ErrorCode, Refusal};
 use crate::http::error::ApiResult;
-use crate::http::extract::{Path, TicketPath};
-use crate::job_tokens;
 use crate::state::App;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use http::request::Parts;
+use std::str::FromStr;
+use terarchitect_worker_api::{JobId, ProjectId};
 
-const API_KEY: &str = "TERARCHITECT_API_KEY";
-const WORKER_KEY: &str = "TERARCHITECT_WORKER_API_KEY";
-
-/// Lets the application in.
+/// Lets in who has what the endpoint needs.
 ///
 /// # Errors
-/// 401 without the right key, 403 for a caller on another machine while no key is set.
-pub async fn require_app(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
-    let key = app.config.api_key.clone();
-    let caller = check(&request, &[(key.as_ref(), Caller::Application)], API_KEY, &app.config.origins)?;
-    Ok(next.run(with_caller(request, caller)).await)
-}
-
-/// Lets coordinators and runners in.
-///
-/// # Errors
-/// 401 without the right key, 403 for a caller on another machine while no key is set.
-pub async fn require_worker(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
-    let key = app.worker_key().await?;
-    let caller = check(&request, &[(key.as_ref(), Caller::Worker)], WORKER_KEY, &app.config.origins)?;
-    Ok(next.run(with_caller(request, caller)).await)
-}
-
-/// Lets coordinators and runners in, and the container of a running job of the ticket in the path, by its job token.
-///
-/// # Errors
-/// 401 without a right key or token, 403 for a caller on another machine while no key is set.
-pub async fn require_worker_or_job(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
-    let token = bearer(request.headers()).filter(|given| job_tokens::is_job_token(given)).map(str::to_owned);
-    let Some(token) = token else {
-        return require_worker(State(app), request, next).await;
-    };
+/// 401 for callers who are unknown, 403 for those who may not do this, 404 for what a caller may not see.
+pub async fn guard(State((app, need)): State<(App, Need)>, request: Request, next: Next) -> ApiResult<Response> {
     let (mut parts, body) = request.into_parts();
-    let Path(path) = Path::<TicketPath>::from_request_parts(&mut parts, &app).await?;
-    let caller = caller_with_token(&app, &token, path).await?;
-    Ok(next.run(with_caller(Request::from_parts(parts, body), caller)).await)
-}
-
-async fn caller_with_token(app: &App, token: &str, path: TicketPath) -> ApiResult<Caller> {
-    let refused = || {
-        let sentence =
-            "This job token gives no access to this ticket: it was issued for another ticket, or its attempt is over.";
-        Refusal::new(ErrorCode::JobTokenRefused, sentence)
-    };
-    let token = app.job_tokens.read(token).ok_or_else(refused)?;
-    let mut conn = app.database.read().await?;
-    let (job, attempt) = (token.job_id, token.attempt);
-    if db::jobs::is_running_attempt(&mut conn, job, attempt, path.project_id, path.ticket_id).await? {
-        return Ok(Caller::Job(token));
+    if need == Need::Open {
+        require_open(&app, &parts).await?;
+    } else {
+        let caller = who(&app, need, &mut parts).await?;
+        authorise(&app, need, &caller, &mut parts).await?;
+        parts.extensions.insert(caller);
     }
-    Err(refused().into())
+    Ok(next.run(Request::from_parts(parts, body)).await)
 }
 
-/// Lets the application, coordinators and runners in.
-///
-/// # Errors
-/// 401 without one of the right keys, 403 for a caller on another machine while a key is not set.
-pub async fn require_app_or_worker(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
-    let (api_key, worker_key) = (app.config.api_key.clone(), app.worker_key().await?);
-    let keys = [(worker_key.as_ref(), Caller::Worker), (api_key.as_ref(), Caller::Application)];
-    let caller = check(&request, &keys, WORKER_KEY, &app.config.origins)?;
-    Ok(next.run(with_caller(request, caller)).await)
+/// Who calls an endpoint that everybody may call, where that is known.
+#[derive(Clone, Debug)]
+pub struct MaybeCaller(pub Option<Caller>);
+
+impl FromRequestParts<App> for MaybeCaller {
+    type Rejection = crate::http::error::ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        match who(app, Need::SignedIn, parts).await {
+            Ok(caller) => Ok(Self(Some(caller))),
+            Err(error) if matches!(error.code().status(), 401 | 403) => Ok(Self(None)),
+            Err(error) => Err(error),
+        }
+    }
 }
 
-fn with_caller(mut request: Request, caller: Caller) -> Request {
-    request.extensions_mut().insert(caller);
-    request
+async fn authorise(app: &App, need: Need, caller: &Caller, parts: &mut Parts) -> ApiResult<()> {
+    let rights = match caller {
+        // Who has a key, a job token or no need of either was let in for what it may do.
+        Caller::Application | Caller::Worker | Caller::Job(_) | Caller::Local => return Ok(()),
+        Caller::Person(session) => session.person.rights(),
+        Caller::Token(token) => {
+            require_scope(token.scope, need)?;
+            if token.scope != TokenScope::App {
+                return Ok(());
+            }
+            token.rights.clone()
+        }
+    };
+    match need {
+        Need::Open | Need::SignedIn => Ok(()),
+        Need::Worker | Need::Runner => Ok(rights.require(Role::Admin)?),
+        Need::Role(role) | Need::RoleOrWorker(role) => require_role(app, role, &rights, parts).await,
+    }
+}
+
+/// Requires a role: in the project that the path names, by its id or by that of a job, or else everywhere.
+async fn require_role(app: &App, needed: Role, rights: &Rights, parts: &mut Parts) -> ApiResult<()> {
+    if rights.role == Role::Admin || needed == Role::Admin {
+        // A project that somebody may not see does not exist, whatever is to be done with it.
+        if let Some(project) = named::<ProjectId>(parts, "project_id").await?
+            && rights.role_in(project) == Role::None
+        {
+            return Err(Refusal::not_found("project", project).into());
+        }
+        return Ok(rights.require(needed)?);
+    }
+    if let Some(project) = named::<ProjectId>(parts, "project_id").await? {
+        return Ok(rights.require_in(project, needed)?);
+    }
+    let Some(job) = named::<JobId>(parts, "job_id").await? else {
+        return Ok(rights.require(needed)?);
+    };
+    let mut conn = app.database.read().await?;
+    match db::jobs::project_of(&mut conn, job).await? {
+        Some(project) if rights.role_in(project) != Role::None => Ok(rights.require_in(project, needed)?),
+        _ => Err(Refusal::not_found("job", job).into()),
+    }
+}
+
+/// An id in the path.
+async fn named<T: FromStr>(parts: &mut Parts, name: &str) -> ApiResult<Option<T>> {
+    let Ok(params) = RawPathParams::from_request_parts(parts, &()).await else {
+        return Err(Refusal::new(ErrorCode::InvalidPath, "The path is not valid UTF-8.").into());
+    };
+    let Some((_, text)) = params.iter().find(|(given, _)| *given == name) else { return Ok(None) };
+    let invalid = |_| Refusal::new(ErrorCode::InvalidPath, format!("The path is not valid: '{name}' must be a UUID."));
+    Ok(Some(text.parse().map_err(invalid)?))
 }

@@ -1,27 +1,34 @@
 //! Compares keys, and decides which callers may come in while a key is not set.
 
+use super::who::WithoutKeys;
 use super::{AllowedOrigins, Caller, this_machine};
 use crate::domain::refusal::{ErrorCode, Refusal};
 use crate::job_tokens;
-use axum::extract::Request;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+/// What a caller is asked for.
+pub(super) struct Asked<'a> {
+    /// The keys that open the endpoint, as far as they are set, and as whom.
+    pub(super) keys: &'a [(Option<&'a SecretString>, Caller)],
+    /// The variable that names the key to send.
+    pub(super) name: &'a str,
+    /// Who gets in where one of them is not set.
+    pub(super) without_keys: WithoutKeys,
+}
+
 /// The caller of a request that carries one of the keys. Where one of them is not set, the endpoints are open to this
-/// machine.
+/// machine, unless nobody may come without one.
 ///
 /// # Errors
 /// When the key is missing or wrong, or the caller is on another machine and a key is not set.
-pub(super) fn check(
-    request: &Request,
-    keys: &[(Option<&SecretString>, Caller)],
-    name: &str,
-    origins: &AllowedOrigins,
-) -> Result<Caller, Refusal> {
-    let given = bearer(request.headers());
+pub(super) fn check(parts: &Parts, asked: &Asked<'_>, origins: &AllowedOrigins) -> Result<Caller, Refusal> {
+    let (keys, name) = (asked.keys, asked.name);
+    let given = bearer(&parts.headers);
     let opens =
         |key: Option<&SecretString>| given.zip(key).is_some_and(|(given, key)| same(given, key.expose_secret()));
     if let Some((_, caller)) = keys.iter().find(|(key, _)| opens(*key)) {
@@ -35,7 +42,11 @@ pub(super) fn check(
     if given.is_some() && keys.iter().any(|(key, _)| key.is_some()) {
         return Err(unauthorized(true, name));
     }
-    this_machine::require(request, name, origins).map(|()| Caller::Local)
+    if asked.without_keys == WithoutKeys::Nobody {
+        let sentence = "Sign in, or send a token as 'Authorization: Bearer <token>'.";
+        return Err(Refusal::new(ErrorCode::Unauthorized, sentence));
+    }
+    this_machine::require(parts, name, origins).map(|()| Caller::Local)
 }
 
 /// The key or token that a request carries.

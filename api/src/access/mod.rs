@@ -1,17 +1,25 @@
-//! Who calls, and what they may do: keys, job tokens, and the caller that each handler gets.
+//! Who calls, and what they may do: keys, job tokens, API tokens, people's sessions, and the caller that each handler gets.
 //!
-//! The worker key guards the worker endpoints, the application's key guards the rest, either gives access to the
-//! memory. Where a key is not set, its endpoints are open, as the contract requires, but only to callers on this
-//! machine.
+//! [`Need`] says what an endpoint needs; the guard finds out who calls and whether that is enough, with the roles of
+//! [`crate::domain::people::rights`]. The worker key guards the worker endpoints, the application's key acts as an admin
+//! on the rest. Where a key is not set, its endpoints are open to callers on this machine, as the contract requires;
+//! those of the application only until a person exists.
 
 mod caller;
+mod client;
+pub mod cookies;
 mod guards;
 mod keys;
+mod need;
 mod origins;
+mod same_origin;
 mod this_machine;
 mod visible;
+mod who;
 
 pub use caller::Caller;
-pub use guards::{require_app, require_app_or_worker, require_worker, require_worker_or_job};
+pub use client::ComesFrom;
+pub use guards::{MaybeCaller, guard};
+pub use need::Need;
 pub use origins::AllowedOrigins;
 pub use visible::Visible;

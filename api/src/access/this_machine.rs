@@ -5,9 +5,10 @@
 
 use super::AllowedOrigins;
 use crate::domain::refusal::{ErrorCode, Refusal};
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::ConnectInfo;
 use http::HeaderMap;
 use http::header::{HOST, HeaderName, ORIGIN};
+use http::request::Parts;
 use std::net::{IpAddr, SocketAddr};
 
 /// The longest part of a header that an error message repeats, in characters.
@@ -17,9 +18,9 @@ const MAX_SHOWN_CHARS: usize = 100;
 ///
 /// # Errors
 /// When the caller is on another machine, behind a proxy, or a page of another origin.
-pub(super) fn require(request: &Request, key: &str, origins: &AllowedOrigins) -> Result<(), Refusal> {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
-    let headers = request.headers();
+pub(super) fn require(request: &Parts, key: &str, origins: &AllowedOrigins) -> Result<(), Refusal> {
+    let peer = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+    let headers = &request.headers;
     let forwarded = headers.contains_key("forwarded") || headers.contains_key("x-forwarded-for");
     if forwarded || !peer.is_some_and(|ip| ip.is_loopback()) {
         let sentence = format!(
@@ -27,7 +28,7 @@ pub(super) fn require(request: &Request, key: &str, origins: &AllowedOrigins) ->
         );
         return Err(Refusal::new(ErrorCode::ThisMachineOnly, sentence));
     }
-    let named = request.uri().host().map(|_| request.uri().authority().map_or("", |authority| authority.as_str()));
+    let named = request.uri.host().map(|_| request.uri.authority().map_or("", |authority| authority.as_str()));
     if let Some(host) = texts(headers, HOST).chain(named).find(|host| !names_this_machine(host)) {
         let sentence = format!(
             "{key} is not set, so the API accepts requests to localhost only, and this one is to '{}'; use localhost in \
@@ -51,13 +52,13 @@ pub(super) fn require(request: &Request, key: &str, origins: &AllowedOrigins) ->
 /// The page of another origin that a browser sent this request for. Requests that only read are let in from other ports
 /// of this machine, since a browser gives the response to no page of theirs. What a browser does not say can't be seen,
 /// but no browser leaves out the origin of a request that changes something.
-fn foreign_page(request: &Request, origins: &AllowedOrigins) -> Option<String> {
-    let headers = request.headers();
+fn foreign_page(request: &Parts, origins: &AllowedOrigins) -> Option<String> {
+    let headers = &request.headers;
     let mut given = texts(headers, ORIGIN).peekable();
     if given.peek().is_some() && given.all(|origin| origins.allow(origin)) {
         return None;
     }
-    let reads = request.method().is_safe();
+    let reads = request.method.is_safe();
     let fetch_site = texts(headers, HeaderName::from_static("sec-fetch-site"))
         .any(|site| site == "cross-site" || (!reads && site != "same-origin" && site != "none"));
     let foreign_origin = texts(headers, ORIGIN).find(|origin| !reads && !is_own(origin, headers));

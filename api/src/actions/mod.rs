@@ -5,13 +5,16 @@
 
 pub mod jobs;
 pub mod live;
+pub mod people;
 pub mod projects;
 pub mod system;
 pub mod tickets;
 pub mod worker;
 
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{ErrorCode, Refusal};
+use crate::passwords::NotHashed;
 use crate::sealing::SealingError;
+use std::time::Duration;
 
 /// Why an action did nothing.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +28,21 @@ pub enum ActionError {
     /// A secret could not be sealed or opened.
     #[error("a stored secret could not be opened")]
     Secret(#[from] SealingError),
+    /// A password could not be hashed.
+    #[error("a password could not be hashed")]
+    Password(NotHashed),
+}
+
+impl From<NotHashed> for ActionError {
+    fn from(error: NotHashed) -> Self {
+        match error {
+            NotHashed::Crowded => {
+                let sentence = "Many people are signing in at this moment; try again in a few seconds.";
+                Self::Refused(Refusal::new(ErrorCode::SlowDown, sentence).retry_after(Duration::from_secs(3)))
+            }
+            error @ NotHashed::Failed => Self::Password(error),
+        }
+    }
 }
 
 impl From<Refusal> for ActionError {

@@ -9,6 +9,7 @@ mod presence;
 mod publish_cards;
 mod publish_events;
 mod retention;
+mod sign_ins;
 
 use crate::state::App;
 use std::pin::Pin;
@@ -27,7 +28,8 @@ macro_rules! tasks {
 }
 
 /// Every task, with its name.
-const TASKS: &[(&str, Task)] = tasks![due_jobs, leases, presence, publish_cards, publish_events, retention];
+const TASKS: &[(&str, Task)] =
+    tasks![due_jobs, leases, presence, publish_cards, publish_events, retention, sign_ins];
 
 /// The tasks that run beside the requests. Call [`Background::finish`] after the last request.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ mod file;
 mod format;
 mod key;
 mod load;
-mod reach;
+pub(crate) mod reach;
 mod save;
 
 pub use format::{Frame, Header, Reader, Totals, Writer};

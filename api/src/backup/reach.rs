@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 /// A database that can be connected to.
 #[derive(Debug)]
-pub(super) struct Reached {
+pub(crate) struct Reached {
     /// How to connect.
-    pub(super) connect: PgConnectOptions,
+    pub(crate) connect: PgConnectOptions,
     cluster: Option<Cluster>,
 }
 
@@ -22,7 +22,7 @@ impl Reached {
     ///
     /// # Errors
     /// When there is no database.
-    pub(super) async fn to_read(
+    pub(crate) async fn to_read(
         options: &ServeOptions,
         data_dir: &Path,
         stop: &CancellationToken,
@@ -32,7 +32,7 @@ impl Reached {
         }
         ensure!(
             Cluster::exists(data_dir),
-            "there is nothing to back up: there is no private database in {}; set TERARCHITECT_DATA_DIR or DATABASE_URL",
+            "there is nothing to read: there is no private database in {}; set TERARCHITECT_DATA_DIR or DATABASE_URL",
             data_dir.display()
         );
         match DataDirLock::acquire(data_dir) {
@@ -48,7 +48,7 @@ impl Reached {
     ///
     /// # Errors
     /// When there is no database, or an API uses the data directory.
-    pub(super) async fn to_write(
+    pub(crate) async fn to_write(
         options: &ServeOptions,
         data_dir: &Path,
         stop: &CancellationToken,
@@ -74,7 +74,7 @@ impl Reached {
     ///
     /// # Errors
     /// When the private Postgres had failed.
-    pub(super) async fn leave(self) -> anyhow::Result<()> {
+    pub(crate) async fn leave(self) -> anyhow::Result<()> {
         match self.cluster {
             Some(cluster) => Ok(cluster.stop().await?),
             None => Ok(()),

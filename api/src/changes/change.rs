@@ -95,6 +95,11 @@ impl Change {
         self.events.push(event);
     }
 
+    /// Says who makes the change, where that becomes clear during it: who signs in is nobody before.
+    pub fn made_by(&mut self, actor: Actor) {
+        self.actor = actor;
+    }
+
     /// Counts an attempt that this change ends, once it is committed.
     pub fn count(&mut self, ended: AttemptEnd) {
         self.ended.push(ended);
@@ -107,6 +112,9 @@ impl Change {
     pub async fn commit(mut self) -> sqlx::Result<()> {
         if !self.events.is_empty() {
             db::live::events::append(&mut self.transaction, &self.actor, &self.events).await?;
+            if self.actor.is_audited() {
+                db::people::audit::append(&mut self.transaction, &self.actor, &self.events).await?;
+            }
         }
         self.transaction.commit().await?;
         self.database.hub.committed();

@@ -11,4 +11,4 @@ mod reader;
 pub use cards::{CardText, Cards, TouchedTickets};
 pub use change::{Change, Database};
 pub use hub::{Hub, NOTIFY_CHANNEL};
-pub use reader::{Follow, ReadError, Reader, page};
+pub use reader::{Concern, Follow, ReadError, Reader, page};

@@ -5,14 +5,17 @@ use super::cards::{CardText, LiveCards};
 use super::batch::{Batch, Live};
 use crate::db;
 use crate::db::live::events::{Event, Filter};
+use crate::domain::live::event::EventKind;
 use crate::domain::live::position::Position;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_outbound::chain;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// A comment this often keeps proxies from closing a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -26,6 +29,37 @@ pub enum Follow {
     FromNow,
     /// With what this position has not seen.
     After(Position),
+}
+
+/// Who follows, as far as events can change what that is allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Concern {
+    /// The person.
+    pub person: Option<Uuid>,
+    /// The person's session.
+    pub session: Option<Uuid>,
+    /// The token.
+    pub token: Option<Uuid>,
+    /// When either ends.
+    pub until: Option<DateTime<Utc>>,
+    /// Whether it is this machine, which needs no key until the first person exists.
+    pub is_local: bool,
+}
+
+impl Concern {
+    /// Whether this event changes what the reader may see.
+    fn is_touched_by(&self, event: &Event) -> bool {
+        let names = |key: &str, id: Option<Uuid>| {
+            id.is_some_and(|id| event.data[key].as_str().is_some_and(|text| text.parse() == Ok(id)))
+        };
+        match event.kind {
+            EventKind::PersonChanged | EventKind::PersonDeleted => names("person_id", self.person),
+            EventKind::PersonCreated => self.is_local,
+            EventKind::SessionEnded => names("session_id", self.session),
+            EventKind::TokenRevoked => names("token_id", self.token),
+            _ => false,
+        }
+    }
 }
 
 /// Why the log could not be read from a position.
@@ -74,6 +108,7 @@ pub async fn page(database: &Database, from: &Follow, filter: &Filter, limit: u1
 pub struct Reader {
     database: Database,
     filter: Filter,
+    concern: Concern,
     stop: CancellationToken,
     /// What the reader has seen.
     position: Position,
@@ -97,6 +132,7 @@ impl Reader {
         database: Database,
         follow: Follow,
         filter: Filter,
+        concern: Concern,
         wants_cards: bool,
         stop: CancellationToken,
     ) -> sqlx::Result<Self> {
@@ -121,10 +157,10 @@ impl Reader {
         }
         greeting.push('\n');
         let (position, greeting) = (position.unwrap_or(now), Some(Bytes::from(greeting)));
-        Ok(Self { database, filter, stop, position, behind, greeting, live, cards, last_sent: Instant::now() })
+        Ok(Self { database, filter, concern, stop, position, behind, greeting, live, cards, last_sent: Instant::now() })
     }
 
-    /// The next part of the stream; none when it ends: at shutdown, when the reader has fallen too far behind, or when the
+    /// The next part of the stream; none when it ends: at shutdown, when what the reader may see has changed, when the reader has fallen too far behind, or when the
     /// database fails. The client then connects again and resumes after the last event that it got.
     pub async fn next(&mut self) -> Option<Bytes> {
         let stop = self.stop.clone();
@@ -153,9 +189,15 @@ impl Reader {
                     }
                 }
             }
+            if self.concern.until.is_some_and(|until| until <= Utc::now()) {
+                return None;
+            }
             tokio::select! {
                 batch = self.live.recv() => match batch {
                     Ok(batch) => {
+                        if batch.events.iter().any(|(event, _)| self.concern.is_touched_by(event)) {
+                            return None;
+                        }
                         let wanted = self.wanted_part(&batch);
                         self.position = batch.end.clone();
                         if !wanted.is_empty() {
@@ -184,6 +226,7 @@ impl Reader {
         let wants = |card: &&CardText| {
             self.filter.project.is_none_or(|project| project == card.project_id)
                 && self.filter.ticket.is_none_or(|ticket| ticket == card.ticket_id)
+                && self.filter.visible.as_ref().is_none_or(|ids| ids.contains(&card.project_id.0))
         };
         cards.iter().filter(wants).map(|card| &card.text[..]).collect::<Vec<_>>().concat().into()
     }

@@ -82,6 +82,7 @@ pub fn refusal(error: &sqlx::Error) -> Option<Refusal> {
     };
     match error.as_database_error()?.constraint()? {
         "agent_jobs_live_key" => Some(job_exists()),
+        "people_email_key" => Some(email_taken()),
         "agent_jobs_ticket_id_project_id_fkey" | "execution_logs_ticket_id_project_id_fkey" => Some(gone("ticket")),
         name if name.ends_with("_project_id_fkey") => Some(gone("project")),
         _ => None,
@@ -92,4 +93,11 @@ pub fn refusal(error: &sqlx::Error) -> Option<Refusal> {
 #[must_use]
 pub fn job_exists() -> Refusal {
     Refusal::new(ErrorCode::JobExists, "This ticket already has a job that is pending or running.")
+}
+
+/// The refusal of a second account with the same address.
+#[must_use]
+pub fn email_taken() -> Refusal {
+    let sentence = "Somebody with this email address is here already; sign in, or ask an admin for a link.";
+    Refusal::new(ErrorCode::EmailTaken, sentence)
 }

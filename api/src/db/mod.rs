@@ -7,6 +7,7 @@ pub mod connections;
 pub mod errors;
 pub mod jobs;
 pub mod live;
+pub mod people;
 pub mod projects;
 pub mod suitability;
 pub mod system;

@@ -3,6 +3,9 @@
 
 use crate::domain::jobs::attempt::{AttemptOutcome, Reported};
 use crate::domain::live::event::EventKind;
+use crate::domain::people::Role;
+use crate::domain::people::link::LinkKind;
+use crate::domain::people::token::TokenScope;
 use crate::domain::tickets::Priority;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgTypeInfo, PgValueRef};
@@ -49,5 +52,24 @@ from_words!(
     AttemptOutcome,
     Reported,
     EventKind,
-    UpdateStrategy
+    UpdateStrategy,
+    LinkKind,
+    TokenScope
 );
+
+// Where a role may be absent: nothing turns an optional word into an optional role.
+impl Type<Postgres> for Role {
+    fn type_info() -> PgTypeInfo {
+        Word::<Self>::type_info()
+    }
+
+    fn compatible(ty: &PgTypeInfo) -> bool {
+        Word::<Self>::compatible(ty)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for Role {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(Word::decode(value)?.0)
+    }
+}

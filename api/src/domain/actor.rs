@@ -2,6 +2,7 @@
 
 use std::fmt;
 use terarchitect_worker_api::JobId;
+use uuid::Uuid;
 
 /// Who makes a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,12 @@ pub enum Actor {
     Worker(Option<String>),
     /// The runner of this job, by its job token.
     Job(JobId),
+    /// A signed-in person.
+    Person(Uuid),
+    /// Whoever has this API token.
+    Token(Uuid),
+    /// Somebody who is not signed in, such as with a wrong password.
+    Nobody,
     /// The API itself: leases that expire, delays that end, retention.
     System,
 }
@@ -26,7 +33,22 @@ impl fmt::Display for Actor {
             Self::Worker(None) => f.write_str("worker"),
             Self::Worker(Some(id)) => write!(f, "worker:{id}"),
             Self::Job(id) => write!(f, "job:{id}"),
+            Self::Person(id) => write!(f, "person:{id}"),
+            Self::Token(id) => write!(f, "token:{id}"),
+            Self::Nobody => f.write_str("nobody"),
             Self::System => f.write_str("system"),
+        }
+    }
+}
+
+impl Actor {
+    /// Whether what it does belongs into the audit: what people do, and programs for them. What workers and the API itself
+    /// do is in the event log alone.
+    #[must_use]
+    pub fn is_audited(&self) -> bool {
+        match self {
+            Self::ApiKey | Self::Local | Self::Person(_) | Self::Token(_) | Self::Nobody => true,
+            Self::Worker(_) | Self::Job(_) | Self::System => false,
         }
     }
 }

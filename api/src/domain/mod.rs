@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod jobs;
 pub mod live;
+pub mod people;
 pub mod projects;
 pub mod refusal;
 pub mod system;

@@ -2,6 +2,7 @@
 //!
 //! [`ErrorCode`] is the only list of codes. `docs/errors.md` and the OpenAPI document are generated from it.
 
+use std::time::Duration;
 use terarchitect_worker_api::JobStatus;
 
 macro_rules! error_codes {
@@ -58,10 +59,18 @@ error_codes! {
     Unauthorized = "unauthorized", 401;
     /// The job token belongs to another ticket, or its attempt is over.
     JobTokenRefused = "job_token_refused", 401;
+    /// The email address and the password do not belong together.
+    WrongCredentials = "wrong_credentials", 401;
+    /// The sign-in with a provider was not begun in this browser, or too long ago. Begin it again.
+    SignInNotBegun = "sign_in_not_begun", 401;
+    /// The OpenID Connect provider did not sign the person in. The API's log says why.
+    ProviderFailed = "provider_failed", 401;
+    /// Your role does not allow this. The sentence names the role that does.
+    NotAllowed = "not_allowed", 403;
     /// No key is configured, so the API accepts requests from its own machine only. Configure a key.
     ThisMachineOnly = "this_machine_only", 403;
-    /// No key is configured, so the API accepts requests that change something from programs and from its own pages only,
-    /// and this one comes from a page of another origin. Configure a key.
+    /// The request comes from a page of another origin, which may not call without a key, and not with a person's cookie.
+    /// Configure a key, or allow the origin.
     ForeignOrigin = "foreign_origin", 403;
     /// The project, ticket, job or other object does not exist.
     NotFound = "not_found", 404;
@@ -79,10 +88,16 @@ error_codes! {
     NotEnded = "not_ended", 409;
     /// The job has ended, so there is nothing to cancel.
     NotLive = "not_live", 409;
+    /// There would be no admin left. Make another person an admin first.
+    LastAdmin = "last_admin", 409;
+    /// Another person has this email address.
+    EmailTaken = "email_taken", 409;
     /// A column that holds tickets cannot be removed. Move the tickets first.
     ColumnInUse = "column_in_use", 409;
     /// The events after this position have been deleted. Start again without a position.
     PositionTooOld = "position_too_old", 410;
+    /// The link was used before, or is too old, or another one has replaced it.
+    LinkUsedOrExpired = "link_used_or_expired", 410;
     /// The body is larger than the endpoint accepts.
     BodyTooLarge = "body_too_large", 413;
     /// The body must be JSON, with the header `Content-Type: application/json`.
@@ -95,6 +110,8 @@ error_codes! {
     NulCharacter = "nul_character", 422;
     /// Too many requests are in progress, of all clients or of the client's address. Try again.
     TooManyConnections = "too_many_connections", 429;
+    /// Too many sign-ins failed of late. Wait for the time that the header `Retry-After` says.
+    SlowDown = "slow_down", 429;
     /// The server failed. Its log has the cause under the request id.
     Internal = "internal", 500;
     /// The database is not available at the moment. Try again.
@@ -110,13 +127,15 @@ pub struct Refusal {
     pub message: String,
     /// The job's status now, where the request was about a job that is not running.
     pub job_status: Option<JobStatus>,
+    /// For how long to wait, where the same request may succeed later.
+    pub retry_after: Option<Duration>,
 }
 
 impl Refusal {
     /// A refusal with this code and sentence.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), job_status: None }
+        Self { code, message: message.into(), job_status: None, retry_after: None }
     }
 
     /// A field whose value is not allowed; the sentence names it.
@@ -129,6 +148,13 @@ impl Refusal {
     #[must_use]
     pub fn not_found(what: &str, id: impl std::fmt::Display) -> Self {
         Self::new(ErrorCode::NotFound, format!("There is no {what} {id}."))
+    }
+
+    /// Adds for how long to wait.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
     }
 
     /// Adds the job's status now.

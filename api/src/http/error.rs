@@ -7,7 +7,8 @@ use crate::domain::refusal::{ErrorCode, Refusal};
 use crate::state::SettingsError;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::Arc;
 use terarchitect_outbound::chain;
 use terarchitect_worker_api::ErrorBody;
@@ -51,7 +52,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let request_id = REQUEST_ID.try_with(Clone::clone).ok();
-        let Refusal { code, message, job_status } = self.refusal;
+        let Refusal { code, message, job_status, retry_after } = self.refusal;
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if status.is_server_error() {
             let cause = self.cause.as_deref().map(|cause| chain(cause)).unwrap_or_default();
@@ -68,7 +69,9 @@ impl IntoResponse for ApiError {
             request_id,
             status: job_status.map(|status| status.as_str().to_owned()),
         };
-        (status, Json(body)).into_response()
+        let retry_after = retry_after
+            .map(|wait| (RETRY_AFTER, HeaderValue::from((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))));
+        (status, retry_after.into_iter().collect::<HeaderMap>(), Json(body)).into_response()
     }
 }
 
@@ -104,6 +107,7 @@ impl From<ActionError> for ApiError {
             ActionError::Refused(refusal) => refusal.into(),
             ActionError::Database(error) => error.into(),
             ActionError::Secret(error) => Self::internal(error),
+            ActionError::Password(error) => Self::internal(error),
         }
     }
 }

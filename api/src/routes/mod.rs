@@ -2,12 +2,15 @@
 
 pub mod jobs;
 pub mod live;
+pub mod people;
 pub mod projects;
 pub mod system;
 pub mod tickets;
 pub mod worker;
 
+use crate::access::Need;
 use crate::db;
+use crate::domain::people::Role;
 use crate::domain::refusal::Refusal;
 use crate::http::error::ApiResult;
 use crate::state::App;
@@ -16,32 +19,38 @@ use terarchitect_worker_api::ProjectId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// What the application's key guards.
+/// Every documented endpoint, by what it needs. The application's key may do what an admin may.
 #[must_use]
-pub fn for_application() -> OpenApiRouter<App> {
+pub fn all() -> Vec<(Option<Need>, OpenApiRouter<App>)> {
+    vec![
+        (Some(Need::Role(Role::Viewer)), for_viewers()),
+        (Some(Need::Role(Role::Member)), for_members()),
+        (Some(Need::Role(Role::Admin)), for_admins()),
+        (Some(Need::SignedIn), for_signed_in()),
+        (Some(Need::Worker), for_workers()),
+        (Some(Need::Runner), for_runners()),
+        (Some(Need::RoleOrWorker(Role::Viewer)), for_viewers_and_workers()),
+        (Some(Need::RoleOrWorker(Role::Member)), for_members_and_workers()),
+        (Some(Need::RoleOrWorker(Role::Admin)), for_admins_and_workers()),
+        (Some(Need::Open), for_everybody()),
+        (None, unguarded()),
+    ]
+}
+
+/// What viewers may do: read. Lists contain what the caller may see.
+fn for_viewers() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(projects::list_projects, projects::create_project))
-        .routes(routes!(projects::get_project, projects::update_project, projects::delete_project))
-        .routes(routes!(projects::graph::get_graph, projects::graph::update_graph))
-        .routes(routes!(projects::board::get_board, projects::board::update_board))
-        .routes(routes!(tickets::list_tickets, tickets::create_ticket))
-        .routes(routes!(tickets::get_ticket, tickets::update_ticket, tickets::delete_ticket))
-        .routes(routes!(tickets::cancel_ticket))
+        .routes(routes!(projects::list_projects))
+        .routes(routes!(projects::get_project))
+        .routes(routes!(projects::graph::get_graph))
+        .routes(routes!(projects::board::get_board))
+        .routes(routes!(projects::notes::list_notes))
+        .routes(routes!(projects::notes::get_note))
+        .routes(routes!(tickets::list_tickets))
+        .routes(routes!(tickets::get_ticket))
         .routes(routes!(tickets::list_logs))
-        .routes(routes!(projects::notes::list_notes, projects::notes::create_note))
-        .routes(routes!(projects::notes::get_note, projects::notes::update_note, projects::notes::delete_note))
-        .routes(routes!(system::settings::get_settings, system::settings::update_settings))
-        .routes(routes!(system::settings::check_settings))
-        .routes(routes!(system::trials::test))
-        .routes(routes!(system::trials::check))
-        .routes(routes!(system::trials::export))
-        .routes(routes!(system::trials::import))
-        .routes(routes!(projects::memory::delete_memory))
         .routes(routes!(jobs::list_jobs))
         .routes(routes!(jobs::get_job))
-        .routes(routes!(jobs::actions::enqueue_job))
-        .routes(routes!(jobs::actions::retry_job))
-        .routes(routes!(jobs::actions::cancel_job))
         .routes(routes!(live::read_events))
         .routes(routes!(live::board::live_board))
         .routes(routes!(live::board::live_summary))
@@ -49,16 +58,60 @@ pub fn for_application() -> OpenApiRouter<App> {
         .routes(routes!(live::board::live_page))
         .routes(routes!(live::inbox::read_inbox))
         .routes(routes!(live::fleet::read_fleet))
+        .routes(routes!(system::settings::check_settings))
+        .routes(routes!(worker::coordinators::list_coordinators))
+}
+
+/// What members may do: work with tickets and what belongs to a project.
+fn for_members() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(projects::graph::update_graph))
+        .routes(routes!(projects::board::update_board))
+        .routes(routes!(projects::notes::create_note))
+        .routes(routes!(projects::notes::update_note, projects::notes::delete_note))
+        .routes(routes!(projects::memory::delete_memory))
+        .routes(routes!(tickets::create_ticket))
+        .routes(routes!(tickets::update_ticket, tickets::delete_ticket))
+        .routes(routes!(tickets::cancel_ticket))
+        .routes(routes!(jobs::actions::enqueue_job))
+        .routes(routes!(jobs::actions::retry_job))
+        .routes(routes!(jobs::actions::cancel_job))
+        .routes(routes!(live::inbox::snooze_ticket))
+        .routes(routes!(system::trials::check))
+}
+
+/// What admins alone may do. A project's own fields say where and in which image its jobs run.
+fn for_admins() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(projects::create_project))
+        .routes(routes!(projects::update_project, projects::delete_project))
+        .routes(routes!(system::settings::get_settings, system::settings::update_settings))
+        .routes(routes!(system::trials::test))
+        .routes(routes!(system::trials::export))
+        .routes(routes!(system::trials::import))
         .routes(routes!(live::fleet::stop_fleet))
         .routes(routes!(live::fleet::resume_fleet))
-        .routes(routes!(live::inbox::snooze_ticket))
-        .routes(routes!(worker::coordinators::list_coordinators))
         .routes(routes!(worker::coordinators::direct_coordinator, worker::coordinators::forget_coordinator))
+        .routes(routes!(people::manage::list_people))
+        .routes(routes!(people::manage::update_person, people::manage::delete_person))
+        .routes(routes!(people::manage::reset_person))
+        .routes(routes!(people::invitations::list_invitations, people::invitations::create_invitation))
+        .routes(routes!(people::invitations::delete_invitation))
+        .routes(routes!(people::audit::read_audit))
+}
+
+/// What everybody who is known may do, with their own things.
+fn for_signed_in() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(people::session::update_session, people::session::sign_out))
+        .routes(routes!(people::sessions::list_sessions))
+        .routes(routes!(people::sessions::end_session))
+        .routes(routes!(people::tokens::list_tokens, people::tokens::create_token))
+        .routes(routes!(people::tokens::revoke_token))
 }
 
 /// What the worker key guards.
-#[must_use]
-pub fn for_workers() -> OpenApiRouter<App> {
+fn for_workers() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(worker::claims::start_job))
         .routes(routes!(worker::reports::complete_job))
@@ -69,8 +122,7 @@ pub fn for_workers() -> OpenApiRouter<App> {
 }
 
 /// What the worker key gives access to, and for its own ticket a job token.
-#[must_use]
-pub fn for_runners() -> OpenApiRouter<App> {
+fn for_runners() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(worker::context::worker_context))
         .routes(routes!(worker::tickets::append_log))
@@ -78,19 +130,34 @@ pub fn for_runners() -> OpenApiRouter<App> {
         .routes(routes!(worker::tickets::cancel_requested))
 }
 
-/// What either key gives access to.
-#[must_use]
-pub fn for_both() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(projects::memory::index_memory))
-        .routes(routes!(projects::memory::retrieve_memory))
-        .routes(routes!(system::metrics::metrics))
+fn for_viewers_and_workers() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(projects::memory::retrieve_memory))
 }
 
-/// What needs no key.
-#[must_use]
-pub fn public() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(system::health::health)).routes(routes!(system::health::ready))
+fn for_members_and_workers() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(projects::memory::index_memory))
+}
+
+fn for_admins_and_workers() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(system::metrics::metrics))
+}
+
+/// What changes something and is for everybody: signing in.
+fn for_everybody() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(people::session::sign_in))
+        .routes(routes!(people::links::look_at_link))
+        .routes(routes!(people::links::use_link))
+}
+
+/// What only reads and is for everybody.
+fn unguarded() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(system::health::health))
+        .routes(routes!(system::health::ready))
+        .routes(routes!(people::session::get_session))
+        .routes(routes!(people::oidc::start_oidc))
+        .routes(routes!(people::oidc::finish_oidc))
 }
 
 /// Refuses a project that does not exist.

@@ -16,12 +16,15 @@ use crate::db;
 use crate::embedded_postgres::PrivateDatabase;
 use crate::job_tokens::JobTokens;
 use crate::metrics::Metrics;
+use crate::oidc::{OidcConfig, Provider};
+use crate::passwords::Passwords;
 use crate::queue::Queue;
 use crate::sealing::{Sealer, SealingError};
 use secrecy::SecretString;
 use shared_settings::SharedSettings;
 use sqlx::PgPool;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -44,9 +47,14 @@ pub struct App {
     pub known_projects: Arc<KnownProjects>,
     /// What the process counts.
     pub metrics: Arc<Metrics>,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+    /// Where people sign in without a password here.
+    pub provider: Option<Arc<Provider>>,
     /// Cancelled when the process stops: streams end then.
     pub stop: CancellationToken,
     settings: Arc<SharedSettings>,
+    any_people: Arc<AtomicBool>,
 }
 
 /// What the process was started with, as far as routes care.
@@ -60,6 +68,10 @@ pub struct AppConfig {
     pub origins: AllowedOrigins,
     /// The REST API of the forge; none: GitHub's.
     pub forge_api: Option<Url>,
+    /// The address that people open, if it is not that of the API itself.
+    pub public_url: Option<Url>,
+    /// Where people sign in without a password here.
+    pub oidc: Option<OidcConfig>,
     /// Times and sizes.
     pub limits: Limits,
     /// The private Postgres, where the API runs one.
@@ -72,6 +84,23 @@ impl AppConfig {
     pub fn forge_api(&self) -> Url {
         let github = || Url::parse("https://api.github.com").expect("a constant address parses");
         self.forge_api.clone().unwrap_or_else(github)
+    }
+
+    /// Whether people come from other machines, through a proxy or directly.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| match url.host() {
+            Some(url::Host::Domain(name)) => name != "localhost" && !name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(ip)) => !ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => !ip.is_loopback(),
+            None => false,
+        })
+    }
+
+    /// Whether browsers may send cookies over TLS alone.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
     }
 }
 
@@ -96,10 +125,13 @@ impl App {
             queue: Arc::new(Queue::new(database.clone(), &config.limits, metrics.clone())),
             job_tokens: Arc::new(JobTokens::new(&sealer)),
             sealer: Arc::new(sealer),
-            config: Arc::new(config),
             presence: Arc::default(),
             known_projects: Arc::default(),
             settings: Arc::default(),
+            any_people: Arc::default(),
+            passwords: Passwords::default(),
+            provider: config.oidc.clone().map(|oidc| Arc::new(Provider::new(oidc))),
+            config: Arc::new(config),
             metrics,
             stop,
             database,
@@ -121,6 +153,19 @@ impl App {
     pub async fn worker_key(&self) -> Result<Option<SecretString>, SettingsError> {
         let hot = self.hot_settings().await?;
         Ok(hot.worker_key.clone().or_else(|| self.config.worker_key.clone()))
+    }
+
+    /// Whether anybody can sign in. Somebody always can once anybody could, since the last admin stays.
+    ///
+    /// # Errors
+    /// When the database is not available.
+    pub async fn any_people(&self) -> sqlx::Result<bool> {
+        if self.any_people.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let any = db::people::any(&mut *self.database.read().await?).await?;
+        self.any_people.store(any, Ordering::Relaxed);
+        Ok(any)
     }
 
     /// The value of a stored setting.

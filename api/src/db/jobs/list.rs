@@ -78,7 +78,7 @@ pub struct AttemptEntry {
 }
 
 /// The filter of a list of jobs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct JobFilter {
     /// Only jobs of this project.
     pub project: Option<ProjectId>,
@@ -90,6 +90,8 @@ pub struct JobFilter {
     pub kind: Option<JobKind>,
     /// Only jobs older than the one with this place.
     pub before: Option<i64>,
+    /// Only jobs of these projects; absent: of all.
+    pub visible: Option<Vec<Uuid>>,
 }
 
 /// Jobs with these conditions, the newest first. Each kind of list is a query of its own with an index of its own: one
@@ -102,7 +104,8 @@ macro_rules! jobs_where {
                    status as "status: Word<JobStatus>", priority, run_at, attempt, failures, worker_id, claimed_at,
                    lease_expires_at, cancel_requested_at, finished_at, outcome_reason, retry_of, created_at,
                    seq as "seq!"
-               from agent_jobs where ($1::bigint is null or seq < $1) and "#
+               from agent_jobs where ($1::bigint is null or seq < $1) and
+                   ($3::uuid[] is null or project_id = any ($3)) and "#
                 + $conditions
                 + " order by seq desc limit $2",
             $($parameter),+
@@ -117,13 +120,15 @@ pub async fn list(conn: &mut PgConnection, filter: &JobFilter, limit: i64) -> sq
     let (before, status, kind) =
         (filter.before, filter.status.map(JobStatus::as_str), filter.kind.map(JobKind::as_str));
     let (project, ticket) = (filter.project.map(|id| id.0), filter.ticket.map(|id| id.0));
+    let shown = filter.visible.as_deref();
     match (ticket, project, filter.status) {
         (Some(ticket), _, _) => jobs_where!(
             conn,
-            "ticket_id = $3 and ($4::uuid is null or project_id = $4) and ($5::text is null or status = $5)
-                 and ($6::text is null or kind = $6)",
+            "ticket_id = $4 and ($5::uuid is null or project_id = $5) and ($6::text is null or status = $6)
+                 and ($7::text is null or kind = $7)",
             before,
             limit,
+            shown,
             ticket,
             project,
             status,
@@ -131,24 +136,26 @@ pub async fn list(conn: &mut PgConnection, filter: &JobFilter, limit: i64) -> sq
         ),
         (None, Some(project), _) => jobs_where!(
             conn,
-            "project_id = $3 and ($4::text is null or status = $4) and ($5::text is null or kind = $5)",
+            "project_id = $4 and ($5::text is null or status = $5) and ($6::text is null or kind = $6)",
             before,
             limit,
+            shown,
             project,
             status,
             kind
         ),
         (None, None, Some(JobStatus::Failed)) => {
-            jobs_where!(conn, "status = 'failed' and ($3::text is null or kind = $3)", before, limit, kind)
+            jobs_where!(conn, "status = 'failed' and ($4::text is null or kind = $4)", before, limit, shown, kind)
         }
         (None, None, Some(JobStatus::Cancelled)) => {
-            jobs_where!(conn, "status = 'cancelled' and ($3::text is null or kind = $3)", before, limit, kind)
+            jobs_where!(conn, "status = 'cancelled' and ($4::text is null or kind = $4)", before, limit, shown, kind)
         }
         (None, None, _) => jobs_where!(
             conn,
-            "($3::text is null or status = $3) and ($4::text is null or kind = $4)",
+            "($4::text is null or status = $4) and ($5::text is null or kind = $5)",
             before,
             limit,
+            shown,
             status,
             kind
         ),

@@ -286,3 +286,9 @@ pub async fn request_requeue(conn: &mut PgConnection, id: JobId) -> sqlx::Result
         .await?;
     Ok(())
 }
+
+/// The project that a job belongs to.
+pub async fn project_of(conn: &mut PgConnection, id: JobId) -> sqlx::Result<Option<ProjectId>> {
+    let project = sqlx::query_scalar!("select project_id from agent_jobs where id = $1", id.0);
+    Ok(project.fetch_optional(conn).await?.map(ProjectId))
+}

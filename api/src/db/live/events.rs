@@ -20,7 +20,8 @@ pub struct Event {
     pub seq: i64,
     /// What happened.
     pub kind: EventKind,
-    /// Who made the change: `api-key`, `local`, `worker:<worker_id>`, `job:<job_id>`, `system` or `database:<role>`.
+    /// Who made the change: `person:<id>`, `token:<id>`, `api-key`, `local`, `nobody`, `worker:<worker_id>`, `job:<job_id>`,
+    /// `system` or `database:<role>`.
     pub actor: String,
     /// The project.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,6 +56,10 @@ pub struct Filter {
     pub job: Option<JobId>,
     /// Of these kinds; empty means all.
     pub kinds: Vec<EventKind>,
+    /// Only events of these projects; absent: of all, and of none.
+    pub visible: Option<Vec<Uuid>>,
+    /// Without what is about people and keys.
+    pub hides_people: bool,
 }
 
 impl Filter {
@@ -71,6 +76,20 @@ impl Filter {
             && self.ticket.is_none_or(|id| event.ticket_id == Some(id.0))
             && self.job.is_none_or(|id| event.job_id == Some(id.0))
             && (self.kinds.is_empty() || self.kinds.contains(&event.kind))
+            && self.visible.as_ref().is_none_or(|ids| event.project_id.is_some_and(|id| ids.contains(&id)))
+            && !(self.hides_people && event.kind.is_for_admins())
+    }
+
+    /// The words of the kinds that the reader wants; empty means all. Where it may see none of those that it names, a word
+    /// that no event has.
+    fn words(&self) -> Vec<String> {
+        if !self.hides_people {
+            return self.kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
+        }
+        let named = if self.kinds.is_empty() { EventKind::ALL } else { &self.kinds };
+        let shown: Vec<String> =
+            named.iter().filter(|kind| !kind.is_for_admins()).map(|kind| kind.as_str().to_owned()).collect();
+        if shown.is_empty() { vec![String::new()] } else { shown }
     }
 }
 
@@ -143,6 +162,7 @@ macro_rules! events_where {
                where "# + $conditions + r#"
                  and ($1::uuid is null or project_id = $1) and ($2::uuid is null or ticket_id = $2)
                  and ($3::uuid is null or job_id = $3) and (cardinality($4::text[]) = 0 or kind = any ($4))
+                 and ($6::uuid[] is null or project_id = any ($6))
                order by seq limit $5"#,
             $($parameter),+
         )
@@ -160,7 +180,7 @@ pub async fn unseen(
     filter: &Filter,
     limit: u16,
 ) -> sqlx::Result<Unseen> {
-    let kinds: Vec<String> = filter.kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
+    let kinds = filter.words();
     let (project, ticket, job) =
         (filter.project.map(|id| id.0), filter.ticket.map(|id| id.0), filter.job.map(|id| id.0));
     let (kinds, wanted) = (&kinds, i64::from(limit) + 1);
@@ -170,16 +190,18 @@ pub async fn unseen(
         (None, None) => snapshot(conn).await?,
     };
     let visible = until.to_postgres();
+    let shown = filter.visible.as_deref();
     let rows = if let Some((_, seq)) = &position.partly {
         events_where!(
             conn,
-            "seq > $6 and not pg_visible_in_snapshot(tx, $7::text::pg_snapshot)
-             and pg_visible_in_snapshot(tx, $8::text::pg_snapshot)",
+            "seq > $7 and not pg_visible_in_snapshot(tx, $8::text::pg_snapshot)
+             and pg_visible_in_snapshot(tx, $9::text::pg_snapshot)",
             project,
             ticket,
             job,
             kinds,
             wanted,
+            shown,
             seq,
             seen,
             visible
@@ -188,25 +210,27 @@ pub async fn unseen(
         // From the start: in the order of the primary key, without sorting the whole log.
         events_where!(
             conn,
-            "seq > 0 and pg_visible_in_snapshot(tx, $6::text::pg_snapshot)",
+            "seq > 0 and pg_visible_in_snapshot(tx, $7::text::pg_snapshot)",
             project,
             ticket,
             job,
             kinds,
             wanted,
+            shown,
             visible
         )?
     } else {
         // By transactions: what became visible since then is little, wherever it is in the sequence.
         events_where!(
             conn,
-            "tx >= pg_snapshot_xmin($6::text::pg_snapshot) and not pg_visible_in_snapshot(tx, $6::text::pg_snapshot)
-             and pg_visible_in_snapshot(tx, $7::text::pg_snapshot)",
+            "tx >= pg_snapshot_xmin($7::text::pg_snapshot) and not pg_visible_in_snapshot(tx, $7::text::pg_snapshot)
+             and pg_visible_in_snapshot(tx, $8::text::pg_snapshot)",
             project,
             ticket,
             job,
             kinds,
             wanted,
+            shown,
             seen,
             visible
         )?

@@ -70,14 +70,15 @@ impl From<Project> for ProjectFields {
     }
 }
 
-/// All projects, the oldest first.
-pub async fn list(conn: &mut PgConnection) -> sqlx::Result<Vec<Project>> {
+/// Projects, the oldest first: these, or all.
+pub async fn list(conn: &mut PgConnection, visible: Option<&[Uuid]>) -> sqlx::Result<Vec<Project>> {
     sqlx::query_as!(
         Project,
         r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
              project_path, agent_image, max_running, weight, paused, retry_agent_failures,
              update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, created_at, updated_at
-         from projects order by created_at, id"#
+         from projects where $1::uuid[] is null or id = any ($1) order by created_at, id"#,
+        visible
     )
     .fetch_all(conn)
     .await

@@ -59,6 +59,39 @@ words! {
         SettingsChanged = "settings.changed",
         /// Documents were added to a project's memory, or deleted from it.
         MemoryChanged = "memory.changed",
+        /// A person joined.
+        PersonCreated = "person.created",
+        /// A person's name, role, projects or password were changed, or the person was disabled or enabled.
+        PersonChanged = "person.changed",
+        /// A person was removed.
+        PersonDeleted = "person.deleted",
+        /// An invitation was made.
+        InvitationCreated = "invitation.created",
+        /// An invitation was taken back.
+        InvitationDeleted = "invitation.deleted",
+        /// A link that signs a person in, or sets a password, was made.
+        LinkCreated = "link.created",
+        /// An API token was made.
+        TokenCreated = "token.created",
+        /// An API token was revoked.
+        TokenRevoked = "token.revoked",
+        /// A person signed in.
+        SessionStarted = "session.started",
+        /// A session was ended.
+        SessionEnded = "session.ended",
+        /// Somebody failed to sign in.
+        SignInFailed = "sign_in.failed",
+    }
+}
+
+impl EventKind {
+    /// Whether it is about people and keys, and so for admins alone.
+    #[must_use]
+    pub fn is_for_admins(self) -> bool {
+        matches!(
+            self.as_str().split('.').next(),
+            Some("person" | "invitation" | "link" | "token" | "session" | "sign_in")
+        )
     }
 }
 

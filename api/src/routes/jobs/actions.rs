@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 /// Enqueues a job for a ticket, with a priority, a time and an idempotency key. A job of kind `ticket` moves its
 /// ticket to In Progress.
 #[utoipa::path(post, path = "/api/projects/{project_id}/tickets/{ticket_id}/jobs", tag = "jobs",
-    security(("bearer" = [])), params(TicketPath), request_body = JobTerms,
+    security(("bearer" = []), ("session" = [])), params(TicketPath), request_body = JobTerms,
     responses((status = 201, description = "Enqueued", body = JobEntry),
         (status = 200, description = "A job was enqueued with this idempotency key before", body = JobEntry),
         (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
@@ -46,7 +46,7 @@ pub struct RetryTerms {
 }
 
 /// Retries a failed or cancelled job: enqueues a new one with its terms. A note reaches the agent with its next prompt.
-#[utoipa::path(post, path = "/api/jobs/{job_id}/retry", tag = "jobs", security(("bearer" = [])), params(JobPath),
+#[utoipa::path(post, path = "/api/jobs/{job_id}/retry", tag = "jobs", security(("bearer" = []), ("session" = [])), params(JobPath),
     request_body = RetryTerms,
     responses((status = 201, body = JobEntry), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub async fn retry_job(
@@ -60,7 +60,7 @@ pub async fn retry_job(
 }
 
 /// Cancels a job: a pending one at once, a running one by a stop request.
-#[utoipa::path(post, path = "/api/jobs/{job_id}/cancel", tag = "jobs", security(("bearer" = [])), params(JobPath),
+#[utoipa::path(post, path = "/api/jobs/{job_id}/cancel", tag = "jobs", security(("bearer" = []), ("session" = [])), params(JobPath),
     responses((status = 200, body = Message), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub async fn cancel_job(State(app): State<App>, caller: Caller, Path(path): Path<JobPath>) -> ApiResult<Json<Message>> {
     let message = match actions::jobs::cancel::cancel_job(&app.database, &caller.actor(), path.job_id).await? {

@@ -2,6 +2,7 @@
 
 pub mod actions;
 
+use crate::access::Caller;
 use crate::db;
 use crate::db::jobs::list::{AttemptEntry, JobEntry, JobFilter};
 use crate::db::tickets::logs::LogEntry;
@@ -62,9 +63,13 @@ pub struct JobDetail {
 }
 
 /// Jobs, the newest first, in pages.
-#[utoipa::path(get, path = "/api/jobs", tag = "jobs", security(("bearer" = [])), params(JobQuery),
+#[utoipa::path(get, path = "/api/jobs", tag = "jobs", security(("bearer" = []), ("session" = [])), params(JobQuery),
     responses((status = 200, body = JobPage)))]
-pub async fn list_jobs(State(app): State<App>, Query(query): Query<JobQuery>) -> ApiResult<Json<JobPage>> {
+pub async fn list_jobs(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<JobQuery>,
+) -> ApiResult<Json<JobPage>> {
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let filter = JobFilter {
         project: query.project_id,
@@ -72,6 +77,7 @@ pub async fn list_jobs(State(app): State<App>, Query(query): Query<JobQuery>) ->
         status: query.status,
         kind: query.kind,
         before: query.cursor,
+        visible: caller.visible().ids(),
     };
     let mut conn = app.database.read().await?;
     let mut jobs = db::jobs::list::list(&mut conn, &filter, limit + 1).await?;
@@ -84,7 +90,7 @@ pub async fn list_jobs(State(app): State<App>, Query(query): Query<JobQuery>) ->
 }
 
 /// One job with its ended attempts and its log.
-#[utoipa::path(get, path = "/api/jobs/{job_id}", tag = "jobs", security(("bearer" = [])), params(JobPath),
+#[utoipa::path(get, path = "/api/jobs/{job_id}", tag = "jobs", security(("bearer" = []), ("session" = [])), params(JobPath),
     responses((status = 200, body = JobDetail), (status = 404, body = ErrorBody)))]
 pub async fn get_job(State(app): State<App>, Path(path): Path<JobPath>) -> ApiResult<Json<JobDetail>> {
     let mut conn = app.database.read().await?;

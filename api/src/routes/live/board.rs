@@ -13,14 +13,14 @@ use terarchitect_worker_api::ErrorBody;
 
 /// The project's board: columns, and a card for each ticket with what happens with it. Follow `/api/events?after=` from
 /// `position`, and read the card of each ticket that an event is about.
-#[utoipa::path(get, path = "/api/projects/{project_id}/board", tag = "live", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/projects/{project_id}/board", tag = "live", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), responses((status = 200, body = LiveBoard), (status = 404, body = ErrorBody)))]
 pub async fn live_board(State(app): State<App>, Path(path): Path<ProjectPath>) -> ApiResult<Json<LiveBoard>> {
     Ok(Json(board(&app.database, app.config.limits.lease, path.project_id).await?))
 }
 
 /// How much goes on in all projects that the caller may see.
-#[utoipa::path(get, path = "/api/summary", tag = "live", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/summary", tag = "live", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Summary)))]
 pub async fn live_summary(State(app): State<App>, caller: Caller) -> ApiResult<Json<Summary>> {
     Ok(Json(summary(&app.database, caller.visible().ids().as_deref()).await?))
@@ -28,7 +28,7 @@ pub async fn live_summary(State(app): State<App>, caller: Caller) -> ApiResult<J
 
 /// One ticket as the board shows it.
 #[utoipa::path(get, path = "/api/projects/{project_id}/tickets/{ticket_id}/card", tag = "live",
-    security(("bearer" = [])), params(TicketPath),
+    security(("bearer" = []), ("session" = [])), params(TicketPath),
     responses((status = 200, body = Card), (status = 404, body = ErrorBody)))]
 pub async fn live_card(State(app): State<App>, Path(path): Path<TicketPath>) -> ApiResult<Json<Card>> {
     Ok(Json(ticket_card(&app.database, app.config.limits.lease, path.project_id, path.ticket_id).await?))
@@ -36,7 +36,7 @@ pub async fn live_card(State(app): State<App>, Path(path): Path<TicketPath>) -> 
 
 /// What a ticket's page shows at first: the ticket, its card, attempts, plan, to-do list, messages and diffs.
 #[utoipa::path(get, path = "/api/projects/{project_id}/tickets/{ticket_id}/page", tag = "live",
-    security(("bearer" = [])), params(TicketPath),
+    security(("bearer" = []), ("session" = [])), params(TicketPath),
     responses((status = 200, body = TicketPage), (status = 404, body = ErrorBody)))]
 pub async fn live_page(State(app): State<App>, Path(path): Path<TicketPath>) -> ApiResult<Json<TicketPage>> {
     Ok(Json(ticket_page(&app.database, app.config.limits.lease, path.project_id, path.ticket_id).await?))

@@ -26,7 +26,7 @@ pub struct Resumed {
 }
 
 /// All coordinators with the jobs that they hold, and the queue of each project.
-#[utoipa::path(get, path = "/api/fleet", tag = "coordinators", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/fleet", tag = "coordinators", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Fleet)))]
 pub async fn read_fleet(State(app): State<App>, caller: Caller) -> ApiResult<Json<Fleet>> {
     let visible = caller.visible().ids();
@@ -34,7 +34,7 @@ pub async fn read_fleet(State(app): State<App>, caller: Caller) -> ApiResult<Jso
 }
 
 /// Stops everything: no job is claimed any more, every running job is asked to stop, pending jobs stay pending.
-#[utoipa::path(post, path = "/api/fleet/stop", tag = "coordinators", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/fleet/stop", tag = "coordinators", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Stopped)))]
 pub async fn stop_fleet(State(app): State<App>, caller: Caller) -> ApiResult<Json<Stopped>> {
     let cancelled = fleet::stop_everything(&app.database, &caller.actor()).await?;
@@ -42,7 +42,7 @@ pub async fn stop_fleet(State(app): State<App>, caller: Caller) -> ApiResult<Jso
 }
 
 /// Allows claims again; waiting coordinators get jobs at once. Jobs that were stopped stay cancelled.
-#[utoipa::path(post, path = "/api/fleet/resume", tag = "coordinators", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/fleet/resume", tag = "coordinators", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Resumed)))]
 pub async fn resume_fleet(State(app): State<App>, caller: Caller) -> ApiResult<Json<Resumed>> {
     fleet::resume(&app.database, &caller.actor()).await?;

@@ -37,7 +37,7 @@ pub struct Snoozed {
 
 /// Everything that waits for a person: tickets that failed, and pull requests that are ready. A decision is one of the
 /// usual calls: retry the job, or move the ticket.
-#[utoipa::path(get, path = "/api/inbox", tag = "live", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/inbox", tag = "live", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Inbox)))]
 pub async fn read_inbox(State(app): State<App>, caller: Caller) -> ApiResult<Json<Inbox>> {
     let visible = caller.visible().ids();
@@ -45,7 +45,7 @@ pub async fn read_inbox(State(app): State<App>, caller: Caller) -> ApiResult<Jso
 }
 
 /// Puts a ticket off: the inbox does not show it for a while.
-#[utoipa::path(post, path = "/api/inbox/{ticket_id}/snooze", tag = "live", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/inbox/{ticket_id}/snooze", tag = "live", security(("bearer" = []), ("session" = [])),
     params(InboxPath), request_body = Snooze,
     responses((status = 200, body = Snoozed), (status = 404, body = ErrorBody)))]
 pub async fn snooze_ticket(

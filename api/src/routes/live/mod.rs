@@ -5,7 +5,8 @@ pub mod board;
 pub mod fleet;
 pub mod inbox;
 
-use crate::changes::{Follow, Reader, page};
+use crate::access::{Caller, MaybeCaller};
+use crate::changes::{Concern, Follow, Reader, page};
 use crate::db::live::events::{Event, Filter};
 use crate::domain::live::event::EventKind;
 use crate::domain::live::position::Position;
@@ -15,7 +16,7 @@ use crate::http::extract::Query;
 use crate::state::App;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -72,16 +73,18 @@ pub struct EventPage {
 /// What happens, in order: a stream of Server-Sent Events, or with `Accept: application/json` a page of events. The
 /// stream resumes after the header `Last-Event-ID`, sends a comment every 15 seconds, and begins with an event named
 /// `resync` where events after the position have been deleted: then reload everything that you show.
-#[utoipa::path(get, path = "/api/events", tag = "live", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/events", tag = "live", security(("bearer" = []), ("session" = [])),
     params(EventQuery, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was received")),
     responses((status = 200, description = "Events", content((EventPage = "application/json"), (String = "text/event-stream"))),
         (status = 410, description = "For pages: events after this position have been deleted", body = ErrorBody)))]
 pub async fn read_events(
     State(app): State<App>,
+    caller: Caller,
     headers: HeaderMap,
     Query(query): Query<EventQuery>,
+    request: Request,
 ) -> ApiResult<Response> {
-    let filter = query.filter()?;
+    let filter = Filter { visible: caller.visible().ids(), hides_people: !caller.is_admin(), ..query.filter()? };
     let wants_page = accept::prefers_json(&headers);
     let from = query.follow(&headers, wants_page)?;
     if wants_page {
@@ -90,7 +93,14 @@ pub async fn read_events(
         let next = page.next.to_string();
         return Ok(Json(EventPage { events: page.events, next, more: page.more }).into_response());
     }
-    let reader = Reader::start(app.database.clone(), from, filter, query.cards, app.stop.clone()).await?;
+    let concern = concern_of(&caller);
+    let reader = Reader::start(app.database.clone(), from, filter, concern, query.cards, app.stop.clone()).await?;
+    // What changed before the reader began to follow is in none of the events that it gets.
+    let MaybeCaller(now) = MaybeCaller::from_request_parts(&mut request.into_parts().0, &app).await?;
+    if !now.is_some_and(|now| now.has_same_rights_as(&caller)) {
+        let sentence = "What you may see has just changed; send the request again.";
+        return Err(Refusal::new(ErrorCode::Unauthorized, sentence).into());
+    }
     let parts = stream::unfold(reader, async |mut reader| {
         let part = reader.next().await?;
         Some((Ok::<_, Infallible>(part), reader))
@@ -99,11 +109,31 @@ pub async fn read_events(
     Ok((headers, Body::from_stream(parts)).into_response())
 }
 
+/// Which events change what the caller may see: the stream ends with them, and the client connects again as who it is then.
+fn concern_of(caller: &Caller) -> Concern {
+    let (session, token) = match caller {
+        Caller::Person(session) => (Some(session.id), None),
+        Caller::Token(token) => (None, Some(token.id)),
+        _ => (None, None),
+    };
+    let until = match caller {
+        Caller::Person(session) => Some(session.expires_at),
+        Caller::Token(token) => token.expires_at,
+        _ => None,
+    };
+    Concern { person: caller.person_id(), session, token, until, is_local: *caller == Caller::Local }
+}
+
+/// The kinds of events that a filter's words mean.
+pub(super) fn kinds_of(words: Option<&str>) -> Result<Vec<EventKind>, Refusal> {
+    let words = words.unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty());
+    Ok(words.map(kinds_named).collect::<Result<Vec<_>, _>>()?.concat())
+}
+
 impl EventQuery {
     fn filter(&self) -> Result<Filter, Refusal> {
-        let words = self.kind.as_deref().unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty());
-        let kinds = words.map(kinds_named).collect::<Result<Vec<_>, _>>()?.concat();
-        Ok(Filter { project: self.project_id, ticket: self.ticket_id, job: self.job_id, kinds })
+        let kinds = kinds_of(self.kind.as_deref())?;
+        Ok(Filter { project: self.project_id, ticket: self.ticket_id, job: self.job_id, kinds, ..Filter::default() })
     }
 
     fn follow(&self, headers: &HeaderMap, wants_page: bool) -> Result<Follow, Refusal> {

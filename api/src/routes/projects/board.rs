@@ -23,7 +23,7 @@ pub struct BoardChanges {
 }
 
 /// The project's board.
-#[utoipa::path(get, path = "/api/projects/{project_id}/kanban", tag = "projects", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/projects/{project_id}/kanban", tag = "projects", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), responses((status = 200, body = Board), (status = 404, body = ErrorBody)))]
 pub async fn get_board(State(app): State<App>, Path(path): Path<ProjectPath>) -> ApiResult<Json<Board>> {
     let mut conn = app.database.read().await?;
@@ -32,7 +32,7 @@ pub async fn get_board(State(app): State<App>, Path(path): Path<ProjectPath>) ->
 }
 
 /// Replaces the columns. `in_progress` and `in_review` must stay, and so must every column that holds tickets.
-#[utoipa::path(put, path = "/api/projects/{project_id}/kanban", tag = "projects", security(("bearer" = [])),
+#[utoipa::path(put, path = "/api/projects/{project_id}/kanban", tag = "projects", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), request_body = BoardChanges,
     responses((status = 200, body = Board), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub async fn update_board(

@@ -33,7 +33,7 @@ pub struct GraphVersion {
 }
 
 /// The project's graph.
-#[utoipa::path(get, path = "/api/projects/{project_id}/graph", tag = "projects", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/projects/{project_id}/graph", tag = "projects", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), responses((status = 200, body = Graph), (status = 404, body = ErrorBody)))]
 pub async fn get_graph(State(app): State<App>, Path(path): Path<ProjectPath>) -> ApiResult<Json<Graph>> {
     let mut conn = app.database.read().await?;
@@ -42,7 +42,7 @@ pub async fn get_graph(State(app): State<App>, Path(path): Path<ProjectPath>) ->
 }
 
 /// Replaces nodes, edges or both.
-#[utoipa::path(put, path = "/api/projects/{project_id}/graph", tag = "projects", security(("bearer" = [])),
+#[utoipa::path(put, path = "/api/projects/{project_id}/graph", tag = "projects", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), request_body = GraphChanges,
     responses((status = 200, body = GraphVersion), (status = 404, body = ErrorBody)))]
 pub async fn update_graph(

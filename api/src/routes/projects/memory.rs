@@ -15,7 +15,7 @@ use terarchitect_worker_api::{
 };
 
 /// Adds documents. The same document is stored once, however often it is sent.
-#[utoipa::path(post, path = "/api/projects/{project_id}/memory/index", tag = "memory", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/projects/{project_id}/memory/index", tag = "memory", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), request_body = IndexRequest,
     responses((status = 200, body = IndexResponse), (status = 404, body = ErrorBody)))]
 pub async fn index_memory(
@@ -30,7 +30,7 @@ pub async fn index_memory(
 }
 
 /// Finds documents that share words with each question, the best first.
-#[utoipa::path(post, path = "/api/projects/{project_id}/memory/retrieve", tag = "memory", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/projects/{project_id}/memory/retrieve", tag = "memory", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), request_body = RetrieveRequest,
     responses((status = 200, body = RetrieveResponse), (status = 404, body = ErrorBody)))]
 pub async fn retrieve_memory(
@@ -52,7 +52,7 @@ pub async fn retrieve_memory(
 }
 
 /// Deletes documents by their text.
-#[utoipa::path(post, path = "/api/projects/{project_id}/memory/delete", tag = "memory", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/projects/{project_id}/memory/delete", tag = "memory", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), request_body = IndexRequest,
     responses((status = 200, body = IndexResponse), (status = 404, body = ErrorBody)))]
 pub async fn delete_memory(

@@ -19,16 +19,16 @@ use axum::extract::State;
 use http::StatusCode;
 use terarchitect_worker_api::{ErrorBody, Message};
 
-/// All projects.
-#[utoipa::path(get, path = "/api/projects", tag = "projects", security(("bearer" = [])),
+/// All projects that the caller may see.
+#[utoipa::path(get, path = "/api/projects", tag = "projects", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Vec<Project>)))]
-pub async fn list_projects(State(app): State<App>) -> ApiResult<Json<Vec<Project>>> {
+pub async fn list_projects(State(app): State<App>, caller: Caller) -> ApiResult<Json<Vec<Project>>> {
     let mut conn = app.database.read().await?;
-    Ok(Json(db::projects::list(&mut conn).await?))
+    Ok(Json(db::projects::list(&mut conn, caller.visible().ids().as_deref()).await?))
 }
 
 /// Creates a project with an empty graph, a board and, unless the repository exists already, a setup ticket.
-#[utoipa::path(post, path = "/api/projects", tag = "projects", security(("bearer" = [])), request_body = NewProject,
+#[utoipa::path(post, path = "/api/projects", tag = "projects", security(("bearer" = []), ("session" = [])), request_body = NewProject,
     responses((status = 201, body = Project)))]
 pub async fn create_project(
     State(app): State<App>,
@@ -40,7 +40,7 @@ pub async fn create_project(
 }
 
 /// One project.
-#[utoipa::path(get, path = "/api/projects/{project_id}", tag = "projects", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/projects/{project_id}", tag = "projects", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), responses((status = 200, body = Project), (status = 404, body = ErrorBody)))]
 pub async fn get_project(State(app): State<App>, Path(path): Path<ProjectPath>) -> ApiResult<Json<Project>> {
     let mut conn = app.database.read().await?;
@@ -49,7 +49,7 @@ pub async fn get_project(State(app): State<App>, Path(path): Path<ProjectPath>) 
 }
 
 /// Changes a project.
-#[utoipa::path(put, path = "/api/projects/{project_id}", tag = "projects", security(("bearer" = [])),
+#[utoipa::path(put, path = "/api/projects/{project_id}", tag = "projects", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), request_body = ProjectChanges,
     responses((status = 200, body = Project), (status = 404, body = ErrorBody)))]
 pub async fn update_project(
@@ -63,7 +63,7 @@ pub async fn update_project(
 }
 
 /// Deletes a project with everything in it. The body repeats its name.
-#[utoipa::path(delete, path = "/api/projects/{project_id}", tag = "projects", security(("bearer" = [])),
+#[utoipa::path(delete, path = "/api/projects/{project_id}", tag = "projects", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), request_body = DeleteProject,
     responses((status = 200, body = Message), (status = 404, body = ErrorBody)))]
 pub async fn delete_project(

@@ -16,7 +16,7 @@ use http::StatusCode;
 use terarchitect_worker_api::{ErrorBody, Message};
 
 /// All notes of a project.
-#[utoipa::path(get, path = "/api/projects/{project_id}/notes", tag = "notes", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/projects/{project_id}/notes", tag = "notes", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), responses((status = 200, body = Vec<Note>), (status = 404, body = ErrorBody)))]
 pub async fn list_notes(State(app): State<App>, Path(path): Path<ProjectPath>) -> ApiResult<Json<Vec<Note>>> {
     let mut conn = app.database.read().await?;
@@ -25,7 +25,7 @@ pub async fn list_notes(State(app): State<App>, Path(path): Path<ProjectPath>) -
 }
 
 /// Creates a note with a title, a text, or both.
-#[utoipa::path(post, path = "/api/projects/{project_id}/notes", tag = "notes", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/projects/{project_id}/notes", tag = "notes", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), request_body = NoteChanges,
     responses((status = 201, body = Note), (status = 404, body = ErrorBody)))]
 pub async fn create_note(
@@ -40,7 +40,7 @@ pub async fn create_note(
 }
 
 /// One note.
-#[utoipa::path(get, path = "/api/projects/{project_id}/notes/{note_id}", tag = "notes", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/projects/{project_id}/notes/{note_id}", tag = "notes", security(("bearer" = []), ("session" = [])),
     params(NotePath), responses((status = 200, body = Note), (status = 404, body = ErrorBody)))]
 pub async fn get_note(State(app): State<App>, Path(path): Path<NotePath>) -> ApiResult<Json<Note>> {
     let mut conn = app.database.read().await?;
@@ -49,7 +49,7 @@ pub async fn get_note(State(app): State<App>, Path(path): Path<NotePath>) -> Api
 }
 
 /// Changes a note.
-#[utoipa::path(patch, path = "/api/projects/{project_id}/notes/{note_id}", tag = "notes", security(("bearer" = [])),
+#[utoipa::path(patch, path = "/api/projects/{project_id}/notes/{note_id}", tag = "notes", security(("bearer" = []), ("session" = [])),
     params(NotePath), request_body = NoteChanges,
     responses((status = 200, body = Note), (status = 404, body = ErrorBody)))]
 pub async fn update_note(
@@ -64,7 +64,7 @@ pub async fn update_note(
 }
 
 /// Deletes a note.
-#[utoipa::path(delete, path = "/api/projects/{project_id}/notes/{note_id}", tag = "notes", security(("bearer" = [])),
+#[utoipa::path(delete, path = "/api/projects/{project_id}/notes/{note_id}", tag = "notes", security(("bearer" = []), ("session" = [])),
     params(NotePath), responses((status = 200, body = Message), (status = 404, body = ErrorBody)))]
 pub async fn delete_note(
     State(app): State<App>,

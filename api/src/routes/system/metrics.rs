@@ -11,7 +11,7 @@ use http::header::CONTENT_TYPE;
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Counters of this process and the depth of the queue, for Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "health", security(("bearer" = [])),
+#[utoipa::path(get, path = "/metrics", tag = "health", security(("bearer" = []), ("session" = [])),
     responses((status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text", body = String)))]
 pub async fn metrics(State(app): State<App>) -> ApiResult<Response> {
     let mut conn = app.database.read().await?;

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashSet};
 
 /// All settings: secrets as booleans that say whether they are set, the rest as text or null.
-#[utoipa::path(get, path = "/api/settings", tag = "settings", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/settings", tag = "settings", security(("bearer" = []), ("session" = [])),
     responses((status = 200, description = "Secrets as booleans, the rest as text or null", body = Object)))]
 pub async fn get_settings(State(app): State<App>) -> ApiResult<Json<Map<String, Value>>> {
     let mut conn = app.database.read().await?;
@@ -37,7 +37,7 @@ fn shown(stored: Vec<StoredSetting>) -> Map<String, Value> {
 
 /// Changes settings: all of them, or none if one is not valid. An empty text clears a setting; `null` leaves it as it
 /// is.
-#[utoipa::path(put, path = "/api/settings", tag = "settings", security(("bearer" = [])), request_body = Object,
+#[utoipa::path(put, path = "/api/settings", tag = "settings", security(("bearer" = []), ("session" = [])), request_body = Object,
     responses((status = 200, description = "All settings, as GET shows them", body = Object)))]
 pub async fn update_settings(
     State(app): State<App>,
@@ -52,7 +52,7 @@ pub async fn update_settings(
 }
 
 /// Whether a ticket can be worked on with these settings, and what is missing.
-#[utoipa::path(get, path = "/api/settings/check", tag = "settings", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/settings/check", tag = "settings", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Readiness)))]
 pub async fn check_settings(State(app): State<App>) -> ApiResult<Json<Readiness>> {
     let mut conn = app.database.read().await?;

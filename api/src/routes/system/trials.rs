@@ -55,7 +55,7 @@ pub struct ImportResult {
 }
 
 /// Sends a real request to a model or to the forge, with the stored settings or others, and says what came back.
-#[utoipa::path(post, path = "/api/settings/test", tag = "settings", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/settings/test", tag = "settings", security(("bearer" = []), ("session" = [])),
     request_body = SettingsTest, responses((status = 200, body = Tested), (status = 400, body = ErrorBody)))]
 pub async fn test(State(app): State<App>, JsonBody(body): JsonBody<SettingsTest>) -> ApiResult<Json<Tested>> {
     let asked = Instant::now();
@@ -66,7 +66,7 @@ pub async fn test(State(app): State<App>, JsonBody(body): JsonBody<SettingsTest>
 }
 
 /// Checks whether tickets of the project can become pull requests, and says what to do where they can't. Changes nothing.
-#[utoipa::path(post, path = "/api/projects/{project_id}/check", tag = "projects", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/projects/{project_id}/check", tag = "projects", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), responses((status = 200, body = ProjectChecks), (status = 404, body = ErrorBody)))]
 pub async fn check(State(app): State<App>, Path(path): Path<ProjectPath>) -> ApiResult<Json<ProjectChecks>> {
     let (api, lease) = (app.config.forge_api(), app.config.limits.lease);
@@ -75,14 +75,14 @@ pub async fn check(State(app): State<App>, Path(path): Path<ProjectPath>) -> Api
 }
 
 /// Settings without secrets, the names of the secrets that are set, and all projects without their tickets.
-#[utoipa::path(get, path = "/api/settings/export", tag = "settings", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/settings/export", tag = "settings", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Exported)))]
 pub async fn export(State(app): State<App>) -> ApiResult<Json<Exported>> {
     Ok(Json(transfer::export(&app.database).await?))
 }
 
 /// Sets the settings of an export, and creates its projects or changes those of the same name. Secrets stay as they are.
-#[utoipa::path(post, path = "/api/settings/import", tag = "settings", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/settings/import", tag = "settings", security(("bearer" = []), ("session" = [])),
     request_body = Exported, responses((status = 200, body = ImportResult), (status = 400, body = ErrorBody)))]
 pub async fn import(
     State(app): State<App>,

@@ -17,7 +17,7 @@ use http::StatusCode;
 use terarchitect_worker_api::{ErrorBody, Message};
 
 /// All tickets of a project.
-#[utoipa::path(get, path = "/api/projects/{project_id}/tickets", tag = "tickets", security(("bearer" = [])),
+#[utoipa::path(get, path = "/api/projects/{project_id}/tickets", tag = "tickets", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), responses((status = 200, body = Vec<Ticket>), (status = 404, body = ErrorBody)))]
 pub async fn list_tickets(State(app): State<App>, Path(path): Path<ProjectPath>) -> ApiResult<Json<Vec<Ticket>>> {
     let mut conn = app.database.read().await?;
@@ -26,7 +26,7 @@ pub async fn list_tickets(State(app): State<App>, Path(path): Path<ProjectPath>)
 }
 
 /// Creates a ticket. One that is created in `in_progress` is enqueued at once.
-#[utoipa::path(post, path = "/api/projects/{project_id}/tickets", tag = "tickets", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/projects/{project_id}/tickets", tag = "tickets", security(("bearer" = []), ("session" = [])),
     params(ProjectPath), request_body = TicketChanges,
     responses((status = 201, body = Ticket), (status = 404, body = ErrorBody)))]
 pub async fn create_ticket(
@@ -42,7 +42,7 @@ pub async fn create_ticket(
 
 /// One ticket.
 #[utoipa::path(get, path = "/api/projects/{project_id}/tickets/{ticket_id}", tag = "tickets",
-    security(("bearer" = [])), params(TicketPath),
+    security(("bearer" = []), ("session" = [])), params(TicketPath),
     responses((status = 200, body = Ticket), (status = 404, body = ErrorBody)))]
 pub async fn get_ticket(State(app): State<App>, Path(path): Path<TicketPath>) -> ApiResult<Json<Ticket>> {
     let mut conn = app.database.read().await?;
@@ -52,7 +52,7 @@ pub async fn get_ticket(State(app): State<App>, Path(path): Path<TicketPath>) ->
 
 /// Changes a ticket. Moving it to `in_progress` enqueues a job, moving it away cancels.
 #[utoipa::path(patch, path = "/api/projects/{project_id}/tickets/{ticket_id}", tag = "tickets",
-    security(("bearer" = [])), params(TicketPath), request_body = TicketChanges,
+    security(("bearer" = []), ("session" = [])), params(TicketPath), request_body = TicketChanges,
     responses((status = 200, body = Ticket), (status = 404, body = ErrorBody)))]
 pub async fn update_ticket(
     State(app): State<App>,
@@ -68,7 +68,7 @@ pub async fn update_ticket(
 
 /// Deletes a ticket with its jobs and logs. A running attempt is stopped at its next heartbeat.
 #[utoipa::path(delete, path = "/api/projects/{project_id}/tickets/{ticket_id}", tag = "tickets",
-    security(("bearer" = [])), params(TicketPath),
+    security(("bearer" = []), ("session" = [])), params(TicketPath),
     responses((status = 200, body = Message), (status = 404, body = ErrorBody)))]
 pub async fn delete_ticket(
     State(app): State<App>,
@@ -82,7 +82,7 @@ pub async fn delete_ticket(
 
 /// Cancels the ticket's work: a pending job at once, a running one by a stop request to its runner.
 #[utoipa::path(post, path = "/api/projects/{project_id}/tickets/{ticket_id}/cancel", tag = "tickets",
-    security(("bearer" = [])), params(TicketPath),
+    security(("bearer" = []), ("session" = [])), params(TicketPath),
     responses((status = 200, body = Message), (status = 404, body = ErrorBody)))]
 pub async fn cancel_ticket(
     State(app): State<App>,
@@ -96,7 +96,7 @@ pub async fn cancel_ticket(
 
 /// The ticket's execution log, the oldest entry first.
 #[utoipa::path(get, path = "/api/projects/{project_id}/tickets/{ticket_id}/logs", tag = "tickets",
-    security(("bearer" = [])), params(TicketPath),
+    security(("bearer" = []), ("session" = [])), params(TicketPath),
     responses((status = 200, body = Vec<LogEntry>), (status = 404, body = ErrorBody)))]
 pub async fn list_logs(State(app): State<App>, Path(path): Path<TicketPath>) -> ApiResult<Json<Vec<LogEntry>>> {
     let mut conn = app.database.read().await?;

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 const TOKEN_SLACK: Duration = Duration::from_secs(3600);
 
 /// Claims the next job: of one project, of several, or of any.
-#[utoipa::path(post, path = "/api/worker/jobs/start", tag = "worker", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/worker/jobs/start", tag = "worker", security(("bearer" = []), ("session" = [])),
     request_body = StartJobRequest,
     responses((status = 200, body = Job), (status = 204, description = "There is no work"),
         (status = 404, body = ErrorBody)))]

@@ -10,7 +10,7 @@ use terarchitect_worker_api::{ErrorBody, WorkerContext};
 
 /// The project, its graph, the ticket, notes, other tickets, the repository and the agent's settings.
 #[utoipa::path(get, path = "/api/projects/{project_id}/tickets/{ticket_id}/worker-context", tag = "worker",
-    security(("bearer" = [])), params(TicketPath),
+    security(("bearer" = []), ("session" = [])), params(TicketPath),
     responses((status = 200, body = WorkerContext), (status = 404, body = ErrorBody)))]
 pub async fn worker_context(State(app): State<App>, Path(path): Path<TicketPath>) -> ApiResult<Json<WorkerContext>> {
     let (project, ticket) = (path.project_id, path.ticket_id);

@@ -1,6 +1,6 @@
 //! Coordinators as operators see them.
 
-use crate::access::Caller;
+use crate::access::{Caller, Visible};
 use crate::actions;
 use crate::db;
 use crate::db::worker::coordinators::Coordinator;
@@ -42,16 +42,20 @@ pub struct NewDirective {
     limit: Option<Option<i32>>,
 }
 
-/// All coordinators that have sent heartbeats, the latest first.
-#[utoipa::path(get, path = "/api/coordinators", tag = "coordinators", security(("bearer" = [])),
+/// All coordinators that have sent heartbeats, the latest first. They are shared by all projects, so that who sees single
+/// projects alone sees none of them.
+#[utoipa::path(get, path = "/api/coordinators", tag = "coordinators", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Vec<Coordinator>)))]
-pub async fn list_coordinators(State(app): State<App>) -> ApiResult<Json<Vec<Coordinator>>> {
+pub async fn list_coordinators(State(app): State<App>, caller: Caller) -> ApiResult<Json<Vec<Coordinator>>> {
+    if caller.visible() != Visible::All {
+        return Ok(Json(Vec::new()));
+    }
     let mut conn = app.database.read().await?;
     Ok(Json(db::worker::coordinators::list(&mut conn).await?))
 }
 
 /// Sets what a coordinator should do, and how many of its slots it may use. The response to its next heartbeat carries it.
-#[utoipa::path(put, path = "/api/coordinators/{worker_id}", tag = "coordinators", security(("bearer" = [])),
+#[utoipa::path(put, path = "/api/coordinators/{worker_id}", tag = "coordinators", security(("bearer" = []), ("session" = [])),
     params(CoordinatorPath), request_body = NewDirective,
     responses((status = 200, body = Message), (status = 404, body = ErrorBody)))]
 pub async fn direct_coordinator(
@@ -68,7 +72,7 @@ pub async fn direct_coordinator(
 
 /// Removes a coordinator that no longer runs from the list. One that still runs is listed again after its next
 /// heartbeat.
-#[utoipa::path(delete, path = "/api/coordinators/{worker_id}", tag = "coordinators", security(("bearer" = [])),
+#[utoipa::path(delete, path = "/api/coordinators/{worker_id}", tag = "coordinators", security(("bearer" = []), ("session" = [])),
     params(CoordinatorPath),
     responses((status = 200, body = Message), (status = 404, body = ErrorBody)))]
 pub async fn forget_coordinator(

@@ -13,7 +13,7 @@ use terarchitect_worker_api::{HeartbeatRequest, HeartbeatResponse, WorkerJobs};
 use utoipa::IntoParams;
 
 /// Renews every lease that a coordinator holds, and returns the state of each job.
-#[utoipa::path(post, path = "/api/worker/heartbeat", tag = "worker", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/worker/heartbeat", tag = "worker", security(("bearer" = []), ("session" = [])),
     request_body = HeartbeatRequest, responses((status = 200, body = HeartbeatResponse)))]
 pub async fn heartbeat(
     State(app): State<App>,
@@ -39,7 +39,7 @@ pub struct WorkerQuery {
 }
 
 /// The jobs that this coordinator holds according to the API, for its recovery after a restart.
-#[utoipa::path(get, path = "/api/worker/jobs", tag = "worker", security(("bearer" = [])), params(WorkerQuery),
+#[utoipa::path(get, path = "/api/worker/jobs", tag = "worker", security(("bearer" = []), ("session" = [])), params(WorkerQuery),
     responses((status = 200, body = WorkerJobs)))]
 pub async fn held_jobs(State(app): State<App>, Query(query): Query<WorkerQuery>) -> ApiResult<Json<WorkerJobs>> {
     let worker = worker_id(&query.worker_id)?;

@@ -13,7 +13,7 @@ use axum::extract::State;
 use terarchitect_worker_api::{ErrorBody, JobId, JobReport, JobReportResponse, JobStatus, Reason, ReleaseRequest};
 
 /// Reports that a job's container exited successfully.
-#[utoipa::path(post, path = "/api/worker/jobs/{job_id}/complete", tag = "worker", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/worker/jobs/{job_id}/complete", tag = "worker", security(("bearer" = []), ("session" = [])),
     params(JobPath), request_body = JobReport,
     responses((status = 200, body = JobReportResponse), (status = 404, body = ErrorBody),
         (status = 409, body = ErrorBody)))]
@@ -35,7 +35,7 @@ pub async fn complete_job(
 }
 
 /// Reports that a job's container exited with a failure.
-#[utoipa::path(post, path = "/api/worker/jobs/{job_id}/fail", tag = "worker", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/worker/jobs/{job_id}/fail", tag = "worker", security(("bearer" = []), ("session" = [])),
     params(JobPath), request_body = JobReport,
     responses((status = 200, body = JobReportResponse), (status = 404, body = ErrorBody),
         (status = 409, body = ErrorBody)))]
@@ -51,7 +51,7 @@ pub async fn fail_job(
 }
 
 /// Hands back a job that was claimed but never started. The attempt is not counted.
-#[utoipa::path(post, path = "/api/worker/jobs/{job_id}/release", tag = "worker", security(("bearer" = [])),
+#[utoipa::path(post, path = "/api/worker/jobs/{job_id}/release", tag = "worker", security(("bearer" = []), ("session" = [])),
     params(JobPath), request_body = ReleaseRequest,
     responses((status = 200, body = JobReportResponse), (status = 404, body = ErrorBody),
         (status = 409, body = ErrorBody)))]

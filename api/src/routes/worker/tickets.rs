@@ -59,7 +59,7 @@ impl NewLog {
 
 /// Appends an entry to the ticket's execution log.
 #[utoipa::path(post, path = "/api/projects/{project_id}/tickets/{ticket_id}/logs", tag = "worker",
-    security(("bearer" = [])), params(TicketPath), request_body = NewLog,
+    security(("bearer" = []), ("session" = [])), params(TicketPath), request_body = NewLog,
     responses((status = 200, body = AppendLogResponse), (status = 404, body = ErrorBody)))]
 pub async fn append_log(
     State(app): State<App>,
@@ -74,7 +74,7 @@ pub async fn append_log(
 
 /// Marks the ticket complete: status `completed`, column `in_review`, and its pull request recorded.
 #[utoipa::path(post, path = "/api/projects/{project_id}/tickets/{ticket_id}/complete", tag = "worker",
-    security(("bearer" = [])), params(TicketPath), request_body = CompleteTicketRequest,
+    security(("bearer" = []), ("session" = [])), params(TicketPath), request_body = CompleteTicketRequest,
     responses((status = 200, body = Message), (status = 404, body = ErrorBody)))]
 pub async fn complete_ticket(
     State(app): State<App>,
@@ -89,7 +89,7 @@ pub async fn complete_ticket(
 
 /// Whether a person requested that the ticket's attempt stops.
 #[utoipa::path(get, path = "/api/projects/{project_id}/tickets/{ticket_id}/cancel-requested", tag = "worker",
-    security(("bearer" = [])), params(TicketPath),
+    security(("bearer" = []), ("session" = [])), params(TicketPath),
     responses((status = 200, body = CancelRequested), (status = 404, body = ErrorBody)))]
 pub async fn cancel_requested(
     State(app): State<App>,
