@@ -19,6 +19,7 @@ mod leases;
 mod memory;
 mod migration;
 mod model;
+mod people;
 mod plans;
 mod program;
 mod projects;
