@@ -139,6 +139,16 @@ TOOLS
     [ -x "$OPENCODE_BIN" ] || die "npm installed OpenCode $version, but $OPENCODE_BIN does not exist; remove $prefix, then run this again"
 }
 
+# Installs the OpenID Connect provider that the API's tests sign in with; without it they fail from then on.
+require_oidc_provider() {
+    require_tools <<'TOOLS'
+node nodejs running an OpenID Connect provider
+npm npm installing it
+TOOLS
+    "$ROOT/scripts/lib/oidc-provider" || die "could not install the OpenID Connect provider of the tests with npm; its words are above"
+    export TERARCHITECT_REQUIRE_OIDC=1
+}
+
 # Puts schemathesis under target/, and sets SCHEMATHESIS.
 SCHEMATHESIS_VERSION=4.32.5
 require_schemathesis() {

@@ -19,6 +19,7 @@ mod leases;
 mod memory;
 mod migration;
 mod model;
+mod oidc;
 mod people;
 mod plans;
 mod program;
