@@ -170,6 +170,13 @@ require_page_tools() {
     cp "$lock" "$stamp"
 }
 
+# Installs the OpenID Connect provider that the API's tests sign in with; without it they fail from then on.
+require_oidc_provider() {
+    require_node
+    "$ROOT/scripts/lib/oidc-provider" || die "could not install the OpenID Connect provider of the tests with npm; its words are above"
+    export TERARCHITECT_REQUIRE_OIDC=1
+}
+
 # Puts schemathesis under target/, and sets SCHEMATHESIS.
 SCHEMATHESIS_VERSION=4.32.5
 require_schemathesis() {

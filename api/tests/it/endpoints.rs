@@ -3,21 +3,93 @@
 use crate::support::{ADMIN_KEY, TestApp};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-/// Who may call an endpoint.
+/// What an endpoint needs of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Guard {
-    /// Needs no key.
+    /// Nothing.
     Public,
-    /// `TERARCHITECT_API_KEY`.
-    Application,
+    /// Somebody who is known.
+    SignedIn,
+    /// A viewer, a member or an admin: in the project of the path, if it has one.
+    Viewer,
+    Member,
+    Admin,
     /// `TERARCHITECT_WORKER_API_KEY`.
     Worker,
-    /// `TERARCHITECT_WORKER_API_KEY`, or the job token of a running job of the ticket.
+    /// The worker key, or the job token of a running job of the ticket.
     Runner,
-    /// Either key.
-    Both,
+    /// A role, or the worker key.
+    ViewerOrWorker,
+    MemberOrWorker,
+    AdminOrWorker,
+}
+
+/// Who calls. The member and the viewer are that in the project of the path alone, the stranger is a member of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    JobToken,
+    Nobody,
+    WrongKey,
+    ExpiredToken,
+    IngestToken,
+    WorkerToken,
+    AppToken,
+    Viewer,
+    Stranger,
+    Member,
+    AppKey,
+    WorkerKey,
+    Admin,
+}
+
+/// What somebody gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gets {
+    /// Whatever the endpoint does.
+    In,
+    /// 401: who is this?
+    Unknown,
+    /// 403: not with this role.
+    Refused,
+    /// 404, as for a project that does not exist.
+    Hidden,
+}
+
+impl Guard {
+    fn admits_worker(self) -> bool {
+        use Guard::{AdminOrWorker, MemberOrWorker, Runner, ViewerOrWorker, Worker};
+        matches!(self, Worker | Runner | ViewerOrWorker | MemberOrWorker | AdminOrWorker)
+    }
+
+    fn admits_viewers(self) -> bool {
+        matches!(self, Self::SignedIn | Self::Viewer | Self::ViewerOrWorker)
+    }
+
+    fn gives(self, who: Who, path: &str) -> Gets {
+        use Gets::{Hidden, In, Refused, Unknown};
+        let if_so = |so: bool, otherwise: Gets| if so { In } else { otherwise };
+        let is_for_coordinators = matches!(self, Self::Worker | Self::Runner);
+        let of_a_project = path.contains("{project_id}") || path.contains("{job_id}");
+        match who {
+            _ if self == Self::Public => In,
+            Who::Nobody | Who::WrongKey | Who::ExpiredToken => Unknown,
+            Who::JobToken => if_so(self == Self::Runner, Unknown),
+            Who::IngestToken => Refused,
+            Who::WorkerToken => if_so(self.admits_worker(), Refused),
+            Who::WorkerKey => if_so(self.admits_worker(), Unknown),
+            Who::AppKey => if_so(!is_for_coordinators, Unknown),
+            Who::Admin => In,
+            Who::Viewer => if_so(self.admits_viewers(), Refused),
+            Who::Member | Who::AppToken => {
+                if_so(self.admits_viewers() || matches!(self, Self::Member | Self::MemberOrWorker), Refused)
+            }
+            Who::Stranger if is_for_coordinators => Refused,
+            Who::Stranger if of_a_project => Hidden,
+            Who::Stranger => if_so(self.admits_viewers(), Refused),
+        }
+    }
 }
 
 const P: &str = "/api/projects/{project_id}";
@@ -25,72 +97,97 @@ const T: &str = "/api/projects/{project_id}/tickets/{ticket_id}";
 const J: &str = "/api/worker/jobs/{job_id}";
 
 fn table() -> Vec<(Method, String, Guard)> {
-    use Guard::{Application, Both, Public, Runner, Worker};
+    use Guard::{
+        Admin, AdminOrWorker, Member, MemberOrWorker, Public, Runner, SignedIn, Viewer, ViewerOrWorker, Worker,
+    };
     let (get, post, put, patch, delete) = (Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
-    vec![
-        (get.clone(), "/health".into(), Public),
-        (get.clone(), "/ready".into(), Public),
-        (get.clone(), "/api/projects".into(), Application),
-        (post.clone(), "/api/projects".into(), Application),
-        (get.clone(), P.into(), Application),
-        (put.clone(), P.into(), Application),
-        (delete.clone(), P.into(), Application),
-        (get.clone(), format!("{P}/graph"), Application),
-        (put.clone(), format!("{P}/graph"), Application),
-        (get.clone(), format!("{P}/kanban"), Application),
-        (put.clone(), format!("{P}/kanban"), Application),
-        (get.clone(), format!("{P}/tickets"), Application),
-        (post.clone(), format!("{P}/tickets"), Application),
-        (get.clone(), T.into(), Application),
-        (patch.clone(), T.into(), Application),
-        (delete.clone(), T.into(), Application),
-        (post.clone(), format!("{T}/cancel"), Application),
-        (get.clone(), format!("{T}/logs"), Application),
-        (post.clone(), format!("{T}/logs"), Runner),
-        (get.clone(), format!("{T}/worker-context"), Runner),
-        (post.clone(), format!("{T}/complete"), Runner),
-        (get.clone(), format!("{T}/cancel-requested"), Runner),
-        (get.clone(), format!("{P}/notes"), Application),
-        (post.clone(), format!("{P}/notes"), Application),
-        (get.clone(), format!("{P}/notes/{{note_id}}"), Application),
-        (patch, format!("{P}/notes/{{note_id}}"), Application),
-        (delete.clone(), format!("{P}/notes/{{note_id}}"), Application),
-        (get.clone(), "/api/settings".into(), Application),
-        (put.clone(), "/api/settings".into(), Application),
-        (get.clone(), "/api/settings/check".into(), Application),
-        (get.clone(), "/api/jobs".into(), Application),
-        (get.clone(), "/api/jobs/{job_id}".into(), Application),
-        (post.clone(), "/api/jobs/{job_id}/retry".into(), Application),
-        (post.clone(), "/api/jobs/{job_id}/cancel".into(), Application),
-        (post.clone(), format!("{T}/jobs"), Application),
-        (get.clone(), "/api/coordinators".into(), Application),
-        (put.clone(), "/api/coordinators/{worker_id}".into(), Application),
-        (delete.clone(), "/api/coordinators/{worker_id}".into(), Application),
-        (get.clone(), "/api/events".into(), Application),
-        (get.clone(), format!("{P}/board"), Application),
-        (get.clone(), "/api/summary".into(), Application),
-        (get.clone(), format!("{T}/card"), Application),
-        (get.clone(), format!("{T}/page"), Application),
-        (get.clone(), "/api/inbox".into(), Application),
-        (post.clone(), "/api/inbox/{ticket_id}/snooze".into(), Application),
-        (get.clone(), "/api/fleet".into(), Application),
-        (post.clone(), "/api/fleet/stop".into(), Application),
-        (post.clone(), "/api/fleet/resume".into(), Application),
-        (post.clone(), "/api/settings/test".into(), Application),
-        (get.clone(), "/api/settings/export".into(), Application),
-        (post.clone(), "/api/settings/import".into(), Application),
-        (post.clone(), format!("{P}/check"), Application),
-        (get.clone(), "/metrics".into(), Both),
-        (post.clone(), format!("{P}/memory/index"), Both),
-        (post.clone(), format!("{P}/memory/retrieve"), Both),
-        (post.clone(), format!("{P}/memory/delete"), Application),
-        (post.clone(), "/api/worker/jobs/start".into(), Worker),
-        (post.clone(), format!("{J}/complete"), Worker),
-        (post.clone(), format!("{J}/fail"), Worker),
-        (post.clone(), format!("{J}/release"), Worker),
-        (post, "/api/worker/heartbeat".into(), Worker),
-        (get, "/api/worker/jobs".into(), Worker),
-    ]
+    let rows: Vec<(&Method, String, Guard)> = vec![
+        (&get, "/health".into(), Public),
+        (&get, "/ready".into(), Public),
+        (&get, "/api/session".into(), Public),
+        (&post, "/api/session".into(), Public),
+        (&patch, "/api/session".into(), SignedIn),
+        (&get, "/api/sessions".into(), SignedIn),
+        (&delete, "/api/sessions/{session_id}".into(), SignedIn),
+        (&post, "/api/links/look".into(), Public),
+        (&post, "/api/links/use".into(), Public),
+        (&get, "/api/oidc/start".into(), Public),
+        (&get, "/api/oidc/callback".into(), Public),
+        (&get, "/api/people".into(), Admin),
+        (&patch, "/api/people/{person_id}".into(), Admin),
+        (&delete, "/api/people/{person_id}".into(), Admin),
+        (&post, "/api/people/{person_id}/reset".into(), Admin),
+        (&get, "/api/invitations".into(), Admin),
+        (&post, "/api/invitations".into(), Admin),
+        (&delete, "/api/invitations/{invitation_id}".into(), Admin),
+        (&get, "/api/tokens".into(), SignedIn),
+        (&post, "/api/tokens".into(), SignedIn),
+        (&delete, "/api/tokens/{token_id}".into(), SignedIn),
+        (&get, "/api/audit".into(), Admin),
+        (&get, "/api/projects".into(), Viewer),
+        (&post, "/api/projects".into(), Admin),
+        (&get, P.into(), Viewer),
+        (&put, P.into(), Admin),
+        (&delete, P.into(), Admin),
+        (&get, format!("{P}/graph"), Viewer),
+        (&put, format!("{P}/graph"), Member),
+        (&get, format!("{P}/kanban"), Viewer),
+        (&put, format!("{P}/kanban"), Member),
+        (&get, format!("{P}/tickets"), Viewer),
+        (&post, format!("{P}/tickets"), Member),
+        (&get, T.into(), Viewer),
+        (&patch, T.into(), Member),
+        (&delete, T.into(), Member),
+        (&post, format!("{T}/cancel"), Member),
+        (&get, format!("{T}/logs"), Viewer),
+        (&post, format!("{T}/logs"), Runner),
+        (&get, format!("{T}/worker-context"), Runner),
+        (&post, format!("{T}/complete"), Runner),
+        (&get, format!("{T}/cancel-requested"), Runner),
+        (&get, format!("{P}/notes"), Viewer),
+        (&post, format!("{P}/notes"), Member),
+        (&get, format!("{P}/notes/{{note_id}}"), Viewer),
+        (&patch, format!("{P}/notes/{{note_id}}"), Member),
+        (&delete, format!("{P}/notes/{{note_id}}"), Member),
+        (&get, "/api/settings".into(), Admin),
+        (&put, "/api/settings".into(), Admin),
+        (&get, "/api/settings/check".into(), Viewer),
+        (&get, "/api/jobs".into(), Viewer),
+        (&get, "/api/jobs/{job_id}".into(), Viewer),
+        (&post, "/api/jobs/{job_id}/retry".into(), Member),
+        (&post, "/api/jobs/{job_id}/cancel".into(), Member),
+        (&post, format!("{T}/jobs"), Member),
+        (&get, "/api/coordinators".into(), Viewer),
+        (&put, "/api/coordinators/{worker_id}".into(), Admin),
+        (&delete, "/api/coordinators/{worker_id}".into(), Admin),
+        (&get, "/api/events".into(), Viewer),
+        (&get, format!("{P}/board"), Viewer),
+        (&get, "/api/summary".into(), Viewer),
+        (&get, format!("{T}/card"), Viewer),
+        (&get, format!("{T}/page"), Viewer),
+        (&get, "/api/inbox".into(), Viewer),
+        (&post, "/api/inbox/{ticket_id}/snooze".into(), Member),
+        (&get, "/api/fleet".into(), Viewer),
+        (&post, "/api/fleet/stop".into(), Admin),
+        (&post, "/api/fleet/resume".into(), Admin),
+        (&post, "/api/settings/test".into(), Admin),
+        (&get, "/api/settings/export".into(), Admin),
+        (&post, "/api/settings/import".into(), Admin),
+        (&post, format!("{P}/check"), Member),
+        (&get, "/metrics".into(), AdminOrWorker),
+        (&post, format!("{P}/memory/index"), MemberOrWorker),
+        (&post, format!("{P}/memory/retrieve"), ViewerOrWorker),
+        (&post, format!("{P}/memory/delete"), Member),
+        (&post, "/api/worker/jobs/start".into(), Worker),
+        (&post, format!("{J}/complete"), Worker),
+        (&post, format!("{J}/fail"), Worker),
+        (&post, format!("{J}/release"), Worker),
+        (&post, "/api/worker/heartbeat".into(), Worker),
+        (&get, "/api/worker/jobs".into(), Worker),
+        // The last one: it ends the session that the others use.
+        (&delete, "/api/session".into(), SignedIn),
+    ];
+    rows.into_iter().map(|(method, path, guard)| (method.clone(), path, guard)).collect()
 }
 
 fn documented() -> BTreeSet<(String, String)> {
@@ -108,32 +205,133 @@ fn every_endpoint_has_a_case() {
     assert_eq!(cases, documented());
 }
 
-#[tokio::test]
-async fn missing_and_wrong_keys_are_refused_everywhere() {
-    let app = TestApp::start_guarded().await;
-    let id = "00000000-0000-0000-0000-000000000000";
-    for (method, path, guard) in table() {
-        let path = path
-            .replace("{project_id}", id)
-            .replace("{ticket_id}", id)
-            .replace("{note_id}", id)
-            .replace("{job_id}", id)
-            .replace("{worker_id}", id);
-        let what = format!("{method} {path}");
-        let status =
-            async |key: Option<&str>| app.request(method.clone(), &path, key, Some(&json!({}))).await.status.as_u16();
-        let opens: BTreeMap<&str, bool> = BTreeMap::from([
-            ("app-key", matches!(guard, Guard::Application | Guard::Both)),
-            ("worker-key", matches!(guard, Guard::Worker | Guard::Runner | Guard::Both)),
-            ("wrong", false),
-            ("", false),
-        ]);
-        let public = guard == Guard::Public;
-        assert_eq!(status(None).await == 401, !public, "{what} without a key");
-        for (key, opens) in opens {
-            assert_eq!(status(Some(key)).await != 401, opens || public, "{what} with the key '{key}'");
+/// A project with a ticket whose job runs, and everybody who may call.
+struct World {
+    app: TestApp,
+    project: String,
+    ticket: String,
+    job: Value,
+    other_project: String,
+}
+
+impl World {
+    async fn new() -> Self {
+        let app = TestApp::start_guarded().await;
+        app.may_leave_jobs_live();
+        let body = json!({"name": "Demo", "github_url": "https://github.com/demo/hello", "is_existing_repo": true});
+        let new = async || {
+            app.as_admin().post("/api/projects", body.clone()).await.expect(201)["id"].as_str().unwrap().to_owned()
+        };
+        let (project, other_project) = (new().await, new().await);
+        let path = format!("/api/projects/{project}/tickets");
+        let new = json!({"title": "Say hello", "column_id": "in_progress"});
+        let ticket = app.as_admin().post(&path, new).await.expect(201)["id"].as_str().unwrap().to_owned();
+        let job = app.as_worker().post("/api/worker/jobs/start", json!({"worker_id": "one"})).await.expect(200);
+        Self { app, project, ticket, job, other_project }
+    }
+
+    async fn token(&self, mut body: Value) -> (String, String) {
+        body["name"] = json!("a token");
+        let made = self.app.as_admin().post("/api/tokens", body).await.expect(201);
+        ("authorization".to_owned(), format!("Bearer {}", made["token"].as_str().unwrap()))
+    }
+
+    /// The header that says who calls.
+    async fn header(&self, who: Who) -> Option<(String, String)> {
+        let bearer = |key: &str| Some(("authorization".to_owned(), format!("Bearer {key}")));
+        let person = async |name: &str, role: &str, projects: &[(&str, &str)]| {
+            Some(("cookie".to_owned(), self.app.person(&format!("{name}@example.com"), role, projects).await))
+        };
+        match who {
+            Who::Nobody => None,
+            Who::WrongKey => bearer("wrong"),
+            Who::AppKey => bearer(ADMIN_KEY),
+            Who::WorkerKey => bearer("worker-key"),
+            Who::JobToken => bearer(self.job["job_token"].as_str().unwrap()),
+            Who::IngestToken => Some(self.token(json!({"scope": "ingest"})).await),
+            Who::WorkerToken => Some(self.token(json!({"scope": "worker"})).await),
+            Who::AppToken => {
+                Some(self.token(json!({"scope": "app", "role": "member", "project_id": self.project})).await)
+            }
+            Who::ExpiredToken => {
+                let token = self.token(json!({"scope": "app", "role": "admin", "expires_in_sec": 60})).await;
+                let expire = "update api_tokens set expires_at = now() where expires_at is not null";
+                sqlx::query(expire).execute(&self.app.pool).await.unwrap();
+                Some(token)
+            }
+            Who::Viewer => person("viewer", "none", &[(&self.project, "viewer")]).await,
+            Who::Member => person("member", "none", &[(&self.project, "member")]).await,
+            Who::Stranger => person("stranger", "none", &[(&self.other_project, "member")]).await,
+            Who::Admin => person("admin", "admin", &[]).await,
         }
     }
+
+    async fn path(&self, method: &Method, template: &str) -> String {
+        let id = "00000000-0000-0000-0000-000000000000";
+        let mut ticket = self.ticket.clone();
+        if *method == Method::DELETE && template == T {
+            let path = format!("/api/projects/{}/tickets", self.project);
+            let new = json!({"title": "To be deleted", "column_id": "backlog"});
+            ticket = self.app.as_admin().post(&path, new).await.expect(201)["id"].as_str().unwrap().to_owned();
+        }
+        let path = template.replace("{project_id}", &self.project).replace("{ticket_id}", &ticket);
+        let path = path.replace("{job_id}", self.job["job_id"].as_str().unwrap());
+        let unknown = |part: &str| if part.starts_with('{') { id.to_owned() } else { part.to_owned() };
+        path.split('/').map(unknown).collect::<Vec<_>>().join("/")
+    }
+}
+
+/// Every endpoint, tried by everybody.
+#[tokio::test]
+async fn everybody_gets_what_their_role_gives_and_nothing_else() {
+    let world = World::new().await;
+    let all = [
+        Who::JobToken,
+        Who::Nobody,
+        Who::WrongKey,
+        Who::ExpiredToken,
+        Who::IngestToken,
+        Who::Viewer,
+        Who::Stranger,
+        Who::Member,
+        Who::AppToken,
+        Who::AppKey,
+        Who::Admin,
+        Who::WorkerToken,
+        Who::WorkerKey,
+    ];
+    let mut wrong = Vec::new();
+    for who in all {
+        let header = world.header(who).await;
+        let headers: Vec<(&str, &str)> = header.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        for (method, template, guard) in table() {
+            let path = world.path(&method, &template).await;
+            let body = if who == Who::JobToken { json!({"session_id": "s"}) } else { json!({}) };
+            let reply = world.app.send(method.clone(), &path, &headers, Some(body)).await;
+            let sentence = reply.body["error"].as_str().unwrap_or_default();
+            let is_own = template == "/api/session" && method != Method::GET;
+            let got = match reply.status.as_u16() {
+                401 => Gets::Unknown,
+                // Keys and tokens have no session of their own, and tokens make no tokens.
+                403 if is_own || sentence.starts_with("A token can't make tokens") => guard.gives(who, &template),
+                403 => Gets::Refused,
+                404 if sentence.starts_with("There is no project") || sentence.starts_with("There is no job") => {
+                    Gets::Hidden
+                }
+                _ => Gets::In,
+            };
+            let expected = guard.gives(who, &template);
+            // A sign-in with an empty body, and a callback without a sign-in, are refused for another reason.
+            let public = guard == Guard::Public && got == Gets::Unknown;
+            if got != expected && !public {
+                wrong.push(format!(
+                    "{who:?} at {method} {template}: {expected:?} expected, but {} {sentence}",
+                    reply.status
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// A job token gives access to the four endpoints of its own ticket while its attempt runs, and to nothing else.

@@ -22,6 +22,8 @@ mod live_board;
 mod memory;
 mod migration;
 mod model;
+mod oidc;
+mod people;
 mod plans;
 mod program;
 mod page;

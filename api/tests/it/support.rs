@@ -14,12 +14,14 @@ use terarchitect_api::background::Background;
 use terarchitect_api::changes::{Database, Hub};
 use terarchitect_api::config::Limits;
 use terarchitect_api::db;
+use terarchitect_api::random_token::RandomToken;
 use terarchitect_api::sealing::Sealer;
 use terarchitect_api::serving::{self, Patience, Seats};
 use terarchitect_api::state::{App, AppConfig};
 use terarchitect_testbed::postgres::TestPostgres;
 use tokio::sync::OnceCell;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
 
 /// The database that every test's is a copy of: migrated once per cluster and set of migrations, also where many test
 /// processes share one.
@@ -186,7 +188,7 @@ impl TestApp {
         if reply.status == StatusCode::NO_CONTENT { None } else { Some(reply.expect(200)) }
     }
 
-    async fn start_with(config: AppConfig) -> Self {
+    pub(crate) async fn start_with(config: AppConfig) -> Self {
         let postgres = TestPostgres::shared();
         let database = postgres.create_database(Some(template().await)).unwrap();
         let pool = db::connect(postgres.url(&database).parse().unwrap(), 8).await.unwrap();
@@ -236,6 +238,34 @@ impl TestApp {
             request = request.json(body);
         }
         Self::reply(request).await
+    }
+
+    /// A signed-in person with this role everywhere, and these roles in single projects; returns the cookie.
+    pub(crate) async fn person(&self, email: &str, role: &str, projects: &[(&str, &str)]) -> String {
+        let insert = "insert into people (email, name, role) values ($1, $1, $2) returning id";
+        let id: Uuid = sqlx::query_scalar(insert).bind(email).bind(role).fetch_one(&self.pool).await.unwrap();
+        for (project, role) in projects {
+            let insert = "insert into project_roles (person_id, project_id, role) values ($1, $2::uuid, $3)";
+            let project = project.rsplit('/').next();
+            sqlx::query(insert).bind(id).bind(project).bind(role).execute(&self.pool).await.unwrap();
+        }
+        let secret = RandomToken::new();
+        let insert = "insert into sessions (hash, person_id, expires_at) values ($1, $2, now() + interval '1 hour')";
+        sqlx::query(insert).bind(secret.hash()).bind(id).execute(&self.pool).await.unwrap();
+        format!("terarchitect_session={}", secret.text())
+    }
+
+    /// A request with these headers.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Reply {
+        let request = self.http.request(method, format!("{}{path}", self.base)).header("accept", "application/json");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        Self::reply(body.into_iter().fold(request, |request, body| request.json(&body))).await
     }
 
     pub(crate) async fn reply(request: reqwest::RequestBuilder) -> Reply {

@@ -1,6 +1,6 @@
 //! Reading all tables as they are at one moment, while others go on changing them.
 
-use super::{Applied, Sequence, Table, applied, is_known, known_version, list, quoted, run, set_formats, tables_of};
+use super::{Applied, Sequence, Table, applied, is_known, is_passing, known_version, list, quoted, run, set_formats, tables_of};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use sqlx::postgres::PgConnectOptions;
@@ -89,7 +89,12 @@ impl Snapshot {
     /// # Errors
     /// When the database is not available.
     pub async fn rows(&mut self, table: &Table) -> sqlx::Result<BoxStream<'_, sqlx::Result<Bytes>>> {
-        let statement = format!("copy {} ({}) to stdout", quoted(&table.name), list(&table.columns));
+        let (name, columns) = (quoted(&table.name), list(&table.columns));
+        let statement = if is_passing(&table.name) {
+            format!("copy (select {columns} from {name} where false) to stdout")
+        } else {
+            format!("copy {name} ({columns}) to stdout")
+        };
         self.conn.copy_out_raw(&statement).await
     }
 
