@@ -1,6 +1,7 @@
 //! The only SQL: functions over a connection. Transactions are opened by actions, through [`crate::changes`].
 //!
-//! **Lock order**: a ticket's move lock ([`tickets::lock_moves`]), then its job's row, then the ticket's row.
+//! **Lock order**: a ticket's move lock ([`tickets::lock_moves`]), then its job's row, then the ticket's row. What stops every
+//! job takes the claims' lock ([`live::fleet::lock_claims`]) before the jobs' rows, as claims do, and no move lock.
 
 pub mod backup;
 pub mod connections;

@@ -224,7 +224,7 @@ pub fn state(
 ) -> State {
     match job {
         Some(job) if job.status == JobStatus::Running && !is_delivered(ticket, job) => {
-            running(job, activity.filter(|activity| is_of(activity, job)), around)
+            running(job, activity, around)
         }
         Some(job) if job.status == JobStatus::Pending => {
             let why = waiting::why(ticket, job, project, around);
@@ -252,7 +252,8 @@ fn plain(word: StateWord, since: DateTime<Utc>, sentence: impl Into<String>) -> 
 #[must_use]
 pub fn last_sign_of_life(job: &JobFacts, activity: Option<&ActivityFacts>, around: &Surroundings) -> DateTime<Utc> {
     let claimed = job.claimed_at.unwrap_or(job.created_at);
-    let reported = activity.filter(|activity| is_of(activity, job)).map(|activity| activity.last_at);
+    // Also an entry that does not say whose it is, as from a runner without a job token.
+    let reported = activity.map(|activity| activity.last_at).filter(|at| *at >= claimed);
     // A heartbeat sets the lease to its full length from then on.
     let renewed = heartbeat_lease(job, around).zip(job.lease_expires_at).map(|(lease, expires)| expires - lease);
     [Some(claimed), reported, renewed].into_iter().flatten().max().unwrap_or(claimed).min(around.now)
@@ -284,7 +285,7 @@ fn running(job: &JobFacts, activity: Option<&ActivityFacts>, around: &Surroundin
     if let Some(asked) = job.cancel_requested_at {
         return plain(StateWord::Stopping, asked, format!("Stopping: a stop was requested{on}."));
     }
-    let Some(activity) = activity else {
+    let Some(activity) = activity.filter(|activity| is_of(activity, job)) else {
         return plain(StateWord::Starting, claimed, format!("Starting{on}: the runner has not reported yet."));
     };
     let (word, sentence) = match phase_of(activity) {

@@ -177,6 +177,8 @@ fn a_job_without_a_sign_of_life_is_silent() {
     assert_eq!(world.state().since, at(1010 - LEASE));
     world = world.reports("execution", 1);
     assert_eq!(world.word(), "turn", "the runner itself has reported since");
+    world.activity.as_mut().unwrap().job_id = None;
+    assert_eq!(world.word(), "starting", "somebody has reported, without saying for which job");
     world.activity = None;
     world.job().lease_expires_at = Some(at(1040));
     assert_eq!(world.word(), "starting", "renewed 50 s ago");
