@@ -75,6 +75,7 @@ impl Reporter {
             raw_output: raw_output.map(|text| clean(text, MAX_RAW_BYTES)),
             success: Some(success),
             entry_key: Some(Uuid::now_v7()),
+            data: None,
         }
     }
 

@@ -11,8 +11,9 @@ use crate::db;
 use crate::domain::refusal::Refusal;
 use crate::http::error::ApiResult;
 use crate::state::App;
+use axum::extract::DefaultBodyLimit;
 use sqlx::PgConnection;
-use terarchitect_worker_api::ProjectId;
+use terarchitect_worker_api::{ProjectId, StoreDiffRequest};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,6 +29,11 @@ pub fn for_application() -> OpenApiRouter<App> {
         .routes(routes!(tickets::get_ticket, tickets::update_ticket, tickets::delete_ticket))
         .routes(routes!(tickets::cancel_ticket))
         .routes(routes!(tickets::list_logs))
+        .routes(routes!(tickets::timeline::get_log))
+        .routes(routes!(tickets::timeline::get_timeline))
+        .routes(routes!(tickets::diffs::list_diffs))
+        .routes(routes!(tickets::diffs::get_diff))
+        .routes(routes!(tickets::messages::list_messages, tickets::messages::post_message))
         .routes(routes!(projects::notes::list_notes, projects::notes::create_note))
         .routes(routes!(projects::notes::get_note, projects::notes::update_note, projects::notes::delete_note))
         .routes(routes!(system::settings::get_settings, system::settings::update_settings))
@@ -63,6 +69,13 @@ pub fn for_runners() -> OpenApiRouter<App> {
         .routes(routes!(worker::tickets::append_log))
         .routes(routes!(worker::tickets::complete_ticket))
         .routes(routes!(worker::tickets::cancel_requested))
+        .routes(routes!(worker::steering::take_messages))
+        .routes(routes!(worker::steering::messages_delivered))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(worker::steering::put_diff))
+                .layer(DefaultBodyLimit::max(StoreDiffRequest::MAX_BODY_BYTES)),
+        )
 }
 
 /// What either key gives access to.

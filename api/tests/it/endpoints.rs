@@ -47,6 +47,15 @@ fn table() -> Vec<(Method, String, Guard)> {
         (post.clone(), format!("{T}/cancel"), Application),
         (get.clone(), format!("{T}/logs"), Application),
         (post.clone(), format!("{T}/logs"), Runner),
+        (get.clone(), format!("{T}/logs/{{log_id}}"), Application),
+        (get.clone(), format!("{T}/timeline"), Application),
+        (get.clone(), format!("{T}/diffs"), Application),
+        (put.clone(), format!("{T}/diffs"), Runner),
+        (get.clone(), format!("{T}/diffs/{{diff_id}}"), Application),
+        (get.clone(), format!("{T}/messages"), Application),
+        (post.clone(), format!("{T}/messages"), Application),
+        (post.clone(), format!("{T}/messages/take"), Runner),
+        (post.clone(), format!("{T}/messages/delivered"), Runner),
         (get.clone(), format!("{T}/worker-context"), Runner),
         (post.clone(), format!("{T}/complete"), Runner),
         (get.clone(), format!("{T}/cancel-requested"), Runner),
@@ -104,6 +113,8 @@ async fn missing_and_wrong_keys_are_refused_everywhere() {
             .replace("{project_id}", id)
             .replace("{ticket_id}", id)
             .replace("{note_id}", id)
+            .replace("{log_id}", id)
+            .replace("{diff_id}", id)
             .replace("{job_id}", id)
             .replace("{worker_id}", id);
         let what = format!("{method} {path}");
@@ -123,7 +134,7 @@ async fn missing_and_wrong_keys_are_refused_everywhere() {
     }
 }
 
-/// A job token gives access to the four endpoints of its own ticket while its attempt runs, and to nothing else.
+/// A job token gives access to a runner's endpoints of its own ticket while its attempt runs, and to nothing else.
 #[tokio::test]
 async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
     let app = TestApp::start_guarded().await;
@@ -147,6 +158,7 @@ async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
     let other = tickets.iter().find(|ticket| *ticket != own).unwrap();
     let path = |path: &str, ticket: &str| {
         let path = path.replace("{project_id}", project).replace("{ticket_id}", ticket).replace("{job_id}", job_id);
+        let path = path.replace("{log_id}", own).replace("{diff_id}", own);
         path.replace("{note_id}", own).replace("{worker_id}", "one")
     };
     let body = json!({"session_id": "s"});

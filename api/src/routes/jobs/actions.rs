@@ -12,7 +12,9 @@ use crate::state::App;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use serde::Deserialize;
 use terarchitect_worker_api::{ErrorBody, Message};
+use utoipa::ToSchema;
 
 /// Enqueues a job for a ticket, with a priority, a time and an idempotency key. A job of kind `ticket` moves its
 /// ticket to In Progress.
@@ -36,15 +38,25 @@ pub async fn enqueue_job(
     })
 }
 
-/// Retries a failed or cancelled job: enqueues a new one with its terms.
+/// What may come with a retry.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct RetryRequest {
+    /// Words to the agent of the new job, as with `POST …/messages`.
+    #[serde(default)]
+    note: Option<String>,
+}
+
+/// Retries a failed or cancelled job: enqueues a new one with its terms. A note is in the first prompt of its agent.
 #[utoipa::path(post, path = "/api/jobs/{job_id}/retry", tag = "jobs", security(("bearer" = [])), params(JobPath),
-    responses((status = 201, body = JobEntry), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    request_body = RetryRequest, responses((status = 201, body = JobEntry), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub async fn retry_job(
     State(app): State<App>,
     caller: Caller,
     Path(path): Path<JobPath>,
+    OptionalJsonBody(request): OptionalJsonBody<RetryRequest>,
 ) -> ApiResult<(StatusCode, Json<JobEntry>)> {
-    let again = actions::jobs::retry::retry_job(&app.database, &caller.actor(), path.job_id).await?;
+    let (database, actor, note) = (&app.database, caller.actor(), request.note.as_deref());
+    let again = actions::jobs::retry::retry_job(database, &actor, path.job_id, note).await?;
     Ok((StatusCode::CREATED, Json(again)))
 }
 
