@@ -5,7 +5,8 @@ alter table execution_logs
     add column data    jsonb;
 
 -- One row for each ticket whose runner has reported something: what the board shows, so that it reads one row a card
--- and not a log. Written with each log entry.
+-- and not a log. Written with each log entry, and before it: the row's lock lets the entries of one ticket take their
+-- numbers in the order in which they are committed, so that a reader who follows by number loses none.
 create table ticket_activity (
     ticket_id  uuid        not null,
     job_id     uuid,
@@ -45,6 +46,11 @@ create table ticket_diffs (
     constraint ticket_diffs_turn_key unique nulls not distinct (ticket_id, job_id, attempt, turn)
 );
 
+-- Compressed already.
+alter table ticket_diffs alter column patch set storage external;
+
+create index ticket_diffs_created_at_idx on ticket_diffs using brin (created_at);
+
 -- A person's words to the agent: in its next prompt, once.
 create table ticket_messages (
     id            uuid        not null default gen_random_uuid(),
@@ -63,3 +69,4 @@ create table ticket_messages (
 );
 
 create index ticket_messages_ticket_id_seq_idx on ticket_messages (ticket_id, seq);
+create index ticket_messages_created_at_idx on ticket_messages using brin (created_at);

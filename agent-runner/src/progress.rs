@@ -68,7 +68,9 @@ impl ProgressSink for Progress {
                 tracing::warn!("the agent asked a question; the reply is that it must decide by itself");
             }
             AgentEvent::Compacted => tracing::info!("the agent compacted its conversation"),
-            AgentEvent::Text { .. }
+            AgentEvent::Accepted
+            | AgentEvent::Said { .. }
+            | AgentEvent::Text { .. }
             | AgentEvent::Reasoning { .. }
             | AgentEvent::FileEdited { .. }
             | AgentEvent::Todo { .. } => {}

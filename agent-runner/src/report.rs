@@ -1,10 +1,11 @@
 //! The attempt's log at the API: entries in order, masked, bounded, retried until they arrive. A log that can't be
 //! written never fails the attempt.
 
+use serde_json::Value;
 use std::time::Duration;
 use terarchitect_outbound::{Mask, Retry};
 use terarchitect_worker_api::client::WorkerClient;
-use terarchitect_worker_api::{AppendLogRequest, ProjectId, TicketId};
+use terarchitect_worker_api::{AppendLogRequest, EntryData, ProjectId, TicketId};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -15,6 +16,12 @@ const MAX_WAITING: usize = 1_000;
 const MAX_SUMMARY_BYTES: usize = 8 * 1024;
 /// The longest raw output, in bytes.
 const MAX_RAW_BYTES: usize = 64 * 1024;
+/// Entries about single steps of the agent are dropped before this much of the room for waiting entries is left: what
+/// the agent does in detail must not displace what becomes of it.
+const ROOM_FOR_OTHERS: usize = MAX_WAITING / 4;
+/// The longest text in an entry's data, in bytes, and where all of it together would be too large.
+const MAX_DATA_TEXT_BYTES: usize = 4 * 1024;
+const SHORT_DATA_TEXT_BYTES: usize = 256;
 /// For how long sending one entry is retried.
 const ENTRY_LIMIT: Duration = Duration::from_secs(120);
 
@@ -55,6 +62,22 @@ impl Reporter {
         self.add(step, summary, raw_output, true);
     }
 
+    /// Adds an entry that programs understand too.
+    pub fn log_data(&self, step: &str, summary: &str, raw_output: Option<&str>, data: EntryData) {
+        self.send(AppendLogRequest { data: self.clean(data), ..self.make(step, summary, raw_output, true) });
+    }
+
+    /// Adds an entry about a single step of the agent. Never waits; where the API is slow, it is dropped.
+    pub fn live(&self, step: &str, summary: &str, raw_output: Option<&str>, data: EntryData) {
+        if self.entries.capacity() <= ROOM_FOR_OTHERS {
+            tracing::debug!(step, "too many log entries are waiting to be sent to the API; this step is left out");
+            return;
+        }
+        let entry = AppendLogRequest { data: self.clean(data), ..self.make(step, summary, raw_output, true) };
+        tracing::debug!(step, "{}", entry.summary.lines().next().unwrap_or_default());
+        self.queue(entry);
+    }
+
     /// Adds an entry about something that went wrong.
     pub fn failed(&self, step: &str, summary: &str) {
         self.add(step, summary, None, false);
@@ -75,14 +98,44 @@ impl Reporter {
             raw_output: raw_output.map(|text| clean(text, MAX_RAW_BYTES)),
             success: Some(success),
             entry_key: Some(Uuid::now_v7()),
+            data: None,
         }
     }
 
     fn add(&self, step: &str, summary: &str, raw_output: Option<&str>, success: bool) {
-        let entry = self.make(step, summary, raw_output, success);
-        tracing::info!(step, "{}", entry.summary.lines().next().unwrap_or_default());
-        if self.entries.try_send(entry).is_err() {
+        self.send(self.make(step, summary, raw_output, success));
+    }
+
+    fn send(&self, entry: AppendLogRequest) {
+        tracing::info!(step = entry.step, "{}", entry.summary.lines().next().unwrap_or_default());
+        self.queue(entry);
+    }
+
+    fn queue(&self, entry: AppendLogRequest) {
+        if let Err(error) = self.entries.try_send(entry) {
+            let step = error.into_inner().step;
             tracing::warn!(step, "too many log entries are waiting to be sent to the API; this one is dropped");
+        }
+    }
+
+    /// The data without secrets, and small enough for the API; none where it can't be.
+    fn clean(&self, data: EntryData) -> Option<EntryData> {
+        let mut value = serde_json::to_value(data).ok()?;
+        for max in [MAX_DATA_TEXT_BYTES, SHORT_DATA_TEXT_BYTES] {
+            self.clean_texts(&mut value, max);
+            if value.to_string().len() <= EntryData::MAX_BYTES {
+                return serde_json::from_value(value).ok();
+            }
+        }
+        None
+    }
+
+    fn clean_texts(&self, value: &mut Value, max: usize) {
+        match value {
+            Value::String(text) => *text = bounded(&self.mask.apply(text).replace('\0', "\u{fffd}"), max),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.clean_texts(item, max)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.clean_texts(field, max)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 }
@@ -111,6 +164,41 @@ fn bounded(text: &str, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use terarchitect_worker_api::TodoEntry;
+
+    fn reporter(room: usize) -> (Reporter, mpsc::Receiver<AppendLogRequest>) {
+        let (entries, waiting) = mpsc::channel(room);
+        let mask = Mask::new([&secrecy::SecretString::from("secret-key".to_owned())]);
+        (Reporter { entries, session_id: "s".to_owned(), mask }, waiting)
+    }
+
+    fn todo(items: usize, content: &str) -> EntryData {
+        let item = TodoEntry { content: content.to_owned(), status: "pending".to_owned() };
+        EntryData::Todo { items: vec![item; items] }
+    }
+
+    #[test]
+    fn data_is_masked_and_small() {
+        let (reporter, mut waiting) = reporter(MAX_WAITING);
+        reporter.log_data("todo", "x", None, todo(1, "use secret-key\0"));
+        assert_eq!(waiting.try_recv().unwrap().data, Some(todo(1, "use [secret]\u{fffd}")));
+        reporter.live("todo", "x", None, todo(50, &"y".repeat(3_000)));
+        let data = waiting.try_recv().unwrap().data.unwrap();
+        assert!(serde_json::to_string(&data).unwrap().len() <= EntryData::MAX_BYTES);
+        reporter.live("todo", "x", None, todo(5_000, "z"));
+        assert_eq!(waiting.try_recv().unwrap().data, None);
+    }
+
+    #[test]
+    fn single_steps_never_displace_what_becomes_of_the_attempt() {
+        let (reporter, waiting) = reporter(MAX_WAITING);
+        for _ in 0..2 * MAX_WAITING {
+            reporter.live("tool", "x", None, todo(0, ""));
+        }
+        assert_eq!(waiting.len(), MAX_WAITING - ROOM_FOR_OTHERS);
+        reporter.log("turn", "The turn ended", None);
+        assert_eq!(waiting.len(), MAX_WAITING - ROOM_FOR_OTHERS + 1);
+    }
 
     #[test]
     fn a_long_text_keeps_its_ends_and_says_what_is_missing() {

@@ -1,10 +1,17 @@
 //! What an agent does right now, for a person who watches. Nothing is decided by these events.
 
-use super::ToolCallSummary;
+use super::ToolCall;
 
 /// Something that the agent does right now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgentEvent {
+    /// The prompt is part of the conversation.
+    Accepted,
+    /// The agent has written this text to its end.
+    Said {
+        /// The whole text.
+        text: String,
+    },
     /// More of the text that the agent writes.
     Text {
         /// The new part.
@@ -23,7 +30,7 @@ pub enum AgentEvent {
         title: Option<String>,
     },
     /// A tool call ended.
-    ToolFinished(ToolCallSummary),
+    ToolFinished(ToolCall),
     /// A file of the workspace was written.
     FileEdited {
         /// Its path as the agent gives it.

@@ -29,7 +29,7 @@ pub struct TurnOutput {
     /// The text of the agent's last message.
     pub text: String,
     /// The tools that it called, in order.
-    pub tools: Vec<ToolCallSummary>,
+    pub tools: Vec<ToolCall>,
     /// The turn's cost in dollars, where the agent knows its model's prices.
     pub cost_usd: Option<f64>,
     /// The tokens of all model calls of the turn.
@@ -38,18 +38,26 @@ pub struct TurnOutput {
     pub duration: Duration,
 }
 
-/// One tool call, short enough for a log line.
+/// One tool call. Displayed, it is short enough for a log line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ToolCallSummary {
+pub struct ToolCall {
+    /// What the agent program calls it; unique within the conversation.
+    pub id: String,
     /// The tool, e.g. `write`.
     pub name: String,
     /// What it was called for, e.g. the file's path or the command's description.
     pub title: Option<String>,
     /// How it ended.
     pub status: ToolStatus,
+    /// What it was given, shortened.
+    pub input: String,
+    /// What came of it, shortened.
+    pub output: String,
+    /// How long it took.
+    pub took: Option<Duration>,
 }
 
-impl fmt::Display for ToolCallSummary {
+impl fmt::Display for ToolCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         if let Some(title) = &self.title {

@@ -3,11 +3,14 @@
 
 use super::hooks::Hooks;
 use super::{Attempt, AttemptError};
-use crate::agent::{Agent, AgentError};
+use crate::agent::{Agent, AgentError, TurnOutput};
 use crate::prompts::{AGENT_CONFLICT, fenced, render};
+use terarchitect_worker_api::EntryData;
 
 /// How many turns the agent gets to resolve all conflicts.
 const TURNS: u32 = 2;
+/// What these turns are, for programs.
+const PHASE: &str = "conflicts";
 
 impl Attempt {
     /// Lets the agent resolve the conflicts that the merge of the base left in the workspace, if there are any.
@@ -22,14 +25,13 @@ impl Attempt {
         }
         for turn in 1..=TURNS {
             let text = format!("The agent resolves conflicts with the base (turn {turn}): {}", files.join(", "));
-            self.reporter.log("conflict", &text, None);
-            self.progress.now(&text);
             let prompt = self.conflict_prompt(&hooks.base(), &files);
+            self.start_turn(turn, &text, &prompt);
             let output = agent.prompt(&prompt, &self.cancel).await.map_err(|error| match error {
                 AgentError::Cancelled => AttemptError::Cancelled,
                 error => AttemptError::Agent(error),
             })?;
-            self.reporter.log("conflict", "The agent ended the turn", Some(&output.text));
+            self.end_turn(turn, &output);
             files = hooks.unresolved();
             if files.is_empty() {
                 return hooks.keep_merge().await;
@@ -42,6 +44,26 @@ impl Attempt {
         );
         self.reporter.log("conflict", &text, None);
         hooks.give_up_merge()
+    }
+
+    /// What people wrote waits for the prompts about the ticket itself.
+    fn start_turn(&self, turn: u32, text: &str, prompt: &str) {
+        let prompt_bytes = u64::try_from(prompt.len()).unwrap_or(u64::MAX);
+        let data = EntryData::TurnStarted { phase: PHASE.to_owned(), turn, prompt_bytes, messages: Vec::new() };
+        self.reporter.log_data("conflict", text, None, data);
+        self.progress.now(text);
+        drop(self.live.begin(PHASE, turn));
+    }
+
+    fn end_turn(&self, turn: u32, output: &TurnOutput) {
+        self.live.end(output);
+        let data = EntryData::TurnEnded {
+            phase: PHASE.to_owned(),
+            turn,
+            tools: u64::try_from(output.tools.len()).unwrap_or(u64::MAX),
+            took_ms: u64::try_from(output.duration.as_millis()).unwrap_or(u64::MAX),
+        };
+        self.reporter.log_data("conflict", "The agent ended the turn", Some(&output.text), data);
     }
 
     fn conflict_prompt(&self, base: &str, files: &[String]) -> String {

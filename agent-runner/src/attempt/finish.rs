@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_forge::{NewPull, OpenPull, Repository, forge_of};
 use terarchitect_outbound::{Retry, chain};
-use terarchitect_worker_api::{CompleteTicketRequest, IndexRequest};
+use terarchitect_worker_api::{CompleteTicketRequest, EntryData, IndexRequest};
 
 /// For how long the report that the ticket is complete is retried. Without it the work would not show on the board.
 const COMPLETE_PATIENCE: Duration = Duration::from_secs(600);
@@ -186,7 +186,8 @@ async fn open_pull(
         () = attempt.cancel.cancelled() => return Err(AttemptError::Cancelled),
     };
     let verb = if pull.reused { "Updated" } else { "Opened" };
-    attempt.log_phase(phases, "pull_request", &format!("{verb} {}", pull.url));
+    let data = EntryData::PullRequest { url: pull.url.clone(), number: Some(pull.number) };
+    attempt.log_phase_data(phases, "pull_request", &format!("{verb} {}", pull.url), Some(data));
     Ok(Some(pull))
 }
 

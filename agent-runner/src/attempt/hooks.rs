@@ -1,13 +1,17 @@
 //! What happens around the agent's turns: a commit and a push after each that changed something, and log entries.
 
+use super::diffs::MAX_PATCH_BYTES;
 use super::patience::DOUBTS;
+use super::people::People;
 use super::phases::Phases;
 use super::{Attempt, AttemptError, hand_over};
 use crate::agent::TurnOutput;
-use crate::director::{DriveHooks, Phase, TurnChanges};
-use crate::git::{Committed, GitError, Update, Workspace, describe_skipped};
+use crate::director::{DriveHooks, Phase, TurnChanges, Verdict, Words};
+use crate::git::{Committed, GitError, Patch, Update, Workspace, describe_skipped};
 use async_trait::async_trait;
+use std::time::Duration;
 use terarchitect_outbound::{Retriable, chain};
+use terarchitect_worker_api::EntryData;
 use tokio_util::sync::CancellationToken;
 
 /// How many earlier commits the agent is shown.
@@ -18,11 +22,14 @@ pub(super) struct Hooks<'a> {
     /// Absent only while a blocking task works with it.
     workspace: Option<Workspace>,
     phases: &'a mut Phases,
+    people: People,
+    /// How many plans the agent has written.
+    plans: u32,
 }
 
 impl<'a> Hooks<'a> {
     pub(super) fn new(attempt: &'a Attempt, workspace: Workspace, phases: &'a mut Phases) -> Self {
-        Self { attempt, workspace: Some(workspace), phases }
+        Self { attempt, workspace: Some(workspace), phases, people: People::default(), plans: 0 }
     }
 
     pub(super) fn into_workspace(self) -> Result<Workspace, AttemptError> {
@@ -63,7 +70,7 @@ impl<'a> Hooks<'a> {
         let ticket = self.attempt.config.ticket;
         let message =
             format!("Merge branch '{}' into ticket-{ticket}\n\nThe agent resolved the conflicts.\n", self.base());
-        let committed = self.keep(message).await?;
+        let committed = self.keep(message, None).await?;
         self.left_out();
         if let Some(committed) = committed {
             let text = format!("{}: merged {} into the branch", committed.short_id, self.base());
@@ -92,7 +99,7 @@ impl<'a> Hooks<'a> {
     }
 
     /// Commits what the turn changed and pushes it, so that no kill can lose a finished turn.
-    async fn keep(&mut self, message: String) -> Result<Option<Committed>, AttemptError> {
+    async fn keep(&mut self, message: String, turn: Option<u32>) -> Result<Option<Committed>, AttemptError> {
         let Some(mut workspace) = self.workspace.take() else {
             return Err(AttemptError::Internal("the workspace was lost in a task that failed".to_owned()));
         };
@@ -104,7 +111,11 @@ impl<'a> Hooks<'a> {
         let (workspace, kept) =
             kept.await.map_err(|error| AttemptError::Internal(format!("the task that commits failed: {error}")))?;
         self.workspace = Some(workspace);
-        let Some((committed, pushed)) = kept? else { return Ok(None) };
+        let Some(Kept { committed, pushed, of_turn, of_branch }) = kept? else { return Ok(None) };
+        let of_turn = turn.and_then(|turn| Some((Some(turn), of_turn?)));
+        for (turn, patch) in of_turn.into_iter().chain(of_branch.map(|patch| (None, patch))) {
+            self.attempt.diffs.send(turn, patch);
+        }
         if let Err(error) = pushed {
             let error = self.attempt.look_closer(error, true, &mut { DOUBTS }).await;
             if !error.may_pass() {
@@ -118,8 +129,13 @@ impl<'a> Hooks<'a> {
     }
 }
 
-/// The commit, and how its push went.
-type Kept = (Committed, Result<bool, GitError>);
+/// A turn's end: the commit, how its push went, and what people can read of it.
+struct Kept {
+    committed: Committed,
+    pushed: Result<bool, GitError>,
+    of_turn: Option<Patch>,
+    of_branch: Option<Patch>,
+}
 
 fn keep(workspace: &mut Workspace, message: &str, cancel: &CancellationToken) -> Result<Option<Kept>, GitError> {
     let Some(committed) = workspace.commit(message)? else { return Ok(None) };
@@ -130,39 +146,116 @@ fn keep(workspace: &mut Workspace, message: &str, cancel: &CancellationToken) ->
     {
         tracing::warn!(error = chain(&error), "could not keep a commit that could not be pushed");
     }
-    Ok(Some((committed, pushed)))
+    let of_turn = readable(workspace.patch_of_commit(&committed.id, MAX_PATCH_BYTES));
+    let of_branch = readable(workspace.patch_of_branch(MAX_PATCH_BYTES));
+    Ok(Some(Kept { committed, pushed, of_turn, of_branch }))
+}
+
+/// What people can't read is no reason to fail.
+fn readable(patch: Result<Patch, GitError>) -> Option<Patch> {
+    patch.inspect_err(|error| tracing::warn!(error = chain(error), "people can't read this change")).ok()
+}
+
+impl Hooks<'_> {
+    /// Logs the end of a turn: what the agent said last, and of a plan the plan by itself.
+    fn log_turn(&mut self, phase: Phase, turn: u32, output: &TurnOutput, took: Duration) {
+        let said = output.text.lines().find(|line| !line.trim().is_empty()).unwrap_or("(no text)");
+        let (step, tools) = (step_of(phase), output.tools.len());
+        let summary = format!("{said} ({tools} tool calls, {:.1} s)", took.as_secs_f64());
+        let ended = EntryData::TurnEnded {
+            phase: phase.word(),
+            turn,
+            tools: u64::try_from(tools).unwrap_or(u64::MAX),
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        };
+        let reporter = &self.attempt.reporter;
+        if phase == Phase::Plan {
+            self.plans += 1;
+            reporter.log_data(step, &summary, Some(&output.text), EntryData::Plan { round: self.plans });
+            reporter.log_data(step, &format!("Agent turn {turn} ended"), None, ended);
+        } else {
+            reporter.log_data(step, &summary, Some(&output.text), ended);
+        }
+        self.attempt.progress.done(&format!("{:>6.1}s  {step}: {said}", took.as_secs_f64()));
+    }
+
+    fn log_commit(&mut self, turn: u32, committed: &Committed) {
+        let change = &committed.change;
+        let last_line = change.diffstat.lines().last().unwrap_or_default().trim();
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let data = EntryData::Commit {
+            turn,
+            commit: committed.id.clone(),
+            files: number(change.files),
+            added: number(change.added),
+            removed: number(change.removed),
+        };
+        let summary = format!("{}: {last_line}", committed.short_id);
+        self.attempt.reporter.log_data("commit", &summary, Some(&change.diffstat), data);
+        self.phases.end("commit and push");
+    }
+}
+
+/// The log's step for a turn of this phase.
+fn step_of(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Execution => "turn",
+        other => other.as_str(),
+    }
 }
 
 #[async_trait]
 impl DriveHooks for Hooks<'_> {
     async fn after_turn(&mut self, phase: Phase, turn: u32, output: &TurnOutput) -> Result<TurnChanges, anyhow::Error> {
-        let tools: Vec<String> = output.tools.iter().map(ToString::to_string).collect();
-        let said = output.text.lines().find(|line| !line.trim().is_empty()).unwrap_or("(no text)");
-        let step = match phase {
-            Phase::Execution => "turn",
-            other => other.as_str(),
-        };
-        let raw = format!("{}\n\nTools:\n{}", output.text, tools.join("\n"));
-        let took = self.phases.end(step);
-        let summary = format!("{said} ({} tool calls, {:.1} s)", tools.len(), took.as_secs_f64());
-        self.attempt.reporter.log(step, &summary, Some(&raw));
-        self.attempt.progress.done(&format!("{:>6.1}s  {step}: {said}", took.as_secs_f64()));
+        self.attempt.live.end(output);
+        let took = self.phases.end(step_of(phase));
+        self.log_turn(phase, turn, output, took);
+        self.people.confirmed().await;
 
         let title = self.attempt.title();
         let ticket = self.attempt.config.ticket;
         let message = format!("{title}\n\nTicket {ticket}, turn {turn} ({phase}).\n");
-        let committed = self.keep(message).await?;
+        let committed = self.keep(message, Some(turn)).await?;
         let left_out = self.left_out();
         let Some(committed) = committed else { return Ok(TurnChanges { left_out, ..TurnChanges::default() }) };
-        let last_line = committed.change.diffstat.lines().last().unwrap_or_default().trim().to_owned();
-        self.attempt.reporter.log(
-            "commit",
-            &format!("{}: {last_line}", committed.short_id),
-            Some(&committed.change.diffstat),
-        );
-        self.phases.end("commit and push");
+        self.log_commit(turn, &committed);
         let change = committed.change;
         Ok(TurnChanges { changed: true, diffstat: change.diffstat, diff: Some(change.diff), left_out })
+    }
+
+    async fn messages(&mut self, turn: u32) -> Vec<Words> {
+        self.people.take(self.attempt, turn).await
+    }
+
+    async fn before_turn(&mut self, phase: Phase, turn: u32, prompt: &str, words: &[Words]) {
+        let accepted = self.attempt.live.begin(&phase.word(), turn);
+        self.people.confirm(self.attempt, turn, words, accepted);
+        self.phases.end(phase.as_str());
+        let data = EntryData::TurnStarted {
+            phase: phase.word(),
+            turn,
+            prompt_bytes: u64::try_from(prompt.len()).unwrap_or(u64::MAX),
+            messages: words.iter().map(|words| words.id).collect(),
+        };
+        let with = if words.is_empty() { "" } else { ", with what people wrote" };
+        let summary = format!("Agent turn {turn} starts{with}");
+        self.attempt.reporter.log_data(phase.as_str(), &summary, None, data);
+        self.attempt.progress.now(&summary);
+    }
+
+    async fn decided(&mut self, phase: Phase, turn: u32, summary: &str, answer: Option<&str>, verdict: &Verdict) {
+        self.phases.end(phase.as_str());
+        let data = EntryData::Verdict {
+            phase: phase.word(),
+            turn,
+            round: verdict.round,
+            approved: verdict.approved,
+            complete: verdict.complete,
+            feedback: verdict.feedback.clone(),
+            next: verdict.next.clone(),
+        };
+        self.attempt.reporter.log_data(phase.as_str(), summary, answer, data);
+        self.attempt.progress.now(summary);
     }
 
     async fn log(&mut self, step: &str, summary: &str, raw_output: Option<&str>) {

@@ -1,12 +1,15 @@
 //! One attempt at a ticket, from its context to its pull request.
 
 mod conflicts;
+mod diffs;
 mod error;
 mod finish;
 mod finished;
 mod hooks;
+mod live;
 mod models;
 mod patience;
+mod people;
 mod phases;
 mod places;
 mod wording;
@@ -23,7 +26,9 @@ use crate::director::{self, Brief, Limits};
 use crate::git::{CloneRequest, ForgeToken, RemoteUrl, Shelf, Workspace, describe_update};
 use crate::progress::Progress;
 use crate::report::Reporter;
+use diffs::Diffs;
 use hooks::Hooks;
+use live::Live;
 use models::Models;
 use phases::Phases;
 use places::Places;
@@ -33,7 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_outbound::{Mask, Proxies, Retry};
 use terarchitect_worker_api::client::WorkerClient;
-use terarchitect_worker_api::{RetrieveRequest, WorkerContext};
+use terarchitect_worker_api::{EntryData, RetrieveRequest, WorkerContext};
 use tokio_util::sync::CancellationToken;
 use wording::{named, one_line};
 
@@ -79,8 +84,10 @@ pub async fn attempt_ticket(
     let mask = mask_of(&config, &agent, &options);
     let (reporter, sending) = Reporter::start(client.clone(), config.project, config.ticket, mask.clone());
     let polling = tokio::spawn(cancel::poll_api(client.clone(), config.project, config.ticket, cancel.clone()));
+    let (diffs, sending_diffs) = Diffs::start(client.clone(), config.project, config.ticket, mask.clone());
     let progress = Progress::new(mask.clone());
-    let attempt = Attempt { config, options, agent, client, context, reporter, progress, mask, cancel };
+    let live = Live::new(progress.clone(), reporter.clone());
+    let attempt = Attempt { config, options, agent, client, context, reporter, live, diffs, progress, mask, cancel };
     let outcome = attempt.make().await;
     polling.abort();
     if let Err(error) = &outcome {
@@ -88,7 +95,7 @@ pub async fn attempt_ticket(
     }
     attempt.progress.end();
     drop(attempt);
-    sending.finish(LOG_PATIENCE).await;
+    tokio::join!(sending.finish(LOG_PATIENCE), sending_diffs.finish(LOG_PATIENCE));
     outcome
 }
 
@@ -108,6 +115,8 @@ struct Attempt {
     client: WorkerClient,
     context: WorkerContext,
     reporter: Reporter,
+    live: Live,
+    diffs: Diffs,
     progress: Progress,
     mask: Mask,
     cancel: CancellationToken,
@@ -229,6 +238,7 @@ impl Attempt {
         let driven = self.drive(agent.as_mut(), models, &mut hooks).await;
         let workspace = hooks.into_workspace();
         agent.shutdown().await;
+        self.live.abandon();
         let workspace = workspace?;
         let outcome = match driven {
             Ok(outcome) => outcome,
@@ -286,7 +296,7 @@ impl Attempt {
             // Files on the ticket's branch, which an agent may have written, configure nothing.
             project_config: ProjectConfig::Ignored,
             extra_directories: [PathBuf::from(CACHE_DIR)].into_iter().filter(|dir| dir.is_dir()).collect(),
-            progress: Arc::new(self.progress.clone()),
+            progress: Arc::new(self.live.clone()),
             ..AgentOptions::new(
                 self.options.opencode_bin.clone(),
                 places.workdir.clone(),
@@ -354,8 +364,17 @@ impl Attempt {
 
     /// Logs the end of a phase, with its duration.
     fn log_phase(&self, phases: &mut Phases, step: &str, summary: &str) {
+        self.log_phase_data(phases, step, summary, None);
+    }
+
+    /// The same, with what it brought for programs.
+    fn log_phase_data(&self, phases: &mut Phases, step: &str, summary: &str, data: Option<EntryData>) {
         let took = phases.end(step);
-        self.reporter.log(step, &format!("{summary} ({:.1} s)", took.as_secs_f64()), None);
+        let text = format!("{summary} ({:.1} s)", took.as_secs_f64());
+        match data {
+            Some(data) => self.reporter.log_data(step, &text, None, data),
+            None => self.reporter.log(step, &text, None),
+        }
         self.progress.done(&format!("{:>6.1}s  {step}: {summary}", took.as_secs_f64()));
     }
 }

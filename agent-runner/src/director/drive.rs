@@ -1,8 +1,9 @@
 //! Carries out the decisions of `flow`: prompts the agent, asks the Director's model, calls the hooks.
 
 use super::chat::{ChatMessage, ChatModel};
-use super::flow::{Action, Event, Failure, next, start};
-use super::words::Report;
+use super::flow::{Action, Event, Failure, Note, next, start};
+use super::verdict::Verdict;
+use super::words::{Report, with_messages};
 use super::{Brief, DriveError, Limits, Phase};
 use crate::agent::{Agent, AgentError, TurnOutput};
 use async_trait::async_trait;
@@ -15,9 +16,34 @@ pub trait DriveHooks: Send {
     /// `turn` counts all turns of the agent from 1. An error ends the attempt as [`DriveError::Hook`].
     async fn after_turn(&mut self, phase: Phase, turn: u32, output: &TurnOutput) -> Result<TurnChanges, anyhow::Error>;
 
+    /// What people wrote that no prompt had yet, for this turn's prompt; the same turn gets the same words again. Never
+    /// fails the attempt.
+    async fn messages(&mut self, _turn: u32) -> Vec<Words> {
+        Vec::new()
+    }
+
+    /// Called before each turn of the agent with its prompt and the people's words in it. Never fails the attempt.
+    async fn before_turn(&mut self, phase: Phase, turn: u32, _prompt: &str, _words: &[Words]) {
+        self.log(phase.as_str(), &format!("Agent turn {turn} starts"), None).await;
+    }
+
+    /// Adds the Director's decision about a turn to the ticket's log, with its answer as it came. Never fails the attempt.
+    async fn decided(&mut self, phase: Phase, _turn: u32, summary: &str, answer: Option<&str>, _verdict: &Verdict) {
+        self.log(phase.as_str(), summary, answer).await;
+    }
+
     /// Adds an entry to the ticket's log: the start of a turn, or the Director's decision with its answer as it came.
     /// Never fails the attempt.
     async fn log(&mut self, step: &str, summary: &str, raw_output: Option<&str>);
+}
+
+/// What a person wrote to the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// The message's id.
+    pub id: uuid::Uuid,
+    /// The words.
+    pub text: String,
 }
 
 /// What a turn changed in the repository.
@@ -65,12 +91,13 @@ pub async fn drive(
     loop {
         if let Some(note) = &step.note {
             tracing::info!(phase = %note.phase, "{}", note.text);
-            drive.hooks.log(note.phase.as_str(), &note.text, answer.as_deref()).await;
+            drive.note(note, answer.as_deref()).await;
         }
         let event = match step.action {
             Action::PromptAgent { phase, prompt } => drive.prompt(phase, &prompt).await?,
             Action::AskDirector { phase, messages } => drive.ask(phase, &messages).await?,
             Action::Compact => drive.compact().await?,
+            Action::HearPeople => drive.hear_people().await,
             Action::Finish { summary, reason } => return Ok(drive.outcome(summary, reason)),
             Action::Fail(failure) => return Err(failed(failure)),
         };
@@ -92,13 +119,29 @@ struct Drive<'a> {
 }
 
 impl Drive<'_> {
+    async fn note(&mut self, note: &Note, answer: Option<&str>) {
+        let turn = self.agent_turns;
+        match &note.verdict {
+            Some(verdict) => self.hooks.decided(note.phase, turn, &note.text, answer, verdict).await,
+            None => self.hooks.log(note.phase.as_str(), &note.text, answer).await,
+        }
+    }
+
+    async fn hear_people(&mut self) -> Event {
+        let wrote = !self.cancel.is_cancelled() && !self.hooks.messages(self.agent_turns + 1).await.is_empty();
+        Event::PeopleWrote(wrote)
+    }
+
     async fn prompt(&mut self, phase: Phase, prompt: &str) -> Result<Event, DriveError> {
         self.stop_if_cancelled()?;
         self.agent_turns += 1;
         let turn = self.agent_turns;
         tracing::info!(phase = %phase, turn, "agent turn {turn} starts: {phase}");
-        self.hooks.log(phase.as_str(), &format!("Agent turn {turn} starts"), None).await;
-        let output = self.agent.prompt(prompt, self.cancel).await.map_err(DriveError::from_agent)?;
+        let words = self.hooks.messages(turn).await;
+        let heard: Vec<String> = words.iter().map(|words| words.text.clone()).collect();
+        let prompt = with_messages(prompt, &heard);
+        self.hooks.before_turn(phase, turn, &prompt, &words).await;
+        let output = self.agent.prompt(&prompt, self.cancel).await.map_err(DriveError::from_agent)?;
         tracing::info!(
             phase = %phase,
             turn,
@@ -112,7 +155,7 @@ impl Drive<'_> {
         }
         let tools: Vec<String> = output.tools.iter().map(ToString::to_string).collect();
         let changes = self.hooks.after_turn(phase, turn, &output).await.map_err(DriveError::Hook)?;
-        Ok(Event::AgentDone(Report { text: output.text, tools, changes }))
+        Ok(Event::AgentDone(Report { text: output.text, tools, changes, heard }))
     }
 
     async fn ask(&mut self, phase: Phase, messages: &[ChatMessage]) -> Result<Event, DriveError> {

@@ -6,6 +6,7 @@
 use super::answer::{PLAN_SHAPE, PlanVerdict, TURN_SHAPE, TurnVerdict};
 use super::chat::ChatMessage;
 use super::history::History;
+use super::verdict::Verdict;
 use super::words::{self, Report};
 use super::{Brief, Limits, Phase};
 
@@ -18,6 +19,8 @@ pub(super) enum Event {
     DirectorSaid(String),
     /// The agent's conversation was compacted, or that failed and is left for later.
     Compacted,
+    /// Whether people wrote something that no prompt had yet.
+    PeopleWrote(bool),
 }
 
 /// What to do next.
@@ -26,6 +29,8 @@ pub(super) enum Action {
     PromptAgent { phase: Phase, prompt: String },
     AskDirector { phase: Phase, messages: Vec<ChatMessage> },
     Compact,
+    /// Look whether people wrote something, before the ticket counts as complete.
+    HearPeople,
     Finish { summary: String, reason: Option<String> },
     Fail(Failure),
 }
@@ -52,6 +57,7 @@ pub(super) enum Failure {
 pub(super) struct Note {
     pub(super) phase: Phase,
     pub(super) text: String,
+    pub(super) verdict: Option<Verdict>,
 }
 
 /// The next state, with the action to take and the note for the log.
@@ -78,6 +84,8 @@ pub(super) struct State {
     work_turns: u32,
     turns_since_compaction: u32,
     idle_turns: u32,
+    /// What people wrote to the agent since the Director's last question.
+    heard: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -87,6 +95,12 @@ enum At {
     PlanReview(Question),
     Working(Phase),
     TurnReview(Question, Phase),
+    /// Everything is done, unless people wrote something meanwhile.
+    Finishing {
+        phase: Phase,
+        summary: String,
+        reason: Option<String>,
+    },
     /// The conversation is compacted before this prompt.
     Compacting {
         phase: Phase,
@@ -119,6 +133,7 @@ pub(super) fn start(brief: Brief, limits: Limits, has_director: bool) -> Step {
         work_turns: 0,
         turns_since_compaction: 0,
         idle_turns: 0,
+        heard: Vec::new(),
         brief,
         limits,
     };
@@ -128,6 +143,7 @@ pub(super) fn start(brief: Brief, limits: Limits, has_director: bool) -> Step {
         step.note = Some(Note {
             phase: Phase::Setup,
             text: "This ticket sets up the project, so it takes the short flow".to_owned(),
+            verdict: None,
         });
         step
     } else if has_director {
@@ -147,6 +163,9 @@ pub(super) fn next(mut state: State, event: Event) -> Step {
             state.at = *then;
             Step { state, action: Action::PromptAgent { phase, prompt }, note: None }
         }
+        (At::Finishing { phase, summary, reason }, Event::PeopleWrote(wrote)) => {
+            if wrote { state.work_for_people(phase) } else { state.finish(summary, reason) }
+        }
         (At::Research, Event::AgentDone(report)) => state.after_research(report),
         (At::Planning, Event::AgentDone(report)) => state.after_plan(report),
         (At::Working(phase), Event::AgentDone(report)) => state.after_work(phase, &report),
@@ -161,6 +180,7 @@ pub(super) fn next(mut state: State, event: Event) -> Step {
 impl State {
     fn after_research(mut self, report: Report) -> Step {
         self.turns_since_compaction += 1;
+        self.heard.extend(report.heard);
         self.research = report.text;
         let prompt = words::plan(&self.brief.title_line());
         self.prompt(Phase::Plan, prompt, At::Planning)
@@ -168,9 +188,10 @@ impl State {
 
     fn after_plan(mut self, report: Report) -> Step {
         self.turns_since_compaction += 1;
+        self.heard.extend(report.heard);
         self.plan = report.text;
         let research = if self.plan_round == 1 { self.research.as_str() } else { "" };
-        let question = words::plan_review(&self.plan, self.plan_round, research);
+        let question = words::plan_review(&self.plan, self.plan_round, research, &self.heard);
         // This question contains the plan, so it is not shown a second time as the current plan.
         self.ask(Phase::PlanReview, Question { text: question, unusable: 0 }, None)
     }
@@ -181,13 +202,15 @@ impl State {
             Err(problem) => return self.ask_again(Phase::PlanReview, question, answer, problem, PLAN_SHAPE),
         };
         self.history.remember(&question.text, answer);
+        self.history.remember_people(&mut self.heard);
         let feedback = verdict.feedback.unwrap_or_default();
+        let decided = Verdict::of_plan(self.plan_round, verdict.approved, &feedback);
         let rounds_left = self.limits.plan_rounds.saturating_sub(self.plan_round);
         if !verdict.approved && rounds_left > 0 {
             let text = format!("The Director rejected the plan in round {}: {feedback}", self.plan_round);
             self.plan_round += 1;
             let prompt = words::plan_again(&self.brief.title_line(), &feedback);
-            return self.prompt(Phase::Plan, prompt, At::Planning).noting(Phase::PlanReview, text);
+            return self.prompt(Phase::Plan, prompt, At::Planning).deciding(Phase::PlanReview, text, decided);
         }
         let text = match (verdict.approved, feedback.is_empty()) {
             (true, true) => format!("The Director approved the plan in round {}", self.plan_round),
@@ -199,17 +222,18 @@ impl State {
         };
         let context = self.refreshed();
         let prompt = words::execution(&self.brief.title_line(), context.as_deref(), &self.plan, &feedback);
-        self.work(Phase::Execution, prompt).noting(Phase::PlanReview, text)
+        self.work(Phase::Execution, prompt).deciding(Phase::PlanReview, text, decided)
     }
 
     fn after_work(mut self, phase: Phase, report: &Report) -> Step {
         self.turns_since_compaction += 1;
+        self.heard.extend_from_slice(&report.heard);
         self.idle_turns = if report.changes.changed { 0 } else { self.idle_turns + 1 };
         if !self.has_director {
-            return self.finish(report.text.trim().to_owned(), None);
+            return self.finish_unless_people_wrote(phase, report.text.trim().to_owned(), None);
         }
         let turns_left = self.limits.execution_turns.saturating_sub(self.work_turns);
-        let question = words::turn_review(report, self.work_turns, turns_left, self.idle_turns);
+        let question = words::turn_review(report, self.work_turns, turns_left, self.idle_turns, &self.heard);
         self.ask(Phase::TurnReview, Question { text: question, unusable: 0 }, Some(phase))
     }
 
@@ -222,25 +246,43 @@ impl State {
             }
         };
         self.history.remember(&question.text, answer);
+        self.history.remember_people(&mut self.heard);
+        let decided = Verdict::of_turn(&verdict);
         let turn = self.work_turns;
         if verdict.complete {
             let summary = verdict.summary.unwrap_or_default();
             let text = format!("The Director says that the ticket is complete after turn {turn}: {summary}");
-            return self.finish(summary, verdict.reason).noting(Phase::TurnReview, text);
+            let step = self.finish_unless_people_wrote(phase, summary, verdict.reason);
+            return step.deciding(Phase::TurnReview, text, decided);
         }
         if let Some(reason) = verdict.blocked {
             let text = format!("The Director says that the ticket can't be completed: {reason}");
-            return self.fail(Failure::Blocked { reason }).noting(Phase::TurnReview, text);
+            return self.fail(Failure::Blocked { reason }).deciding(Phase::TurnReview, text, decided);
         }
         let instructions = verdict.instructions.unwrap_or_default();
         let text = format!("The Director asks for more work after turn {turn}: {instructions}");
         if turn >= self.limits.execution_turns {
             let limit = self.limits.execution_turns;
-            return self.fail(Failure::TurnLimit { limit }).noting(Phase::TurnReview, text);
+            return self.fail(Failure::TurnLimit { limit }).deciding(Phase::TurnReview, text, decided);
         }
         let context = self.refreshed();
         let prompt = words::go_on(phase, &self.brief.title_line(), context.as_deref(), &self.plan, &instructions);
-        self.work(phase, prompt).noting(Phase::TurnReview, text)
+        self.work(phase, prompt).deciding(Phase::TurnReview, text, decided)
+    }
+
+    fn finish_unless_people_wrote(mut self, phase: Phase, summary: String, reason: Option<String>) -> Step {
+        self.at = At::Finishing { phase, summary, reason };
+        Step { state: self, action: Action::HearPeople, note: None }
+    }
+
+    /// A turn beyond what the Director asked for, beyond the limit too: a person asked for it. Their words are put in
+    /// front of its prompt.
+    fn work_for_people(self, phase: Phase) -> Step {
+        let context = self.refreshed();
+        let instructions = words::person_s_turn();
+        let prompt = words::go_on(phase, &self.brief.title_line(), context.as_deref(), &self.plan, instructions);
+        let text = "A person wrote to the agent meanwhile, so the agent gets another turn".to_owned();
+        self.work(phase, prompt).noting(phase, text)
     }
 
     /// A turn that changes files, and is reviewed if there is a Director.
@@ -306,7 +348,12 @@ impl State {
 
 impl Step {
     fn noting(mut self, phase: Phase, text: String) -> Self {
-        self.note = Some(Note { phase, text });
+        self.note = Some(Note { phase, text, verdict: None });
+        self
+    }
+
+    fn deciding(mut self, phase: Phase, text: String, verdict: Verdict) -> Self {
+        self.note = Some(Note { phase, text, verdict: Some(verdict) });
         self
     }
 }

@@ -7,6 +7,14 @@ use crate::director::chat::Role;
 const PLAN_OK: &str = r#"{"approved": true, "feedback": ""}"#;
 const COMPLETE: &str = r#"{"complete": true, "summary": "All done", "instructions": ""}"#;
 
+const NOBODY_WROTE: Event = Event::PeopleWrote(false);
+
+/// A turn whose prompt had a person's words in front.
+fn worked_and_heard(text: &str, heard: &str) -> Event {
+    let Event::AgentDone(report) = worked(text) else { panic!() };
+    Event::AgentDone(Report { heard: vec![heard.to_owned()], ..report })
+}
+
 fn brief(title: &str) -> Brief {
     Brief { title: title.to_owned(), description: "Do it well".to_owned(), ..Brief::default() }
 }
@@ -22,7 +30,7 @@ fn said(text: &str) -> Event {
 fn worked(text: &str) -> Event {
     let changes =
         TurnChanges { changed: true, diffstat: "a.rs | 2 ++".to_owned(), diff: None, left_out: String::new() };
-    Event::AgentDone(Report { text: text.to_owned(), tools: vec!["write a.rs".to_owned()], changes })
+    Event::AgentDone(Report { text: text.to_owned(), tools: vec!["write a.rs".to_owned()], changes, heard: Vec::new() })
 }
 
 fn idled() -> Event {
@@ -45,6 +53,7 @@ fn name(action: &Action) -> String {
         Action::PromptAgent { phase, .. } => format!("agent {phase}"),
         Action::AskDirector { phase, .. } => format!("director {phase}"),
         Action::Compact => "compact".to_owned(),
+        Action::HearPeople => "hear people".to_owned(),
         Action::Finish { .. } => "finish".to_owned(),
         Action::Fail(failure) => format!("fail {failure:?}"),
     }
@@ -75,6 +84,7 @@ fn a_ticket_goes_from_research_to_complete() {
         more("the rest"),
         worked("All"),
         said(COMPLETE),
+        NOBODY_WROTE,
     ];
     let actions = play(step, events);
     assert_eq!(
@@ -87,10 +97,11 @@ fn a_ticket_goes_from_research_to_complete() {
             "director turn-review",
             "agent execution",
             "director turn-review",
+            "hear people",
             "finish"
         ]
     );
-    assert_eq!(actions[7], Action::Finish { summary: "All done".to_owned(), reason: None });
+    assert_eq!(actions[8], Action::Finish { summary: "All done".to_owned(), reason: None });
 }
 
 #[test]
@@ -161,7 +172,7 @@ fn an_unusable_answer_is_sent_back_with_the_reason_and_then_with_other_words() {
 #[test]
 fn each_question_may_be_asked_a_second_time() {
     let step = start(brief("Add a cart"), Limits::default(), true);
-    let events = [worked("r"), worked("p"), said("?"), said(PLAN_OK), worked("w"), said("?"), said(COMPLETE)];
+    let events = [worked("r"), worked("p"), said("?"), said(PLAN_OK), worked("w"), said("?"), said(COMPLETE), NOBODY_WROTE];
     assert_eq!(name(play(step, events).last().unwrap()), "finish");
 }
 
@@ -185,7 +196,7 @@ fn a_ticket_that_can_not_be_completed_fails_with_the_reason() {
 fn a_ticket_may_be_complete_without_a_change_if_there_is_a_reason() {
     let step = start(brief("Add a cart"), Limits::default(), true);
     let verdict = said(r#"{"complete": true, "summary": "Nothing to do", "reason": "it exists already"}"#);
-    let actions = play(step, [worked("r"), worked("p"), said(PLAN_OK), idled(), verdict]);
+    let actions = play(step, [worked("r"), worked("p"), said(PLAN_OK), idled(), verdict, NOBODY_WROTE]);
     let Action::Finish { reason, .. } = actions.last().unwrap() else { panic!("{actions:?}") };
     assert_eq!(reason.as_deref(), Some("it exists already"));
 }
@@ -193,18 +204,18 @@ fn a_ticket_may_be_complete_without_a_change_if_there_is_a_reason() {
 #[test]
 fn a_project_setup_takes_the_short_flow() {
     let step = start(brief(" Project Setup "), Limits::default(), true);
-    let actions = play(step, [worked("Set up"), more("a README"), worked("Written"), said(COMPLETE)]);
+    let actions = play(step, [worked("Set up"), more("a README"), worked("Written"), said(COMPLETE), NOBODY_WROTE]);
     assert_eq!(
         names(&actions),
-        ["agent setup", "director turn-review", "agent setup", "director turn-review", "finish"]
+        ["agent setup", "director turn-review", "agent setup", "director turn-review", "hear people", "finish"]
     );
 }
 
 #[test]
 fn without_a_director_the_agent_does_it_alone_in_one_turn() {
     let step = start(brief("Add a cart"), Limits::default(), false);
-    let actions = play(step, [worked("  I did it.\n")]);
-    assert_eq!(actions[1], Action::Finish { summary: "I did it.".to_owned(), reason: None });
+    let actions = play(step, [worked("  I did it.\n"), NOBODY_WROTE]);
+    assert_eq!(actions[2], Action::Finish { summary: "I did it.".to_owned(), reason: None });
 }
 
 #[test]
@@ -230,4 +241,76 @@ fn after_a_compaction_the_agent_is_told_the_ticket_again() {
 fn an_event_out_of_order_is_a_failure() {
     let step = start(brief("Add a cart"), Limits::default(), true);
     assert_eq!(play(step, [said(PLAN_OK)])[1], Action::Fail(Failure::OutOfOrder));
+}
+
+#[test]
+fn when_a_person_wrote_the_agent_gets_another_turn_instead_of_finishing() {
+    let step = start(brief("Add a cart"), Limits { execution_turns: 1, ..Limits::default() }, true);
+    let before = [worked("r"), worked("p"), said(PLAN_OK), worked("1"), said(COMPLETE), Event::PeopleWrote(true)];
+    let after = [worked_and_heard("2", "IN EUROS"), said(COMPLETE), NOBODY_WROTE];
+    let actions = play(step, before.into_iter().chain(after));
+    let expected =
+        ["hear people", "agent execution", "director turn-review", "hear people", "finish"];
+    assert_eq!(names(&actions)[5..], expected);
+    assert!(prompt(&actions[6]).contains("Do what the person wrote to you"));
+    assert!(last_question(&actions[7]).contains("IN EUROS"));
+}
+
+#[test]
+fn without_a_director_a_person_s_words_are_another_turn_too() {
+    let step = start(brief("Add a cart"), Limits::default(), false);
+    let events = [worked("one"), Event::PeopleWrote(true), worked("two"), NOBODY_WROTE];
+    let actions = play(step, events);
+    assert_eq!(names(&actions), ["agent execution", "hear people", "agent execution", "hear people", "finish"]);
+    assert_eq!(actions[4], Action::Finish { summary: "two".to_owned(), reason: None });
+}
+
+#[test]
+fn the_director_is_told_what_people_wrote_at_once_and_to_the_end() {
+    let limits = Limits { remembered_exchanges: 1, ..Limits::default() };
+    let step = start(brief("Add a cart"), limits, true);
+    let events = [
+        worked_and_heard("r", "IN EUROS"),
+        worked("p"),
+        said(PLAN_OK),
+        worked("1"),
+        more("a"),
+        worked_and_heard("2", "WITH TAX"),
+        more("b"),
+        worked("3"),
+    ];
+    let actions = play(step, events);
+    assert!(last_question(&actions[3]).contains("IN EUROS"));
+    assert!(last_question(&actions[7]).contains("WITH TAX") && !last_question(&actions[7]).contains("IN EUROS"));
+    let Action::AskDirector { messages, .. } = &actions[9] else { panic!() };
+    assert!(messages[3].content.contains("IN EUROS") && messages[3].content.contains("WITH TAX"), "{messages:?}");
+}
+
+#[test]
+fn what_people_wrote_stands_in_front_of_the_prompt() {
+    let prompt = words::with_messages("Phase: plan\n\nPlan it.", &["Use ``` tabs.".to_owned(), "Now.".to_owned()]);
+    let (before, after) = prompt.split_once("---\n").unwrap();
+    assert!(before.contains("A person wrote to you") && before.contains("Use ``` tabs.") && before.contains("Now."));
+    assert_eq!(after.trim(), "Phase: plan\n\nPlan it.");
+    assert_eq!(words::with_messages("Phase: plan", &[]), "Phase: plan");
+}
+
+#[test]
+fn decisions_are_noted_for_those_who_watch() {
+    let step = start(brief("Add a cart"), Limits::default(), true);
+    let no = said(r#"{"approved": false, "feedback": "test it"}"#);
+    let events = [worked("r"), worked("p"), no, worked("p2"), said(PLAN_OK), worked("1"), more("the rest")];
+    let (mut step, mut verdicts) = (step, Vec::new());
+    for event in events {
+        step = next(step.state, event);
+        verdicts.extend(step.note.as_ref().and_then(|note| note.verdict.clone()));
+    }
+    let plan = |round, approved, feedback: Option<&str>| Verdict {
+        round: Some(round),
+        approved,
+        feedback: feedback.map(str::to_owned),
+        ..Verdict::default()
+    };
+    let turn = Verdict { complete: Some(false), next: Some("the rest".to_owned()), ..Verdict::default() };
+    assert_eq!(verdicts, [plan(1, false, Some("test it")), plan(2, true, None), turn]);
 }

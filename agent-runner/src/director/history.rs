@@ -5,6 +5,7 @@
 //! since some models refuse anything else.
 
 use super::chat::{ChatMessage, Role};
+use super::words::people;
 use crate::prompts::{DIRECTOR_SYSTEM, fenced, shortened};
 use std::collections::VecDeque;
 
@@ -19,12 +20,17 @@ const TICKET_READ: &str = r#"{"read": true}"#;
 /// How much of the plan is shown.
 const PLAN_CHARS: usize = 16_000;
 
+/// How much of what people wrote is shown.
+const PEOPLE_CHARS: usize = 8_000;
+
 /// The Director's memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct History {
     exchanges: VecDeque<(String, String)>,
     limit: usize,
     forgotten: usize,
+    /// What people wrote to the agent before the last question: it counts to the end.
+    people: Vec<String>,
 }
 
 impl History {
@@ -38,6 +44,11 @@ impl History {
             self.exchanges.pop_front();
             self.forgotten += 1;
         }
+    }
+
+    /// Remembers what people wrote to the agent, for all later questions.
+    pub(super) fn remember_people(&mut self, heard: &mut Vec<String>) {
+        self.people.append(heard);
     }
 
     /// The messages of a question. `retry` is an unusable answer to it, and the reason that was given.
@@ -76,6 +87,10 @@ impl History {
         let mut preface = String::new();
         if self.forgotten > 0 {
             preface.push_str(&format!("({} earlier questions and answers are left out here.)\n\n", self.forgotten));
+        }
+        if !self.people.is_empty() {
+            let people = shortened(&people(&self.people), PEOPLE_CHARS);
+            preface.push_str(&format!("## What people wrote to the agent so far\n{people}\n\n---\n\n"));
         }
         if !plan.is_empty() {
             let plan = fenced(&shortened(plan, PLAN_CHARS));

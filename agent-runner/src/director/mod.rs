@@ -15,11 +15,13 @@ mod lenient;
 mod objects;
 #[cfg(test)]
 mod shapes_tests;
+mod verdict;
 mod words;
 
 pub use brief::Brief;
-pub use drive::{DriveHooks, Outcome, TurnChanges, drive};
+pub use drive::{DriveHooks, Outcome, TurnChanges, Words, drive};
 pub use error::DriveError;
+pub use verdict::Verdict;
 
 /// The phase of the work on a ticket. Written into every prompt as `Phase: …`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,12 @@ impl Phase {
             Self::TurnReview => "turn-review",
             Self::Setup => "setup",
         }
+    }
+
+    /// The phase as programs read it: one word.
+    #[must_use]
+    pub fn word(self) -> String {
+        self.as_str().replace('-', "_")
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::{Phase, TurnChanges};
 use crate::prompts::{
-    AGENT_ALONE, AGENT_CONTINUE, AGENT_EXECUTION, AGENT_PLAN, AGENT_PLAN_AGAIN, AGENT_RESEARCH, AGENT_RULES,
-    AGENT_SETUP, DIRECTOR_ASK_AGAIN, DIRECTOR_ASK_ONLY_JSON, DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, fenced,
+    AGENT_ALONE, AGENT_CONTINUE, AGENT_EXECUTION, AGENT_MESSAGES, AGENT_PERSON, AGENT_PLAN, AGENT_PLAN_AGAIN,
+    AGENT_RESEARCH, AGENT_RULES, AGENT_SETUP, DIRECTOR_ASK_AGAIN, DIRECTOR_ASK_ONLY_JSON, DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, fenced,
     render, shortened,
 };
 
@@ -13,6 +13,8 @@ pub(super) struct Report {
     pub(super) text: String,
     pub(super) tools: Vec<String>,
     pub(super) changes: TurnChanges,
+    /// What people wrote to the agent, as it was in the turn's prompt.
+    pub(super) heard: Vec<String>,
 }
 
 /// How much of each part the Director is shown, in characters.
@@ -26,6 +28,27 @@ const TOOLS_SHOWN: usize = 40;
 
 /// How much of the Director's answer the agent is shown. Generous: it only guards against an endless answer.
 const INSTRUCTION_CHARS: usize = 16_000;
+
+/// How much of what a person wrote the agent is shown: all that the API accepts.
+const PERSON_CHARS: usize = 32_000;
+
+/// A prompt with what people wrote in front of it.
+pub(super) fn with_messages(prompt: &str, heard: &[String]) -> String {
+    if heard.is_empty() {
+        return prompt.to_owned();
+    }
+    format!("{}\n\n{prompt}", render(AGENT_MESSAGES, &[("messages", &people(heard))]))
+}
+
+/// What people wrote, one after the other.
+pub(super) fn people(heard: &[String]) -> String {
+    heard.iter().map(|text| fenced(&shortened(text, PERSON_CHARS))).collect::<Vec<_>>().join("\n\n")
+}
+
+/// The instructions of a turn that the agent gets only because a person wrote.
+pub(super) fn person_s_turn() -> &'static str {
+    AGENT_PERSON.trim()
+}
 
 pub(super) fn research(ticket: &str) -> String {
     with_ticket(AGENT_RESEARCH, ticket)
@@ -78,13 +101,15 @@ pub(super) fn go_on(phase: Phase, title: &str, context: Option<&str>, plan: &str
     render(AGENT_CONTINUE, &values)
 }
 
-pub(super) fn plan_review(plan: &str, round: u32, research: &str) -> String {
+pub(super) fn plan_review(plan: &str, round: u32, research: &str, heard: &[String]) -> String {
     let plan = or_nothing(&fenced(&shortened(plan, PLAN_CHARS)));
     let research = fenced(&shortened(research, REPORT_CHARS));
-    render(DIRECTOR_PLAN_REVIEW, &[("plan", &plan), ("round", &round.to_string()), ("report", &research)])
+    let (round, messages) = (round.to_string(), people(heard));
+    let values = [("plan", plan.as_str()), ("round", &round), ("report", &research), ("messages", &messages)];
+    render(DIRECTOR_PLAN_REVIEW, &values)
 }
 
-pub(super) fn turn_review(report: &Report, turn: u32, turns_left: u32, idle_turns: u32) -> String {
+pub(super) fn turn_review(report: &Report, turn: u32, turns_left: u32, idle_turns: u32, heard: &[String]) -> String {
     let values = [
         ("turn", turn.to_string()),
         ("turns_left", turns_left.to_string()),
@@ -92,6 +117,7 @@ pub(super) fn turn_review(report: &Report, turn: u32, turns_left: u32, idle_turn
         ("tools", tools(&report.tools)),
         ("changes", changes(report, idle_turns)),
         ("left_out", fenced(&shortened(&report.changes.left_out, DIFFSTAT_CHARS))),
+        ("messages", people(heard)),
         ("diff", fenced(&shortened(report.changes.diff.as_deref().unwrap_or_default(), DIFF_CHARS))),
     ];
     render(DIRECTOR_TURN_REVIEW, &values.each_ref().map(|(name, value)| (*name, value.as_str())))

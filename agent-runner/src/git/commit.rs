@@ -14,11 +14,13 @@ const MAX_COUNTED_FILES: usize = 2_000;
 /// How many files of such a change are named.
 const MAX_NAMED_FILES: usize = 200;
 /// A larger file is compared as a binary one, in bytes: to find its changed lines takes memory and time.
-const MAX_COMPARED_BYTES: i64 = 4 * 1024 * 1024;
+pub(super) const MAX_COMPARED_BYTES: i64 = 4 * 1024 * 1024;
 
 /// A commit that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
+    /// Its id.
+    pub id: String,
     /// The first characters of its id.
     pub short_id: String,
     /// What it changed.
@@ -30,6 +32,10 @@ pub struct Committed {
 pub struct Change {
     /// How many files.
     pub files: usize,
+    /// How many lines were added; 0 if there are too many files to count.
+    pub added: usize,
+    /// How many lines were removed.
+    pub removed: usize,
     /// The changed files with their numbers of added and removed lines.
     pub diffstat: String,
     /// The change itself, cut off if it is long.
@@ -87,7 +93,8 @@ impl Workspace {
             self.base = id;
             self.update = Update::Merged;
         }
-        Ok(Some(Committed { short_id: id.to_string()[..8].to_owned(), change }))
+        let id = id.to_string();
+        Ok(Some(Committed { short_id: id[..8].to_owned(), id, change }))
     }
 
     /// Everything that this attempt has changed so far.
@@ -135,8 +142,18 @@ impl Workspace {
             diff.truncate(diff.floor_char_boundary(MAX_DIFF_BYTES));
             diff.push_str("\n[… the rest of the change is left out …]\n");
         }
-        Ok(Change { files, diffstat: diffstat(&compared)?, diff })
+        let (added, removed) = counted(&compared)?;
+        Ok(Change { files, added, removed, diffstat: diffstat(&compared)?, diff })
     }
+}
+
+/// How many lines were added and removed, unless there are too many files to read them all.
+pub(super) fn counted(compared: &Diff<'_>) -> Result<(usize, usize), git2::Error> {
+    if compared.deltas().len() > MAX_COUNTED_FILES {
+        return Ok((0, 0));
+    }
+    let stats = compared.stats()?;
+    Ok((stats.insertions(), stats.deletions()))
 }
 
 /// The changed files with their numbers of lines. To count lines, all of them are read, so a very large change only gets

@@ -11,6 +11,7 @@ mod error;
 mod held;
 mod machine;
 mod not_filled;
+mod patch;
 mod refusal;
 mod remote;
 mod shelf;
@@ -22,6 +23,7 @@ mod walk;
 
 pub use commit::{Change, Committed};
 pub use error::GitError;
+pub use patch::Patch;
 pub use remote::RemoteUrl;
 pub use shelf::Shelf;
 pub use skipped::{Reason, Skipped, describe as describe_skipped};

@@ -4,6 +4,7 @@ mod hostile;
 mod instructions;
 mod odd_files;
 mod odd_remotes;
+mod patches;
 mod shelf;
 mod submodules;
 mod updates;

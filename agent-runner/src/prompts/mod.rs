@@ -36,6 +36,11 @@ pub const AGENT_SETUP: &str = include_str!("agent-setup.md");
 /// The agent does a whole ticket without a Director.
 pub const AGENT_ALONE: &str = include_str!("agent-alone.md");
 
+/// What people wrote, in front of the agent's next prompt.
+pub const AGENT_MESSAGES: &str = include_str!("agent-messages.md");
+/// The instructions of a turn that the agent gets only because a person wrote.
+pub const AGENT_PERSON: &str = include_str!("agent-person.md");
+
 /// Fills in a template. Values that are not given are empty.
 #[must_use]
 pub fn render(template: &str, values: &[(&str, &str)]) -> String {
@@ -208,6 +213,7 @@ mod tests {
             "problem",
             "phase",
             "shape",
+            "messages",
         ];
         let all = [
             DIRECTOR_SYSTEM,
@@ -226,6 +232,8 @@ mod tests {
             AGENT_CONTINUE,
             AGENT_SETUP,
             AGENT_ALONE,
+            AGENT_MESSAGES,
+            AGENT_PERSON,
         ];
         for template in all {
             assert_eq!(template.matches("{{#if ").count(), template.matches("{{/if}}").count(), "{template}");

@@ -146,6 +146,11 @@ impl World {
         logs.filter(|entry| entry["step"] == step).collect()
     }
 
+    /// The log's entries whose data is of this kind.
+    pub fn of_kind(&self, kind: &str) -> Vec<Value> {
+        self.calls("/logs").into_iter().filter(|entry| entry["data"]["kind"] == kind).collect()
+    }
+
     /// How often the models were asked.
     pub fn turns(&self) -> usize {
         self.chat.requests().len()

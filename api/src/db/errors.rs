@@ -84,6 +84,7 @@ pub fn refusal(error: &sqlx::Error) -> Option<Refusal> {
         "agent_jobs_live_key" => Some(job_exists()),
         "people_email_key" => Some(email_taken()),
         "agent_jobs_ticket_id_project_id_fkey" | "execution_logs_ticket_id_project_id_fkey" => Some(gone("ticket")),
+        name if name.ends_with("_ticket_id_fkey") => Some(gone("ticket")),
         name if name.ends_with("_project_id_fkey") => Some(gone("project")),
         _ => None,
     }

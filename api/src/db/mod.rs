@@ -1,7 +1,8 @@
 //! The only SQL: functions over a connection. Transactions are opened by actions, through [`crate::changes`].
 //!
-//! **Lock order**: a ticket's move lock ([`tickets::lock_moves`]), then its job's row, then the ticket's row. What stops every
-//! job takes the claims' lock ([`live::fleet::lock_claims`]) before the jobs' rows, as claims do, and no move lock.
+//! **Lock order**: a ticket's move lock ([`tickets::lock_moves`]), then its job's row, then the ticket's row, then the ticket's
+//! activity ([`tickets::activity`]). What stops every job takes the claims' lock ([`live::fleet::lock_claims`]) before the
+//! jobs' rows, as claims do, and no move lock.
 
 pub mod backup;
 pub mod connections;
@@ -23,6 +24,12 @@ use sqlx::migrate::Migrator;
 
 /// The schema, in order; compiled in, so that the binary carries what it needs.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+
+/// For the rest of the transaction, whose first statement this is: every read sees the same state.
+pub async fn repeatable_reads(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query("set transaction isolation level repeatable read, read only").execute(conn).await?;
+    Ok(())
+}
 
 /// For the rest of the transaction: use indexes, also where the planner expects that reading a table from its start would
 /// find something soon.

@@ -13,7 +13,8 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use terarchitect_worker_api::{InvalidWorkerId, JobId, NoteId, ProjectId, TicketId, WorkerId};
+use terarchitect_worker_api::{InvalidWorkerId, JobId, LogId, NoteId, ProjectId, TicketId, WorkerId};
+use uuid::Uuid;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -48,6 +49,35 @@ pub struct TicketPath {
     /// The ticket.
     #[param(value_type = uuid::Uuid)]
     pub ticket_id: TicketId,
+}
+
+/// The ids in the path of a log entry.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct LogPath {
+    /// The project.
+    #[param(value_type = uuid::Uuid)]
+    pub project_id: ProjectId,
+    /// The ticket.
+    #[param(value_type = uuid::Uuid)]
+    pub ticket_id: TicketId,
+    /// The entry.
+    #[param(value_type = uuid::Uuid)]
+    pub log_id: LogId,
+}
+
+/// The ids in the path of a diff.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct DiffPath {
+    /// The project.
+    #[param(value_type = uuid::Uuid)]
+    pub project_id: ProjectId,
+    /// The ticket.
+    #[param(value_type = uuid::Uuid)]
+    pub ticket_id: TicketId,
+    /// The diff.
+    pub diff_id: Uuid,
 }
 
 /// The ids in the path of a note.

@@ -14,8 +14,9 @@ use crate::domain::people::Role;
 use crate::domain::refusal::Refusal;
 use crate::http::error::ApiResult;
 use crate::state::App;
+use axum::extract::DefaultBodyLimit;
 use sqlx::PgConnection;
-use terarchitect_worker_api::ProjectId;
+use terarchitect_worker_api::{ProjectId, StoreDiffRequest};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -49,6 +50,11 @@ fn for_viewers() -> OpenApiRouter<App> {
         .routes(routes!(tickets::list_tickets))
         .routes(routes!(tickets::get_ticket))
         .routes(routes!(tickets::list_logs))
+        .routes(routes!(tickets::timeline::get_log))
+        .routes(routes!(tickets::timeline::get_timeline))
+        .routes(routes!(tickets::diffs::list_diffs))
+        .routes(routes!(tickets::diffs::get_diff))
+        .routes(routes!(tickets::messages::list_messages))
         .routes(routes!(jobs::list_jobs))
         .routes(routes!(jobs::get_job))
         .routes(routes!(live::read_events))
@@ -73,6 +79,7 @@ fn for_members() -> OpenApiRouter<App> {
         .routes(routes!(tickets::create_ticket))
         .routes(routes!(tickets::update_ticket, tickets::delete_ticket))
         .routes(routes!(tickets::cancel_ticket))
+        .routes(routes!(tickets::messages::post_message))
         .routes(routes!(jobs::actions::enqueue_job))
         .routes(routes!(jobs::actions::retry_job))
         .routes(routes!(jobs::actions::cancel_job))
@@ -128,6 +135,13 @@ fn for_runners() -> OpenApiRouter<App> {
         .routes(routes!(worker::tickets::append_log))
         .routes(routes!(worker::tickets::complete_ticket))
         .routes(routes!(worker::tickets::cancel_requested))
+        .routes(routes!(worker::steering::take_messages))
+        .routes(routes!(worker::steering::messages_delivered))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(worker::steering::put_diff))
+                .layer(DefaultBodyLimit::max(StoreDiffRequest::MAX_BODY_BYTES)),
+        )
 }
 
 fn for_viewers_and_workers() -> OpenApiRouter<App> {

@@ -141,6 +141,15 @@ fn table() -> Vec<(Method, String, Guard)> {
         (&post, format!("{T}/cancel"), Member),
         (&get, format!("{T}/logs"), Viewer),
         (&post, format!("{T}/logs"), Runner),
+        (&get, format!("{T}/logs/{{log_id}}"), Viewer),
+        (&get, format!("{T}/timeline"), Viewer),
+        (&get, format!("{T}/diffs"), Viewer),
+        (&put, format!("{T}/diffs"), Runner),
+        (&get, format!("{T}/diffs/{{diff_id}}"), Viewer),
+        (&get, format!("{T}/messages"), Viewer),
+        (&post, format!("{T}/messages"), Member),
+        (&post, format!("{T}/messages/take"), Runner),
+        (&post, format!("{T}/messages/delivered"), Runner),
         (&get, format!("{T}/worker-context"), Runner),
         (&post, format!("{T}/complete"), Runner),
         (&get, format!("{T}/cancel-requested"), Runner),
@@ -334,7 +343,7 @@ async fn everybody_gets_what_their_role_gives_and_nothing_else() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A job token gives access to the four endpoints of its own ticket while its attempt runs, and to nothing else.
+/// A job token gives access to a runner's endpoints of its own ticket while its attempt runs, and to nothing else.
 #[tokio::test]
 async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
     let app = TestApp::start_guarded().await;
@@ -358,6 +367,7 @@ async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
     let other = tickets.iter().find(|ticket| *ticket != own).unwrap();
     let path = |path: &str, ticket: &str| {
         let path = path.replace("{project_id}", project).replace("{ticket_id}", ticket).replace("{job_id}", job_id);
+        let path = path.replace("{log_id}", own).replace("{diff_id}", own);
         path.replace("{note_id}", own).replace("{worker_id}", "one")
     };
     let body = json!({"session_id": "s"});

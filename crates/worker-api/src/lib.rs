@@ -5,12 +5,14 @@
 //! contract keeps working. These types derive no database traits: the API maps them at its edge.
 
 mod context;
+mod entry;
 mod error;
 mod heartbeat;
 mod ids;
 mod job;
 pub mod lenient;
 mod memory;
+mod steering;
 mod ticket;
 mod words;
 
@@ -20,6 +22,7 @@ pub mod client;
 pub use context::{
     AgentSettings, ContextTicket, CurrentTicket, FinishedWork, RelevantGraph, UpdateStrategy, WorkerContext,
 };
+pub use entry::{EntryData, TodoEntry};
 pub use error::ErrorBody;
 pub use heartbeat::{
     Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HostFinding, HeldJobStatus, HeldState, WorkerJob, WorkerJobs,
@@ -29,6 +32,7 @@ pub use job::{
     ExecutionMode, Job, JobKind, JobReport, JobReportResponse, JobStatus, Reason, ReleaseRequest, StartJobRequest,
 };
 pub use memory::{IndexRequest, IndexResponse, RetrieveRequest, RetrieveResponse, RetrieveResult};
+pub use steering::{DiffInfo, PersonMessage, StoreDiffRequest, TakenMessages, TurnOfAttempt};
 pub use ticket::{AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, Message};
 pub use words::UnknownWord;
 

@@ -1,10 +1,10 @@
 //! What a runner reports about its ticket: log entries and completion; and the cancellation poll.
 
-use crate::LogId;
+use crate::{EntryData, LogId};
 use serde::{Deserialize, Serialize};
 
 /// Body of `POST /api/projects/{p}/tickets/{t}/logs`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AppendLogRequest {
     /// Groups the entries of one attempt; required and not empty.
@@ -24,6 +24,9 @@ pub struct AppendLogRequest {
     /// A key chosen by the sender. A second entry with the same key is not stored; the response has the id of the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry_key: Option<uuid::Uuid>,
+    /// What the entry is about, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<EntryData>,
 }
 
 /// Response to an appended log entry.

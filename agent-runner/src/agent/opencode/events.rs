@@ -6,8 +6,10 @@
 
 use super::api::Api;
 use super::stuck::Calls;
-use super::turn::{summary, title};
-use super::wire::{Event, EventPart, PermissionRequest, QuestionRequest, SessionStatus, ToolPart};
+use super::turn::{call, title};
+use super::wire::{
+    Event, EventMessage, EventPart, PermissionRequest, QuestionRequest, Role, SessionStatus, ToolPart,
+};
 use crate::agent::{AgentEvent, ProgressSink, TodoItem};
 use bytes::BytesMut;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -28,7 +30,7 @@ const LIST_EVERY: Duration = Duration::from_secs(15);
 /// The longest event that is kept; longer ones are skipped.
 const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 
-/// How many ends of tools are remembered, so that none counts twice.
+/// How many ends of tools and texts are remembered, so that none counts twice.
 const ENDED_REMEMBERED: usize = 200;
 
 /// The reply when the agent requests a permission.
@@ -43,8 +45,17 @@ pub(super) type Looping = watch::Sender<Option<String>>;
 
 /// Follows the events of one session until it is dropped. Runs in parallel with the turns.
 pub(super) async fn follow(api: Api, session: String, progress: Arc<dyn ProgressSink>, looping: Arc<Looping>) {
-    let (text_parts, tools, ended, calls) = (HashMap::new(), HashSet::new(), VecDeque::new(), HashMap::new());
-    let mut follower = Follower { api, session, progress, text_parts, tools, ended, calls, looping };
+    let mut follower = Follower {
+        api,
+        session,
+        progress,
+        messages: HashMap::new(),
+        text_parts: HashMap::new(),
+        tools: HashSet::new(),
+        ended: VecDeque::new(),
+        calls: HashMap::new(),
+        looping,
+    };
     loop {
         follower.answer_open_requests().await;
         if let Err(reason) = follower.read_stream().await {
@@ -58,11 +69,13 @@ struct Follower {
     api: Api,
     session: String,
     progress: Arc<dyn ProgressSink>,
+    /// The messages of the conversation, and whether they are the agent's own words.
+    messages: HashMap<String, bool>,
     /// Parts whose text still grows, and whether that is reasoning.
     text_parts: HashMap<String, bool>,
     /// Tools that were announced as started.
     tools: HashSet<String>,
-    /// The last tools whose end was counted; a stream that was opened again may repeat them.
+    /// The last tools and texts whose end was counted; a stream that was opened again may repeat them.
     ended: VecDeque<String>,
     /// The calls of each session, the subagents' too.
     calls: HashMap<String, Calls>,
@@ -104,6 +117,7 @@ impl Follower {
             {
                 self.progress.event(AgentEvent::Retrying { attempt, message });
             }
+            Event::MessageUpdated { info } if info.session_id == self.session => self.message(info),
             Event::PartUpdated { part } => self.part(part),
             Event::PartDelta { session_id, part_id, delta } if session_id == self.session => {
                 match self.text_parts.get(&part_id) {
@@ -118,20 +132,37 @@ impl Follower {
             }
             Event::FileEdited { file } => self.progress.event(AgentEvent::FileEdited { path: file }),
             Event::Compacted {} => self.progress.event(AgentEvent::Compacted),
-            Event::Status { .. } | Event::PartDelta { .. } => {}
+            Event::Status { .. } | Event::MessageUpdated { .. } | Event::PartDelta { .. } => {}
+        }
+    }
+
+    fn message(&mut self, info: EventMessage) {
+        let is_answer = info.role == Role::Assistant;
+        let is_speech = is_answer && info.summary != serde_json::Value::Bool(true);
+        if self.messages.insert(info.id, is_speech).is_none() && !is_answer {
+            self.progress.event(AgentEvent::Accepted);
         }
     }
 
     fn part(&mut self, part: EventPart) {
         match (part.kind.as_str(), part.state) {
+            ("text", _) if part.time.is_some_and(|time| time.end.is_some()) => {
+                let is_speech = self.messages.get(&part.message_id) == Some(&true) && !part.synthetic;
+                self.text_parts.remove(&part.id);
+                if is_speech && self.is_first_end(part.id) && !part.text.trim().is_empty() {
+                    self.progress.event(AgentEvent::Said { text: part.text });
+                }
+            }
             ("text" | "reasoning", _) => {
                 self.text_parts.insert(part.id, part.kind == "reasoning");
             }
             ("tool", Some(state)) if matches!(state.status.as_str(), "completed" | "error") => {
                 self.tools.remove(&part.id);
-                let tool = ToolPart { tool: part.tool, state };
-                self.count(part.id, part.session_id, &tool);
-                self.progress.event(AgentEvent::ToolFinished(summary(&tool)));
+                if self.is_first_end(part.id.clone()) {
+                    let tool = ToolPart { id: part.id, tool: part.tool, state };
+                    self.count(part.session_id, &tool);
+                    self.progress.event(AgentEvent::ToolFinished(call(&tool)));
+                }
             }
             ("tool", Some(state)) if state.status == "running" && self.tools.insert(part.id) => {
                 let title = title(state.title.as_deref(), &state.input);
@@ -143,14 +174,19 @@ impl Follower {
         }
     }
 
-    fn count(&mut self, id: String, session: String, tool: &ToolPart) {
+    /// Whether the end of this part was not seen before; it is from now on.
+    fn is_first_end(&mut self, id: String) -> bool {
         if self.ended.contains(&id) {
-            return;
+            return false;
         }
         self.ended.push_back(id);
         if self.ended.len() > ENDED_REMEMBERED {
             self.ended.pop_front();
         }
+        true
+    }
+
+    fn count(&mut self, session: String, tool: &ToolPart) {
         if let Some(what) = self.calls.entry(session).or_default().add(tool) {
             tracing::warn!(calls = what, "the agent makes the same calls in a loop; stopping it");
             self.looping.send_replace(Some(what));

@@ -2,12 +2,16 @@
 
 use super::failure::{classify, describe};
 use super::wire::{Message, Part, Role, ToolPart};
-use crate::agent::{ModelFailure, Tokens, ToolCallSummary, ToolStatus, TurnOutput};
+use crate::agent::{ModelFailure, Tokens, ToolCall, ToolStatus, TurnOutput};
+use crate::prompts::shortened;
 use serde_json::Value;
 use std::time::Duration;
 
 /// How much of a tool's error or title is kept, in characters.
 const LINE_CHARS: usize = 200;
+
+/// How much of a tool's input and of its output is kept, in characters.
+const CALL_CHARS: usize = 6_000;
 
 /// How one prompt ended.
 #[derive(Debug, PartialEq)]
@@ -24,7 +28,7 @@ pub(super) enum Ending {
 #[derive(Debug, Default)]
 pub(super) struct Record {
     text: String,
-    tools: Vec<ToolCallSummary>,
+    tools: Vec<ToolCall>,
     cost_usd: f64,
     tokens: Tokens,
 }
@@ -63,7 +67,7 @@ pub(super) fn read_turn(messages: &[Message]) -> (Record, Ending) {
         record.cost_usd += message.info.cost;
         record.tokens += message.info.tokens.map(Tokens::from).unwrap_or_default();
         record.tools.extend(message.parts.iter().filter_map(|part| match part {
-            Part::Tool(tool) => Some(summary(tool)),
+            Part::Tool(tool) => Some(call(tool)),
             _ => None,
         }));
     }
@@ -110,15 +114,25 @@ fn text_of(message: &Message) -> String {
     texts.collect::<Vec<_>>().join("\n\n")
 }
 
-/// A tool call in one line.
-pub(super) fn summary(part: &ToolPart) -> ToolCallSummary {
+/// A tool call, with as much of its input and output as a person reads.
+pub(super) fn call(part: &ToolPart) -> ToolCall {
     let state = &part.state;
     let status = match state.status.as_str() {
         "completed" => ToolStatus::Completed,
         "error" => ToolStatus::Failed { error: line(state.error.as_deref().unwrap_or("no reason given")) },
         _ => ToolStatus::Unfinished,
     };
-    ToolCallSummary { name: part.tool.clone(), title: title(state.title.as_deref(), &state.input), status }
+    let input = if state.input.is_null() { String::new() } else { format!("{:#}", state.input) };
+    let output = state.error.as_deref().or(state.output.as_deref()).unwrap_or_default();
+    ToolCall {
+        id: part.id.clone(),
+        name: part.tool.clone(),
+        title: title(state.title.as_deref(), &state.input),
+        status,
+        input: shortened(&input, CALL_CHARS),
+        output: shortened(output, CALL_CHARS),
+        took: state.time.took(),
+    }
 }
 
 /// What a tool was called for: its own title, or the argument that says most.
@@ -203,6 +217,6 @@ mod tests {
         let part: ToolPart = serde_json::from_value(json!({ "tool": "read", "state": { "status": "error",
             "error": "The user rejected it\nfor a reason", "input": { "filePath": "/etc/shadow" } } }))
         .unwrap();
-        assert_eq!(summary(&part).to_string(), "read /etc/shadow (failed: The user rejected it)");
+        assert_eq!(call(&part).to_string(), "read /etc/shadow (failed: The user rejected it)");
     }
 }

@@ -3,6 +3,7 @@
 use crate::agent::Tokens;
 use serde::Deserialize;
 use serde_json::Value;
+use std::time::Duration;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Health {
@@ -162,6 +163,8 @@ pub(super) enum Part {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct ToolPart {
     #[serde(default)]
+    pub(super) id: String,
+    #[serde(default)]
     pub(super) tool: String,
     pub(super) state: ToolState,
 }
@@ -178,6 +181,23 @@ pub(super) struct ToolState {
     pub(super) input: Value,
     #[serde(default)]
     pub(super) output: Option<String>,
+    #[serde(default)]
+    pub(super) time: Span,
+}
+
+/// When something began and ended, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Span {
+    pub(super) start: Option<f64>,
+    pub(super) end: Option<f64>,
+}
+
+impl Span {
+    pub(super) fn took(self) -> Option<Duration> {
+        let (start, end) = (self.start?, self.end?);
+        Duration::try_from_secs_f64((end - start) / 1000.0).ok()
+    }
 }
 
 /// What a session is doing right now; an idle one is not listed.
@@ -224,6 +244,8 @@ pub(super) enum Event {
     },
     #[serde(rename = "session.compacted")]
     Compacted {},
+    #[serde(rename = "message.updated")]
+    MessageUpdated { info: EventMessage },
     #[serde(rename = "message.part.updated")]
     PartUpdated { part: EventPart },
     #[serde(rename = "message.part.delta")]
@@ -248,6 +270,18 @@ pub(super) enum Event {
     FileEdited { file: String },
 }
 
+/// A message as an event has it.
+#[derive(Debug, Deserialize)]
+pub(super) struct EventMessage {
+    pub(super) id: String,
+    #[serde(rename = "sessionID", default)]
+    pub(super) session_id: String,
+    pub(super) role: Role,
+    /// As in [`MessageInfo`].
+    #[serde(default)]
+    pub(super) summary: Value,
+}
+
 /// A part as an event has it.
 #[derive(Debug, Deserialize)]
 pub(super) struct EventPart {
@@ -255,8 +289,17 @@ pub(super) struct EventPart {
     /// The agent's own session, or one of its subagents.
     #[serde(rename = "sessionID", default)]
     pub(super) session_id: String,
+    #[serde(rename = "messageID", default)]
+    pub(super) message_id: String,
     #[serde(rename = "type")]
     pub(super) kind: String,
+    #[serde(default)]
+    pub(super) text: String,
+    /// Set on text that OpenCode wrote itself.
+    #[serde(default)]
+    pub(super) synthetic: bool,
+    #[serde(default)]
+    pub(super) time: Option<Span>,
     #[serde(default)]
     pub(super) tool: String,
     #[serde(default)]

@@ -1,10 +1,13 @@
 //! Tickets: create, change, delete, cancel, and what runners report about them.
 
 mod apply_move;
+mod attempt;
 
 pub mod append_log;
 pub mod cancel;
 pub mod complete;
 pub mod create;
 pub mod delete;
+pub mod messages;
+pub mod store_diff;
 pub mod update;

@@ -75,6 +75,18 @@ pub struct Live {
     pub state: LiveJob,
 }
 
+/// The running attempt of the ticket's own job.
+pub async fn running_attempt(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Option<(JobId, i32)>> {
+    let row = sqlx::query!(
+        "select id, attempt from agent_jobs
+         where ticket_id = $1 and kind = 'ticket' and status in ('pending', 'running') and lease_expires_at is not null",
+        ticket.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| (JobId(row.id), row.attempt)))
+}
+
 /// The ticket's live jobs, locked until the transaction ends.
 pub async fn live_for_update(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Vec<Live>> {
     let rows = sqlx::query!(

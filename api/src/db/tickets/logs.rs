@@ -1,10 +1,12 @@
 //! Execution logs: what runners reported, in order.
 
+use crate::domain::tickets::activity::AttemptOf;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value;
 use sqlx::PgConnection;
 use std::time::Duration;
-use terarchitect_worker_api::{LogId, ProjectId, TicketId};
+use terarchitect_worker_api::{EntryData, LogId, ProjectId, TicketId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -44,6 +46,10 @@ pub struct NewLogEntry {
     pub success: bool,
     /// The sender's key of the entry.
     pub entry_key: Option<Uuid>,
+    /// The attempt that wrote it.
+    pub by: AttemptOf,
+    /// What it is about, as it came.
+    pub data: Option<Value>,
 }
 
 impl NewLogEntry {
@@ -59,8 +65,126 @@ impl NewLogEntry {
             raw_output: None,
             success: true,
             entry_key: None,
+            by: AttemptOf::default(),
+            data: None,
         }
     }
+}
+
+/// An entry as a timeline shows it: without its output, which can be long.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TimelineEntry {
+    /// Rises with each entry of a ticket, in the order in which they become visible.
+    pub seq: i64,
+    /// The entry.
+    pub id: LogId,
+    /// What kind of step this was.
+    pub step: String,
+    /// What happened, for a person.
+    pub summary: String,
+    /// Whether the step went well.
+    pub success: bool,
+    /// When it was stored.
+    pub created_at: DateTime<Utc>,
+    /// Groups the entries of one run of a runner.
+    pub session_id: String,
+    /// The attempt that wrote it, where that is known.
+    pub attempt: Option<i32>,
+    /// What it is about, for programs.
+    #[schema(value_type = Option<EntryData>)]
+    pub data: Option<Value>,
+    /// How long its output is; the entry itself has it.
+    pub raw_bytes: i32,
+}
+
+/// An entry with its output.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct WholeEntry {
+    /// The entry.
+    #[serde(flatten)]
+    pub entry: TimelineEntry,
+    /// The agent's output or answer.
+    pub raw_output: Option<String>,
+}
+
+/// Which part of a timeline: the entries with a number between these, both left out.
+#[derive(Clone, Copy, Debug)]
+pub struct Between {
+    /// Only those after this number; then the oldest of them come first.
+    pub after: Option<i64>,
+    /// Only those before this number.
+    pub before: Option<i64>,
+}
+
+macro_rules! timeline_where {
+    ($conn:expr, $conditions:literal, $($parameter:expr),+) => {
+        sqlx::query_as!(
+            TimelineEntry,
+            r#"select seq, id, step, summary, success, created_at, session_id, attempt, data,
+                   coalesce(octet_length(raw_output), 0) as "raw_bytes!"
+               from execution_logs where ticket_id = $1 and "# + $conditions,
+            $($parameter),+
+        )
+        .fetch_all($conn)
+        .await
+    };
+}
+
+/// At most `limit` entries of a ticket's timeline, by number: the first after a number, or else the last.
+pub async fn timeline(
+    conn: &mut PgConnection,
+    ticket: TicketId,
+    between: Between,
+    limit: i64,
+) -> sqlx::Result<Vec<TimelineEntry>> {
+    let before = between.before.unwrap_or(i64::MAX);
+    if let Some(after) = between.after {
+        return timeline_where!(conn, "seq > $2 and seq < $3 order by seq limit $4", ticket.0, after, before, limit);
+    }
+    let mut entries = timeline_where!(conn, "seq < $2 order by seq desc limit $3", ticket.0, before, limit)?;
+    entries.reverse();
+    Ok(entries)
+}
+
+/// Whether the ticket has entries with lower and with higher numbers than these.
+pub async fn beyond(conn: &mut PgConnection, ticket: TicketId, first: i64, last: i64) -> sqlx::Result<(bool, bool)> {
+    let row = sqlx::query!(
+        r#"select exists (select from execution_logs where ticket_id = $1 and seq < $2) as "older!",
+               exists (select from execution_logs where ticket_id = $1 and seq > $3) as "newer!""#,
+        ticket.0,
+        first,
+        last
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((row.older, row.newer))
+}
+
+/// One entry of a ticket, with its output.
+pub async fn find(conn: &mut PgConnection, ticket: TicketId, id: LogId) -> sqlx::Result<Option<WholeEntry>> {
+    let row = sqlx::query!(
+        "select seq, id, step, summary, success, created_at, session_id, attempt, data, raw_output
+         from execution_logs where ticket_id = $1 and id = $2",
+        ticket.0,
+        id.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| WholeEntry {
+        entry: TimelineEntry {
+            seq: row.seq,
+            id: LogId(row.id),
+            step: row.step,
+            summary: row.summary,
+            success: row.success,
+            created_at: row.created_at,
+            session_id: row.session_id,
+            attempt: row.attempt,
+            data: row.data,
+            raw_bytes: row.raw_output.as_ref().map_or(0, |raw| i32::try_from(raw.len()).unwrap_or(i32::MAX)),
+        },
+        raw_output: row.raw_output,
+    }))
 }
 
 /// A ticket's entries, the oldest first.
@@ -75,14 +199,25 @@ pub async fn list(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Vec
     .await
 }
 
-/// Stores an entry and returns its id. An entry whose key is stored already is not stored again; the second value is
-/// `false` then.
-pub async fn insert(conn: &mut PgConnection, entry: &NewLogEntry) -> sqlx::Result<(LogId, bool)> {
+/// An entry that is stored.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredEntry {
+    /// The entry.
+    pub id: LogId,
+    /// Its number.
+    pub seq: i64,
+    /// Whether it was stored just now, and not before under the same key.
+    pub is_new: bool,
+}
+
+/// Stores an entry. One whose key is stored already is not stored again. The caller has locked the ticket's activity.
+pub async fn insert(conn: &mut PgConnection, entry: &NewLogEntry) -> sqlx::Result<StoredEntry> {
     let row = sqlx::query!(
-        r#"insert into execution_logs (id, project_id, ticket_id, session_id, step, summary, raw_output, success, entry_key)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        r#"insert into execution_logs (id, project_id, ticket_id, session_id, step, summary, raw_output, success, entry_key,
+             attempt, data)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          on conflict on constraint execution_logs_entry_key_key do update set entry_key = excluded.entry_key
-         returning id, xmax = 0 as "is_new!""#,
+         returning id, seq, xmax = 0 as "is_new!""#,
         Uuid::now_v7(),
         entry.project_id.0,
         entry.ticket_id.0,
@@ -91,11 +226,13 @@ pub async fn insert(conn: &mut PgConnection, entry: &NewLogEntry) -> sqlx::Resul
         entry.summary,
         entry.raw_output,
         entry.success,
-        entry.entry_key
+        entry.entry_key,
+        entry.by.attempt,
+        entry.data
     )
     .fetch_one(conn)
     .await?;
-    Ok((LogId(row.id), row.is_new))
+    Ok(StoredEntry { id: LogId(row.id), seq: row.seq, is_new: row.is_new })
 }
 
 /// Deletes entries that are older than `keep`, except those of a live job or an open ticket. Returns how many were

@@ -1,9 +1,11 @@
 //! Tickets and their execution logs.
 
+pub mod activity;
 pub mod cards;
+pub mod diffs;
 pub mod inbox;
 pub mod logs;
-pub mod notes_for_agent;
+pub mod messages;
 pub mod page;
 
 use crate::db::words::Word;
@@ -200,6 +202,20 @@ pub async fn cancel_requested(conn: &mut PgConnection, project: ProjectId, id: T
     )
     .fetch_optional(conn)
     .await
+}
+
+/// Keeps the ticket from being deleted until the transaction ends; false if there is no such ticket. What follows locks
+/// its activity, and the deletion of a ticket locks in the same order.
+pub async fn hold(conn: &mut PgConnection, project: ProjectId, id: TicketId) -> sqlx::Result<bool> {
+    let found = sqlx::query_scalar!(
+        // Locks the ticket against its deletion alone; whatever else changes it does not wait.
+        r#"select true as "found!" from tickets where project_id = $1 and id = $2 for key share"#,
+        project.0,
+        id.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(found.is_some())
 }
 
 /// Clears a stop request that no live job of the ticket has.

@@ -41,6 +41,12 @@ words! {
         AttemptEnded = "attempt.ended",
         /// An entry was appended to a ticket's execution log.
         LogAppended = "log.appended",
+        /// A person wrote to the agent of a ticket.
+        MessagePosted = "message.posted",
+        /// An agent accepted a prompt with people's messages.
+        MessageDelivered = "message.delivered",
+        /// What a turn changed was stored, or what the whole branch changes.
+        DiffStored = "diff.stored",
         /// A coordinator sent a heartbeat for the first time, or again after a silence.
         CoordinatorSeen = "coordinator.seen",
         /// A coordinator's directive was set to `run` or `drain`.

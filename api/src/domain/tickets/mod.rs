@@ -1,6 +1,8 @@
 //! Tickets: their fields, how urgent they are, and the state of the work on them.
 
+pub mod activity;
 pub mod completion;
+pub mod steering;
 pub mod moves;
 pub mod state;
 pub mod waiting;

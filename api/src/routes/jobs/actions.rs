@@ -38,24 +38,25 @@ pub async fn enqueue_job(
     })
 }
 
-/// What a retry may say.
+/// What may come with a retry.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-pub struct RetryTerms {
-    /// A note to the agent of the next attempt.
+pub struct RetryRequest {
+    /// Words to the agent of the new job, as with `POST …/messages`.
+    #[serde(default)]
     note: Option<String>,
 }
 
-/// Retries a failed or cancelled job: enqueues a new one with its terms. A note reaches the agent with its next prompt.
+/// Retries a failed or cancelled job: enqueues a new one with its terms. A note is in the first prompt of its agent.
 #[utoipa::path(post, path = "/api/jobs/{job_id}/retry", tag = "jobs", security(("bearer" = []), ("session" = [])), params(JobPath),
-    request_body = RetryTerms,
-    responses((status = 201, body = JobEntry), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    request_body = RetryRequest, responses((status = 201, body = JobEntry), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub async fn retry_job(
     State(app): State<App>,
     caller: Caller,
     Path(path): Path<JobPath>,
-    OptionalJsonBody(terms): OptionalJsonBody<RetryTerms>,
+    OptionalJsonBody(request): OptionalJsonBody<RetryRequest>,
 ) -> ApiResult<(StatusCode, Json<JobEntry>)> {
-    let again = actions::jobs::retry::retry_job(&app.database, &caller.actor(), path.job_id, terms.note).await?;
+    let (database, actor, note) = (&app.database, caller.actor(), request.note.as_deref());
+    let again = actions::jobs::retry::retry_job(database, &actor, path.job_id, note).await?;
     Ok((StatusCode::CREATED, Json(again)))
 }
 

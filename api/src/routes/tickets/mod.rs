@@ -1,5 +1,9 @@
 //! Tickets and their execution logs.
 
+pub mod diffs;
+pub mod messages;
+pub mod timeline;
+
 use super::require_project;
 use crate::access::Caller;
 use crate::actions;
@@ -14,6 +18,7 @@ use crate::state::App;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use sqlx::PgConnection;
 use terarchitect_worker_api::{ErrorBody, Message};
 
 /// All tickets of a project.
@@ -100,7 +105,12 @@ pub async fn cancel_ticket(
     responses((status = 200, body = Vec<LogEntry>), (status = 404, body = ErrorBody)))]
 pub async fn list_logs(State(app): State<App>, Path(path): Path<TicketPath>) -> ApiResult<Json<Vec<LogEntry>>> {
     let mut conn = app.database.read().await?;
-    let ticket = db::tickets::cancel_requested(&mut conn, path.project_id, path.ticket_id).await?;
-    ticket.ok_or_else(|| Refusal::not_found("ticket", path.ticket_id))?;
+    require_ticket(&mut conn, path).await?;
     Ok(Json(db::tickets::logs::list(&mut conn, path.ticket_id).await?))
+}
+
+/// Refuses a ticket that does not exist.
+async fn require_ticket(conn: &mut PgConnection, path: TicketPath) -> ApiResult<()> {
+    let ticket = db::tickets::cancel_requested(conn, path.project_id, path.ticket_id).await?;
+    ticket.map(drop).ok_or_else(|| Refusal::not_found("ticket", path.ticket_id).into())
 }

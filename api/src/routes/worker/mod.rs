@@ -5,4 +5,5 @@ pub mod context;
 pub mod coordinators;
 pub mod heartbeat;
 pub mod reports;
+pub mod steering;
 pub mod tickets;

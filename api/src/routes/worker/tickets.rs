@@ -5,13 +5,17 @@ use crate::actions;
 use crate::db;
 use crate::db::tickets::logs::NewLogEntry;
 use crate::domain::refusal::Refusal;
+use crate::domain::tickets::activity::AttemptOf;
 use crate::http::error::ApiResult;
 use crate::http::extract::{JsonBody, OptionalJsonBody, Path, TicketPath};
 use crate::state::App;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use terarchitect_worker_api::{AppendLogResponse, CancelRequested, CompleteTicketRequest, ErrorBody, Message};
+use serde_json::Value;
+use terarchitect_worker_api::{
+    AppendLogResponse, CancelRequested, CompleteTicketRequest, EntryData, ErrorBody, Message,
+};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -35,6 +39,9 @@ pub struct NewLog {
     success: Option<bool>,
     /// A key chosen by the sender. A second entry with the same key is not stored.
     entry_key: Option<Uuid>,
+    /// What the entry is about, for programs: an object with a `kind`, of at most 32 KiB. Unknown kinds are kept.
+    #[schema(value_type = Option<EntryData>)]
+    data: Option<Value>,
 }
 
 impl NewLog {
@@ -53,6 +60,8 @@ impl NewLog {
             raw_output: self.raw_output,
             success: self.success.unwrap_or(true),
             entry_key: self.entry_key,
+            by: AttemptOf::default(),
+            data: self.data,
         })
     }
 }
@@ -68,7 +77,8 @@ pub async fn append_log(
     JsonBody(new): JsonBody<NewLog>,
 ) -> ApiResult<Json<AppendLogResponse>> {
     let entry = new.into_entry(path)?;
-    let id = actions::tickets::append_log::append_log(&app.database, &caller.actor(), entry).await?;
+    let (actor, token) = (caller.actor(), caller.job_token());
+    let id = actions::tickets::append_log::append_log(&app.database, &actor, token, entry).await?;
     Ok(Json(AppendLogResponse { id, message: "Log added".to_owned() }))
 }
 

@@ -112,6 +112,7 @@ struct Book {
     faults: BTreeMap<Endpoint, Fault>,
     context: Value,
     cancel_requested: bool,
+    messages: Vec<ticket::PersonMessage>,
 }
 
 #[derive(Debug)]
@@ -181,6 +182,18 @@ impl ApiServer {
         self.edit(|book| book.context = context);
     }
 
+    /// A person writes this to the agent.
+    pub fn write_to_agent(&self, text: &str) {
+        self.edit(|book| book.messages.push(ticket::PersonMessage::new(text)));
+    }
+
+    /// The turns in which messages were delivered, in the order in which the messages were written; none for one that
+    /// waits.
+    #[must_use]
+    pub fn delivered(&self) -> Vec<Option<i64>> {
+        self.shared.book.borrow().messages.iter().map(ticket::PersonMessage::delivered).collect()
+    }
+
     /// Sets what the cancellation poll of a runner returns.
     pub fn set_cancel_requested(&self, requested: bool) {
         self.edit(|book| book.cancel_requested = requested);
@@ -209,7 +222,7 @@ async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         ("POST", ["api", "worker", "jobs", job, call @ ("complete" | "fail" | "release")]) => {
             jobs::end(&shared, job, call, &body)
         }
-        (_, ["api", "projects", _, rest @ ..]) => ticket::respond(&shared, &method, rest),
+        (_, ["api", "projects", _, rest @ ..]) => ticket::respond(&shared, &method, rest, &body),
         _ => not_found(),
     }
 }

@@ -8,9 +8,10 @@ mod error;
 pub use error::ClientError;
 
 use crate::{
-    AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, ErrorBody, HeartbeatRequest,
+    AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, DiffInfo, ErrorBody, HeartbeatRequest,
     HeartbeatResponse, IndexRequest, IndexResponse, Job, JobId, JobReport, JobReportResponse, Message, ProjectId,
-    ReleaseRequest, RetrieveRequest, RetrieveResponse, StartJobRequest, TicketId, WorkerContext, WorkerJobs,
+    ReleaseRequest, RetrieveRequest, RetrieveResponse, StartJobRequest, StoreDiffRequest, TakenMessages, TicketId,
+    TurnOfAttempt, WorkerContext, WorkerJobs,
 };
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -21,6 +22,9 @@ use url::Url;
 
 /// How long one try of an ordinary call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long one try of sending a diff may take.
+const DIFF_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How much of a response that isn't JSON is kept for the error message, in characters.
 const EXCERPT_CHARS: usize = 200;
@@ -168,6 +172,49 @@ impl WorkerClient {
         retry: Retry,
     ) -> Result<AppendLogResponse, ClientError> {
         self.post(format!("api/projects/{project}/tickets/{ticket}/logs"), entry, retry).await
+    }
+
+    /// Stores what a turn changed, or the whole branch.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn store_diff(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        diff: &StoreDiffRequest,
+        retry: Retry,
+    ) -> Result<DiffInfo, ClientError> {
+        let path = format!("api/projects/{project}/tickets/{ticket}/diffs");
+        self.send(Call { method: Method::PUT, path, query: &[], timeout: DIFF_TIMEOUT }, Some(diff), retry).await
+    }
+
+    /// Takes what people wrote for the next prompt. The same turn again returns the same messages.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn take_messages(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        turn: &TurnOfAttempt,
+        retry: Retry,
+    ) -> Result<TakenMessages, ClientError> {
+        self.post(format!("api/projects/{project}/tickets/{ticket}/messages/take"), turn, retry).await
+    }
+
+    /// Confirms that the agent accepted the prompt with the messages that were taken for this turn.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn messages_delivered(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        turn: &TurnOfAttempt,
+        retry: Retry,
+    ) -> Result<Message, ClientError> {
+        self.post(format!("api/projects/{project}/tickets/{ticket}/messages/delivered"), turn, retry).await
     }
 
     /// Marks a ticket complete and records its pull request.
