@@ -1,0 +1,2 @@
+//! The program `terarchitect`.
+fn main() {}
