@@ -113,7 +113,8 @@ impl Client {
 }
 
 impl EventStream {
-    /// Waits for what happens next. It may be dropped while it waits, and nothing is lost.
+    /// Waits for what happens next. Nothing is lost if it is dropped while it waits, but a connection that is being made
+    /// is then made anew.
     ///
     /// # Errors
     /// The API refuses, or did not respond for as long as the stream is patient.

@@ -15,6 +15,8 @@ use log::Log;
 use screen::Screen;
 use std::time::Duration;
 use terarchitect_client::{Client, ClientError, Event, EventFilter, Happened, Job, Retry, State, Ticket};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use uuid::Uuid;
 
@@ -99,6 +101,18 @@ impl Watch {
         }
         let filter = EventFilter { ticket: Some(self.ticket), ..EventFilter::default() };
         let mut events = self.client.events(filter, self.position.clone(), PATIENCE);
+        // A task of its own: here, a connection that takes longer than a second would be given up each second.
+        let (sender, mut happenings) = mpsc::channel(100);
+        let mut reading = JoinSet::new();
+        reading.spawn(async move {
+            loop {
+                let happened = events.next().await;
+                let last = happened.is_err();
+                if sender.send(happened).await.is_err() || last {
+                    return;
+                }
+            }
+        });
         let mut due = Due(Some(Instant::now()));
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -106,7 +120,7 @@ impl Watch {
         loop {
             let read_at = due.0;
             tokio::select! {
-                happened = events.next() => self.happened(happened?, &mut due)?,
+                Some(happened) = happenings.recv() => self.happened(happened?, &mut due)?,
                 () = sleep_until(read_at.unwrap_or_else(Instant::now)), if read_at.is_some() => {
                     due.0 = None;
                     checked = Instant::now();
