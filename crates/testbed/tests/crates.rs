@@ -8,9 +8,11 @@ use std::process::Command;
 const OUTBOUND: &str = "terarchitect-outbound";
 const WORKER_API: &str = "terarchitect-worker-api";
 const FORGE: &str = "terarchitect-forge";
+const CLIENT: &str = "terarchitect-client";
 const API: &str = "terarchitect-api";
 const COORDINATOR: &str = "terarchitect-coordinator";
 const RUNNER: &str = "terarchitect-agent-runner";
+const COMMAND: &str = "terarchitect";
 const TESTBED: &str = "terarchitect-testbed";
 
 /// Each crate with those that it may depend on, from the bottom.
@@ -18,9 +20,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (OUTBOUND, &[]),
     (WORKER_API, &[OUTBOUND]),
     (FORGE, &[OUTBOUND]),
+    (CLIENT, &[OUTBOUND]),
     (API, &[OUTBOUND, WORKER_API]),
     (COORDINATOR, &[OUTBOUND, WORKER_API]),
     (RUNNER, &[FORGE, OUTBOUND, WORKER_API]),
+    // It starts the programs, and speaks to them as anybody does.
+    (COMMAND, &[CLIENT, OUTBOUND]),
     (TESTBED, &[]),
     // It measures the programs' own code.
     ("terarchitect-bench", &[RUNNER, OUTBOUND, TESTBED]),
@@ -57,7 +62,7 @@ fn the_table_itself_has_no_circle_and_keeps_the_programs_apart() {
         for used in *may_use {
             let is_below = MAY_USE[..at].iter().any(|(below, _)| below == used);
             assert!(is_below, "{name} may use {used}, which is not above it in the table");
-            let apart = [API, COORDINATOR, RUNNER, TESTBED];
+            let apart = [API, COORDINATOR, RUNNER, COMMAND, TESTBED];
             assert!(!(apart.contains(name) && apart.contains(used)), "{name} may use {used}");
         }
     }

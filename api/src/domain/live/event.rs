@@ -59,8 +59,6 @@ words! {
         FleetResumed = "fleet.resumed",
         /// A person put a ticket off in the inbox.
         InboxSnoozed = "inbox.snoozed",
-        /// A person wrote something for the agent.
-        MessagePosted = "message.posted",
         /// Settings were changed; only their names are recorded.
         SettingsChanged = "settings.changed",
         /// Documents were added to a project's memory, or deleted from it.

@@ -1,0 +1,185 @@
+//! What every command has: the server, the output, and the way from a name to what it names.
+
+use crate::cli::Common;
+use crate::exit::{failed, usage};
+use crate::output::Output;
+use crate::servers::{self, Choice, Servers, Wanted};
+use crate::text;
+use std::time::Duration;
+use terarchitect_client::{Client, Coordinator, Project, Retry, Ticket};
+use uuid::Uuid;
+
+/// How long a call is tried again before a command gives up.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What every command has.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) common: Common,
+    pub(crate) out: Output,
+    pub(crate) client: Client,
+}
+
+impl App {
+    pub(crate) fn new(common: Common) -> anyhow::Result<Self> {
+        let out = Output::new(&common);
+        let client = Self::choice(&common)?.client()?.with_retry(Retry::For(PATIENCE));
+        Ok(Self { common, out, client })
+    }
+
+    /// The server that the command line and the environment choose.
+    pub(crate) fn choice(common: &Common) -> anyhow::Result<Choice> {
+        let wanted = Wanted::new(common);
+        // Without a home directory there is no file to read.
+        let servers = servers::path().ok().map(|path| Servers::load(&path)).transpose()?.unwrap_or_default();
+        servers.choose(&wanted)
+    }
+
+    /// The project that is asked for, or the only one.
+    pub(crate) async fn project(&self, name: Option<&str>) -> anyhow::Result<Project> {
+        let projects = self.client.projects().await?;
+        let wanted = name.or(self.common.project.as_deref()).filter(|name| !name.trim().is_empty());
+        let Some(wanted) = wanted else {
+            return only(projects);
+        };
+        let found = pick(&projects, wanted, |project| (project.id, project.name.as_str()));
+        found.map(|at| projects[at].clone()).map_err(|problem| problem.of("project"))
+    }
+
+    /// The ticket that is asked for, in the project that is asked for or in any.
+    pub(crate) async fn ticket(&self, wanted: &str) -> anyhow::Result<Ticket> {
+        let mut tickets = Vec::new();
+        if self.common.project.as_deref().is_some_and(|name| !name.trim().is_empty()) {
+            tickets = self.client.tickets(self.project(None).await?.id).await?;
+        } else {
+            for project in self.client.projects().await? {
+                tickets.extend(self.client.tickets(project.id).await?);
+            }
+        }
+        let found = pick(&tickets, wanted, |ticket| (ticket.id, ticket.title.as_str()));
+        found.map(|at| tickets.swap_remove(at)).map_err(|problem| problem.of("ticket"))
+    }
+
+    /// The coordinator that is asked for, by its name or id.
+    pub(crate) async fn coordinator(&self, wanted: &str) -> anyhow::Result<Coordinator> {
+        let mut all = self.client.coordinators().await?;
+        let at = all.iter().position(|one| one.worker_id == wanted).map_or_else(
+            || {
+                let named: Vec<usize> = (0..all.len())
+                    .filter(|at| {
+                        let one = &all[*at];
+                        one.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(wanted))
+                            || one.worker_id.starts_with(wanted)
+                    })
+                    .collect();
+                one_of(&named, wanted, |at| all[at].name.clone().unwrap_or_else(|| all[at].worker_id.clone()))
+            },
+            Ok,
+        );
+        at.map(|at| all.swap_remove(at)).map_err(|problem| problem.of("coordinator"))
+    }
+}
+
+fn only(mut projects: Vec<Project>) -> anyhow::Result<Project> {
+    match projects.len() {
+        0 => Err(failed("there is no project yet; make one with `terarchitect projects new NAME --repo URL`")),
+        1 => Ok(projects.remove(0)),
+        _ => {
+            let names: Vec<String> = projects.iter().map(|project| text::line(&project.name)).collect();
+            Err(usage(format!(
+                "there are several projects; say which with --project or TERARCHITECT_PROJECT: {}",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+/// Why a name leads to nothing.
+#[derive(Debug, PartialEq, Eq)]
+enum Problem {
+    None(String),
+    Several(String, Vec<String>),
+}
+
+impl Problem {
+    fn of(self, what: &str) -> anyhow::Error {
+        match self {
+            Self::None(wanted) => failed(format!("there is no {what} '{}' that you can see", text::line(&wanted))),
+            Self::Several(wanted, names) => usage(format!(
+                "'{}' is not the name of one {what} alone; it could be: {}",
+                text::line(&wanted),
+                names.join(", ")
+            )),
+        }
+    }
+}
+
+/// Finds what is named: by its id, its name, or the beginning of either. The first of these that fits decides.
+fn pick<T>(all: &[T], wanted: &str, of: impl Fn(&T) -> (Uuid, &str)) -> Result<usize, Problem> {
+    let wanted = wanted.trim();
+    let lower = wanted.to_lowercase();
+    let id = lower.replace('-', "");
+    let is_id = !id.is_empty() && id.chars().all(|c| c.is_ascii_hexdigit());
+    let fits: [&dyn Fn(Uuid, &str) -> bool; 4] = [
+        &|own, _| is_id && own.simple().to_string() == id,
+        &|_, name| name.to_lowercase() == lower,
+        &|own, _| is_id && own.simple().to_string().starts_with(&id),
+        &|_, name| !lower.is_empty() && name.to_lowercase().starts_with(&lower),
+    ];
+    for fits in fits {
+        let found: Vec<usize> = (0..all.len())
+            .filter(|at| {
+                let (own, name) = of(&all[*at]);
+                fits(own, name)
+            })
+            .collect();
+        if !found.is_empty() {
+            let told = |at: usize| {
+                let (own, name) = of(&all[at]);
+                format!("{} ({})", text::short_id(own), text::short(name, 40))
+            };
+            return one_of(&found, wanted, told);
+        }
+    }
+    Err(Problem::None(wanted.to_owned()))
+}
+
+fn one_of(found: &[usize], wanted: &str, told: impl Fn(usize) -> String) -> Result<usize, Problem> {
+    match found {
+        [] => Err(Problem::None(wanted.to_owned())),
+        [one] => Ok(*one),
+        several => Err(Problem::Several(wanted.to_owned(), several.iter().take(5).map(|at| told(*at)).collect())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(wanted: &str) -> Result<usize, Problem> {
+        let all: [(Uuid, &str); 4] = [
+            ("ab000000-0000-4000-8000-000000000001".parse().unwrap(), "Fix the door"),
+            ("ab110000-0000-4000-8000-000000000002".parse().unwrap(), "Fix the window"),
+            ("cd000000-0000-4000-8000-000000000003".parse().unwrap(), "Fix"),
+            ("ef000000-0000-4000-8000-000000000004".parse().unwrap(), "ab"),
+        ];
+        pick(&all, wanted, |one| (one.0, one.1))
+    }
+
+    #[test]
+    fn an_id_a_name_or_the_beginning_of_one_is_enough() {
+        assert_eq!(find("AB000000-0000-4000-8000-000000000001"), Ok(0));
+        assert_eq!(find("ab11"), Ok(1));
+        assert_eq!(find("fix the w"), Ok(1));
+        // A whole name beats the beginning of others, and a name beats the beginning of an id.
+        assert_eq!(find("fix"), Ok(2));
+        assert_eq!(find("ab"), Ok(3));
+    }
+
+    #[test]
+    fn what_several_could_be_is_none() {
+        assert!(matches!(find("Fix the"), Err(Problem::Several(_, names)) if names.len() == 2));
+        assert_eq!(find("paint"), Err(Problem::None("paint".to_owned())));
+        assert_eq!(find(""), Err(Problem::None(String::new())));
+    }
+}

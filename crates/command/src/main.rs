@@ -1,0 +1,81 @@
+//! The program `terarchitect`: what people and scripts do with an API, from a shell.
+//!
+//! Each command is a file; it asks the API through `terarchitect-client` and prints what it said. Results go to standard
+//! output, everything else to standard error.
+
+mod app;
+mod cli;
+mod doctor;
+mod exit;
+mod fleet;
+mod inbox;
+mod jobs;
+mod login;
+mod output;
+mod projects;
+mod servers;
+mod state;
+mod text;
+mod ticket;
+mod up;
+mod watch;
+
+use app::App;
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command};
+use std::io::Write;
+use std::process::ExitCode;
+
+// It waits for the network nearly all the time.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let code = match Box::pin(execute(cli)).await {
+        Ok(code) => code,
+        Err(error) => {
+            let code = exit::code_of(&error);
+            if code != exit::CLOSED_OUTPUT {
+                say(&error);
+            }
+            code
+        }
+    };
+    ExitCode::from(code)
+}
+
+async fn execute(cli: Cli) -> anyhow::Result<u8> {
+    let common = cli.common;
+    match cli.command {
+        Command::Completion { shell } => completion(shell),
+        Command::Login(options) => login::login(&common, &options).await,
+        Command::Logout { name } => login::logout(&common, name.as_deref()).await,
+        Command::Up(options) => up::up(&common, &options).await,
+        Command::Ticket(action) => ticket::execute(&App::new(common)?, action).await,
+        Command::Projects { action } => projects::execute(&App::new(common)?, action).await,
+        Command::Inbox { action } => inbox::execute(&App::new(common)?, action).await,
+        Command::Jobs(options) => jobs::list(&App::new(common)?, &options).await,
+        Command::Fleet { action } => fleet::execute(&App::new(common)?, action).await,
+        Command::Doctor => doctor::check(&App::new(common)?).await,
+    }
+}
+
+/// Prints the script in one piece, so that a reader who goes away is noticed and told nothing.
+fn completion(shell: clap_complete::Shell) -> anyhow::Result<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "terarchitect", &mut script);
+    let mut out = std::io::stdout().lock();
+    out.write_all(&script)?;
+    out.flush()?;
+    Ok(exit::DONE)
+}
+
+/// Tells an error and what to do about it.
+fn say(error: &anyhow::Error) {
+    let text = terarchitect_outbound::chain(error.as_ref());
+    let mut err = std::io::stderr().lock();
+    // Nobody is left to tell if this fails.
+    let _ = writeln!(err, "terarchitect: {}", text::block(&text));
+    if let Some(advice) = exit::advice(error) {
+        let _ = writeln!(err, "terarchitect: {advice}");
+    }
+}

@@ -1,0 +1,246 @@
+//! Following a ticket until its work ends: reads what there is, follows the events, and reads again what they are about.
+//!
+//! Nothing is shown twice and nothing is left out, however often the connection breaks: the stream of events resumes
+//! where it was, and log entries are known by their ids.
+
+pub(crate) mod entry;
+mod log;
+mod screen;
+
+use crate::app::App;
+use crate::exit;
+use crate::state::{self, Outcome};
+use crate::text;
+use log::Log;
+use screen::Screen;
+use std::time::Duration;
+use terarchitect_client::{Client, ClientError, Event, EventFilter, Happened, Job, Retry, State, Ticket};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use uuid::Uuid;
+
+/// How long the API may be away before a watch gives up.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// Events come in bursts; what they are about is read once for all that arrive within this time.
+const GATHER: Duration = Duration::from_millis(50);
+/// How soon a read that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Why a ticket waits can change without an event of its own.
+const STATE_CHECK: Duration = Duration::from_secs(15);
+
+/// A ticket that is about to be followed.
+pub(crate) struct Watch {
+    app: App,
+    client: Client,
+    project: Uuid,
+    ticket: Uuid,
+    position: String,
+    log: Log,
+    screen: Screen,
+    /// Whether the API can say a ticket's state.
+    has_cards: bool,
+}
+
+/// What has to be read again, and from when on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Due(Option<Instant>);
+
+impl Due {
+    fn within(&mut self, time: Duration) {
+        let at = Instant::now() + time;
+        self.0 = Some(self.0.map_or(at, |due| due.min(at)));
+    }
+}
+
+/// What was read at one time.
+struct Now {
+    ticket: Ticket,
+    job: Option<Job>,
+    state: State,
+}
+
+impl Watch {
+    /// Takes note of where the event log is, and of the entries that are there already: the last `shown` of them are
+    /// shown, the others are not.
+    pub(crate) async fn prepare(app: &App, ticket: &Ticket, shown: usize) -> anyhow::Result<Self> {
+        let position = app.client.events_position().await?;
+        let log = Log::begin(&app.client, ticket.project_id, ticket.id, shown).await?;
+        Ok(Self {
+            app: app.clone(),
+            // A read that fails is tried again by the loop, which can be interrupted meanwhile.
+            client: app.client.with_retry(Retry::Never),
+            project: ticket.project_id,
+            ticket: ticket.id,
+            position,
+            log,
+            screen: Screen::new(app.out),
+            has_cards: true,
+        })
+    }
+
+    /// Shows what happens until the work ends, and returns the exit code.
+    pub(crate) async fn follow(mut self) -> anyhow::Result<u8> {
+        let id = text::short_id(self.ticket);
+        let out = self.app.out;
+        tokio::select! {
+            code = self.until_the_end() => code,
+            signal = tokio::signal::ctrl_c() => {
+                signal?;
+                out.note(&format!(
+                    "\nThe ticket goes on. Watch it again: terarchitect ticket watch {id}. Stop it: terarchitect ticket stop {id}"
+                ));
+                Ok(exit::INTERRUPTED)
+            }
+        }
+    }
+
+    async fn until_the_end(&mut self) -> anyhow::Result<u8> {
+        for entry in self.log.take_begun() {
+            self.screen.entry(&entry)?;
+        }
+        let filter = EventFilter { ticket: Some(self.ticket), ..EventFilter::default() };
+        let mut events = self.client.events(filter, self.position.clone(), PATIENCE);
+        // A task of its own: here, a connection that takes longer than a second would be given up each second.
+        let (sender, mut happenings) = mpsc::channel(100);
+        let mut reading = JoinSet::new();
+        reading.spawn(async move {
+            loop {
+                let happened = events.next().await;
+                let last = happened.is_err();
+                if sender.send(happened).await.is_err() || last {
+                    return;
+                }
+            }
+        });
+        let mut due = Due(Some(Instant::now()));
+        let mut seconds = interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut checked = Instant::now();
+        loop {
+            let read_at = due.0;
+            tokio::select! {
+                Some(happened) = happenings.recv() => self.happened(happened?, &mut due)?,
+                () = sleep_until(read_at.unwrap_or_else(Instant::now)), if read_at.is_some() => {
+                    due.0 = None;
+                    checked = Instant::now();
+                    match self.read().await {
+                        Ok(now) => if let Some(code) = self.show(&now).await? { return Ok(code) },
+                        Err(ReadError::Api(error)) if error.is_unreachable() => due.within(AGAIN),
+                        Err(ReadError::Api(error)) => return Err(error.into()),
+                        Err(ReadError::Output(error)) => return Err(error),
+                    }
+                }
+                _ = seconds.tick() => {
+                    self.screen.tick();
+                    if self.has_cards && checked.elapsed() >= STATE_CHECK {
+                        due.within(Duration::ZERO);
+                    }
+                }
+            }
+        }
+    }
+
+    fn happened(&mut self, happened: Happened, due: &mut Due) -> anyhow::Result<()> {
+        match happened {
+            Happened::Event(event) => {
+                if self.concerns(&event) {
+                    due.within(GATHER);
+                }
+            }
+            Happened::Resync => due.within(Duration::ZERO),
+            Happened::Connected => {
+                if self.screen.connection(true)? {
+                    due.within(Duration::ZERO);
+                }
+            }
+            Happened::Lost(error) => {
+                self.screen.lost(&error.chain());
+                self.screen.connection(false)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn concerns(&self, event: &Event) -> bool {
+        event.ticket_id.is_none_or(|ticket| ticket == self.ticket)
+    }
+
+    /// Reads the job, then the log, so that the log is complete where the job has ended.
+    async fn read(&mut self) -> Result<Now, ReadError> {
+        let job = self.client.newest_job(self.ticket).await?;
+        for entry in self.log.new_entries(&self.client).await? {
+            self.screen.entry(&entry).map_err(ReadError::Output)?;
+        }
+        let ticket = self.client.ticket(self.project, self.ticket).await?;
+        let mut state = state::of_job(&ticket, job.as_ref());
+        if self.has_cards {
+            match self.client.card(self.project, self.ticket).await {
+                Ok(card) => {
+                    state = card.state.clone();
+                    self.screen.card(card);
+                }
+                Err(error) if error.is_not_supported() => self.has_cards = false,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Now { ticket, job, state })
+    }
+
+    /// Shows the state, and at the end the result.
+    async fn show(&mut self, now: &Now) -> anyhow::Result<Option<u8>> {
+        let Some(outcome) = state::outcome(&now.ticket, now.job.as_ref()) else {
+            self.screen.state(&now.state)?;
+            return Ok(None);
+        };
+        let sentence = self.sentence(&outcome, now).await;
+        self.screen.end(&outcome, &sentence)?;
+        Ok(Some(code(&outcome)))
+    }
+
+    async fn sentence(&self, outcome: &Outcome, now: &Now) -> String {
+        match outcome {
+            Outcome::PullRequest(_) => "The pull request is open.".to_owned(),
+            Outcome::Nothing => "Finished, but without a pull request.".to_owned(),
+            Outcome::Cancelled => "Cancelled.".to_owned(),
+            Outcome::NotStarted => {
+                let id = text::short_id(self.ticket);
+                format!("It was never started; start it with `terarchitect ticket run {id} --watch`")
+            }
+            Outcome::Failed => {
+                let said = state::sentence(&now.state);
+                match self.detail(now.job.as_ref()).await.filter(|detail| !said.contains(detail.as_str())) {
+                    Some(detail) => format!("{said} {detail}"),
+                    None => said,
+                }
+            }
+        }
+    }
+
+    /// What the last attempt said of its failure. It only adds to what is known, so it may be missing.
+    async fn detail(&self, job: Option<&Job>) -> Option<String> {
+        let detail = self.client.job(job?.id).await.ok()?;
+        let last = detail.attempts.into_iter().max_by_key(|attempt| attempt.attempt)?;
+        last.detail.map(|detail| text::short(&detail, 400)).filter(|detail| !detail.is_empty())
+    }
+}
+
+/// Why a read failed.
+enum ReadError {
+    Api(ClientError),
+    Output(anyhow::Error),
+}
+
+impl From<ClientError> for ReadError {
+    fn from(error: ClientError) -> Self {
+        Self::Api(error)
+    }
+}
+
+fn code(outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::PullRequest(_) => exit::DONE,
+        Outcome::Nothing | Outcome::Failed | Outcome::NotStarted => exit::FAILED,
+        Outcome::Cancelled => exit::CANCELLED,
+    }
+}
