@@ -102,7 +102,7 @@ pub async fn export(database: &Database) -> ActionResult<Exported> {
             _ => exported.secrets.push(setting.key),
         }
     }
-    exported.projects = db::projects::list(&mut conn).await?.into_iter().map(ExportedProject::from).collect();
+    exported.projects = db::projects::list(&mut conn, None).await?.into_iter().map(ExportedProject::from).collect();
     Ok(exported)
 }
 
@@ -116,7 +116,7 @@ pub async fn import(database: &Database, actor: &Actor, sealer: &Sealer, documen
         document.settings.into_iter().filter(|(name, value)| !is_secret(name) && !value.is_null()).collect();
     parse_changes(settings.clone())?;
     check_projects(&document.projects)?;
-    let existing = db::projects::list(&mut *database.read().await?).await?;
+    let existing = db::projects::list(&mut *database.read().await?, None).await?;
     let mut imported = Imported { settings: settings.len(), ..Imported::default() };
     if let Some(name) = document.projects.iter().map(|project| project.name.trim()).find(|name| {
         existing.iter().filter(|known| known.name == *name).count() > 1
