@@ -102,10 +102,10 @@ async fn serve(
     adopt_restored_events(&app).await?;
     require_keys_or_people(&app, addresses).await?;
     let listeners = bind(addresses).await?;
-    say_how_to_begin(&app, &listeners).await?;
     if let Some(path) = &options.ready_file {
         write_ready_file(path, &listeners)?;
     }
+    say_how_to_begin(&app, &listeners).await?;
     let background = Background::start(&app, &stop);
     let connections = serving::connections_for(serving::raise_limit(), options.database_connections);
     let seats = Seats::new(serving::Limits::of(connections));

@@ -109,7 +109,8 @@ async fn bad_bodies_are_refused_with_a_sentence_and_change_nothing() {
             .replace("{project_id}", job["project_id"].as_str().unwrap())
             .replace("{ticket_id}", job["ticket_id"].as_str().unwrap())
             .replace("{note_id}", note["id"].as_str().unwrap())
-            .replace("{job_id}", job["job_id"].as_str().unwrap());
+            .replace("{job_id}", job["job_id"].as_str().unwrap())
+            .replace("{person_id}", "00000000-0000-0000-0000-000000000000");
         for (name, body) in bad_bodies() {
             let reply = send(&app, &method, &path, "application/json", body).await;
             assert!(reply.status.is_client_error(), "{method} {path}, {name}: {} {}", reply.status, reply.body);

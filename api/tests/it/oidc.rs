@@ -26,6 +26,7 @@ struct Provider {
 impl Provider {
     /// None where node or the package is missing, unless the tests must not be left out.
     async fn start() -> Option<Self> {
+        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/oidc");
         let node = std::env::var_os("PATH")
             .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join("node").is_file()));
@@ -58,7 +59,7 @@ impl Provider {
         let options = OidcOptions {
             oidc_issuer: Some(self.issuer.clone()),
             oidc_client_id: Some("board".to_owned()),
-            oidc_client_secret: Some("a secret of the tests".into()),
+            oidc_client_secret: Some("secret-of-the-tests".into()),
             oidc_name: "The tests' provider".to_owned(),
             oidc_groups_claim: "groups".to_owned(),
             oidc_roles: roles.to_owned(),

@@ -5,11 +5,11 @@ import { Provider } from 'oidc-provider';
 
 let next = {};
 const accounts = new Map();
-const server = createServer();
+const server = createServer({ keepAliveTimeout: 600_000 });
 server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, {
-    clients: [{ client_id: 'board', client_secret: 'a secret of the tests', redirect_uris: [process.argv[2]] }],
+    clients: [{ client_id: 'board', client_secret: 'secret-of-the-tests', redirect_uris: [process.argv[2]] }],
     cookies: { keys: ['a key of the tests'] },
     pkce: { required: () => true },
     scopes: ['openid', 'email', 'profile', 'groups'],

@@ -135,12 +135,13 @@ pub async fn update_session(
     Ok(Json(of_person(&app, &now)))
 }
 
-/// Signs the person out: ends the session here, and removes the cookie.
+/// Signs the person out: ends the session here, and removes the cookie. Keys and tokens have none to end.
 #[utoipa::path(delete, path = "/api/session", tag = "people", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Message)))]
 pub async fn sign_out(State(app): State<App>, caller: Caller) -> ApiResult<Response> {
-    let session = caller.session().ok_or_else(people_only)?;
-    actions::people::sessions::end_session(&app.database, &caller.actor(), session.id, None).await?;
+    if let Some(session) = caller.session() {
+        actions::people::sessions::end_session(&app.database, &caller.actor(), session.id, None).await?;
+    }
     let cookie = cookies::forget_session(app.config.is_secure())?;
     Ok(([(SET_COOKIE, cookie)], Json(Message { message: "Signed out".to_owned() })).into_response())
 }
