@@ -21,6 +21,7 @@ pub mod embedded_postgres;
 pub mod http;
 pub mod job_tokens;
 pub mod metrics;
+pub mod origins;
 pub mod probing;
 pub mod queue;
 pub mod routes;

@@ -7,11 +7,10 @@
 mod caller;
 mod guards;
 mod keys;
-mod origins;
 mod this_machine;
 mod visible;
 
+pub use crate::origins::AllowedOrigins;
 pub use caller::Caller;
 pub use guards::{require_app, require_app_or_worker, require_worker, require_worker_or_job};
-pub use origins::AllowedOrigins;
 pub use visible::Visible;

@@ -117,9 +117,7 @@ pub async fn test_settings(
     let settings = Effective::read(database, sealer, values).await?;
     Ok(match what {
         Testable::AgentModel => settings.agent_model()?.run().await,
-        Testable::Director => {
-            settings.model("AGENT_LLM_URL", "AGENT_MODEL", "AGENT_API_KEY")?.run().await
-        }
+        Testable::Director => settings.model("AGENT_LLM_URL", "AGENT_MODEL", "AGENT_API_KEY")?.run().await,
         Testable::Forge => settings.forge(forge_api).who().await,
     })
 }

@@ -23,7 +23,9 @@ pub struct QueueState {
 
 /// Whether everything is stopped, and the time.
 pub async fn queue_state(conn: &mut PgConnection) -> sqlx::Result<QueueState> {
-    sqlx::query_as!(QueueState, r#"select stopped_at, stopped_by, now() as "now!" from queue_state"#).fetch_one(conn).await
+    sqlx::query_as!(QueueState, r#"select stopped_at, stopped_by, now() as "now!" from queue_state"#)
+        .fetch_one(conn)
+        .await
 }
 
 /// Every coordinator, with how many jobs it holds according to the queue.
@@ -82,10 +84,7 @@ pub struct ProjectRow {
 }
 
 /// The projects that are visible; `None`: all.
-pub async fn projects(
-    conn: &mut PgConnection,
-    visible: Option<&[Uuid]>,
-) -> sqlx::Result<HashMap<Uuid, ProjectRow>> {
+pub async fn projects(conn: &mut PgConnection, visible: Option<&[Uuid]>) -> sqlx::Result<HashMap<Uuid, ProjectRow>> {
     let rows = sqlx::query!(
         r#"select project.id as "id!", project.name as "name!", project.paused as "paused!",
                project.max_running as "max_running?", coalesce(load.running, 0) as "running!",

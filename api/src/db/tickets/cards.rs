@@ -155,11 +155,7 @@ pub async fn find(conn: &mut PgConnection, project: ProjectId, ticket: TicketId)
 
 /// Tickets that may wait for a person: those that failed and those in review, unless they were put off. `visible` are the
 /// projects that count; none: all.
-pub async fn for_a_person(
-    conn: &mut PgConnection,
-    visible: Option<&[Uuid]>,
-    limit: i64,
-) -> sqlx::Result<Vec<CardRow>> {
+pub async fn for_a_person(conn: &mut PgConnection, visible: Option<&[Uuid]>, limit: i64) -> sqlx::Result<Vec<CardRow>> {
     cards_where!(
         conn,
         "ticket.column_id in ('in_progress', 'in_review') and ($1::uuid[] is null or ticket.project_id = any ($1))

@@ -33,7 +33,7 @@ impl AllowedOrigins {
     }
 
     /// Whether a request's `Origin` is one of them.
-    pub(super) fn allow(&self, origin: &str) -> bool {
+    pub(crate) fn allow(&self, origin: &str) -> bool {
         self.0.iter().any(|allowed| allowed == origin)
     }
 
