@@ -66,8 +66,8 @@ impl Effective {
         self.secret(name).map(|value| value.expose_secret().to_owned())
     }
 
-    /// The key for an address. A stored key is for the stored address alone: whoever may test settings must not be able to
-    /// have it sent elsewhere.
+    /// The key for an address. A stored key is for the stored address alone: a person who may test settings must not be able
+    /// to have it sent elsewhere.
     fn key_for(&self, key: &str, url: &str) -> ActionResult<Option<SecretString>> {
         let base = |text: &str| api_base(text).map_or_else(|_| text.trim().to_owned(), |url| url.to_string());
         let now = self.stored(url).map(|stored| base(stored.expose_secret()));

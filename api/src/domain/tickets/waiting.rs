@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use terarchitect_worker_api::ProjectId;
 use utoipa::ToSchema;
 
-/// A due job that nobody claims for this long, though there are free slots, is not just a moment too new.
+/// A due job that is not claimed for this long, though there are free slots, is not just too new.
 const SOON: TimeDelta = TimeDelta::seconds(30);
 
 /// Why a ticket waits.
