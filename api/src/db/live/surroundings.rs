@@ -127,8 +127,12 @@ pub async fn counts(conn: &mut PgConnection, visible: Option<&[Uuid]>) -> sqlx::
                select snooze.ticket_id is not null as snoozed
                from tickets as ticket
                left join lateral (
-                   select kind, status, cancel_requested_at from agent_jobs where ticket_id = ticket.id
-                   order by status in ('pending', 'running') desc, kind = 'ticket' desc, seq desc limit 1
+                   (select kind, status, cancel_requested_at from agent_jobs
+                    where ticket_id = ticket.id and status in ('pending', 'running') order by kind desc limit 1)
+                   union all
+                   (select kind, status, cancel_requested_at from agent_jobs
+                    where ticket_id = ticket.id and kind = 'ticket' order by seq desc limit 1)
+                   limit 1
                ) as job on true
                left join inbox_snoozes as snooze on snooze.ticket_id = ticket.id and snooze.until > now()
                where ticket.column_id in ('in_progress', 'in_review')
