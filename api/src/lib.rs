@@ -24,6 +24,7 @@ pub mod job_tokens;
 pub mod metrics;
 pub mod oidc;
 pub mod passwords;
+pub mod origins;
 pub mod probing;
 pub mod queue;
 pub mod random_token;

@@ -24,7 +24,7 @@ const HOUSE: House = House {
         &["document_errors"],
         &["domain"],
         &["job_tokens", "random_token", "passwords", "probing"],
-        &["sealing", "database_address", "embedded_postgres"],
+        &["sealing", "database_address", "embedded_postgres", "origins"],
         &["config"],
     ],
     reaches_around: &[

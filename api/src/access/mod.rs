@@ -11,15 +11,14 @@ pub mod cookies;
 mod guards;
 mod keys;
 mod need;
-mod origins;
 mod same_origin;
 mod this_machine;
 mod visible;
 mod who;
 
+pub use crate::origins::AllowedOrigins;
 pub use caller::Caller;
 pub use client::ComesFrom;
 pub use guards::{MaybeCaller, guard};
 pub use need::Need;
-pub use origins::AllowedOrigins;
 pub use visible::Visible;

@@ -37,7 +37,10 @@ impl ModelProbe {
             return Probed::bad(format!("The model's name is not set: set {}.", self.model_setting));
         };
         let Ok(base) = api_base(url) else {
-            return Probed::bad(format!("{} is not an address that starts with http:// or https://.", self.url_setting));
+            return Probed::bad(format!(
+                "{} is not an address that starts with http:// or https://.",
+                self.url_setting
+            ));
         };
         let probed = match self.ask(&base, model).await {
             Ok(said) if is_nothing(&said) => self.ask_other(&base, model, said).await,
@@ -47,7 +50,8 @@ impl ModelProbe {
         if !is_loopback(&base) || probed.detail.is_some() {
             return probed;
         }
-        let remark = "This address is on the API's own machine. A coordinator on another host reaches its own machine there.";
+        let remark =
+            "This address is on the API's own machine. A coordinator on another host reaches its own machine there.";
         Probed { detail: Some(remark.to_owned()), ..probed }
     }
 
@@ -62,7 +66,8 @@ impl ModelProbe {
         let said = send(http.post(url.clone()).json(&question("max_tokens")), &url, self.key.as_ref()).await?;
         // Some models take the limit under its newer name alone.
         if said.status == StatusCode::BAD_REQUEST && said.message.contains("max_tokens") {
-            return send(http.post(url.clone()).json(&question("max_completion_tokens")), &url, self.key.as_ref()).await;
+            return send(http.post(url.clone()).json(&question("max_completion_tokens")), &url, self.key.as_ref())
+                .await;
         }
         Ok(said)
     }
@@ -76,7 +81,10 @@ impl ModelProbe {
         match self.ask(&url, model).await {
             Ok(said) if said.status.is_success() && !is_nothing(&said) => {
                 let probed = self.judged(&said, &url, model);
-                Probed { detail: Some(format!("The API is at {}; set {} to that.", shown(&url), self.url_setting)), ..probed }
+                Probed {
+                    detail: Some(format!("The API is at {}; set {} to that.", shown(&url), self.url_setting)),
+                    ..probed
+                }
             }
             _ => Probed::bad(format!(
                 "There is no OpenAI-compatible API at {}; check {}.",
@@ -122,7 +130,8 @@ impl ModelProbe {
 fn answered(answer: String, json: Option<&Value>, model: &str) -> Probed {
     let named = json.and_then(|json| json["model"].as_str()).unwrap_or(model).to_owned();
     let words: String = answer.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(80).collect();
-    let sentence = if words.is_empty() { "The model answered.".to_owned() } else { format!("The model answered: {words}") };
+    let sentence =
+        if words.is_empty() { "The model answered.".to_owned() } else { format!("The model answered: {words}") };
     Probed { model: Some(named), ..Probed::good(sentence) }
 }
 
@@ -133,7 +142,8 @@ fn answer(json: Option<&Value>) -> Option<String> {
 }
 
 fn names_model(said: &Said) -> bool {
-    matches!(said.status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST) && said.message.to_lowercase().contains("model")
+    matches!(said.status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST)
+        && said.message.to_lowercase().contains("model")
 }
 
 /// Whether there is no such call at this address. LM Studio returns 200 and says so.

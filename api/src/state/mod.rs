@@ -8,7 +8,6 @@ pub use known_projects::KnownProjects;
 pub use presence::Presence;
 pub use shared_settings::HotSettings;
 
-use crate::access::AllowedOrigins;
 use crate::actions::system::settings::open;
 use crate::changes::{Database, Hub};
 use crate::config::Limits;
@@ -16,6 +15,7 @@ use crate::db;
 use crate::embedded_postgres::PrivateDatabase;
 use crate::job_tokens::JobTokens;
 use crate::metrics::Metrics;
+use crate::origins::AllowedOrigins;
 use crate::oidc::{OidcConfig, Provider};
 use crate::passwords::Passwords;
 use crate::queue::Queue;

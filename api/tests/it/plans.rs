@@ -12,9 +12,14 @@ use terarchitect_testbed::postgres::TestPostgres;
 const LARGE: &[&str] = &["agent_jobs", "agent_job_attempts", "execution_logs", "tickets", "notes", "memory_documents"];
 
 /// Queries that run with sequential scans off, by a part of their text: retention, which would otherwise read from the
-/// start in the hope of finding something soon.
-const WITHOUT_SEQUENTIAL_SCANS: &[&str] =
-    &["delete from agent_jobs where id in", "delete from execution_logs where id in", "delete from events"];
+/// start in the hope of finding something soon, and what is counted of open tickets, which are few among those that are done.
+const WITHOUT_SEQUENTIAL_SCANS: &[&str] = &[
+    "delete from agent_jobs where id in",
+    "delete from execution_logs where id in",
+    "delete from events",
+    "with open as materialized",
+    "where ticket.column_id in ('in_progress', 'in_review')",
+];
 
 /// A database with enough rows that the planner would rather use an index.
 async fn large() -> (TestApp, PgConnection) {

@@ -1,5 +1,5 @@
 //! Checks the host at the start and every minute after that, with doctor's cheap checks, so that the API's fleet page shows
-//! why a host can't run jobs without anybody having to sign in there.
+//! why a host can't run jobs, and no operator has to sign in there to find out.
 
 use crate::cli::PullPolicy;
 use crate::config::Config;
@@ -28,7 +28,7 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             // An engine that does not respond is found by its own time limit, which is shorter.
             checked = tokio::time::timeout(PATIENCE, check(&shared)) => if checked.is_err() {
-                tracing::warn!("the checks of this host took too long; trying again in a minute");
+                tracing::warn!("the checks of this host took too long; they are repeated in a minute");
             },
         }
         tokio::select! {

@@ -327,3 +327,57 @@ async fn heartbeats_go_on_while_the_api_takes_its_time_for_a_report() {
     assert_eq!(api.jobs().iter().map(|job| job.ends.len()).sum::<usize>(), 1);
     running.abort();
 }
+
+#[tokio::test]
+async fn a_limit_that_a_person_set_holds_over_the_coordinators_own_slots() {
+    let options = Options { slots: 3, slot_limit: Some(1), lease: Duration::from_millis(1_500), ..Options::default() };
+    let api = ApiServer::start_with(options).await.unwrap();
+    api.add_jobs(2);
+    let base = api.url();
+    let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
+    let (_never, drain) = watch::channel(None);
+    let running = tokio::spawn(
+        coordinator(&engine, &base, open(dir.path()).await, &["--max-concurrent-agents", "3"]).coordinate(
+            drain,
+            Mode::UntilDrained,
+            || {},
+        ),
+    );
+    for _ in 0..2 {
+        engine.until(|all| all.values().any(|state| matches!(state, State::Running { .. }))).await;
+        let beats = api.calls("/heartbeat").len();
+        // Another heartbeat has come since the first job runs, and still there is one alone.
+        while api.calls("/heartbeat").len() <= beats {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(engine.running().len(), 1);
+        engine.exit(&engine.running()[0], 0);
+    }
+    api.until_all_ended().await;
+    running.abort();
+}
+
+#[tokio::test]
+async fn heartbeats_say_what_the_host_is_like() {
+    let api = api(0, 1, 1_500).await;
+    let base = api.url();
+    let (engine, dir) = (Arc::new(Scripted::new()), tempfile::tempdir().unwrap());
+    let (_never, drain) = watch::channel(None);
+    let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
+        drain,
+        Mode::UntilDrained,
+        || {},
+    ));
+    let found = loop {
+        let beats = api.calls("/heartbeat");
+        if let Some(beat) = beats.iter().find(|call| call.body["findings"].is_array()) {
+            break beat.body.clone();
+        }
+        assert!(!running.is_finished(), "it ended without findings");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    let checks: Vec<_> = found["findings"].as_array().unwrap().iter().map(|finding| &finding["check"]).collect();
+    assert_eq!(checks[..4], ["engine", "disk", "image", "clock"], "{found}");
+    assert_eq!((&found["engine"], &found["adopted"]), (&"scripted".into(), &0.into()), "{found}");
+    running.abort();
+}

@@ -25,7 +25,8 @@ pub use context::{
 pub use entry::{EntryData, TodoEntry};
 pub use error::ErrorBody;
 pub use heartbeat::{
-    Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HostFinding, HeldJobStatus, HeldState, WorkerJob, WorkerJobs,
+    Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldJobStatus, HeldState, HostFinding, WorkerJob,
+    WorkerJobs,
 };
 pub use ids::{InvalidWorkerId, JobId, LogId, NoteId, ProjectId, TicketId, WorkerId};
 pub use job::{

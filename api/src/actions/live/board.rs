@@ -49,7 +49,7 @@ pub struct LiveBoard {
 /// # Errors
 /// When the project does not exist.
 pub async fn board(database: &Database, lease: Duration, project: ProjectId) -> ActionResult<LiveBoard> {
-    let mut conn = database.read().await?;
+    let mut conn = database.transaction().await?;
     let missing = || Refusal::not_found("project", project);
     // Before the rows: what is committed in between is in the rows and comes once more as an event.
     let position = position(&mut conn).await?;
@@ -59,6 +59,7 @@ pub async fn board(database: &Database, lease: Duration, project: ProjectId) -> 
     let facts = projects.get(&project.0).ok_or_else(missing)?;
     let rows = db::tickets::cards::of_project(&mut conn, project).await?;
     let summary = summary_of(&mut conn, Some(&[project.0])).await?;
+    conn.commit().await?;
     let cards = rows.into_iter().map(|row| card(row, facts, &around)).collect();
     Ok(LiveBoard { project_id: project, columns, cards, position, summary })
 }
@@ -73,10 +74,16 @@ pub(super) async fn position(conn: &mut PgConnection) -> ActionResult<String> {
 /// # Errors
 /// When the database is not available.
 pub async fn summary(database: &Database, visible: Option<&[Uuid]>) -> ActionResult<Summary> {
-    summary_of(&mut *database.read().await?, visible).await
+    let mut tx = database.transaction().await?;
+    let summary = summary_of(&mut tx, visible).await?;
+    tx.commit().await?;
+    Ok(summary)
 }
 
+/// Last in its transaction.
 async fn summary_of(conn: &mut PgConnection, visible: Option<&[Uuid]>) -> ActionResult<Summary> {
+    // Open tickets are few among those that are done, and the index finds them.
+    db::prefer_indexes(conn).await?;
     let counts = db::live::surroundings::counts(conn, visible).await?;
     let around = db::live::surroundings::surroundings(conn, Duration::ZERO).await?;
     Ok(Summary {

@@ -81,9 +81,8 @@ pub(super) fn card(row: CardRow, project: &ProjectRow, around: &Surroundings) ->
     let state = state(&row.facts(), row.job.as_ref(), row.activity.as_ref(), &project.facts, around);
     let running = row.job.as_ref().filter(|job| job.status == JobStatus::Running);
     let at = row.activity.as_ref().map(|activity| activity.last_at);
-    let lease_remaining_ms = running
-        .and_then(|job| job.lease_expires_at)
-        .map(|expires| (expires - around.now).num_milliseconds().max(0));
+    let lease_remaining_ms =
+        running.and_then(|job| job.lease_expires_at).map(|expires| (expires - around.now).num_milliseconds().max(0));
     Card {
         last_sign_of_life_at: running.map(|job| last_sign_of_life(job, row.activity.as_ref(), around)),
         lease_remaining_ms,

@@ -96,14 +96,19 @@ async fn repository_checks(project: &Project, forge: ForgeProbe) -> Vec<ProjectC
     if host != home {
         // The token is for its own host alone.
         let sentence = format!("Not checked: the repository is on {host}, and the token is for {home}.");
-        return vec![found("repository", None, sentence).fix("Set GITHUB_API_URL of the API and the coordinators, if that host is a GitHub.")];
+        return vec![
+            found("repository", None, sentence)
+                .fix("Set GITHUB_API_URL of the API and the coordinators, if that host is a GitHub."),
+        ];
     }
     let (who, facts) = futures::future::join(forge.who(), forge.repository(&owner, &name)).await;
     let token_works = who.ok;
     let has_token = forge.token.is_some();
     let mut checks = vec![match &facts {
         Ok(_) => found("repository", true, format!("{owner}/{name} is there.")),
-        Err(probed) => from_probe("repository", probed.clone(), "Check the address, and which repositories the token may see."),
+        Err(probed) => {
+            from_probe("repository", probed.clone(), "Check the address, and which repositories the token may see.")
+        }
     }];
     checks.push(if has_token {
         from_probe("token", who, "Make a new token at the forge, and set github_agent_token.")
@@ -121,7 +126,9 @@ fn local(project: &Project) -> ProjectCheck {
     match &project.project_path {
         None => found("repository", false, "The project runs locally and has no path.").fix("Set its path."),
         Some(path) => {
-            let sentence = format!("The project runs in {path} on the coordinator's machine, which only the coordinator can check.");
+            let sentence = format!(
+                "The project runs in {path} on the coordinator's machine, which only the coordinator can check."
+            );
             found("repository", None, sentence)
         }
     }

@@ -66,8 +66,8 @@ impl Effective {
         self.secret(name).map(|value| value.expose_secret().to_owned())
     }
 
-    /// The key for an address. A stored key is for the stored address alone: whoever may test settings must not be able to
-    /// have it sent elsewhere.
+    /// The key for an address. A stored key is for the stored address alone: a person who may test settings must not be able
+    /// to have it sent elsewhere.
     fn key_for(&self, key: &str, url: &str) -> ActionResult<Option<SecretString>> {
         let base = |text: &str| api_base(text).map_or_else(|_| text.trim().to_owned(), |url| url.to_string());
         let now = self.stored(url).map(|stored| base(stored.expose_secret()));
@@ -117,9 +117,7 @@ pub async fn test_settings(
     let settings = Effective::read(database, sealer, values).await?;
     Ok(match what {
         Testable::AgentModel => settings.agent_model()?.run().await,
-        Testable::Director => {
-            settings.model("AGENT_LLM_URL", "AGENT_MODEL", "AGENT_API_KEY")?.run().await
-        }
+        Testable::Director => settings.model("AGENT_LLM_URL", "AGENT_MODEL", "AGENT_API_KEY")?.run().await,
         Testable::Forge => settings.forge(forge_api).who().await,
     })
 }

@@ -118,9 +118,12 @@ pub async fn import(database: &Database, actor: &Actor, sealer: &Sealer, documen
     check_projects(&document.projects)?;
     let existing = db::projects::list(&mut *database.read().await?, None).await?;
     let mut imported = Imported { settings: settings.len(), ..Imported::default() };
-    if let Some(name) = document.projects.iter().map(|project| project.name.trim()).find(|name| {
-        existing.iter().filter(|known| known.name == *name).count() > 1
-    }) {
+    if let Some(name) = document
+        .projects
+        .iter()
+        .map(|project| project.name.trim())
+        .find(|name| existing.iter().filter(|known| known.name == *name).count() > 1)
+    {
         let sentence = format!("Two projects here are called '{name}'; rename one of them, then import again.");
         return Err(Refusal::invalid(sentence).into());
     }

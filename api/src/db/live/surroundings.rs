@@ -23,7 +23,9 @@ pub struct QueueState {
 
 /// Whether everything is stopped, and the time.
 pub async fn queue_state(conn: &mut PgConnection) -> sqlx::Result<QueueState> {
-    sqlx::query_as!(QueueState, r#"select stopped_at, stopped_by, now() as "now!" from queue_state"#).fetch_one(conn).await
+    sqlx::query_as!(QueueState, r#"select stopped_at, stopped_by, now() as "now!" from queue_state"#)
+        .fetch_one(conn)
+        .await
 }
 
 /// Every coordinator, with how many jobs it holds according to the queue.
@@ -82,10 +84,7 @@ pub struct ProjectRow {
 }
 
 /// The projects that are visible; `None`: all.
-pub async fn projects(
-    conn: &mut PgConnection,
-    visible: Option<&[Uuid]>,
-) -> sqlx::Result<HashMap<Uuid, ProjectRow>> {
+pub async fn projects(conn: &mut PgConnection, visible: Option<&[Uuid]>) -> sqlx::Result<HashMap<Uuid, ProjectRow>> {
     let rows = sqlx::query!(
         r#"select project.id as "id!", project.name as "name!", project.paused as "paused!",
                project.max_running as "max_running?", coalesce(load.running, 0) as "running!",
@@ -128,8 +127,12 @@ pub async fn counts(conn: &mut PgConnection, visible: Option<&[Uuid]>) -> sqlx::
                select snooze.ticket_id is not null as snoozed
                from tickets as ticket
                left join lateral (
-                   select kind, status, cancel_requested_at from agent_jobs where ticket_id = ticket.id
-                   order by status in ('pending', 'running') desc, kind = 'ticket' desc, seq desc limit 1
+                   (select kind, status, cancel_requested_at from agent_jobs
+                    where ticket_id = ticket.id and status in ('pending', 'running') order by kind desc limit 1)
+                   union all
+                   (select kind, status, cancel_requested_at from agent_jobs
+                    where ticket_id = ticket.id and kind = 'ticket' order by seq desc limit 1)
+                   limit 1
                ) as job on true
                left join inbox_snoozes as snooze on snooze.ticket_id = ticket.id and snooze.until > now()
                where ticket.column_id in ('in_progress', 'in_review')

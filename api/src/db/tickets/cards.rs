@@ -97,8 +97,9 @@ macro_rules! cards_where {
     ($conn:expr, $rest:literal, $($parameter:expr),+) => {
         sqlx::query_as!(
             Row,
-            // The live job first, a ticket's own before a review, then the newest: a ticket has few jobs, and all of
-            // them are found by one index.
+            // The live job, a ticket's own before a review; without one, the ticket's newest own. Each is one step of an
+            // index, and the second is only taken where the first finds nothing. A sort of a ticket's jobs would cost
+            // more than all the rest of a large board.
             r#"select ticket.id as "id!", ticket.project_id as "project_id!", ticket.title as "title!",
                    ticket.priority as "priority!: Word<Priority>", ticket.column_id as "column_id!",
                    ticket.created_at as "created_at!", ticket.updated_at as "updated_at!", ticket.pr_url as "pr_url?",
@@ -116,10 +117,15 @@ macro_rules! cards_where {
                    activity.added as "added?", activity.removed as "removed?"
                from tickets as ticket
                left join lateral (
-                   select id, kind, status, attempt, failures, due, run_at, created_at, claimed_at, finished_at,
-                       cancel_requested_at, lease_expires_at, worker_id, outcome_reason
-                   from agent_jobs where ticket_id = ticket.id
-                   order by status in ('pending', 'running') desc, kind = 'ticket' desc, seq desc limit 1
+                   (select id, kind, status, attempt, failures, due, run_at, created_at, claimed_at, finished_at,
+                        cancel_requested_at, lease_expires_at, worker_id, outcome_reason
+                    from agent_jobs where ticket_id = ticket.id and status in ('pending', 'running')
+                    order by kind desc limit 1)
+                   union all
+                   (select id, kind, status, attempt, failures, due, run_at, created_at, claimed_at, finished_at,
+                        cancel_requested_at, lease_expires_at, worker_id, outcome_reason
+                    from agent_jobs where ticket_id = ticket.id and kind = 'ticket' order by seq desc limit 1)
+                   limit 1
                ) as job on true
                left join lateral (
                    select reason, detail from agent_job_attempts
@@ -165,11 +171,7 @@ pub async fn find(conn: &mut PgConnection, project: ProjectId, ticket: TicketId)
 
 /// Tickets that may wait for a person: those that failed and those in review, unless they were put off. `visible` are the
 /// projects that count; none: all.
-pub async fn for_a_person(
-    conn: &mut PgConnection,
-    visible: Option<&[Uuid]>,
-    limit: i64,
-) -> sqlx::Result<Vec<CardRow>> {
+pub async fn for_a_person(conn: &mut PgConnection, visible: Option<&[Uuid]>, limit: i64) -> sqlx::Result<Vec<CardRow>> {
     cards_where!(
         conn,
         "ticket.column_id in ('in_progress', 'in_review') and ($1::uuid[] is null or ticket.project_id = any ($1))

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use std::collections::HashMap;
 use std::time::Duration;
-use terarchitect_worker_api::{Directive, HeartbeatRequest, ProjectId, WorkerId};
+use terarchitect_worker_api::{Directive, HeartbeatRequest, HostFinding, ProjectId, WorkerId};
 use utoipa::ToSchema;
 
 /// A heartbeat after a silence of this length is recorded as an event.
@@ -86,7 +86,7 @@ pub struct Coordinator {
     /// How many jobs of an earlier process it took over at its start.
     pub adopted: Option<i32>,
     /// What its checks found: entries with `check`, `ok`, `sentence` and, where something has to be done, `fix`.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<HostFinding>)]
     pub findings: Value,
     /// When it sent its first heartbeat.
     pub first_seen_at: DateTime<Utc>,

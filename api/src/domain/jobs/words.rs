@@ -16,7 +16,7 @@ pub fn reason_in_words(reason: &str) -> String {
         "engine_restart" => "the container engine was restarted",
         "lease_lost" => "its coordinator sent no heartbeat in time",
         "disk_full" => "the host's disk is full",
-        "try_again" => "the runner asked for another try",
+        "try_again" => "the runner asked for a retry",
         "released" => "its coordinator gave it back before it started",
         other => return other.replace('_', " "),
     };

@@ -223,9 +223,7 @@ pub fn state(
     around: &Surroundings,
 ) -> State {
     match job {
-        Some(job) if job.status == JobStatus::Running && !is_delivered(ticket, job) => {
-            running(job, activity, around)
-        }
+        Some(job) if job.status == JobStatus::Running && !is_delivered(ticket, job) => running(job, activity, around),
         Some(job) if job.status == JobStatus::Pending => {
             let why = waiting::why(ticket, job, project, around);
             let since = if job.due { job.run_at.max(job.created_at) } else { job.created_at };

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use terarchitect_worker_api::ProjectId;
 use utoipa::ToSchema;
 
-/// A due job that nobody claims for this long, though there are free slots, is not just a moment too new.
+/// A due job that is not claimed for this long, though there are free slots, is not just too new.
 const SOON: TimeDelta = TimeDelta::seconds(30);
 
 /// Why a ticket waits.
@@ -166,7 +166,8 @@ fn all_busy(hosts: &[&Host]) -> Why {
     // More than the slots can be held for a while, after a limit was lowered.
     let busy: i32 = hosts.iter().map(|host| host.busy).sum();
     let on = counted(hosts.len(), "host", "hosts");
-    let sentence = format!("Waiting for a free slot: {busy} of {slots} {} busy on {on}.", if busy == 1 { "is" } else { "are" });
+    let sentence =
+        format!("Waiting for a free slot: {busy} of {slots} {} busy on {on}.", if busy == 1 { "is" } else { "are" });
     let limited = hosts.iter().find(|host| host.limit.zip(host.slots).is_some_and(|(limit, slots)| limit < slots));
     match limited {
         None => because("slots_busy", sentence),
@@ -189,7 +190,12 @@ pub fn why_not_enqueued(ticket: &TicketFacts<'_>, project: &ProjectFacts) -> Why
         );
     }
     let path = format!("/api/projects/{}/tickets/{}/jobs", ticket.project_id, ticket.id);
-    because("not_enqueued", "Not in the queue: nothing works on this ticket.").ended_by("Run it", "POST", path, json!({}))
+    because("not_enqueued", "Not in the queue: nothing works on this ticket.").ended_by(
+        "Run it",
+        "POST",
+        path,
+        json!({}),
+    )
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

@@ -42,7 +42,9 @@ pub fn bounded(mut report: JobReport) -> JobReport {
 pub fn check_heartbeat(beat: &HeartbeatRequest) -> Result<(), Refusal> {
     let words = [beat.name.as_ref(), beat.version.as_ref(), beat.engine.as_ref()];
     if words.into_iter().flatten().any(|word| word.len() > MAX_WORD_BYTES) {
-        return Err(Refusal::invalid(format!("'name', 'version' and 'engine' must be at most {MAX_WORD_BYTES} bytes long.")));
+        return Err(Refusal::invalid(format!(
+            "'name', 'version' and 'engine' must be at most {MAX_WORD_BYTES} bytes long."
+        )));
     }
     let findings = beat.findings.as_deref().unwrap_or_default();
     let too_long = |text: &String| text.len() > MAX_FINDING_BYTES;

@@ -183,8 +183,12 @@ pub(super) fn heartbeat(shared: &Shared, body: &Value) -> Response {
         .map(|named| json!({"job_id": named["job_id"], "attempt": named["attempt"], "state": state(named)}))
         .collect();
     let slots = shared.options.slots;
-    Json(json!({"jobs": jobs, "directive": "run", "max_concurrent_agents": slots, "lease_ms": lease_ms(shared)}))
-        .into_response()
+    let mut response =
+        json!({"jobs": jobs, "directive": "run", "max_concurrent_agents": slots, "lease_ms": lease_ms(shared)});
+    if let Some(limit) = shared.options.slot_limit {
+        response["slot_limit"] = limit.into();
+    }
+    Json(response).into_response()
 }
 
 /// Every held job, whichever coordinator asks: the stand-in serves one.

@@ -36,13 +36,15 @@ pub struct Options {
     pub plain: bool,
     /// How many jobs a coordinator should run at once.
     pub slots: u32,
+    /// How many jobs it should run at most, even with more slots.
+    pub slot_limit: Option<u32>,
     /// How long leases hold.
     pub lease: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { plain: false, slots: 1, lease: Duration::from_secs(60) }
+        Self { plain: false, slots: 1, slot_limit: None, lease: Duration::from_secs(60) }
     }
 }
 
