@@ -7,9 +7,7 @@
 use super::api::Api;
 use super::stuck::Calls;
 use super::turn::{call, title};
-use super::wire::{
-    Event, EventMessage, EventPart, PermissionRequest, QuestionRequest, Role, SessionStatus, ToolPart,
-};
+use super::wire::{Event, EventMessage, EventPart, PermissionRequest, QuestionRequest, Role, SessionStatus, ToolPart};
 use crate::agent::{AgentEvent, ProgressSink, TodoItem};
 use bytes::BytesMut;
 use std::collections::{HashMap, HashSet, VecDeque};

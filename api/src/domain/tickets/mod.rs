@@ -2,8 +2,8 @@
 
 pub mod activity;
 pub mod completion;
-pub mod steering;
 pub mod moves;
+pub mod steering;
 
 use crate::domain::projects::board;
 use crate::domain::refusal::Refusal;

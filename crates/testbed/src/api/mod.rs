@@ -113,6 +113,7 @@ struct Book {
     context: Value,
     cancel_requested: bool,
     messages: Vec<ticket::PersonMessage>,
+    forgets_deliveries: bool,
 }
 
 #[derive(Debug)]
@@ -185,6 +186,11 @@ impl ApiServer {
     /// A person writes this to the agent.
     pub fn write_to_agent(&self, text: &str) {
         self.edit(|book| book.messages.push(ticket::PersonMessage::new(text)));
+    }
+
+    /// From now on, confirmed deliveries count for nothing, as if each were lost on its way.
+    pub fn forget_deliveries(&self) {
+        self.edit(|book| book.forgets_deliveries = true);
     }
 
     /// The turns in which messages were delivered, in the order in which the messages were written; none for one that
