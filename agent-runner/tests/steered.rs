@@ -57,7 +57,7 @@ async fn the_log_tells_what_the_agent_does_once_and_in_order() {
     let Some(world) = World::start(script()).await else { return };
     world.attempt_with_pulls().await.unwrap();
     let mut told = kinds(&world);
-    // The list is told by an event of its own, before or after its tool's end.
+    // The list has an event of its own, before or after its tool's end.
     let todo = told.iter().position(|kind| kind == "todo").unwrap();
     told.remove(todo);
     let expected = [
@@ -114,6 +114,8 @@ async fn tool_calls_are_told_while_the_turn_runs() {
     }
     let Some(world) = World::start(Script { rules }).await else { return };
     let watch = async {
+        let after_tool = |request: &ChatRequest| request.messages().last().is_some_and(|last| last["role"] == "tool");
+        world.chat.wait_for_request(after_tool).await;
         opencode_support::eventually("the tool", || world.of_kind("tool").len() == 2).await;
         assert!(world.of_kind("turn_ended").iter().all(|entry| entry["data"]["turn"] != 3));
         world.api.set_cancel_requested(true);

@@ -62,7 +62,7 @@ pub async fn taken(
     .await
 }
 
-/// Takes what waits for a turn: what nobody took, and what was taken but never confirmed by an earlier turn of the same
+/// Takes what waits for a turn: what was not taken, and what was taken but never confirmed by an earlier turn of the same
 /// attempt or by an attempt that is over. The caller has locked the ticket.
 pub async fn take(conn: &mut PgConnection, ticket: TicketId, by: AttemptOf, turn: i32) -> sqlx::Result<()> {
     sqlx::query!(

@@ -264,5 +264,5 @@ fn refuse(status: StatusCode, code: &str, sentence: &str) -> Response {
 
 /// What the real API returns for a path that does not exist.
 fn not_found() -> Response {
-    refuse(StatusCode::NOT_FOUND, "no_such_route", "There is no such address.")
+    refuse(StatusCode::NOT_FOUND, "no_such_address", "There is no such address.")
 }
