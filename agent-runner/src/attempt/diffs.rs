@@ -47,7 +47,12 @@ struct Queue {
 }
 
 impl Diffs {
-    pub(super) fn start(client: WorkerClient, project: ProjectId, ticket: TicketId, mask: Mask) -> (Self, SendingDiffs) {
+    pub(super) fn start(
+        client: WorkerClient,
+        project: ProjectId,
+        ticket: TicketId,
+        mask: Mask,
+    ) -> (Self, SendingDiffs) {
         let waiting = Arc::new(Waiting::default());
         let task = tokio::spawn(send_all(waiting.clone(), client, project, ticket));
         (Self { waiting: waiting.clone(), mask }, SendingDiffs { waiting, task })
@@ -96,7 +101,8 @@ impl Queue {
     fn add(&mut self, diff: StoreDiffRequest) {
         self.diffs.retain(|waiting| waiting.turn != diff.turn);
         self.diffs.push_back(diff);
-        while self.diffs.len() > 1 && self.diffs.iter().map(|diff| diff.patch.len()).sum::<usize>() > MAX_WAITING_BYTES {
+        while self.diffs.len() > 1 && self.diffs.iter().map(|diff| diff.patch.len()).sum::<usize>() > MAX_WAITING_BYTES
+        {
             self.diffs.pop_front();
             tracing::warn!("too many diffs are waiting to be sent to the API; the oldest is dropped");
         }
@@ -165,7 +171,10 @@ mod tests {
         for turn in 2..20 {
             queue.add(diff(Some(turn), MAX_PATCH_BYTES));
         }
-        assert_eq!(queue.diffs.iter().map(|diff| diff.turn).collect::<Vec<_>>(), [Some(16), Some(17), Some(18), Some(19)]);
+        assert_eq!(
+            queue.diffs.iter().map(|diff| diff.turn).collect::<Vec<_>>(),
+            [Some(16), Some(17), Some(18), Some(19)]
+        );
     }
 
     #[test]

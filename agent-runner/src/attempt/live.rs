@@ -1,5 +1,5 @@
 //! What the agent does, sent to the ticket's log while it does it: its words, its tool calls, its to-do list. Each once,
-//! whether the agent's events or the end of the turn tell of it first.
+//! whether the agent's events or the end of the turn reports it first.
 
 use crate::agent::{AgentEvent, ProgressSink, TodoItem, ToolCall, ToolStatus, TurnOutput};
 use crate::progress::Progress;
@@ -53,7 +53,7 @@ impl Live {
         told
     }
 
-    /// The turn ended with this output: sends what the events did not tell of.
+    /// The turn ended with this output: sends what the events did not report.
     pub(super) fn end(&self, output: &TurnOutput) {
         let mut state = self.state();
         state.accept();
@@ -122,7 +122,7 @@ impl Live {
 impl State {
     fn accept(&mut self) {
         if let Some(accepted) = self.accepted.take() {
-            // Nobody waits for it where the prompt had no messages.
+            // It is not waited for where the prompt had no messages.
             let _ = accepted.send(());
         }
     }

@@ -59,8 +59,7 @@ impl People {
                 Vec::new()
             }
         };
-        let (given, new): (Vec<_>, Vec<_>) =
-            messages.into_iter().partition(|message| self.given.contains(&message.id));
+        let (given, new): (Vec<_>, Vec<_>) = messages.into_iter().partition(|message| self.given.contains(&message.id));
         if new.is_empty() && !given.is_empty() {
             // An earlier turn had them, and its confirmation was lost.
             self.confirming = Some(tokio::spawn(confirm(attempt.client.clone(), ticket_of(attempt), turn)));

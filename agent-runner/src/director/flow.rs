@@ -26,12 +26,21 @@ pub(super) enum Event {
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Action {
-    PromptAgent { phase: Phase, prompt: String },
-    AskDirector { phase: Phase, messages: Vec<ChatMessage> },
+    PromptAgent {
+        phase: Phase,
+        prompt: String,
+    },
+    AskDirector {
+        phase: Phase,
+        messages: Vec<ChatMessage>,
+    },
     Compact,
     /// Look whether people wrote something, before the ticket counts as complete.
     HearPeople,
-    Finish { summary: String, reason: Option<String> },
+    Finish {
+        summary: String,
+        reason: Option<String>,
+    },
     Fail(Failure),
 }
 
@@ -164,7 +173,11 @@ pub(super) fn next(mut state: State, event: Event) -> Step {
             Step { state, action: Action::PromptAgent { phase, prompt }, note: None }
         }
         (At::Finishing { phase, summary, reason }, Event::PeopleWrote(wrote)) => {
-            if wrote { state.work_for_people(phase) } else { state.finish(summary, reason) }
+            if wrote {
+                state.work_for_people(phase)
+            } else {
+                state.finish(summary, reason)
+            }
         }
         (At::Research, Event::AgentDone(report)) => state.after_research(report),
         (At::Planning, Event::AgentDone(report)) => state.after_plan(report),

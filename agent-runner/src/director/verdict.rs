@@ -27,6 +27,12 @@ impl Verdict {
     pub(super) fn of_turn(verdict: &TurnVerdict) -> Self {
         let next = if verdict.complete { None } else { verdict.instructions.clone() };
         let said = verdict.blocked.as_ref().or(verdict.reason.as_ref()).or(verdict.summary.as_ref());
-        Self { round: None, approved: verdict.complete, complete: Some(verdict.complete), feedback: said.cloned(), next }
+        Self {
+            round: None,
+            approved: verdict.complete,
+            complete: Some(verdict.complete),
+            feedback: said.cloned(),
+            next,
+        }
     }
 }

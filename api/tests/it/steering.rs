@@ -54,7 +54,10 @@ async fn a_message_is_taken_by_one_turn_and_delivered_once() {
     let Attempt { ticket, token, .. } = start(&app).await;
     assert!(take(&app, &ticket, &token, 1).await.is_empty());
     let first = say(&app, &ticket, "  Use tabs.\n").await;
-    assert_eq!((&first["text"], &first["author"], &first["turn"]), (&json!("Use tabs."), &json!("api-key"), &Value::Null));
+    assert_eq!(
+        (&first["text"], &first["author"], &first["turn"]),
+        (&json!("Use tabs."), &json!("api-key"), &Value::Null)
+    );
     assert_eq!(take(&app, &ticket, &token, 2).await, ["Use tabs."]);
     say(&app, &ticket, "And a test.").await;
     // The same turn again gets the same, whatever was written since.
@@ -133,10 +136,12 @@ async fn the_note_of_a_retry_is_a_message() {
     let Attempt { ticket, job, .. } = start(&app).await;
     let report = json!({"attempt": 1, "worker_id": "one", "reason": "agent_failed"});
     app.as_worker().post(&format!("/api/worker/jobs/{job}/fail"), report).await;
-    sqlx::query("update agent_jobs set status = 'failed', due = false, finished_at = now(), outcome_reason = 'agent_failed'")
-        .execute(&app.pool)
-        .await
-        .unwrap();
+    sqlx::query(
+        "update agent_jobs set status = 'failed', due = false, finished_at = now(), outcome_reason = 'agent_failed'",
+    )
+    .execute(&app.pool)
+    .await
+    .unwrap();
     app.as_admin().post(&format!("/api/jobs/{job}/retry"), json!({"note": "Mind the tests."})).await.expect(201);
     let next = token_of(&claim(&app).await);
     assert_eq!(take(&app, &ticket, &next, 1).await, ["Mind the tests."]);
@@ -156,7 +161,8 @@ async fn diffs_are_stored_compressed_and_the_same_turn_replaces_its_own() {
     put(json!(null), "whole\n").await.expect(200);
     put(json!(null), "whole, later\n").await.expect(200);
     let listed = app.as_admin().get(&format!("{ticket}/diffs")).await.expect(200);
-    let shown: Vec<_> = listed.as_array().unwrap().iter().map(|diff| (diff["turn"].clone(), diff["bytes"].clone())).collect();
+    let shown: Vec<_> =
+        listed.as_array().unwrap().iter().map(|diff| (diff["turn"].clone(), diff["bytes"].clone())).collect();
     assert_eq!(shown, [(json!(3), json!(8)), (json!(null), json!(13))]);
     let get = app.http().get(format!("{}{ticket}/diffs/{}", app.base, turn["id"].as_str().unwrap()));
     let get = get.bearer_auth(ADMIN_KEY);
@@ -180,9 +186,10 @@ async fn diffs_are_stored_compressed_and_the_same_turn_replaces_its_own() {
     assert_eq!(put(json!(-1), "x").await.error(400), "invalid_field");
     // They outlive nothing but the ticket.
     assert_eq!(app.request(Method::DELETE, &ticket, Some(ADMIN_KEY), None).await.status, 200);
-    let left: i64 = sqlx::query_scalar("select (select count(*) from ticket_diffs) + (select count(*) from ticket_activity)")
-        .fetch_one(&app.pool)
-        .await
-        .unwrap();
+    let left: i64 =
+        sqlx::query_scalar("select (select count(*) from ticket_diffs) + (select count(*) from ticket_activity)")
+            .fetch_one(&app.pool)
+            .await
+            .unwrap();
     assert_eq!(left, 0);
 }

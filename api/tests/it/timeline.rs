@@ -135,7 +135,8 @@ async fn a_reader_who_follows_by_number_loses_no_entry() {
     sqlx::query("lock table events in exclusive mode").execute(&mut *blocker).await.unwrap();
     let slow = tokio::spawn(store("slow"));
     let waits = async |number: i64| {
-        let sql = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        let sql =
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
         sqlx::query_scalar::<_, i64>(sql).fetch_one(&app.pool).await.unwrap() == number
     };
     app.eventually(async || waits(1).await).await;

@@ -7,9 +7,7 @@
 use super::api::Api;
 use super::stuck::Calls;
 use super::turn::{call, title};
-use super::wire::{
-    Event, EventMessage, EventPart, PermissionRequest, QuestionRequest, Role, SessionStatus, ToolPart,
-};
+use super::wire::{Event, EventMessage, EventPart, PermissionRequest, QuestionRequest, Role, SessionStatus, ToolPart};
 use crate::agent::{AgentEvent, ProgressSink, TodoItem};
 use bytes::BytesMut;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -65,14 +63,23 @@ pub(super) async fn follow(api: Api, session: String, progress: Arc<dyn Progress
     }
 }
 
+/// A text that still grows.
+#[derive(Default)]
+struct Growing {
+    is_reasoning: bool,
+    /// The message that it belongs to.
+    message: String,
+    text: String,
+}
+
 struct Follower {
     api: Api,
     session: String,
     progress: Arc<dyn ProgressSink>,
     /// The messages of the conversation, and whether they are the agent's own words.
     messages: HashMap<String, bool>,
-    /// Parts whose text still grows, and whether that is reasoning.
-    text_parts: HashMap<String, bool>,
+    /// Parts whose text still grows.
+    text_parts: HashMap<String, Growing>,
     /// Tools that were announced as started.
     tools: HashSet<String>,
     /// The last tools and texts whose end was counted; a stream that was opened again may repeat them.
@@ -120,9 +127,12 @@ impl Follower {
             Event::MessageUpdated { info } if info.session_id == self.session => self.message(info),
             Event::PartUpdated { part } => self.part(part),
             Event::PartDelta { session_id, part_id, delta } if session_id == self.session => {
-                match self.text_parts.get(&part_id) {
-                    Some(true) => self.progress.event(AgentEvent::Reasoning { delta }),
-                    Some(false) => self.progress.event(AgentEvent::Text { delta }),
+                match self.text_parts.get_mut(&part_id) {
+                    Some(part) if part.is_reasoning => self.progress.event(AgentEvent::Reasoning { delta }),
+                    Some(part) => {
+                        part.text.push_str(&delta);
+                        self.progress.event(AgentEvent::Text { delta });
+                    }
                     None => {}
                 }
             }
@@ -147,30 +157,56 @@ impl Follower {
     fn part(&mut self, part: EventPart) {
         match (part.kind.as_str(), part.state) {
             ("text", _) if part.time.is_some_and(|time| time.end.is_some()) => {
-                let is_speech = self.messages.get(&part.message_id) == Some(&true) && !part.synthetic;
                 self.text_parts.remove(&part.id);
-                if is_speech && self.is_first_end(part.id) && !part.text.trim().is_empty() {
-                    self.progress.event(AgentEvent::Said { text: part.text });
+                if !part.synthetic {
+                    self.said(part.id, &part.message_id, part.text);
                 }
             }
             ("text" | "reasoning", _) => {
-                self.text_parts.insert(part.id, part.kind == "reasoning");
+                let growing = self.text_parts.entry(part.id).or_default();
+                growing.is_reasoning = part.kind == "reasoning";
+                growing.message = part.message_id;
             }
             ("tool", Some(state)) if matches!(state.status.as_str(), "completed" | "error") => {
                 self.tools.remove(&part.id);
                 if self.is_first_end(part.id.clone()) {
+                    self.end_texts(&part.session_id);
                     let tool = ToolPart { id: part.id, tool: part.tool, state };
                     self.count(part.session_id, &tool);
                     self.progress.event(AgentEvent::ToolFinished(call(&tool)));
                 }
             }
             ("tool", Some(state)) if state.status == "running" && self.tools.insert(part.id) => {
+                self.end_texts(&part.session_id);
                 let title = title(state.title.as_deref(), &state.input);
                 self.progress.event(AgentEvent::ToolStarted { name: part.tool, title });
             }
             // The step has ended, so the parts of its message no longer grow.
             ("step-finish", _) => self.text_parts.clear(),
             _ => {}
+        }
+    }
+
+    /// Shows what the agent said, once, and nothing that others said in its conversation.
+    fn said(&mut self, id: String, message: &str, text: String) {
+        let is_speech = self.messages.get(message) == Some(&true);
+        if is_speech && !text.trim().is_empty() && self.is_first_end(id) {
+            self.progress.event(AgentEvent::Said { text });
+        }
+    }
+
+    /// What the agent said before it calls a tool is complete, although its end may only be sent with the end of the whole
+    /// answer, when the tool has ended already.
+    fn end_texts(&mut self, session: &str) {
+        if session != self.session {
+            return;
+        }
+        let growing = self.text_parts.iter().filter(|(_, part)| !part.is_reasoning && !part.text.is_empty());
+        let ended: Vec<String> = growing.map(|(id, _)| id.clone()).collect();
+        for id in ended {
+            if let Some(part) = self.text_parts.remove(&id) {
+                self.said(id, &part.message, part.text);
+            }
         }
     }
 

@@ -16,12 +16,7 @@ use terarchitect_worker_api::{JobId, JobStatus};
 ///
 /// # Errors
 /// When the note is too long, the job does not exist or has not ended, its ticket has a live job, or its project has nothing to work on.
-pub async fn retry_job(
-    database: &Database,
-    actor: &Actor,
-    id: JobId,
-    note: Option<&str>,
-) -> ActionResult<JobEntry> {
+pub async fn retry_job(database: &Database, actor: &Actor, id: JobId, note: Option<&str>) -> ActionResult<JobEntry> {
     let note = note.filter(|note| !note.trim().is_empty()).map(steering::message).transpose()?;
     let mut change = database.change(actor).await?;
     let job = lock_job(&mut change, id).await?;

@@ -62,7 +62,7 @@ pub async fn taken(
     .await
 }
 
-/// Takes what waits for a turn: what nobody took, and what was taken but never confirmed by an earlier turn of the same
+/// Takes what waits for a turn: what was not taken, and what was taken but never confirmed by an earlier turn of the same
 /// attempt or by an attempt that is over. The caller has locked the ticket.
 pub async fn take(conn: &mut PgConnection, ticket: TicketId, by: AttemptOf, turn: i32) -> sqlx::Result<()> {
     sqlx::query!(
@@ -83,12 +83,7 @@ pub async fn take(conn: &mut PgConnection, ticket: TicketId, by: AttemptOf, turn
 }
 
 /// Confirms what a turn took. Returns the messages that were not confirmed before.
-pub async fn confirm(
-    conn: &mut PgConnection,
-    ticket: TicketId,
-    by: AttemptOf,
-    turn: i32,
-) -> sqlx::Result<Vec<Uuid>> {
+pub async fn confirm(conn: &mut PgConnection, ticket: TicketId, by: AttemptOf, turn: i32) -> sqlx::Result<Vec<Uuid>> {
     sqlx::query_scalar!(
         "update ticket_messages set delivered_at = now()
          where ticket_id = $1 and job_id is not distinct from $2 and attempt is not distinct from $3 and turn = $4

@@ -98,17 +98,14 @@ mod tests {
     #[test]
     fn the_phase_is_what_happens_now() {
         let phase = |data: Value| after(data).phase;
-        assert_eq!(
-            phase(json!({"kind": "turn_started", "phase": "plan", "turn": 2})).as_deref(),
-            Some("plan")
-        );
-        assert_eq!(
-            phase(json!({"kind": "turn_ended", "phase": "plan", "turn": 2})).as_deref(),
-            Some("plan_review")
-        );
+        assert_eq!(phase(json!({"kind": "turn_started", "phase": "plan", "turn": 2})).as_deref(), Some("plan"));
+        assert_eq!(phase(json!({"kind": "turn_ended", "phase": "plan", "turn": 2})).as_deref(), Some("plan_review"));
         let verdict = json!({"kind": "verdict", "phase": "turn_review", "turn": 3, "approved": true, "complete": true});
         assert_eq!(phase(verdict).as_deref(), Some("opening_pr"));
-        assert_eq!(phase(json!({"kind": "tool", "phase": "plan", "turn": 2, "tool": "read", "status": "completed"})), None);
+        assert_eq!(
+            phase(json!({"kind": "tool", "phase": "plan", "turn": 2, "tool": "read", "status": "completed"})),
+            None
+        );
         assert_eq!(Activity::after("work_finished", "Done", None).phase.as_deref(), Some("opening_pr"));
     }
 

@@ -2,9 +2,9 @@
 
 pub mod activity;
 pub mod completion;
-pub mod steering;
 pub mod moves;
 pub mod state;
+pub mod steering;
 pub mod waiting;
 
 use crate::domain::projects::board;

@@ -37,7 +37,8 @@ pub async fn get_diff(State(app): State<App>, headers: HeaderMap, Path(path): Pa
     let patch = db::tickets::diffs::patch(&mut conn, path.ticket_id, path.diff_id).await?;
     drop(conn);
     let patch = patch.ok_or_else(|| Refusal::not_found("diff", path.diff_id))?;
-    let plain = [(CONTENT_TYPE, "text/x-diff; charset=utf-8"), (X_CONTENT_TYPE_OPTIONS, "nosniff"), (VARY, "accept-encoding")];
+    let plain =
+        [(CONTENT_TYPE, "text/x-diff; charset=utf-8"), (X_CONTENT_TYPE_OPTIONS, "nosniff"), (VARY, "accept-encoding")];
     if accepts_gzip(&headers) {
         return Ok((plain, [(CONTENT_ENCODING, "gzip")], patch).into_response());
     }
@@ -66,7 +67,9 @@ mod tests {
 
     #[test]
     fn gzip_is_sent_to_those_who_accept_it() {
-        for (value, accepts) in [("gzip", true), ("br, gzip;q=0.5", true), ("*", true), ("gzip;q=0", false), ("identity", false)] {
+        for (value, accepts) in
+            [("gzip", true), ("br, gzip;q=0.5", true), ("*", true), ("gzip;q=0", false), ("identity", false)]
+        {
             let headers = [(ACCEPT_ENCODING, value.parse().unwrap())].into_iter().collect();
             assert_eq!(accepts_gzip(&headers), accepts, "{value}");
         }

@@ -115,6 +115,7 @@ struct Book {
     context: Value,
     cancel_requested: bool,
     messages: Vec<ticket::PersonMessage>,
+    forgets_deliveries: bool,
 }
 
 #[derive(Debug)]
@@ -189,6 +190,11 @@ impl ApiServer {
         self.edit(|book| book.messages.push(ticket::PersonMessage::new(text)));
     }
 
+    /// From now on, confirmed deliveries count for nothing, as if each were lost on its way.
+    pub fn forget_deliveries(&self) {
+        self.edit(|book| book.forgets_deliveries = true);
+    }
+
     /// The turns in which messages were delivered, in the order in which the messages were written; none for one that
     /// waits.
     #[must_use]
@@ -260,5 +266,5 @@ fn refuse(status: StatusCode, code: &str, sentence: &str) -> Response {
 
 /// What the real API returns for a path that does not exist.
 fn not_found() -> Response {
-    refuse(StatusCode::NOT_FOUND, "no_such_route", "There is no such address.")
+    refuse(StatusCode::NOT_FOUND, "no_such_address", "There is no such address.")
 }

@@ -59,10 +59,14 @@ fn take(shared: &Shared, body: &Value) -> Response {
             book.messages.iter_mut().filter(|message| !message.delivered).for_each(|message| message.turn = turn);
         }
         let taken = book.messages.iter().enumerate().filter(|(_, message)| message.turn == turn);
-        messages = taken.map(|(seq, message)| json!({
-            "id": message.id, "seq": seq, "text": message.text, "author": "a person", "turn": turn,
-            "created_at": "2026-01-02T03:04:05Z",
-        })).collect();
+        messages = taken
+            .map(|(seq, message)| {
+                json!({
+                    "id": message.id, "seq": seq, "text": message.text, "author": "a person", "turn": turn,
+                    "created_at": "2026-01-02T03:04:05Z",
+                })
+            })
+            .collect();
     });
     Json(json!({ "messages": messages })).into_response()
 }
@@ -70,7 +74,11 @@ fn take(shared: &Shared, body: &Value) -> Response {
 fn deliver(shared: &Shared, body: &Value) -> Response {
     let turn = body["turn"].as_i64();
     shared.book.send_modify(|book| {
-        book.messages.iter_mut().filter(|message| message.turn == turn).for_each(|message| message.delivered = true);
+        let delivered = !book.forgets_deliveries;
+        book.messages
+            .iter_mut()
+            .filter(|message| message.turn == turn)
+            .for_each(|message| message.delivered = delivered);
     });
     Json(json!({"message": "Messages delivered"})).into_response()
 }
