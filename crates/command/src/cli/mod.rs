@@ -36,7 +36,7 @@ Exit codes:
   4    not signed in, or not allowed
   5    the ticket was cancelled
   130  Ctrl-C; the ticket goes on
-  141  whoever read the output has gone
+  141  standard output was closed
 
 Projects are named by name or id, tickets by id or title, or by the beginning of either if only one begins like that.
 Results go to standard output, everything else to standard error. NO_COLOR and CLICOLOR are respected.";
