@@ -106,11 +106,11 @@ impl Output {
         }
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(console_width());
         if self.color_out {
             table.enforce_styling();
         } else {
             table.force_no_tty();
-            table.set_width(console_width());
         }
         table.set_header(head.iter().map(Cell::new).collect::<Vec<_>>());
         for row in rows {

@@ -20,7 +20,7 @@ use secrecy::SecretString;
 #[command(name = "terarchitect", version, max_term_width = 110, after_help = AFTER_HELP, verbatim_doc_comment)]
 pub(crate) struct Cli {
     /// What all commands understand.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of all commands")]
     pub(crate) common: Common,
     /// What to do.
     #[command(subcommand)]
