@@ -56,7 +56,9 @@ pub enum ClientError {
         path: String,
     },
     /// A success whose body is not what it should be.
-    #[error("the response of {url} is not what it should be ({expected}); check that this is the address of Terarchitect's API")]
+    #[error(
+        "the response of {url} is not what it should be ({expected}); check that this is the address of Terarchitect's API"
+    )]
     InvalidResponse {
         /// The address of the call.
         url: Url,

@@ -105,7 +105,7 @@ impl Client {
         Ok(page.next)
     }
 
-    /// The events after a position. A lost connection is tried again for as long as `patience`.
+    /// The events after a position. A lost connection is retried for as long as `patience`.
     #[must_use]
     pub fn events(&self, filter: EventFilter, position: String, patience: Duration) -> EventStream {
         EventStream { client: self.clone(), filter, position, patience, connection: None, lost: None }
@@ -114,7 +114,7 @@ impl Client {
 
 impl EventStream {
     /// Waits for what happens next. Nothing is lost if it is dropped while it waits, but a connection that is being made
-    /// is then made anew.
+    /// is then started over.
     ///
     /// # Errors
     /// The API refuses, or did not respond for as long as the stream is patient.
@@ -221,11 +221,7 @@ impl Connection {
     fn ended(&self, what: &str) -> ClientError {
         let host = self.url.host_str().unwrap_or_default();
         let body = crate::ErrorBody { error: format!("{host} {what}"), ..crate::ErrorBody::default() };
-        ClientError::Refused {
-            status: reqwest::StatusCode::GATEWAY_TIMEOUT,
-            body: Box::new(body),
-            retry_after: None,
-        }
+        ClientError::Refused { status: reqwest::StatusCode::GATEWAY_TIMEOUT, body: Box::new(body), retry_after: None }
     }
 }
 

@@ -52,13 +52,13 @@ pub struct Coordinator {
     /// Its version.
     #[serde(default)]
     pub version: Option<String>,
-    /// Whether it has not been heard of for too long; an older API does not say.
+    /// Whether it has sent no heartbeat for too long; an older API does not say.
     #[serde(default)]
     pub lost: Option<bool>,
-    /// How long ago it was heard of, in seconds; an older API's word for it.
+    /// How long ago its last heartbeat was, in seconds; an older API's field.
     #[serde(default)]
     pub last_heartbeat_sec: Option<f64>,
-    /// How long ago it was heard of, in milliseconds.
+    /// How long ago its last heartbeat was, in milliseconds.
     #[serde(default)]
     pub seen_ms_ago: Option<i64>,
     /// The free space on its engine's disk, in bytes.

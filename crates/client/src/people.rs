@@ -23,7 +23,7 @@ pub struct Session {
     /// What the caller may do.
     #[serde(default)]
     pub role: Option<String>,
-    /// Whether nobody exists yet.
+    /// Whether there is no person yet.
     #[serde(default)]
     pub needs_first_admin: bool,
     /// How one signs in.
@@ -101,7 +101,8 @@ impl Client {
         let cookies = headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = cookies.filter_map(|cookie| cookie.split(';').next());
         let cookie = pairs.find(|pair| pair.starts_with("terarchitect_session=")).ok_or_else(|| {
-            let error = "the API signed you in but sent no session; a proxy in front of it may remove cookies".to_owned();
+            let error =
+                "the API signed you in but sent no session; a proxy in front of it may remove cookies".to_owned();
             let body = Box::new(ErrorBody { error, ..ErrorBody::default() });
             ClientError::Refused { status: StatusCode::BAD_GATEWAY, body, retry_after: None }
         })?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// Fields that a type does not name; they are kept, so that a newer API's fields reach whoever reads the JSON.
+/// Fields that a type does not name; they are kept, so that a newer API's fields are in the JSON that is passed on.
 pub type More = Map<String, Value>;
 
 /// A sentence that says what was done.
@@ -102,7 +102,7 @@ pub struct Card {
     /// The last thing that the agent did.
     #[serde(default)]
     pub last_line: Option<LastLine>,
-    /// When something was last heard of it.
+    /// When it last gave a sign of life.
     #[serde(default)]
     pub last_sign_of_life_at: Option<DateTime<Utc>>,
     /// How much was changed so far.

@@ -52,10 +52,7 @@ async fn what_an_older_api_lacks_is_told_apart_from_what_does_not_exist() {
     respond(&server, "GET", "/api/fleet", ResponseTemplate::new(404).set_body_json(error("not_found"))).await;
     let client = client(&server).await;
     let older = client.inbox().await.unwrap_err();
-    assert_eq!(
-        older.to_string(),
-        "this API is older than this command: it has no GET /api/inbox; update the API"
-    );
+    assert_eq!(older.to_string(), "this API is older than this command: it has no GET /api/inbox; update the API");
     assert!(!client.fleet().await.unwrap_err().is_not_supported());
 }
 

@@ -78,7 +78,8 @@ async fn a_broken_connection_is_made_again_after_the_last_event() {
     ])
     .await;
     let told = told(stream).await;
-    let expected = ["connected", "1 a.b", "lost", "connected", "2 a.b", "lost", "connected", "resync", "3 c", "lost", "Sign in."];
+    let expected =
+        ["connected", "1 a.b", "lost", "connected", "2 a.b", "lost", "connected", "resync", "3 c", "lost", "Sign in."];
     assert_eq!(told, expected);
     // Half an event is none, and a comment moves the position on.
     assert_eq!(*script.asked.lock().unwrap(), ["p0", "p1", "p9", "p11"]);

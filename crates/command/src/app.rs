@@ -9,7 +9,7 @@ use std::time::Duration;
 use terarchitect_client::{Client, Coordinator, Project, Retry, Ticket};
 use uuid::Uuid;
 
-/// How long a call is tried again before a command gives up.
+/// How long a call is retried before a command gives up.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What every command has.

@@ -41,7 +41,7 @@ impl Report<'_> {
         Ok(())
     }
 
-    /// What could not be checked: it is no failure, unless the API is gone.
+    /// What could not be checked: it does not count as a failure, unless the API is gone.
     fn unknown(&mut self, check: &str, error: &ClientError) -> anyhow::Result<()> {
         let ok = if error.is_not_supported() || error.status().is_some_and(|status| status.as_u16() == 403) {
             None
@@ -100,7 +100,9 @@ impl Report<'_> {
                 let sentence = format!("the API is {}, this command is {own}", text::line(version));
                 self.say("version", same.then_some(true), sentence, Some("use the same version of both"))?;
             }
-            Err(_) => self.say("version", None, format!("this command is {own}; the API is older, or does not say"), None)?,
+            Err(_) => {
+                self.say("version", None, format!("this command is {own}; the API is older, or does not say"), None)?
+            }
         }
         let fix = "sign in with `terarchitect login`, or set TERARCHITECT_API_KEY";
         match self.app.client.projects().await {

@@ -16,7 +16,7 @@ pub(crate) const NOT_ALLOWED: u8 = 4;
 pub(crate) const CANCELLED: u8 = 5;
 /// Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
-/// Whoever read the output has gone: what a program that is ended by SIGPIPE has.
+/// Standard output was closed: the code of a program that SIGPIPE ends.
 pub(crate) const CLOSED_OUTPUT: u8 = 141;
 
 /// An end with a code of its own, and a sentence.
@@ -62,7 +62,9 @@ pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
 /// What to do about an error, where the API's own sentence does not say it.
 pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
     match code_of(error) {
-        NOT_REACHABLE => Some("is the address right? --server or TERARCHITECT_API_URL names another; `terarchitect up` starts one here"),
+        NOT_REACHABLE => Some(
+            "is the address right? --server or TERARCHITECT_API_URL names another; `terarchitect up` starts one here",
+        ),
         NOT_ALLOWED => {
             let refused = error.chain().find_map(|cause| cause.downcast_ref::<ClientError>())?;
             let unknown = refused.status().is_some_and(|status| status.as_u16() == 401);

@@ -94,8 +94,11 @@ async fn list(app: &App) -> anyhow::Result<u8> {
         return Ok(exit::DONE);
     }
     if fleet.stopped {
-        let who = fleet.stopped_by.as_deref().unwrap_or("somebody");
-        app.out.note(&format!("Everything is stopped, by {}. `terarchitect fleet resume` lets it go on.", text::line(who)));
+        let who = fleet.stopped_by.as_deref().unwrap_or("an admin");
+        app.out.note(&format!(
+            "Everything is stopped, by {}. `terarchitect fleet resume` lets it go on.",
+            text::line(who)
+        ));
     }
     if fleet.coordinators.is_empty() {
         app.out.note("No coordinator has been seen. Start one: terarchitect-coordinator, on a machine with Docker.");
@@ -119,7 +122,7 @@ pub(crate) fn name(one: &Coordinator) -> String {
     text::line(one.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&one.worker_id))
 }
 
-/// Whether it has not been heard of for too long.
+/// Whether it has sent no heartbeat for too long.
 pub(crate) fn is_lost(one: &Coordinator) -> bool {
     one.lost.unwrap_or_else(|| one.last_heartbeat_sec.is_some_and(|seconds| seconds > LOST_SEC))
 }

@@ -134,10 +134,9 @@ async fn sign_in(
         (Some(email), false) => by_password(client, email, &given.to_owned().into()).await,
         (None, false) => Ok((Some(given.to_owned().into()), None)),
         (None, true) if needs_none => Ok((None, None)),
-        (None, true) => Err(usage(format!(
-            "give a token on standard input; make one at {}",
-            client.address("settings/tokens")
-        ))),
+        (None, true) => {
+            Err(usage(format!("give a token on standard input; make one at {}", client.address("settings/tokens"))))
+        }
     }
 }
 
@@ -158,7 +157,11 @@ async fn ask(out: &Output, client: &Client, password: bool, options: &LoginOptio
     if email.is_empty() {
         let token = rpassword::prompt_password("Token: ")?;
         let token = token.trim();
-        return if token.is_empty() { Err(usage("no token was given")) } else { Ok((Some(token.to_owned().into()), None)) };
+        return if token.is_empty() {
+            Err(usage("no token was given"))
+        } else {
+            Ok((Some(token.to_owned().into()), None))
+        };
     }
     let password = SecretString::from(rpassword::prompt_password("Password: ")?);
     by_password(client, &email, &password).await

@@ -73,7 +73,7 @@ fn completion(shell: clap_complete::Shell) -> anyhow::Result<u8> {
 fn say(error: &anyhow::Error) {
     let text = terarchitect_outbound::chain(error.as_ref());
     let mut err = std::io::stderr().lock();
-    // Nobody is left to tell if this fails.
+    // If this fails, there is no other place to report it.
     let _ = writeln!(err, "terarchitect: {}", text::block(&text));
     if let Some(advice) = exit::advice(error) {
         let _ = writeln!(err, "terarchitect: {advice}");

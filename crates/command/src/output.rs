@@ -14,7 +14,7 @@ pub(crate) enum Tone {
     Plain,
     /// As it should be.
     Good,
-    /// Somebody should look.
+    /// A person should look.
     Warn,
     /// It failed.
     Bad,
@@ -91,7 +91,7 @@ impl Output {
 
     /// Remarks for people, beside the result.
     pub(crate) fn note(&self, text: &str) {
-        // Nobody is left to tell if this fails.
+        // If this fails, there is no other place to report it.
         let _ = writeln!(std::io::stderr().lock(), "{}", text::block(text));
     }
 
@@ -106,11 +106,11 @@ impl Output {
         }
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(console_width());
         if self.color_out {
             table.enforce_styling();
         } else {
             table.force_no_tty();
-            table.set_width(console_width());
         }
         table.set_header(head.iter().map(Cell::new).collect::<Vec<_>>());
         for row in rows {
@@ -144,7 +144,7 @@ impl Output {
 
     /// A remark whose text is harmless already, and may be coloured.
     pub(crate) fn painted_note(&self, text: &str) {
-        // Nobody is left to tell if this fails.
+        // If this fails, there is no other place to report it.
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! The servers that somebody signed in to, in a file that only they can read, and which one a command uses.
+//! The servers that the user signed in to, in a file that only they can read, and which one a command uses.
 //!
 //! A key belongs to an address and is never sent to another one.
 
@@ -28,7 +28,7 @@ pub(crate) struct Servers {
     pub(crate) servers: BTreeMap<String, Server>,
 }
 
-/// A server that somebody signed in to.
+/// A server that the user signed in to.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Server {
     /// Its address.
@@ -97,7 +97,7 @@ impl Servers {
         }
     }
 
-    /// Writes the file anew, readable for its owner alone.
+    /// Replaces the file with one that its owner alone can read.
     pub(crate) fn save(&self, path: &Path) -> anyhow::Result<()> {
         let failed = || format!("could not write {}", path.display());
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -200,7 +200,10 @@ mod tests {
         assert_eq!(chosen(&all, Some("home"), Some("http://env"), Some("k")), pair("http://home.example/", ""));
         assert_eq!(chosen(&all, Some("http://else"), Some("http://env"), Some("k")), pair("http://else", ""));
         // A token of the file is found by its address, and only by that.
-        assert_eq!(chosen(&all, None, Some("https://work.example/"), None), pair("https://work.example/", "work-token"));
+        assert_eq!(
+            chosen(&all, None, Some("https://work.example/"), None),
+            pair("https://work.example/", "work-token")
+        );
         assert_eq!(chosen(&all, None, Some("http://work.example"), None), pair("http://work.example", ""));
     }
 

@@ -65,7 +65,8 @@ fn of_live(job: &Job) -> Option<(&'static str, String)> {
         }
         "pending" => Some(("waiting", "Waiting for a coordinator.".to_owned())),
         "running" => {
-            let host = job.worker_id.as_deref().map(|host| format!(" on {}", text::short(host, 40))).unwrap_or_default();
+            let host =
+                job.worker_id.as_deref().map(|host| format!(" on {}", text::short(host, 40))).unwrap_or_default();
             Some(("running", format!("An agent works on it{host}, attempt {}.", job.attempt)))
         }
         _ => None,

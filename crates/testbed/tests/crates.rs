@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (API, &[OUTBOUND, WORKER_API]),
     (COORDINATOR, &[OUTBOUND, WORKER_API]),
     (RUNNER, &[FORGE, OUTBOUND, WORKER_API]),
-    // It starts the programs, and speaks to them as anybody does.
+    // It starts the programs, and calls them over HTTP alone.
     (COMMAND, &[CLIENT, OUTBOUND]),
     (TESTBED, &[]),
     // It measures the programs' own code.

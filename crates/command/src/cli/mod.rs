@@ -20,7 +20,7 @@ use secrecy::SecretString;
 #[command(name = "terarchitect", version, max_term_width = 110, after_help = AFTER_HELP, verbatim_doc_comment)]
 pub(crate) struct Cli {
     /// What all commands understand.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of all commands")]
     pub(crate) common: Common,
     /// What to do.
     #[command(subcommand)]
@@ -36,7 +36,7 @@ Exit codes:
   4    not signed in, or not allowed
   5    the ticket was cancelled
   130  Ctrl-C; the ticket goes on
-  141  whoever read the output has gone
+  141  standard output was closed
 
 Projects are named by name or id, tickets by id or title, or by the beginning of either if only one begins like that.
 Results go to standard output, everything else to standard error. NO_COLOR and CLICOLOR are respected.";

@@ -27,8 +27,7 @@ pub(super) async fn list(app: &App, column: Option<&str>) -> anyhow::Result<u8> 
         Err(error) => return Err(error.into()),
     };
     let state_of = |ticket: &Ticket| cards.get(&ticket.id).map(|card| card.state.clone());
-    let listed: Vec<Listed> =
-        tickets.into_iter().map(|ticket| Listed { state: state_of(&ticket), ticket }).collect();
+    let listed: Vec<Listed> = tickets.into_iter().map(|ticket| Listed { state: state_of(&ticket), ticket }).collect();
     if app.out.json {
         app.out.document(&listed)?;
     } else if listed.is_empty() {

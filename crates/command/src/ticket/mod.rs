@@ -63,7 +63,11 @@ async fn run(app: &App, ticket: &Ticket, watch: bool) -> anyhow::Result<u8> {
     }
     let ticket = move_to(app, ticket, "in_progress").await?;
     let id = text::short_id(ticket.id);
-    said(app, &ticket, &format!("'{}' is in progress. Watch it: terarchitect ticket watch {id}", text::line(&ticket.title)))
+    said(
+        app,
+        &ticket,
+        &format!("'{}' is in progress. Watch it: terarchitect ticket watch {id}", text::line(&ticket.title)),
+    )
 }
 
 async fn stop(app: &App, ticket: &Ticket) -> anyhow::Result<u8> {
@@ -92,7 +96,7 @@ async fn retry(app: &App, ticket: &Ticket, note: Option<&str>, watch: bool) -> a
         None if app.out.json => app.out.document(&job).map(|()| exit::DONE),
         None => {
             let id = text::short_id(ticket.id);
-            app.out.note(&format!("'{title}' is tried again. Watch it: terarchitect ticket watch {id}"));
+            app.out.note(&format!("'{title}' is in the queue again. Watch it: terarchitect ticket watch {id}"));
             Ok(exit::DONE)
         }
     }

@@ -24,7 +24,8 @@ pub(super) async fn new(app: &App, options: NewOptions) -> anyhow::Result<u8> {
     let id = text::short_id(ticket.id);
     if !options.run {
         if app.out.terminal && !app.out.json {
-            app.out.note(&format!("Made '{}'. Run it: terarchitect ticket run {id} --watch", text::line(&ticket.title)));
+            app.out
+                .note(&format!("Made '{}'. Run it: terarchitect ticket run {id} --watch", text::line(&ticket.title)));
         }
         return made(app, &ticket);
     }

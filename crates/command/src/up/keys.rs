@@ -34,11 +34,14 @@ impl Keys {
             Err(error) => return Err(error).with_context(|| format!("could not read {}", path.display())),
         };
         let value = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix("export ")?.strip_prefix(name)?.strip_prefix('='));
+            let line =
+                text.lines().find_map(|line| line.strip_prefix("export ")?.strip_prefix(name)?.strip_prefix('='));
             line.map(|value| SecretString::from(value.to_owned()))
                 .with_context(|| format!("{} has no {name}; remove the file, and new keys are made", path.display()))
         };
-        Ok(Self { api: value(API)?, worker: value(WORKER)? })
+        // A key of the environment is what other commands of this shell will use.
+        let api = given.cloned().map_or_else(|| value(API), Ok)?;
+        Ok(Self { api, worker: value(WORKER)? })
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn up(common: &Common, options: &UpOptions) -> anyhow::Result<u
     };
     tokio::select! {
         () = end(&out, &mut running) => {}
-        // Whoever asks twice does not want to wait.
+        // A second signal means: now.
         () = stop.next() => {
             for process in &mut running {
                 process.kill().await;
@@ -62,12 +62,7 @@ pub(crate) async fn up(common: &Common, options: &UpOptions) -> anyhow::Result<u
 }
 
 /// Starts both, says so, and waits until one of them ends, which it should not.
-async fn run(
-    out: &Output,
-    place: &Place,
-    options: &UpOptions,
-    running: &mut Vec<Process>,
-) -> anyhow::Result<()> {
+async fn run(out: &Output, place: &Place, options: &UpOptions, running: &mut Vec<Process>) -> anyhow::Result<()> {
     out.note("Starting the API …");
     let api = start_api(place, options)?;
     running.push(api);
@@ -100,12 +95,7 @@ fn start_api(place: &Place, options: &UpOptions) -> anyhow::Result<Process> {
 }
 
 /// Starts the coordinator if jobs can run here. If they can't, it says why, and the API runs alone.
-async fn start_coordinator(
-    out: &Output,
-    place: &Place,
-    url: &str,
-    running: &mut Vec<Process>,
-) -> anyhow::Result<bool> {
+async fn start_coordinator(out: &Output, place: &Place, url: &str, running: &mut Vec<Process>) -> anyhow::Result<bool> {
     out.note("Checking what agents need …");
     let doctor = coordinator_command(place, url).arg("doctor").kill_on_drop(true).output();
     let found = tokio::time::timeout(COORDINATOR_START, doctor).await;

@@ -2,7 +2,7 @@
 
 use crate::output::Tone;
 use crate::text;
-use chrono::Local;
+use chrono::{DateTime, Local, Utc};
 use serde_json::Value;
 use terarchitect_client::LogEntry;
 
@@ -11,9 +11,19 @@ const MAX_CHARS: usize = 400;
 
 /// The entry with its time. What it says comes from an agent and is made harmless.
 pub(crate) fn line(entry: &LogEntry, paint: impl Fn(&str, Tone) -> String) -> String {
-    let time = entry.created_at.map(|at| at.with_timezone(&Local).format("%H:%M:%S").to_string()).unwrap_or_default();
     let (what, tone) = told(entry);
-    format!("{}  {}", paint(&time, Tone::Dim), paint(&text::short(&what, MAX_CHARS), tone))
+    // What an agent does stands below the turn in which it does it.
+    let indent = if kind(entry) == "tool" { "  " } else { "" };
+    format!("{}  {indent}{}", paint(&time(entry.created_at), Tone::Dim), paint(&text::short(&what, MAX_CHARS), tone))
+}
+
+/// A time of day, for the beginning of a line.
+pub(super) fn time(at: Option<DateTime<Utc>>) -> String {
+    at.map_or_else(|| " ".repeat(8), |at| at.with_timezone(&Local).format("%H:%M:%S").to_string())
+}
+
+fn kind(entry: &LogEntry) -> &str {
+    entry.data.as_ref().and_then(|data| data["kind"].as_str()).unwrap_or_default()
 }
 
 /// What the entry says, and how it is meant.
@@ -22,7 +32,7 @@ fn told(entry: &LogEntry) -> (String, Tone) {
     let data = entry.data.as_ref().unwrap_or(&none);
     let word = |name: &str| data[name].as_str().unwrap_or_default();
     let number = |name: &str| data[name].as_i64().unwrap_or(0);
-    match word("kind") {
+    match kind(entry) {
         "turn_started" => (format!("turn {} begins: {}", number("turn"), phase(word("phase"))), Tone::Busy),
         "turn_ended" => {
             let took = text::span(number("took_ms") / 1000);
@@ -59,7 +69,7 @@ fn tool(data: &Value) -> (String, Tone) {
     let failed = data["status"] == "error";
     let word = if failed { " failed" } else { "" };
     let tool = data["tool"].as_str().unwrap_or("tool");
-    (format!("  {tool}{title}{word}{took}"), if failed { Tone::Bad } else { Tone::Dim })
+    (format!("{tool}{title}{word}{took}"), if failed { Tone::Bad } else { Tone::Dim })
 }
 
 fn todo(data: &Value) -> (String, Tone) {

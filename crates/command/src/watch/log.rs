@@ -24,12 +24,7 @@ pub(super) struct Log {
 
 impl Log {
     /// Reads what there is; all but the last `shown` entries count as shown.
-    pub(super) async fn begin(
-        client: &Client,
-        project: Uuid,
-        ticket: Uuid,
-        shown: usize,
-    ) -> Result<Self, ClientError> {
+    pub(super) async fn begin(client: &Client, project: Uuid, ticket: Uuid, shown: usize) -> Result<Self, ClientError> {
         let mut log = Self { project, ticket, known: HashSet::new(), newest: 0, paged: true, begun: Vec::new() };
         let entries = match client.timeline(project, ticket, None, None, PAGE).await {
             Ok(page) => page.entries,

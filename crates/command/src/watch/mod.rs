@@ -24,7 +24,7 @@ use uuid::Uuid;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Events come in bursts; what they are about is read once for all that arrive within this time.
 const GATHER: Duration = Duration::from_millis(50);
-/// How soon a read that failed is tried again.
+/// How soon a read that failed is repeated.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Why a ticket waits can change without an event of its own.
 const STATE_CHECK: Duration = Duration::from_secs(15);
@@ -68,7 +68,7 @@ impl Watch {
         let log = Log::begin(&app.client, ticket.project_id, ticket.id, shown).await?;
         Ok(Self {
             app: app.clone(),
-            // A read that fails is tried again by the loop, which can be interrupted meanwhile.
+            // A read that fails is repeated by the loop, which can be interrupted meanwhile.
             client: app.client.with_retry(Retry::Never),
             project: ticket.project_id,
             ticket: ticket.id,

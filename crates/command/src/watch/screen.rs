@@ -58,7 +58,8 @@ impl Screen {
         if self.out.json {
             return self.out.json_line(&json!({"type": "state", "state": state}));
         }
-        self.line(&format!("{}  {}", state::painted(&self.out, state), state::sentence(state)));
+        let time = self.out.paint_note(&entry::time(state.since), Tone::Dim);
+        self.line(&format!("{time}  {}: {}", state::painted(&self.out, state), state::sentence(state)));
         self.tick();
         Ok(())
     }
@@ -71,7 +72,8 @@ impl Screen {
     /// The connection was lost, for the reason.
     pub(super) fn lost(&self, reason: &str) {
         if !self.out.json {
-            let text = format!("The API does not respond ({}); trying again. The ticket goes on meanwhile.", text::line(reason));
+            let text =
+                format!("The API does not respond ({}); retrying. The ticket goes on meanwhile.", text::line(reason));
             self.line(&self.out.paint_note(&text, Tone::Warn));
         }
     }
@@ -92,7 +94,7 @@ impl Screen {
         Ok(true)
     }
 
-    /// Draws the live line anew. It says only what the API said, and how long ago that was.
+    /// Redraws the live line. It says only what the API said, and how long ago that was.
     pub(super) fn tick(&self) {
         let (Some(bar), Some(state)) = (&self.bar, &self.state) else { return };
         let mut parts = vec![state::painted(&self.out, state)];

@@ -62,7 +62,7 @@ impl Api {
         Person::at(&self.url, KEY)
     }
 
-    /// A call as somebody; panics unless it succeeds.
+    /// A call with a key; panics unless it succeeds.
     async fn call(&self, method: Method, path: &str, key: &str, body: Value) -> Value {
         let request = reqwest::Client::new().request(method, format!("{}{path}", self.url)).bearer_auth(key);
         let response = request.json(&body).send().await.unwrap();
@@ -103,7 +103,7 @@ impl Api {
 
     /// Reports the pull request and the job's end.
     pub(crate) async fn complete(&self, job: &Value, pr_url: &str) {
-        let body = json!({"pr_url": pr_url, "pr_number": 1, "summary": "done"});
+        let body = json!({"pr_url": pr_url, "pr_number": 1});
         self.call(Method::POST, &format!("{}/complete", Self::ticket_path(job)), WORKER_KEY, body).await;
         self.report(job, "complete", json!({})).await;
     }

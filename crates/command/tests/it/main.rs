@@ -10,6 +10,7 @@ mod newer;
 mod program;
 mod shell;
 mod stand_in;
+mod terminal;
 mod tickets;
 mod up;
 mod watch;

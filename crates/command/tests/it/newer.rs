@@ -39,7 +39,7 @@ async fn an_older_api_is_called_so() {
         let done = person.run(command).await.with_code(1);
         assert!(done.err.contains("this API is older than this command"), "{command:?}: {}", done.err);
     }
-    // The note would have been lost, so the job was not tried again.
+    // The note would have been lost, so the job was not retried.
     assert!(api.called(&format!("POST /api/jobs/{OTHER}/retry")).is_empty());
 }
 
@@ -132,7 +132,8 @@ async fn a_watch_tells_why_it_waits_and_what_the_agent_does() {
             "success": true, "created_at": "2026-01-01T10:00:00Z", "raw_bytes": 0, "data": data})
     };
     let first = entry(1, json!({"kind": "turn_started", "phase": "execution", "turn": 2}));
-    let tool = entry(2, json!({"kind": "tool", "tool": "bash", "title": "cargo test", "status": "error", "took_ms": 2500}));
+    let tool =
+        entry(2, json!({"kind": "tool", "tool": "bash", "title": "cargo test", "status": "error", "took_ms": 2500}));
     let verdict = entry(3, json!({"kind": "verdict", "phase": "turn_review", "approved": true, "complete": true}));
     let page = |entries: &[&Value], newer: bool| json!({"entries": entries, "older": false, "newer": newer});
     api.on(&of("/timeline"), 200, page(&[], false));

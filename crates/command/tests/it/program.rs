@@ -11,7 +11,7 @@ use tokio::process::{Child, ChildStdout, Command};
 /// No command takes this long.
 const LIMIT: Duration = Duration::from_secs(100);
 
-/// Somebody's shell: their home, their server and their key.
+/// A user's shell: their home, their server and their key.
 pub(crate) struct Person {
     pub(crate) home: TempDir,
     variables: Vec<(String, String)>,
@@ -40,12 +40,12 @@ impl Done {
 }
 
 impl Person {
-    /// Nobody yet: no server, no key.
+    /// A user without a server or a key.
     pub(crate) fn new() -> Self {
         Self { home: tempfile::tempdir().unwrap(), variables: Vec::new() }
     }
 
-    /// Somebody whose environment names a server and a key.
+    /// A user whose environment names a server and a key.
     pub(crate) fn at(url: &str, key: &str) -> Self {
         Self::new().with("TERARCHITECT_API_URL", url).with("TERARCHITECT_API_KEY", key)
     }

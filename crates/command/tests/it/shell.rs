@@ -6,8 +6,8 @@ use serde_json::json;
 
 #[tokio::test]
 async fn no_api_is_3_and_no_key_is_4() {
-    let nobody = Person::at("http://127.0.0.1:9", KEY);
-    let done = nobody.run(&["projects"]).await.with_code(3);
+    let person = Person::at("http://127.0.0.1:9", KEY);
+    let done = person.run(&["projects"]).await.with_code(3);
     assert!(done.err.contains("no response from http://127.0.0.1:9/api/projects"), "{}", done.err);
     assert!(done.err.contains("terarchitect up"), "{}", done.err);
     let api = Api::start().await;
@@ -27,7 +27,7 @@ async fn projects_are_found_by_name_or_id_or_because_there_is_only_one() {
     api.project("Other").await;
     let several = person.run(&["ticket", "list"]).await.with_code(2);
     assert!(several.err.contains("Hello, Other"), "{}", several.err);
-    for project in ["hello", "HEL", &id[..8], id] {
+    for project in ["hello", "HEL", &id[..18], id] {
         let list = person.run(&["ticket", "list", "--project", project]).await.with_code(0);
         assert!(list.out.contains("First"), "{project}");
     }

@@ -50,7 +50,7 @@ impl StandIn {
         api
     }
 
-    /// Answers a call like this. The answers to the same call are given one after the other; the last one stays.
+    /// Returns this for a call. Several responses to the same call are returned one after the other; the last one stays.
     pub(crate) fn on(&self, what: &str, status: u16, body: Value) {
         self.shared.answers.lock().unwrap().entry(what.to_owned()).or_default().push((status, body));
     }
@@ -91,7 +91,8 @@ async fn answer(
     }
     let mut answers = shared.answers.lock().unwrap();
     let Some(list) = answers.get_mut(&what) else {
-        let older = json!({"error": "There is no endpoint at this path.", "code": "no_such_address", "request_id": "r-1"});
+        let older =
+            json!({"error": "There is no endpoint at this path.", "code": "no_such_address", "request_id": "r-1"});
         return (StatusCode::NOT_FOUND, axum::Json(older)).into_response();
     };
     let (status, body) = if list.len() > 1 { list.remove(0) } else { list[0].clone() };

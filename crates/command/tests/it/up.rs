@@ -31,7 +31,7 @@ impl Installed {
         let arguments = ["--json", "up", "--listen", listen, "--dir", data.to_str().unwrap()];
         let template = person.command(&arguments);
         let mut command = Command::new(self.folder.path().join("terarchitect"));
-        command.args(&arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, value) in template.as_std().get_envs() {
             command.env(name, value.unwrap_or_default());
         }
