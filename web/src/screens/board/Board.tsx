@@ -100,7 +100,7 @@ function Loaded({ board }: { board: BoardData }) {
         <div className="flex min-h-0 grow gap-3 overflow-x-auto px-4 pb-4 lg:px-5">{columns.map((one) => column(one, true))}</div>
       ) : (
         <Tabs
-          label="Columns" value={tab} onChange={setTab} className="board-tabs flex min-h-0 grow flex-col px-3"
+          label="Columns" value={tab} onChange={setTab} className="fill-tabs flex min-h-0 grow flex-col px-3"
           tabs={columns.map((one) => ({ id: one.id, title: `${one.title} ${one.cards.length}`, content: <div className="flex h-full">{column(one, false)}</div> }))}
         />
       )}
