@@ -5,15 +5,17 @@ import { useLive } from '@/live/context'
 import { Icon, IconButton, Menu, type MenuItem, toast } from '@/ui'
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
-import { Suspense, useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { ConnectionPill } from './ConnectionPill'
-import { Help } from './Help'
 import { useHotkeys } from './hotkeys'
-import { Palette } from './Palette'
 import { screens } from './screens'
 import { isAdmin, useSession } from './session'
 import { SummaryLine, useSummary } from './summary'
 import { setTheme, type Theme, useTheme } from './theme'
+
+// Not part of the first load.
+const Help = lazy(() => import('./Help'))
+const Palette = lazy(() => import('./Palette'))
 
 /** How many places the bar of a phone shows; the others are behind its last one. */
 const ON_A_PHONE = 4
@@ -47,8 +49,10 @@ export function Shell() {
         </main>
       </div>
       <BottomBar />
-      <Help open={help} onClose={() => setHelp(false)} />
-      <Palette open={palette} onClose={() => setPalette(false)} />
+      <Suspense fallback={null}>
+        {help && <Help onClose={() => setHelp(false)} />}
+        {palette && <Palette onClose={() => setPalette(false)} />}
+      </Suspense>
     </div>
   )
 }

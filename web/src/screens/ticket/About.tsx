@@ -7,7 +7,7 @@ import type { ReactNode } from 'react'
 
 const marks: Record<string, { icon: IconName; word: string; className: string }> = {
   completed: { icon: 'done', word: 'Done', className: 'text-good' },
-  in_progress: { icon: 'turn', word: 'In progress', className: 'text-run' },
+  in_progress: { icon: 'play', word: 'In progress', className: 'text-run' },
   pending: { icon: 'waiting', word: 'Not begun', className: 'text-muted' },
   cancelled: { icon: 'cancelled', word: 'Dropped', className: 'text-muted' },
 }

@@ -11,7 +11,7 @@ const outcomes: Record<string, { word: string; tone: Tone }> = {
 }
 
 /** Each try with how it ended, the newest first. */
-export function Attempts({ attempts }: { attempts: Attempt[] }) {
+export default function Attempts({ attempts }: { attempts: Attempt[] }) {
   if (attempts.length === 0) return <EmptyState icon="retry" title="No attempt yet">An attempt begins when a coordinator claims the ticket’s job.</EmptyState>
   return (
     <ol className="flex flex-col gap-3">
@@ -25,10 +25,10 @@ function One({ attempt }: { attempt: Attempt }) {
   const ms = attempt.claimed_at && attempt.ended_at ? Date.parse(attempt.ended_at) - Date.parse(attempt.claimed_at) : null
   return (
     <section className="rounded-lg border bg-surface p-4">
-      <h3 className="flex flex-wrap items-center gap-2 text-sm">
+      <h2 className="flex flex-wrap items-center gap-2 text-sm">
         Attempt {attempt.attempt}{attempt.kind !== 'ticket' && ` (${attempt.kind})`}
         {outcome ? <Badge tone={outcome.tone}>{outcome.word}</Badge> : <Badge tone="run">Not ended</Badge>}
-      </h3>
+      </h2>
       <p className="mt-1 text-xs text-muted">
         {attempt.worker_id && <>on {attempt.worker_id} </>}
         {attempt.claimed_at && <>claimed <TimeAgo at={attempt.claimed_at} /></>}

@@ -5,7 +5,7 @@ import { Button, Dialog, toast } from '@/ui'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 
-export function DeleteTicket({ ticket, onClose }: { ticket: Ticket; onClose: () => void }) {
+export default function DeleteTicket({ ticket, onClose }: { ticket: Ticket; onClose: () => void }) {
   const queries = useQueryClient()
   const navigate = useNavigate()
   const remove = useMutation({

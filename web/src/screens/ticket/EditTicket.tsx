@@ -7,7 +7,7 @@ import { Button, Dialog, Field, Input, Select, Textarea } from '@/ui'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 
-export function EditTicket({ ticket, running, onClose }: { ticket: Ticket; running: boolean; onClose: () => void }) {
+export default function EditTicket({ ticket, running, onClose }: { ticket: Ticket; running: boolean; onClose: () => void }) {
   const [title, setTitle] = useState(ticket.title)
   const [description, setDescription] = useState(ticket.description ?? '')
   const [priority, setPriority] = useState<Priority>(ticket.priority)

@@ -2,10 +2,14 @@
 import { api, asCurl } from '@/api/client'
 import type { Card, Msg } from '@/api/contract'
 import { keys } from '@/api/keys'
+import { useNow } from '@/lib/clock'
 import { cleanOutput } from '@/lib/text'
 import { Badge, Button, copyWithToast, IconButton, isRunning, Linked, Textarea, TimeAgo, toast } from '@/ui'
 import { useMutation, useMutationState, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
+
+/** How long a delivered message stays beside the box. */
+const STAYS_MS = 180_000
 
 interface Props { card: Card; messages: Msg[]; mayChange: boolean }
 
@@ -33,12 +37,15 @@ export function Steer({ card, messages, mayChange }: Props) {
     setText('')
     post.mutate(words)
   }
-  const where = isRunning(card.state.word) ? 'It is in the agent’s next prompt.' : 'It is in the first prompt of the next attempt.'
+  const where = isRunning(card.state.word) ? 'What you send is in the agent’s next prompt, once.' : 'What you send is in the first prompt of the next attempt.'
+  const now = useNow()
+  // Delivered ones stand in the log, at their turn; here they stay for a moment, so that one sees that it happened.
+  const shown = messages.filter(({ delivered_at: at }) => at === null || now - Date.parse(at) < STAYS_MS)
   return (
     <section aria-label="Tell the agent" className="flex flex-col gap-2">
-      {(messages.length > 0 || sending.length > 0) && (
+      {(shown.length > 0 || sending.length > 0) && (
         <ul className="flex max-h-48 flex-col gap-1.5 overflow-y-auto">
-          {messages.map((message) => <MessageLine key={message.id} message={message} />)}
+          {shown.map((message) => <MessageLine key={message.id} message={message} />)}
           {sending.map((words, index) => (
             <li key={`sending ${index}`} className="rounded-md border border-dashed border-line-strong px-3 py-1.5 text-sm">
               <span className="whitespace-pre-wrap">{words}</span><span className="ml-2 text-xs text-muted italic">Sent, not confirmed yet</span>
@@ -51,7 +58,7 @@ export function Steer({ card, messages, mayChange }: Props) {
           <div className="grow">
             <label htmlFor="steer" className="sr-only">Tell the agent. {where}</label>
             <Textarea
-              id="steer" rows={1} value={text} placeholder="Tell the agent" className="field-sizing-content max-h-40 min-h-9 w-full"
+              id="steer" rows={1} value={text} placeholder="Tell the agent" className="field-sizing-content max-h-40 w-full"
               onChange={(event) => setText(event.target.value)}
               onKeyDown={(event) => {
                 if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return

@@ -13,17 +13,19 @@ import { RetryDialog } from '@/tickets/RetryDialog'
 import { buttonClass, canStop, EmptyState, ErrorNote, isRunning, Screen, Skeleton, type Tab, Tabs, useTitle } from '@/ui'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { About } from './About'
-import { Attempts } from './Attempts'
-import { DeleteTicket } from './DeleteTicket'
-import { DiffTab } from './diff/DiffTab'
-import { EditTicket } from './EditTicket'
 import { Header } from './Header'
 import { Steer } from './Steer'
 import { Timeline } from './timeline/Timeline'
 import { useTimeline } from './timeline/useTimeline'
 import { Truth, Why } from './Truth'
+
+// What is not seen first is loaded when it is opened.
+const Attempts = lazy(() => import('./Attempts'))
+const DiffTab = lazy(() => import('./diff/DiffTab'))
+const EditTicket = lazy(() => import('./EditTicket'))
+const DeleteTicket = lazy(() => import('./DeleteTicket'))
 
 type Page = TicketPage<TicketData>
 type Open = { type: 'edit' } | { type: 'delete' } | { type: 'retry' } | { type: 'confirm'; move: Extract<TicketAction, { kind: 'move' }> } | null
@@ -33,9 +35,11 @@ export default function Ticket() {
   const page = useQuery({ queryKey: keys.ticketPage(ticketId), queryFn: ({ signal }) => api.get<Page>(`/api/projects/${projectId}/tickets/${ticketId}/page`, { signal }) })
   if (page.error instanceof ApiError && page.error.status === 404) {
     return (
-      <EmptyState icon="file" title="This ticket is not there." action={<Link to="/projects/$projectId/board" params={{ projectId }} className={buttonClass()}>Open the board</Link>}>
-        It was deleted, or you may not see it.
-      </EmptyState>
+      <Screen title="Ticket">
+        <EmptyState icon="file" title="This ticket is not there." action={<Link to="/projects/$projectId/board" params={{ projectId }} className={buttonClass()}>Open the board</Link>}>
+          It was deleted, or you may not see it.
+        </EmptyState>
+      </Screen>
     )
   }
   if (page.error && !page.data) return <Screen title="Ticket"><ErrorNote what="The ticket could not be loaded." error={page.error} onRetry={() => void page.refetch()} /></Screen>
@@ -85,10 +89,12 @@ function Loaded({ page, fetchedAt }: { page: Page; fetchedAt: number }) {
         <Views page={page} wide={wide} mayChange={mayChange} onEdit={onEdit} />
         {wide && <aside aria-label="About this ticket" className="w-84 shrink-0 overflow-y-auto pb-4"><About page={page} onEdit={onEdit} /></aside>}
       </div>
-      {open?.type === 'edit' && <EditTicket ticket={ticket} running={isRunning(card.state.word)} onClose={close} />}
-      {open?.type === 'delete' && <DeleteTicket ticket={ticket} onClose={close} />}
-      {open?.type === 'retry' && <RetryDialog card={card} onClose={close} onRetry={(note) => mutate({ kind: 'retry', card, note })} />}
-      {open?.type === 'confirm' && <ConfirmMove move={open.move} onClose={close} onConfirm={() => mutate(open.move)} />}
+      <Suspense fallback={null}>
+        {open?.type === 'edit' && <EditTicket ticket={ticket} running={isRunning(card.state.word)} onClose={close} />}
+        {open?.type === 'delete' && <DeleteTicket ticket={ticket} onClose={close} />}
+        {open?.type === 'retry' && <RetryDialog card={card} onClose={close} onRetry={(note) => mutate({ kind: 'retry', card, note })} />}
+        {open?.type === 'confirm' && <ConfirmMove move={open.move} onClose={close} onConfirm={() => mutate(open.move)} />}
+      </Suspense>
     </div>
   )
 }
@@ -109,8 +115,8 @@ function Views({ page, wide, mayChange, onEdit }: { page: Page; wide: boolean; m
         </div>
       ),
     },
-    { id: 'changes', title: card.diffstat ? <>Changes <span className="text-muted">{plural(card.diffstat.files, 'file')}</span></> : 'Changes', content: <div className="flex h-full flex-col"><DiffTab projectId={ticket.project_id} ticketId={ticket.id} diffs={page.diffs} /></div> },
-    { id: 'attempts', title: `Attempts ${page.attempts.length}`, content: <div className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label="Attempts"><Attempts attempts={page.attempts} /></div> },
+    { id: 'changes', title: card.diffstat ? <>Changes <span className="text-muted">{plural(card.diffstat.files, 'file')}</span></> : 'Changes', content: <div className="flex h-full flex-col"><Suspense fallback={<Skeleton />}><DiffTab projectId={ticket.project_id} ticketId={ticket.id} diffs={page.diffs} /></Suspense></div> },
+    { id: 'attempts', title: `Attempts ${page.attempts.length}`, content: <div className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label="Attempts"><Suspense fallback={<Skeleton />}><Attempts attempts={page.attempts} /></Suspense></div> },
   ]
   if (!wide) tabs.push({ id: 'about', title: 'Ticket', content: <div className="h-full overflow-y-auto"><About page={page} onEdit={onEdit} /></div> })
   const value = tabs.some(({ id }) => id === show) ? (show as string) : 'log'

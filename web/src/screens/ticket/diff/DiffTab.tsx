@@ -1,7 +1,6 @@
 import type { DiffInfo } from '@/api/contract'
 import { keys } from '@/api/keys'
 import { bytes, plural } from '@/lib/time'
-import { Diffstat } from '@/tickets/Diffstat'
 import { EmptyState, ErrorNote, Select, Skeleton, TimeAgo } from '@/ui'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -19,7 +18,7 @@ function nameOf(diff: DiffInfo): string {
   return `${diff.turn === null ? 'Everything' : `Turn ${diff.turn}`}, attempt ${diff.attempt}: ${plural(diff.files, 'file')}, +${diff.added} −${diff.removed}`
 }
 
-export function DiffTab({ projectId, ticketId, diffs }: Props) {
+export default function DiffTab({ projectId, ticketId, diffs }: Props) {
   const [chosen, setChosen] = useState<string | null>(null)
   const list = order(diffs)
   const diff = list.find(({ id }) => id === chosen) ?? list.find(({ turn }) => turn === null) ?? list[0]
@@ -30,7 +29,6 @@ export function DiffTab({ projectId, ticketId, diffs }: Props) {
         <Select aria-label="Which changes" value={diff.id} className="w-auto max-w-full" onChange={(event) => setChosen(event.target.value)}>
           {list.map((one) => <option key={one.id} value={one.id}>{nameOf(one)}</option>)}
         </Select>
-        <Diffstat stat={diff} files />
         <span className="text-xs text-muted"><code>{diff.base.slice(0, 8)}…{diff.commit.slice(0, 8)}</code>, <TimeAgo at={diff.created_at} /></span>
       </div>
       {diff.truncated && <p className="rounded-md bg-wait-soft px-3 py-2 text-sm text-wait">This is only the beginning: the whole is larger than what is stored ({bytes(diff.bytes)}). The branch has the rest.</p>}

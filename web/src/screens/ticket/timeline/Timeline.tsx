@@ -1,10 +1,10 @@
 /** What happens, live: only the rows on the screen exist; a reader who has scrolled up stays where they are. */
 import type { Msg } from '@/api/contract'
-import { took } from '@/lib/time'
-import { Button, EmptyState, ErrorNote, Skeleton } from '@/ui'
+import { plural, took } from '@/lib/time'
+import { Button, EmptyState, ErrorNote, Icon, Skeleton } from '@/ui'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
-import { fold, type Row, rowsOf } from './fold'
+import { fold, type Row, rowsOf, turnTitle } from './fold'
 import { EntryRow, type RowContext, SilenceRow, TurnRow, VerdictRow } from './rows'
 import { Scrubber } from './Scrubber'
 import type { TimelineState, TimelineStore } from './store'
@@ -23,6 +23,7 @@ interface Props {
 
 /** Older entries are loaded when this few rows are left above. */
 const NEAR_THE_TOP = 8
+const HEAD_PX = 32
 
 export function Timeline({ projectId, ticketId, state, store, messages, running, empty }: Props) {
   const [toggled, setToggled] = useState<ReadonlyMap<string, boolean>>(new Map())
@@ -67,8 +68,18 @@ function List({ rows, context, state, store }: { rows: Row[]; context: RowContex
     begun.current = true
     list.scrollToEnd()
   }, [rows.length, list])
+  // Within a long turn, its head has scrolled away: a copy says where one is.
+  const top = list.scrollOffset ?? 0
+  const firstShown = rows[items.find((item) => item.end > top + HEAD_PX)?.index ?? 0]
+  const above = firstShown?.type === 'entry' ? firstShown.turn : null
   return (
     <div className="relative flex min-h-0 grow flex-col">
+      {above && (
+        <button type="button" onClick={() => context.toggle(above.key, false)} className="absolute inset-x-0 top-0 z-10 flex h-8 items-center gap-2 rounded-md border bg-raised px-3 text-left text-xs shadow-card hover:bg-hover">
+          <Icon name="down" className="text-muted" /><span className="font-semibold">{turnTitle(above)}</span>
+          <span className="text-muted">{plural(above.tools, 'tool call')}</span><span className="grow" /><span className="text-muted">Fold</span>
+        </button>
+      )}
       <div ref={scroller} tabIndex={0} role="region" aria-label="Log" className="min-h-0 grow overflow-y-auto overscroll-contain pr-1 focus-visible:-outline-offset-2" style={{ overflowAnchor: 'none' }}>
         {state.loadingOlder && <p className="py-2 text-center text-xs text-muted">Earlier entries were asked for.</p>}
         {!state.older && <p className="py-2 text-center text-xs text-muted">This is the beginning.</p>}
@@ -76,7 +87,7 @@ function List({ rows, context, state, store }: { rows: Row[]; context: RowContex
           {items.map((item) => {
             const row = rows[item.index]
             return row && (
-              <div key={item.key} ref={list.measureElement} data-index={item.index} className="absolute inset-x-0 top-0 pb-1.5" style={{ transform: `translateY(${item.start}px)` }}>
+              <div key={item.key} ref={list.measureElement} data-index={item.index} className="absolute inset-x-0 top-0 flow-root" style={{ transform: `translateY(${item.start}px)` }}>
                 <RowView row={row} context={context} />
               </div>
             )

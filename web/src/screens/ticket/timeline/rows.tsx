@@ -19,7 +19,7 @@ export interface RowContext {
 }
 
 export function SilenceRow({ text }: { text: string }) {
-  return <p className="flex items-center gap-3 py-1 text-xs text-muted before:h-px before:grow before:bg-line after:h-px after:grow after:bg-line">{text}</p>
+  return <p className="flex items-center gap-3 py-2 text-xs text-muted before:h-px before:grow before:bg-line after:h-px after:grow after:bg-line">{text}</p>
 }
 
 function Time({ at }: { at: string }) {
@@ -30,8 +30,8 @@ function Time({ at }: { at: string }) {
 export function TurnRow({ turn, open, context }: { turn: Turn; open: boolean; context: RowContext }) {
   const said = turn.messages.map((id) => context.messages.find((message) => message.id === id)).filter((message) => message !== undefined)
   return (
-    <div>
-      <h3>
+    <div className="py-1">
+      <h2>
         <button
           type="button" aria-expanded={open} onClick={() => context.toggle(turn.key, !open)}
           className="flex min-h-10 w-full flex-wrap items-center gap-x-3 gap-y-0.5 rounded-md border bg-surface px-3 py-1.5 text-left text-sm hover:bg-hover"
@@ -47,7 +47,7 @@ export function TurnRow({ turn, open, context }: { turn: Turn; open: boolean; co
           <span className="grow" />
           <Time at={turn.startedAt} />
         </button>
-      </h3>
+      </h2>
       {said.map((message) => (
         <p key={message.id} className="mt-1.5 ml-4 flex gap-2 rounded-md bg-accent-soft px-3 py-2 text-sm">
           <Icon name="person" className="mt-0.5 text-accent" />
@@ -72,14 +72,14 @@ export function VerdictRow({ entry, verdict, answer, context }: { entry: Entry; 
   const decision = verdict.complete === true ? 'Complete' : verdict.approved ? 'Approved' : 'Refused'
   const what = verdict.phase === 'plan_review' ? `the plan${verdict.round === null ? '' : `, round ${verdict.round}`}` : `turn ${verdict.turn}`
   return (
-    <section className="rounded-md border-l-4 border-l-review bg-review-soft px-3 py-2.5" aria-label={`The Director on ${what}`}>
-      <h3 className="flex flex-wrap items-center gap-2 text-sm">
+    <section className="my-1 rounded-md border-l-4 border-l-review bg-review-soft px-3 py-2.5" aria-label={`The Director on ${what}`}>
+      <h2 className="flex flex-wrap items-center gap-2 text-sm">
         <Icon name="director" className="text-review" />
         <span>Director on {what}</span>
         <Badge tone={verdict.approved ? 'good' : 'bad'} icon={verdict.approved ? 'done' : 'failed'}>{decision}</Badge>
         <span className="grow" />
         <Time at={entry.created_at} />
-      </h3>
+      </h2>
       {verdict.feedback && <Said title={verdict.approved ? 'Because' : 'Why not'} text={verdict.feedback} />}
       {verdict.next && <Said title="Asked for" text={verdict.next} />}
       {answer && (
@@ -96,7 +96,7 @@ export function VerdictRow({ entry, verdict, answer, context }: { entry: Entry; 
 function Said({ title, text }: { title: string; text: string }) {
   return (
     <div className="mt-2">
-      <h4 className="text-xs font-semibold">{title}</h4>
+      <h3 className="text-xs font-semibold">{title}</h3>
       <Prose text={text} />
     </div>
   )
@@ -105,7 +105,7 @@ function Said({ title, text }: { title: string; text: string }) {
 interface EntryRowProps { entry: Entry; inTurn: boolean; context: RowContext }
 
 export const EntryRow = memo(function EntryRow({ entry, inTurn, context }: EntryRowProps) {
-  return <div className={cx(inTurn && 'ml-4 border-l pl-3')}><EntryContent entry={entry} context={context} /></div>
+  return <div className={cx('py-0.5', inTurn && 'ml-4 border-l pl-3')}><EntryContent entry={entry} context={context} /></div>
 }, (a, b) => a.entry === b.entry && a.inTurn === b.inTurn && a.context.isOpen(a.entry.id) === b.context.isOpen(b.entry.id))
 
 function EntryContent({ entry, context }: { entry: Entry; context: RowContext }) {
