@@ -1,7 +1,7 @@
 /** What stands around every screen of somebody who is signed in. */
 import { api } from '@/api/client'
 import { cx } from '@/lib/cx'
-import { useLive } from '@/live/context'
+import { useLive, useLiveReady } from '@/live/context'
 import { Icon, IconButton, Menu, type MenuItem, toast } from '@/ui'
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
@@ -24,6 +24,7 @@ export function Shell() {
   const [help, setHelp] = useState(false)
   const [palette, setPalette] = useState(false)
   const navigate = useNavigate()
+  const ready = useLiveReady()
   useHotkeys('Everywhere', [
     { key: 'mod+k', about: 'Go to a screen, project or ticket', run: () => setPalette(true) },
     { key: '?', about: 'Show this help', run: () => setHelp(true) },
@@ -45,7 +46,7 @@ export function Shell() {
           <PersonMenu onHelp={() => setHelp(true)} />
         </header>
         <main id="main" tabIndex={-1} className="flex min-w-0 grow flex-col outline-none">
-          <Suspense fallback={null}><Outlet /></Suspense>
+          {ready && <Suspense fallback={null}><Outlet /></Suspense>}
         </main>
       </div>
       <BottomBar />

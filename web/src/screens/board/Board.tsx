@@ -71,6 +71,10 @@ function Loaded({ board }: { board: BoardData }) {
   }), [act, grab])
 
   const handles = useRef(new Map<string, ColumnHandle>())
+  const register = useCallback((id: string, handle: ColumnHandle | null) => {
+    if (handle) handles.current.set(id, handle)
+    else handles.current.delete(id)
+  }, [])
   const [tab, setTab] = useTab(columns)
   useBoardKeys({
     columns, focusedId, mayChange, setOpen, act,
@@ -89,7 +93,7 @@ function Loaded({ board }: { board: BoardData }) {
     <Column
       key={one.id} column={one} heading={heading} focusedId={focusedId} draggedId={drag?.shown.card.id ?? null} mayChange={mayChange} commands={commands}
       isTarget={drag !== null && drag.over === one.id && drag.shown.card.column_id !== one.id} filtered={find !== '' || filter.state !== 'all'}
-      ref={(handle) => { if (handle) handles.current.set(one.id, handle); else handles.current.delete(one.id) }}
+      register={register}
     />
   )
   const close = () => setOpen(null)

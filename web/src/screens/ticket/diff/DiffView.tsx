@@ -4,7 +4,7 @@ import { cx } from '@/lib/cx'
 import { Badge, Button, Icon, Select } from '@/ui'
 import { useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { fileAt, foldedAtFirst, HEAD_ROWS, layoutOf } from './layout'
-import { ADDED, type DiffFile, HUNK, NOTE, type ParsedDiff, REMOVED } from './parse'
+import { ADDED, type DiffFile, HUNK, lineOf, NOTE, type ParsedDiff, REMOVED } from './parse'
 
 const ROW_PX = 20
 const OVERSCAN = 30
@@ -102,9 +102,7 @@ function FileHead({ file, folded, top, onToggle }: { file: DiffFile; folded: boo
 
 function Line({ diff, row, top }: { diff: ParsedDiff; row: number; top: number }) {
   const kind = diff.kind[row]
-  const from = diff.start[row] ?? 0
-  const to = diff.end[row] ?? 0
-  const text = cleanOutput(diff.text.slice(from, Math.min(to, from + LONGEST)))
+  const { text, more } = lineOf(diff, row, LONGEST)
   const number = (line: number | undefined) => <span className="w-12 shrink-0 pr-2 text-right text-muted select-none">{line || ''}</span>
   return (
     <div
@@ -114,7 +112,7 @@ function Line({ diff, row, top }: { diff: ParsedDiff; row: number; top: number }
       {number(diff.oldLine[row])}
       {number(diff.newLine[row])}
       <span className="w-4 shrink-0">{kind === ADDED ? '+' : kind === REMOVED ? '−' : ''}</span>
-      <span className="pr-4">{text}{to - from > LONGEST && <span className="text-muted"> … {to - from - LONGEST} more characters</span>}</span>
+      <span className="pr-4">{cleanOutput(text)}{more > 0 && <span className="text-muted"> … {more} more characters</span>}</span>
     </div>
   )
 }

@@ -3,5 +3,5 @@ import { parseDiff } from './parse'
 
 self.onmessage = (message: MessageEvent<ArrayBuffer>) => {
   const diff = parseDiff(new TextDecoder().decode(message.data))
-  postMessage(diff, { transfer: [diff.kind.buffer, diff.start.buffer, diff.end.buffer, diff.oldLine.buffer, diff.newLine.buffer] })
+  postMessage(diff, { transfer: [diff.units.buffer, diff.kind.buffer, diff.start.buffer, diff.end.buffer, diff.oldLine.buffer, diff.newLine.buffer] })
 }

@@ -25,7 +25,8 @@ export interface DiffFile {
 }
 
 export interface ParsedDiff {
-  text: string
+  /** The text in UTF-16, as strings have it: an array passes to the page without a copy, a string would not. */
+  units: Uint16Array<ArrayBuffer>
   files: DiffFile[]
   rows: number
   kind: Uint8Array<ArrayBuffer>
@@ -83,7 +84,7 @@ class Parser {
     this.endFile()
     const { files, rows } = this
     return {
-      text, files, rows, kind: this.kind.slice(0, rows), start: this.start.slice(0, rows), end: this.end.slice(0, rows),
+      units: unitsOf(text), files, rows, kind: this.kind.slice(0, rows), start: this.start.slice(0, rows), end: this.end.slice(0, rows),
       oldLine: this.oldLine.slice(0, rows), newLine: this.newLine.slice(0, rows),
     }
   }
@@ -211,6 +212,19 @@ class Parser {
     this.oldLeft = 0
     this.newLeft = 0
   }
+}
+
+function unitsOf(text: string): Uint16Array<ArrayBuffer> {
+  const units = new Uint16Array(text.length)
+  for (let at = 0; at < text.length; at++) units[at] = text.charCodeAt(at)
+  return units
+}
+
+/** The text of a row, at most so many characters of it. */
+export function lineOf(diff: ParsedDiff, row: number, most: number): { text: string; more: number } {
+  const from = diff.start[row] ?? 0
+  const to = diff.end[row] ?? 0
+  return { text: String.fromCharCode(...diff.units.subarray(from, Math.min(to, from + most))), more: Math.max(0, to - from - most) }
 }
 
 /** The path in `diff --git a/x b/x`; both halves are the same unless the file moved, which other lines say then. */
