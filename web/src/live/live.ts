@@ -155,6 +155,7 @@ const browser: World = {
   fetch: (input, init) => fetch(input, init),
   now: () => Date.now(),
   hidden: () => document.hidden,
+  firstByteMs: 5_000,
   wait: (ms, signal) =>
     new Promise((resolve) => {
       const done = () => {
