@@ -1,5 +1,6 @@
 /** What stands around every screen of somebody who is signed in. */
 import { api } from '@/api/client'
+import { keys } from '@/api/keys'
 import { cx } from '@/lib/cx'
 import { useLive, useLiveReady } from '@/live/context'
 import { Icon, IconButton, Menu, type MenuItem, toast } from '@/ui'
@@ -132,13 +133,13 @@ function PersonMenu({ onHelp }: { onHelp: () => void }) {
   const theme = useTheme()
   const live = useLive()
   const queries = useQueryClient()
-  const navigate = useNavigate()
   const signOut = async () => {
     try {
       await api.delete('/api/session')
-      queries.clear()
+      // The gate leads to the sign-in as soon as the session says so, in every tab.
+      await queries.invalidateQueries({ queryKey: keys.session })
       live.restart()
-      await navigate({ to: '/sign-in' })
+      queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
     } catch (error) {
       toast.failed('You are still signed in.', error)
     }

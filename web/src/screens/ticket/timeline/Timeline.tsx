@@ -37,7 +37,7 @@ export function Timeline({ projectId, ticketId, state, store, messages, running,
   if (state.older === null) {
     return state.error ? <ErrorNote what="The log could not be loaded." error={state.error} onRetry={() => void store.refresh()} /> : <Skeleton lines={6} label="Loading the log" />
   }
-  if (state.entries.length === 0) return <EmptyState icon="agent" title="Nothing has happened yet">{empty}</EmptyState>
+  if (state.entries.length === 0) return <div className="grow"><EmptyState icon="agent" title="Nothing has happened yet">{empty}</EmptyState></div>
   return (
     <div className="flex min-h-0 grow flex-col gap-2">
       {!running && <Scrubber state={state} store={store} onShow={setUpTo} />}

@@ -23,7 +23,7 @@ export function SilenceRow({ text }: { text: string }) {
 }
 
 function Time({ at }: { at: string }) {
-  return <time dateTime={at} title={exactly(at)} className="shrink-0 text-2xs text-muted tabular max-sm:hidden">{clockTime(at)}</time>
+  return <time dateTime={at} title={exactly(at)} className="shrink-0 text-2xs font-normal text-muted tabular max-sm:hidden">{clockTime(at)}</time>
 }
 
 /** The head of a turn: what came of it, without opening it. */
@@ -34,7 +34,7 @@ export function TurnRow({ turn, open, context }: { turn: Turn; open: boolean; co
       <h2>
         <button
           type="button" aria-expanded={open} onClick={() => context.toggle(turn.key, !open)}
-          className="flex min-h-10 w-full flex-wrap items-center gap-x-3 gap-y-0.5 rounded-md border bg-surface px-3 py-1.5 text-left text-sm hover:bg-hover"
+          className="flex min-h-10 w-full flex-wrap items-center gap-x-3 gap-y-0.5 rounded-md border bg-surface px-3 py-1.5 text-left text-sm font-normal hover:bg-hover"
         >
           <Icon name={open ? 'down' : 'chevron'} className="text-muted" />
           <Icon name="agent" className="text-run" />
