@@ -1,5 +1,5 @@
 /** Every address of the page. Screens are loaded when they are opened; each lives in its own folder under `screens/`. */
-import { EmptyState, ErrorNote } from '@/ui'
+import { buttonClass, EmptyState, ErrorNote, Screen } from '@/ui'
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from '@tanstack/react-router'
 import { Gate } from './shell/Gate'
 import { Shell } from './shell/Shell'
@@ -8,9 +8,11 @@ const root = createRootRoute({
   component: Gate,
   notFoundComponent: () => (
     <main>
-      <EmptyState icon="search" title="There is nothing at this address." action={<Link to="/board">Open the board</Link>}>
-        What it showed may have been deleted, or the link is incomplete.
-      </EmptyState>
+      <Screen title="Not found">
+        <EmptyState icon="search" title="There is nothing at this address." action={<Link to="/board" className={buttonClass()}>Open the board</Link>}>
+          What it showed may have been deleted, or the link is incomplete.
+        </EmptyState>
+      </Screen>
     </main>
   ),
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Entry, EntryData } from '@/api/contract'
-import { type Block, fold, merge, rowsOf } from './fold'
+import { type Block, fold, merge, rowsOf, toolsOf } from './fold'
 
 let next = 1
 function entry(data: EntryData | null, more: Partial<Entry> = {}): Entry {
@@ -30,6 +30,8 @@ describe('the timeline', () => {
 
   it('a turn whose beginning is not loaded is a turn all the same', () => {
     expect(shape(fold([tool(4), ended(4)]))).toEqual(['turn 4 (1)'])
+    const [block] = fold([tool(4)])
+    expect(block?.type === 'turn' && toolsOf(block.turn)).toBe('at least 1 tool call')
   })
 
   it('the same turn of another attempt is another turn', () => {

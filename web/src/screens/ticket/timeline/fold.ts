@@ -1,5 +1,6 @@
 /** Turns the log's entries into what the timeline shows: turns that can be folded, and the Director's verdicts between them. Pure. */
 import type { Entry, EntryData } from '@/api/contract'
+import { plural } from '@/lib/time'
 
 export type Verdict = Extract<EntryData, { kind: 'verdict' }>
 export type Commit = Extract<EntryData, { kind: 'commit' }>
@@ -14,7 +15,10 @@ export interface Turn {
   /** Null while the log has no end of it. */
   endedAt: string | null
   tookMs: number | null
+  /** As the end of the turn says, or as many as are here. */
   tools: number
+  /** Whether its beginning is here: older entries are loaded later. */
+  whole: boolean
   errors: number
   commit: Commit | null
   /** Ids of the messages that its prompt contained. */
@@ -53,7 +57,7 @@ export function fold(entries: readonly Entry[]): Block[] {
   const begin = (entry: Entry, phase: string, turn: number): Turn => {
     const started: Turn = {
       key: `${entry.attempt}/${phase}/${turn}/${entry.id}`, attempt: entry.attempt, phase, turn, startedAt: entry.created_at,
-      endedAt: null, tookMs: null, tools: 0, errors: 0, commit: null, messages: [], entries: [],
+      endedAt: null, tookMs: null, tools: 0, whole: false, errors: 0, commit: null, messages: [], entries: [],
     }
     blocks.push({ type: 'turn', turn: started })
     return started
@@ -64,6 +68,7 @@ export function fold(entries: readonly Entry[]): Block[] {
     if (data?.kind === 'turn_started') {
       open = begin(entry, data.phase, data.turn)
       open.messages = data.messages ?? []
+      open.whole = true
     } else if (data?.kind === 'verdict') {
       blocks.push({ type: 'verdict', entry, verdict: data, answer: null })
     } else if (data?.kind === 'pull_request') {
@@ -87,6 +92,8 @@ function take(turn: Turn, entry: Entry, data: EntryData): void {
   if (data.kind === 'turn_ended') {
     turn.endedAt = entry.created_at
     turn.tookMs = data.took_ms
+    turn.tools = Math.max(turn.tools, data.tools)
+    turn.whole = true
     return
   }
   turn.entries.push(entry)
@@ -151,6 +158,10 @@ export function rowsOf(blocks: readonly Block[], isOpen: (key: string) => boolea
     }
   }
   return rows
+}
+
+export function toolsOf(turn: Pick<Turn, 'tools' | 'whole'>): string {
+  return `${turn.whole ? '' : 'at least '}${plural(turn.tools, 'tool call')}`
 }
 
 const PHASES: Record<string, string> = { research: 'Research', plan: 'Plan', setup: 'Setup', conflicts: 'Conflicts' }

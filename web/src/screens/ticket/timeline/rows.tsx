@@ -8,7 +8,7 @@ import { clockTime, bytes, exactly, plural, took } from '@/lib/time'
 import { Badge, ErrorNote, Icon, type IconName, Linked, Output, Prose, Skeleton } from '@/ui'
 import { useQuery } from '@tanstack/react-query'
 import { memo, type ReactNode } from 'react'
-import { known, type Turn, turnTitle, type Verdict } from './fold'
+import { known, toolsOf, type Turn, turnTitle, type Verdict } from './fold'
 
 export interface RowContext {
   projectId: string
@@ -40,7 +40,7 @@ export function TurnRow({ turn, open, context }: { turn: Turn; open: boolean; co
           <Icon name="agent" className="text-run" />
           <span className="font-semibold">{turnTitle(turn)}</span>
           <span className="text-xs text-muted">
-            {plural(turn.tools, 'tool call')}{turn.tookMs !== null && `, ${took(turn.tookMs)}`}{turn.endedAt === null && ', no end in the log'}
+            {toolsOf(turn)}{turn.tookMs !== null && `, ${took(turn.tookMs)}`}{turn.endedAt === null && ', no end in the log'}
           </span>
           {turn.errors > 0 && <Badge tone="bad">{plural(turn.errors, 'error')}</Badge>}
           {turn.commit && <CommitText commit={turn.commit} />}
@@ -125,7 +125,7 @@ function EntryContent({ entry, context }: { entry: Entry; context: RowContext })
           <Icon name="agent" className="mt-1 text-run" />
           <div className="min-w-0 grow">
             <Prose text={entry.summary} />
-            {entry.raw_bytes > entry.summary.length + 8 && <Openable entry={entry} context={context} icon="more" line="All of it" end={bytes(entry.raw_bytes)} prose />}
+            {entry.raw_bytes > entry.summary.length + 8 && <Openable entry={entry} context={context} icon="more" line="All of it" end={bytes(entry.raw_bytes)} prose timed={false} />}
           </div>
           <Time at={entry.created_at} />
         </div>
@@ -162,10 +162,10 @@ function Plain({ icon, at, bad = false, children }: { icon: IconName; at: string
   )
 }
 
-interface OpenableProps { entry: Entry; context: RowContext; icon: IconName; line: ReactNode; end: string | null; bad?: boolean; prose?: boolean }
+interface OpenableProps { entry: Entry; context: RowContext; icon: IconName; line: ReactNode; end: string | null; bad?: boolean; prose?: boolean; timed?: boolean }
 
 /** A line that opens to what stands behind it, which is fetched only then. */
-function Openable({ entry, context, icon, line, end, bad = false, prose = false }: OpenableProps) {
+function Openable({ entry, context, icon, line, end, bad = false, prose = false, timed = true }: OpenableProps) {
   const open = context.isOpen(entry.id)
   return (
     <div>
@@ -177,7 +177,7 @@ function Openable({ entry, context, icon, line, end, bad = false, prose = false 
         <Icon name={icon} className={cx('size-3.5', bad ? 'text-bad' : 'text-muted')} />
         <span className="min-w-0 grow truncate">{line}{bad && <span className="text-bad"> failed</span>}</span>
         {end && <span className="shrink-0 text-2xs text-muted tabular">{end}</span>}
-        <Time at={entry.created_at} />
+        {timed && <Time at={entry.created_at} />}
       </button>
       {open && <div className="mt-1 mb-2"><Raw entry={entry} context={context} prose={prose} /></div>}
     </div>
