@@ -23,7 +23,8 @@ describe('the timeline', () => {
   })
 
   it('a verdict’s answer is the turn after it, and none if the Director speaks again first', () => {
-    const blocks = fold([started(1), verdict(1, false), verdict(1, true), started(2), commit(2)])
+    const blocks = fold([started(1), verdict(1, false), verdict(1, true), entry(null), started(2), commit(2)])
+    expect(shape(blocks)).toEqual(['turn 1 (0)', 'verdict', 'verdict', 'note', 'turn 2 (1)'])
     const answers = blocks.flatMap((block) => (block.type === 'verdict' ? [block.answer?.turn ?? null] : []))
     expect(answers).toEqual([null, 2])
   })

@@ -71,6 +71,8 @@ export function fold(entries: readonly Entry[]): Block[] {
       open.whole = true
     } else if (data?.kind === 'verdict') {
       blocks.push({ type: 'verdict', entry, verdict: data, answer: null })
+      // What follows belongs to no turn until the next one begins.
+      open = null
     } else if (data?.kind === 'pull_request') {
       blocks.push({ type: 'note', entry })
     } else if (data && 'phase' in data) {
@@ -94,6 +96,8 @@ function take(turn: Turn, entry: Entry, data: EntryData): void {
     turn.tookMs = data.took_ms
     turn.tools = Math.max(turn.tools, data.tools)
     turn.whole = true
+    // With the agent's last words, if it had any.
+    if (entry.raw_bytes > 0) turn.entries.push(entry)
     return
   }
   turn.entries.push(entry)
@@ -169,5 +173,6 @@ const PHASES: Record<string, string> = { research: 'Research', plan: 'Plan', set
 export function turnTitle(turn: Pick<Turn, 'phase' | 'turn'>): string {
   if (turn.phase === 'execution') return `Turn ${turn.turn}`
   const phase = PHASES[turn.phase] ?? turn.phase
-  return turn.turn > 1 ? `${phase}, turn ${turn.turn}` : phase
+  // Turns are counted over all phases, but for those that only resolve conflicts.
+  return turn.phase === 'conflicts' ? phase : `${phase} (turn ${turn.turn})`
 }

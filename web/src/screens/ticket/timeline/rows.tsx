@@ -5,7 +5,7 @@ import { keys } from '@/api/keys'
 import { cleanOutput } from '@/lib/text'
 import { cx } from '@/lib/cx'
 import { clockTime, bytes, exactly, plural, took } from '@/lib/time'
-import { Badge, ErrorNote, Icon, type IconName, Linked, Output, Prose, Skeleton } from '@/ui'
+import { Badge, ErrorNote, Icon, type IconName, Linked, Output, Prose, Skeleton, type Tone } from '@/ui'
 import { useQuery } from '@tanstack/react-query'
 import { memo, type ReactNode } from 'react'
 import { known, toolsOf, type Turn, turnTitle, type Verdict } from './fold'
@@ -69,18 +69,18 @@ function CommitText({ commit }: { commit: { commit: string; files: number; added
 
 /** What the Director decided, why, what it asked for, and what the agent did then. */
 export function VerdictRow({ entry, verdict, answer, context }: { entry: Entry; verdict: Verdict; answer: Turn | null; context: RowContext }) {
-  const decision = verdict.complete === true ? 'Complete' : verdict.approved ? 'Approved' : 'Refused'
+  const { word: decision, tone, icon, reason } = judgement(verdict)
   const what = verdict.phase === 'plan_review' ? `the plan${verdict.round === null ? '' : `, round ${verdict.round}`}` : `turn ${verdict.turn}`
   return (
     <section className="my-1 rounded-md border-l-4 border-l-review bg-review-soft px-3 py-2.5" aria-label={`The Director on ${what}`}>
       <h2 className="flex flex-wrap items-center gap-2 text-sm">
         <Icon name="director" className="text-review" />
         <span>Director on {what}</span>
-        <Badge tone={verdict.approved ? 'good' : 'bad'} icon={verdict.approved ? 'done' : 'failed'}>{decision}</Badge>
+        <Badge tone={tone} icon={icon}>{decision}</Badge>
         <span className="grow" />
         <Time at={entry.created_at} />
       </h2>
-      {verdict.feedback && <Said title={verdict.approved ? 'Because' : 'Why not'} text={verdict.feedback} />}
+      {verdict.feedback && <Said title={reason} text={verdict.feedback} />}
       {verdict.next && <Said title="Asked for" text={verdict.next} />}
       {answer && (
         <p className="mt-2 flex flex-wrap items-center gap-2 text-xs text-ink">
@@ -91,6 +91,14 @@ export function VerdictRow({ entry, verdict, answer, context }: { entry: Entry; 
       )}
     </section>
   )
+}
+
+/** A plan is approved or refused. A turn is complete or not, which is no fault of it: most tickets take several. */
+function judgement(verdict: Verdict): { word: string; tone: Tone; icon: IconName; reason: string } {
+  if (verdict.complete === true) return { word: 'Complete', tone: 'good', icon: 'done', reason: 'Because' }
+  if (verdict.phase === 'turn_review') return { word: 'Not complete', tone: 'wait', icon: 'turn', reason: 'Because' }
+  if (verdict.approved) return { word: 'Approved', tone: 'good', icon: 'done', reason: 'Because' }
+  return { word: 'Refused', tone: 'bad', icon: 'failed', reason: 'Why not' }
 }
 
 function Said({ title, text }: { title: string; text: string }) {
@@ -130,6 +138,8 @@ function EntryContent({ entry, context }: { entry: Entry; context: RowContext })
           <Time at={entry.created_at} />
         </div>
       )
+    case 'turn_ended':
+      return <Openable entry={entry} context={context} icon="agent" line="What the agent said at the end" end={bytes(entry.raw_bytes)} prose />
     case 'plan':
       return <Openable entry={entry} context={context} icon="plan" line={<span className="font-semibold">Plan, round {data.round}</span>} end={bytes(entry.raw_bytes)} prose />
     case 'todo':
