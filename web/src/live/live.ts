@@ -8,6 +8,9 @@ import { Source, type World } from './source'
 /** A leader speaks with every sign of life from the server, which is every 15 seconds. */
 const LEADER_SILENT_MS = 45_000
 
+/** Screens wait this long for the log to be followed before they load; then they load anyway, and once more when it is. */
+const READY_AFTER_MS = 700
+
 export interface Handlers {
   /** With `cards`, the stream brings the cards of changed tickets itself. */
   events: (events: LiveEvent[], cards: boolean) => void
@@ -21,13 +24,15 @@ export interface Handlers {
 export class Live {
   private connection: Connection = { state: 'catching_up', since: Date.now(), polling: false }
   private position: string | null = null
-  private readonly seen = new Seen()
+  private seen = new Seen()
   private readonly listeners = new Set<() => void>()
   private readonly eventListeners = new Set<(events: LiveEvent[]) => void>()
+  private readonly gapListeners = new Set<() => void>()
   private channel: BroadcastChannel | null = null
   private stopping: AbortController | null = null
   private leading: AbortController | null = null
   private heard = Date.now()
+  private isReady = false
 
   constructor(private readonly handlers: Handlers) {}
 
@@ -39,7 +44,11 @@ export class Live {
     this.channel.onmessage = (message: MessageEvent<LiveMessage>) => this.fromOtherTab(message.data)
     this.channel.postMessage({ type: 'hello' } satisfies LiveMessage)
     const timer = setInterval(() => this.checkLeader(), 10_000)
-    stop.signal.addEventListener('abort', () => clearInterval(timer))
+    const patience = setTimeout(() => this.becomeReady(), READY_AFTER_MS)
+    stop.signal.addEventListener('abort', () => {
+      clearInterval(timer)
+      clearTimeout(patience)
+    })
     void lead((signal) => this.leadUntil(signal), stop.signal)
   }
 
@@ -62,11 +71,19 @@ export class Live {
     return () => this.listeners.delete(listener)
   }
   readonly current = (): Connection => this.connection
+  /** Whether what is loaded now misses nothing: the log is followed, or it takes too long to wait for that. */
+  readonly ready = (): boolean => this.isReady
 
   /** Each event once, in every tab. */
   onEvents(listener: (events: LiveEvent[]) => void): () => void {
     this.eventListeners.add(listener)
     return () => this.eventListeners.delete(listener)
+  }
+
+  /** Called when events may have been missed: what is kept outside of queries has to be asked for again. */
+  onGap(listener: () => void): () => void {
+    this.gapListeners.add(listener)
+    return () => this.gapListeners.delete(listener)
   }
 
   private async leadUntil(signal: AbortSignal): Promise<void> {
@@ -121,10 +138,14 @@ export class Live {
         this.handlers.reopened()
         return
       case 'resync':
+        // Perhaps another database: what was seen in the old one says nothing.
+        this.seen = new Seen()
         this.handlers.resync()
+        for (const listener of this.gapListeners) listener()
         return
       case 'opened':
         this.handlers.opened(message.at)
+        for (const listener of this.gapListeners) listener()
         return
       case 'signed_out':
         this.handlers.signedOut()
@@ -141,6 +162,13 @@ export class Live {
     if (now.state === connection.state && now.since === connection.since && now.polling === connection.polling) return
     this.connection = connection
     for (const listener of this.listeners) listener()
+    if (connection.state !== 'catching_up') this.becomeReady()
+  }
+
+  private becomeReady(): void {
+    if (this.isReady) return
+    this.isReady = true
+    for (const listener of this.listeners) listener()
   }
 }
 
@@ -148,6 +176,7 @@ const browser: World = {
   fetch: (input, init) => fetch(input, init),
   now: () => Date.now(),
   hidden: () => document.hidden,
+  firstByteMs: 5_000,
   wait: (ms, signal) =>
     new Promise((resolve) => {
       const done = () => {

@@ -1,19 +1,26 @@
 /** What stands around every screen of somebody who is signed in. */
 import { api } from '@/api/client'
+import { keys } from '@/api/keys'
 import { cx } from '@/lib/cx'
-import { useLive } from '@/live/context'
-import { Icon, IconButton, Menu, type MenuItem, toast } from '@/ui'
+import { loadWhenIdle } from '@/lib/idle'
+import { useLive, useLiveReady } from '@/live/context'
+import { Icon, IconButton, loadMenu, Menu, type MenuItem, toast } from '@/ui'
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
-import { Suspense, useState } from 'react'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import { ConnectionPill } from './ConnectionPill'
-import { Help } from './Help'
 import { useHotkeys } from './hotkeys'
-import { Palette } from './Palette'
+import { NewVersion } from './NewVersion'
 import { screens } from './screens'
 import { isAdmin, useSession } from './session'
 import { SummaryLine, useSummary } from './summary'
 import { setTheme, type Theme, useTheme } from './theme'
+
+// Not part of the first load.
+const loadHelp = () => import('./Help')
+const loadPalette = () => import('./Palette')
+const Help = lazy(loadHelp)
+const Palette = lazy(loadPalette)
 
 /** How many places the bar of a phone shows; the others are behind its last one. */
 const ON_A_PHONE = 4
@@ -22,6 +29,8 @@ export function Shell() {
   const [help, setHelp] = useState(false)
   const [palette, setPalette] = useState(false)
   const navigate = useNavigate()
+  const ready = useLiveReady()
+  useEffect(() => loadWhenIdle(loadMenu, loadHelp, loadPalette), [])
   useHotkeys('Everywhere', [
     { key: 'mod+k', about: 'Go to a screen, project or ticket', run: () => setPalette(true) },
     { key: '?', about: 'Show this help', run: () => setHelp(true) },
@@ -42,13 +51,16 @@ export function Shell() {
           <IconButton icon="help" label="Keyboard (?)" className="max-lg:hidden" onClick={() => setHelp(true)} />
           <PersonMenu onHelp={() => setHelp(true)} />
         </header>
+        <NewVersion />
         <main id="main" tabIndex={-1} className="flex min-w-0 grow flex-col outline-none">
-          <Suspense fallback={null}><Outlet /></Suspense>
+          {ready && <Suspense fallback={null}><Outlet /></Suspense>}
         </main>
       </div>
       <BottomBar />
-      <Help open={help} onClose={() => setHelp(false)} />
-      <Palette open={palette} onClose={() => setPalette(false)} />
+      <Suspense fallback={null}>
+        {help && <Help onClose={() => setHelp(false)} />}
+        {palette && <Palette onClose={() => setPalette(false)} />}
+      </Suspense>
     </div>
   )
 }
@@ -127,13 +139,13 @@ function PersonMenu({ onHelp }: { onHelp: () => void }) {
   const theme = useTheme()
   const live = useLive()
   const queries = useQueryClient()
-  const navigate = useNavigate()
   const signOut = async () => {
     try {
       await api.delete('/api/session')
-      queries.clear()
+      // The gate leads to the sign-in as soon as the session says so, in every tab.
+      await queries.invalidateQueries({ queryKey: keys.session })
       live.restart()
-      await navigate({ to: '/sign-in' })
+      queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
     } catch (error) {
       toast.failed('You are still signed in.', error)
     }

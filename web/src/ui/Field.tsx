@@ -29,7 +29,7 @@ export function Input({ className, ...rest }: ComponentProps<'input'>) {
 }
 
 export function Textarea({ className, ...rest }: ComponentProps<'textarea'>) {
-  return <textarea className={cx(control, 'min-h-24 py-2', width(className), className)} {...rest} />
+  return <textarea className={cx(control, 'py-2', width(className), className)} rows={4} {...rest} />
 }
 
 /** The browser's own list: it works with every keyboard, reader and phone. */

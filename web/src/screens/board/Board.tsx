@@ -71,6 +71,10 @@ function Loaded({ board }: { board: BoardData }) {
   }), [act, grab])
 
   const handles = useRef(new Map<string, ColumnHandle>())
+  const register = useCallback((id: string, handle: ColumnHandle | null) => {
+    if (handle) handles.current.set(id, handle)
+    else handles.current.delete(id)
+  }, [])
   const [tab, setTab] = useTab(columns)
   useBoardKeys({
     columns, focusedId, mayChange, setOpen, act,
@@ -89,7 +93,7 @@ function Loaded({ board }: { board: BoardData }) {
     <Column
       key={one.id} column={one} heading={heading} focusedId={focusedId} draggedId={drag?.shown.card.id ?? null} mayChange={mayChange} commands={commands}
       isTarget={drag !== null && drag.over === one.id && drag.shown.card.column_id !== one.id} filtered={find !== '' || filter.state !== 'all'}
-      ref={(handle) => { if (handle) handles.current.set(one.id, handle); else handles.current.delete(one.id) }}
+      register={register}
     />
   )
   const close = () => setOpen(null)
@@ -100,7 +104,7 @@ function Loaded({ board }: { board: BoardData }) {
         <div className="flex min-h-0 grow gap-3 overflow-x-auto px-4 pb-4 lg:px-5">{columns.map((one) => column(one, true))}</div>
       ) : (
         <Tabs
-          label="Columns" value={tab} onChange={setTab} className="board-tabs flex min-h-0 grow flex-col px-3"
+          label="Columns" value={tab} onChange={setTab} className="fill-tabs flex min-h-0 grow flex-col px-3"
           tabs={columns.map((one) => ({ id: one.id, title: `${one.title} ${one.cards.length}`, content: <div className="flex h-full">{column(one, false)}</div> }))}
         />
       )}

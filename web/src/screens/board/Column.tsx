@@ -1,7 +1,7 @@
 /** A column: a list of which only what is on the screen exists, so that thousands of cards cost nothing. */
 import { cx } from '@/lib/cx'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { useEffect, useImperativeHandle, useRef, type Ref } from 'react'
+import { memo, useEffect, useRef } from 'react'
 import type { ShownColumn } from './model'
 import { type CardCommands, TicketCard } from './TicketCard'
 
@@ -15,13 +15,13 @@ interface Props {
   mayChange: boolean
   filtered: boolean
   commands: CardCommands
-  ref?: Ref<ColumnHandle>
-  heading?: boolean
+  register: (id: string, handle: ColumnHandle | null) => void
+  heading: boolean
 }
 
 const GAP = 8
 
-export function Column({ column, focusedId, draggedId, isTarget, mayChange, filtered, commands, ref, heading = true }: Props) {
+export const Column = memo(function Column({ column, focusedId, draggedId, isTarget, mayChange, filtered, commands, register, heading }: Props) {
   const scroller = useRef<HTMLDivElement>(null)
   const { cards } = column
   const list = useVirtualizer({
@@ -37,13 +37,16 @@ export function Column({ column, focusedId, draggedId, isTarget, mayChange, filt
   }
   // The card may exist only after the list has scrolled to it.
   useEffect(focusPending)
-  useImperativeHandle(ref, () => ({
-    focusCard: (index) => {
-      pending.current = cards[index]?.card.id ?? null
-      list.scrollToIndex(index, { align: 'auto' })
-      focusPending()
-    },
-  }))
+  useEffect(() => {
+    register(column.id, {
+      focusCard: (index) => {
+        pending.current = cards[index]?.card.id ?? null
+        list.scrollToIndex(index, { align: 'auto' })
+        focusPending()
+      },
+    })
+    return () => register(column.id, null)
+  })
   const reachable = cards.some(({ card }) => card.id === focusedId) ? focusedId : cards[0]?.card.id
   return (
     <section aria-label={column.title} data-column={column.id} className={cx('flex min-h-0 min-w-60 grow basis-0 flex-col rounded-lg bg-sunken', isTarget && 'outline-2 outline-accent')}>
@@ -72,4 +75,4 @@ export function Column({ column, focusedId, draggedId, isTarget, mayChange, filt
       </div>
     </section>
   )
-}
+})

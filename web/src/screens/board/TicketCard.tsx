@@ -59,7 +59,12 @@ export const TicketCard = memo(function TicketCard({ shown, mayChange, reachable
       <CardFoot shown={shown} />
     </article>
   )
-})
+}, same)
+
+/** The board is grouped anew with every change; a card is drawn anew only when it is another one. */
+function same(a: Props, b: Props): boolean {
+  return a.shown.card === b.shown.card && a.shown.pending === b.shown.pending && a.mayChange === b.mayChange && a.reachable === b.reachable && a.dragged === b.dragged && a.commands === b.commands
+}
 
 /** One thought: why it waits or failed, or the last thing that was heard. */
 function CardText({ shown: { card, pending }, mayChange, commands }: { shown: ShownCard; mayChange: boolean; commands: CardCommands }) {
