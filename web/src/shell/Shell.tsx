@@ -11,7 +11,7 @@ import { Help } from './Help'
 import { useHotkeys } from './hotkeys'
 import { Palette } from './Palette'
 import { screens } from './screens'
-import { isAdmin, useSession } from './session'
+import { forgetLastSession, isAdmin, useSession } from './session'
 import { SummaryLine, useSummary } from './summary'
 import { setTheme, type Theme, useTheme } from './theme'
 
@@ -131,6 +131,7 @@ function PersonMenu({ onHelp }: { onHelp: () => void }) {
   const signOut = async () => {
     try {
       await api.delete('/api/session')
+      forgetLastSession()
       queries.clear()
       live.restart()
       await navigate({ to: '/sign-in' })
@@ -143,6 +144,6 @@ function PersonMenu({ onHelp }: { onHelp: () => void }) {
     themes.map(({ theme: one, label, icon }) => ({ label, ...(icon ? { icon } : {}), chosen: one === theme, onSelect: () => setTheme(one) })),
     [{ label: 'Keyboard', icon: 'help', shortcut: '?', onSelect: onHelp }],
   ]
-  if (session.person) groups.push([{ label: 'Sign out', icon: 'signout', onSelect: () => void signOut() }])
+  if (session.person) groups.push([{ label: 'Your account', icon: 'person', onSelect: () => void navigate({ to: '/people', search: { show: 'account' } }) }, { label: 'Sign out', icon: 'signout', onSelect: () => void signOut() }])
   return <Menu label={name} trigger={<IconButton icon="person" label={`${name}: theme and account`} />} groups={groups} />
 }
