@@ -14,8 +14,9 @@ describe('the field at fault', () => {
     expect(fieldAtFault(refused("'name' is fine", 500), ['name'])).toBeNull()
     expect(fieldAtFault(new Error("'name'"), ['name'])).toBeNull()
   })
-  it('gets the whole sentence', () => {
-    expect(errorOfField(refused("'name' must not be empty."), ['name'], 'name')).toBe("'name' must not be empty.")
+  it('gets the sentence without its own name', () => {
+    expect(errorOfField(refused("'name' must not be empty."), ['name'], 'name')).toBe('This must not be empty.')
+    expect(errorOfField(refused("The setting 'A_URL' must be an address."), ['A_URL'], 'A_URL')).toBe('This must be an address.')
     expect(errorOfField(refused("'name' must not be empty."), ['name', 'email'], 'email')).toBeNull()
   })
 })

@@ -9,7 +9,8 @@ export function fieldAtFault(error: unknown, fields: readonly string[]): string 
   return null
 }
 
-/** What to write under a field: the server's sentence if the field is at fault. */
+/** What to write under a field: the server's sentence if the field is at fault, without the name that only programs know. */
 export function errorOfField(error: unknown, fields: readonly string[], field: string): string | null {
-  return fieldAtFault(error, fields) === field ? (error as ApiError).sentence : null
+  if (fieldAtFault(error, fields) !== field) return null
+  return (error as ApiError).sentence.replace(new RegExp(`^(The setting )?['‘"\`]${field}['’"\`]`), 'This')
 }
