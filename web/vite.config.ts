@@ -27,7 +27,8 @@ export default defineConfig({
       // Names without hashes: the built files are committed, and the API serves them with an ETag.
       output: {
         entryFileNames: 'app.js',
-        chunkFileNames: '[name].js',
+        // Screens have their component's name; what several of them share is marked, so that names never clash.
+        chunkFileNames: (chunk) => (chunk.isDynamicEntry ? '[name].js' : 'shared-[name].js'),
         assetFileNames: (asset) => (asset.names.some((name) => name.endsWith('.css')) ? 'app.css' : '[name][extname]'),
       },
     },

@@ -1,4 +1,5 @@
 /** Requests to the API. Every failure is an `ApiError`; a request that was aborted stays an `AbortError`. */
+import { noteServerTime } from '@/lib/clock'
 import { ApiError } from './errors'
 
 type QueryValues = Record<string, string | number | boolean | null | undefined>
@@ -32,6 +33,7 @@ export async function send(method: string, path: string, options: Options = {}):
     if (error instanceof DOMException && error.name === 'AbortError') throw error
     throw new ApiError('The server could not be reached. Nothing was changed. Try again in a moment.', 'unreachable', 0)
   }
+  noteServerTime(response.headers.get('date'))
   if (!response.ok) throw await errorOf(response)
   return response
 }

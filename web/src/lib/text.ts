@@ -4,15 +4,13 @@
 const DIRECTION = /[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/g
 const CSI = /\u001b\[[0-9;:?]*[ -/]*[@-~]/g
 const OSC = /\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)/g
-// eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g
 
-/** How one control character is shown: by its picture (U+2400 and following), or by its number. */
+/** How a character that does something is shown instead: `⟨esc⟩`, or by its number. Few fonts have Unicode's pictures of them. */
 function picture(character: string): string {
   const code = character.charCodeAt(0)
-  if (code < 32) return String.fromCharCode(0x2400 + code)
-  if (code === 127) return '\u2421'
-  return `\u27e8${code.toString(16).padStart(2, '0')}\u27e9`
+  const name = code === 27 ? 'esc' : code === 7 ? 'bel' : code === 0 ? 'nul' : code.toString(16).padStart(2, '0')
+  return `\u27e8${name}\u27e9`
 }
 
 /**
@@ -28,7 +26,7 @@ export function cleanOutput(text: string): string {
     .replace(OSC, (escape) => showControls(escape))
     .replace(CSI, (escape) => showControls(escape))
     .replace(CONTROL, picture)
-    .replace(DIRECTION, (character) => `\u27e8${character.charCodeAt(0).toString(16)}\u27e9`)
+    .replace(DIRECTION, picture)
 }
 
 function showControls(escape: string): string {

@@ -44,6 +44,12 @@ export function useConnection(): Connection {
   return useSyncExternalStore(live.subscribe, live.current)
 }
 
+/** Whether screens may load their data: what happens from then on is announced. */
+export function useLiveReady(): boolean {
+  const live = useLive()
+  return useSyncExternalStore(live.subscribe, live.ready)
+}
+
 /** Calls `handle` with each event once. */
 export function useEvents(handle: (events: LiveEvent[]) => void): void {
   const live = useLive()

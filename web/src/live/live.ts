@@ -7,6 +7,9 @@ import { Source, type World } from './source'
 /** A leader speaks with every sign of life from the server, which is every 15 seconds. */
 const LEADER_SILENT_MS = 45_000
 
+/** Screens wait this long for the log to be followed before they load; then they load anyway, and once more when it is. */
+const READY_AFTER_MS = 700
+
 export interface Handlers {
   events: (events: LiveEvent[]) => void
   resync: () => void
@@ -24,6 +27,7 @@ export class Live {
   private stopping: AbortController | null = null
   private leading: AbortController | null = null
   private heard = Date.now()
+  private isReady = false
 
   constructor(private readonly handlers: Handlers) {}
 
@@ -35,7 +39,11 @@ export class Live {
     this.channel.onmessage = (message: MessageEvent<LiveMessage>) => this.fromOtherTab(message.data)
     this.channel.postMessage({ type: 'hello' } satisfies LiveMessage)
     const timer = setInterval(() => this.checkLeader(), 10_000)
-    stop.signal.addEventListener('abort', () => clearInterval(timer))
+    const patience = setTimeout(() => this.becomeReady(), READY_AFTER_MS)
+    stop.signal.addEventListener('abort', () => {
+      clearInterval(timer)
+      clearTimeout(patience)
+    })
     void lead((signal) => this.leadUntil(signal), stop.signal)
   }
 
@@ -58,6 +66,8 @@ export class Live {
     return () => this.listeners.delete(listener)
   }
   readonly current = (): Connection => this.connection
+  /** Whether what is loaded now misses nothing: the log is followed, or it takes too long to wait for that. */
+  readonly ready = (): boolean => this.isReady
 
   /** Each event once, in every tab. */
   onEvents(listener: (events: LiveEvent[]) => void): () => void {
@@ -131,6 +141,13 @@ export class Live {
     if (now.state === connection.state && now.since === connection.since && now.polling === connection.polling) return
     this.connection = connection
     for (const listener of this.listeners) listener()
+    if (connection.state !== 'catching_up') this.becomeReady()
+  }
+
+  private becomeReady(): void {
+    if (this.isReady) return
+    this.isReady = true
+    for (const listener of this.listeners) listener()
   }
 }
 
@@ -138,6 +155,7 @@ const browser: World = {
   fetch: (input, init) => fetch(input, init),
   now: () => Date.now(),
   hidden: () => document.hidden,
+  firstByteMs: 5_000,
   wait: (ms, signal) =>
     new Promise((resolve) => {
       const done = () => {

@@ -8,7 +8,6 @@ import { SseParser } from './sse'
 
 /** The server sends a comment every 15 seconds. */
 const SILENCE_MS = 40_000
-const FIRST_BYTE_MS = 5_000
 /** No more of the backlog for this long: it has been read. */
 const QUIET_MS = 600
 const POLL_MS = 2_000
@@ -24,6 +23,8 @@ export interface World {
   /** Resolves after so many milliseconds, or sooner when it may be worth trying again. */
   wait: (ms: number, signal: AbortSignal) => Promise<void>
   hidden: () => boolean
+  /** A stream without a byte for this long is held back by something on the way. */
+  firstByteMs: number
 }
 
 class HeldBack extends Error {}
@@ -81,7 +82,7 @@ export class Source {
     const own = new AbortController()
     const end = () => own.abort()
     outer.addEventListener('abort', end)
-    let timer = setTimeout(end, FIRST_BYTE_MS)
+    let timer = setTimeout(end, this.world.firstByteMs)
     let quiet: ReturnType<typeof setTimeout> | undefined
     let started = false
     try {

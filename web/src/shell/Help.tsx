@@ -1,10 +1,10 @@
 import { Dialog, Kbd } from '@/ui'
 import { shownHotkeys } from './hotkeys'
 
-export function Help({ open, onClose }: { open: boolean; onClose: () => void }) {
+export default function Help({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog open={open} onClose={onClose} title="Keyboard" about="These keys work here, whenever no text is being typed.">
-      {open && shownHotkeys().map((group) => (
+    <Dialog open onClose={onClose} title="Keyboard" about="These keys work here, whenever no text is being typed.">
+      {shownHotkeys().map((group) => (
         <section key={group.title} className="mb-4">
           <h3 className="mb-1 text-sm">{group.title}</h3>
           <dl className="grid grid-cols-[6rem_1fr] items-center gap-y-1.5 text-sm">

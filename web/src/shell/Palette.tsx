@@ -13,10 +13,10 @@ interface Choice { id: string; title: string; about: string; icon: IconName; go:
 
 const MOST = 12
 
-export function Palette({ open, onClose }: { open: boolean; onClose: () => void }) {
+export default function Palette({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog open={open} onClose={onClose} title="Go to">
-      {open && <Search onClose={onClose} />}
+    <Dialog open onClose={onClose} title="Go to">
+      <Search onClose={onClose} />
     </Dialog>
   )
 }

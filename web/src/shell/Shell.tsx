@@ -1,19 +1,21 @@
 /** What stands around every screen of somebody who is signed in. */
 import { api } from '@/api/client'
 import { cx } from '@/lib/cx'
-import { useLive } from '@/live/context'
+import { useLive, useLiveReady } from '@/live/context'
 import { Icon, IconButton, Menu, type MenuItem, toast } from '@/ui'
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
-import { Suspense, useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { ConnectionPill } from './ConnectionPill'
-import { Help } from './Help'
 import { useHotkeys } from './hotkeys'
-import { Palette } from './Palette'
 import { screens } from './screens'
 import { forgetLastSession, isAdmin, useSession } from './session'
 import { SummaryLine, useSummary } from './summary'
 import { setTheme, type Theme, useTheme } from './theme'
+
+// Not part of the first load.
+const Help = lazy(() => import('./Help'))
+const Palette = lazy(() => import('./Palette'))
 
 /** How many places the bar of a phone shows; the others are behind its last one. */
 const ON_A_PHONE = 4
@@ -22,6 +24,7 @@ export function Shell() {
   const [help, setHelp] = useState(false)
   const [palette, setPalette] = useState(false)
   const navigate = useNavigate()
+  const ready = useLiveReady()
   useHotkeys('Everywhere', [
     { key: 'mod+k', about: 'Go to a screen, project or ticket', run: () => setPalette(true) },
     { key: '?', about: 'Show this help', run: () => setHelp(true) },
@@ -43,12 +46,14 @@ export function Shell() {
           <PersonMenu onHelp={() => setHelp(true)} />
         </header>
         <main id="main" tabIndex={-1} className="flex min-w-0 grow flex-col outline-none">
-          <Suspense fallback={null}><Outlet /></Suspense>
+          {ready && <Suspense fallback={null}><Outlet /></Suspense>}
         </main>
       </div>
       <BottomBar />
-      <Help open={help} onClose={() => setHelp(false)} />
-      <Palette open={palette} onClose={() => setPalette(false)} />
+      <Suspense fallback={null}>
+        {help && <Help onClose={() => setHelp(false)} />}
+        {palette && <Palette onClose={() => setPalette(false)} />}
+      </Suspense>
     </div>
   )
 }

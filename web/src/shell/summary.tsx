@@ -15,7 +15,9 @@ export function SummaryLine() {
   const summary = useSummary()
   if (!summary) return <span className="text-xs text-muted">&nbsp;</span>
   const parts: string[] = []
-  parts.push(summary.running > 0 ? `${summary.running} ${summary.running === 1 ? 'runs' : 'run'} on ${plural(summary.hosts, 'host')}` : `nothing runs, ${plural(summary.hosts, 'host')}`)
+  const hosts = summary.hosts === 0 ? 'no host is connected' : plural(summary.hosts, 'host')
+  if (summary.running > 0) parts.push(`${summary.running} ${summary.running === 1 ? 'runs' : 'run'} on ${hosts}`)
+  else parts.push('nothing runs', hosts)
   if (summary.waiting > 0) parts.push(`${summary.waiting} ${summary.waiting === 1 ? 'waits' : 'wait'}`)
   return (
     <p className="flex min-w-0 items-center gap-2 truncate text-xs text-muted tabular">
@@ -25,7 +27,7 @@ export function SummaryLine() {
       {summary.need_person > 0 && (
         <Link to="/inbox" className="font-semibold text-ink">{summary.need_person} {summary.need_person === 1 ? 'needs' : 'need'} you</Link>
       )}
-      <span className="truncate">{parts.join(', ')}</span>
+      <span className="truncate first-letter:uppercase">{parts.join(', ')}</span>
     </p>
   )
 }

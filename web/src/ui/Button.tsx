@@ -45,7 +45,7 @@ export function IconButton({ icon, label, size = 'normal', className, type = 'bu
   return (
     <button
       type={type} aria-label={label} title={label}
-      className={cx('inline-flex shrink-0 items-center justify-center rounded-md text-muted hover:bg-hover hover:text-ink disabled:opacity-50', size === 'small' ? 'size-7' : 'size-9', className)}
+      className={cx('inline-flex shrink-0 items-center justify-center rounded-md text-muted hover:bg-hover hover:text-ink disabled:opacity-50', size === 'small' ? 'size-7 pointer-coarse:size-9' : 'size-9', className)}
       {...rest}
     >
       <Icon name={icon} />

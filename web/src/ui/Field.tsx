@@ -17,19 +17,24 @@ export function Field({ label, hint, error, children, className }: { label: stri
   )
 }
 
-const control = 'w-full rounded-md border border-line-strong bg-surface px-3 text-sm text-ink placeholder:text-muted aria-invalid:border-bad disabled:opacity-60'
+const control = 'rounded-md border border-line-strong bg-surface px-3 text-sm text-ink placeholder:text-muted aria-invalid:border-bad disabled:opacity-60'
+
+/** As wide as its place, unless the class says another width. */
+function width(className: string | undefined): string {
+  return className && /(^|\s)w-/.test(className) ? '' : 'w-full'
+}
 
 export function Input({ className, ...rest }: ComponentProps<'input'>) {
-  return <input className={cx(control, 'h-9', className)} {...rest} />
+  return <input className={cx(control, 'h-9', width(className), className)} {...rest} />
 }
 
 export function Textarea({ className, ...rest }: ComponentProps<'textarea'>) {
-  return <textarea className={cx(control, 'min-h-24 py-2', className)} {...rest} />
+  return <textarea className={cx(control, 'py-2', width(className), className)} rows={4} {...rest} />
 }
 
 /** The browser's own list: it works with every keyboard, reader and phone. */
 export function Select({ className, ...rest }: ComponentProps<'select'>) {
-  return <select className={cx(control, 'h-9 pr-8', className)} {...rest} />
+  return <select className={cx(control, 'h-9', width(className), className)} {...rest} />
 }
 
 export function Checkbox({ label, hint, ...rest }: { label: string; hint?: ReactNode } & ComponentProps<'input'>) {

@@ -1,14 +1,14 @@
 /** `/` and `/board`: the board that was open last, or the way to a first one. */
 import { lastProject, projectsQuery } from '@/shell/projects'
 import { isAdmin, useSession } from '@/shell/session'
-import { buttonClass, EmptyState, ErrorNote, Skeleton } from '@/ui'
+import { buttonClass, EmptyState, ErrorNote, Screen, Skeleton } from '@/ui'
 import { useQuery } from '@tanstack/react-query'
 import { Link, Navigate } from '@tanstack/react-router'
 
 export default function Home() {
   const session = useSession()
   const projects = useQuery(projectsQuery)
-  if (projects.error) return <div className="p-5"><ErrorNote error={projects.error} onRetry={() => void projects.refetch()} /></div>
+  if (projects.error) return <Screen title="Board"><ErrorNote error={projects.error} onRetry={() => void projects.refetch()} /></Screen>
   if (!projects.data) return <Skeleton className="p-5" label="Loading projects" />
   const project = projects.data.find((one) => one.id === lastProject()) ?? projects.data[0]
   if (project) return <Navigate to="/projects/$projectId/board" params={{ projectId: project.id }} replace />

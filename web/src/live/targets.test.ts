@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest'
+import { keys } from '@/api/keys'
+import { targetsOf } from './targets'
+
+const event = (kind: string, more: object = {}) => ({ seq: 1, kind, actor: 'local', data: {}, created_at: '', project_id: 'p', ticket_id: 't', ...more })
+
+it('a line of the log makes one card old, and nothing else', () => {
+  expect(targetsOf(event('log.appended', { data: { kind: 'tool' } }))).toEqual({ lists: [], card: { projectId: 'p', ticketId: 't' }, board: null })
+})
+
+it('a new to-do makes the ticket’s page old too', () => {
+  expect(targetsOf(event('log.appended', { data: { kind: 'todo' } })).lists).toEqual([keys.ticketPage('t')])
+})
+
+it('a deleted ticket changes the board, since its card can’t be fetched', () => {
+  expect(targetsOf(event('ticket.deleted'))).toMatchObject({ card: null, board: 'p' })
+})
+
+it('a heartbeat makes no board old', () => {
+  expect(targetsOf(event('coordinator.seen', { project_id: null, ticket_id: null })).lists).not.toContainEqual(keys.boards)
+  expect(targetsOf(event('fleet.stopped', { project_id: null, ticket_id: null })).lists).toContainEqual(keys.boards)
+})
+
+it('kinds that this page does not know make their ticket old', () => {
+  const { lists, card } = targetsOf(event('checkpoint.opened'))
+  expect(lists).toContainEqual(keys.ticketPage('t'))
+  expect(card).not.toBeNull()
+})
