@@ -1,5 +1,6 @@
 /** What stands around every screen of somebody who is signed in. */
 import { api } from '@/api/client'
+import { keys } from '@/api/keys'
 import { cx } from '@/lib/cx'
 import { useLive, useLiveReady } from '@/live/context'
 import { Icon, IconButton, Menu, type MenuItem, toast } from '@/ui'
@@ -9,7 +10,7 @@ import { lazy, Suspense, useState } from 'react'
 import { ConnectionPill } from './ConnectionPill'
 import { useHotkeys } from './hotkeys'
 import { screens } from './screens'
-import { forgetLastSession, isAdmin, useSession } from './session'
+import { announceSignOut, isAdmin, useSession } from './session'
 import { SummaryLine, useSummary } from './summary'
 import { setTheme, type Theme, useTheme } from './theme'
 
@@ -136,10 +137,11 @@ function PersonMenu({ onHelp }: { onHelp: () => void }) {
   const signOut = async () => {
     try {
       await api.delete('/api/session')
-      forgetLastSession()
-      queries.clear()
+      announceSignOut()
+      // The gate leads to the sign-in as soon as the session says so, in every tab.
+      await queries.invalidateQueries({ queryKey: keys.session })
       live.restart()
-      await navigate({ to: '/sign-in' })
+      queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
     } catch (error) {
       toast.failed('You are still signed in.', error)
     }

@@ -20,6 +20,15 @@ export function forgetLastSession(): void {
   last = null
 }
 
+/** Somebody who signs out wants nothing of theirs to stay on the screen, in no tab. */
+const signOuts = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('terarchitect-sign-out')
+signOuts?.addEventListener('message', forgetLastSession)
+
+export function announceSignOut(): void {
+  forgetLastSession()
+  signOuts?.postMessage(null)
+}
+
 /** Below the shell, where the session is known. */
 export function useSession(): Session {
   const { data } = useSuspenseQuery(sessionQuery)

@@ -6,7 +6,7 @@ import { Button, Icon, Output, TimeAgo } from '@/ui'
 import { Link } from '@tanstack/react-router'
 import { useWindowVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useLayoutEffect, useRef, useState } from 'react'
-import { kindName } from './rows'
+import { actorOf, kindName } from './rows'
 
 interface Props {
   entries: AuditEntry[]
@@ -69,7 +69,7 @@ function Row({ entry, open, onToggle, onFilter }: { entry: AuditEntry; open: boo
           {Object.keys(entry.data).length > 0 && <Output label={`Details of number ${entry.seq}`} text={JSON.stringify(entry.data, null, 2)} className="max-h-60" />}
           <div className="flex flex-wrap gap-2">
             {entry.project_id && entry.ticket_id && <Link to="/projects/$projectId/tickets/$ticketId" params={{ projectId: entry.project_id, ticketId: entry.ticket_id }} className="self-center underline">Open the ticket</Link>}
-            <Button size="small" onClick={() => onFilter({ actor: entry.actor.id ?? entry.actor.name })}>Only {entry.actor.name}</Button>
+            <Button size="small" onClick={() => onFilter({ actor: actorOf(entry.actor) })}>Only {entry.actor.name}</Button>
             <Button size="small" onClick={() => onFilter({ kind: entry.kind })}>Only this kind</Button>
             {entry.ticket_id && <Button size="small" onClick={() => onFilter({ ticket_id: entry.ticket_id ?? '' })}>Only this ticket</Button>}
           </div>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { csvAddress, isFiltered, kindName, kindsOf, queryOf } from './rows'
+import { actorOf, actorsOf, csvAddress, isFiltered, kindName, kindsOf, queryOf } from './rows'
 
 describe('the audit', () => {
   it('takes days as the moments that they span', () => {
@@ -7,6 +7,11 @@ describe('the audit', () => {
     expect(query.kind).toBe('ticket.moved')
     expect(Date.parse(query.until ?? '') - Date.parse(query.from ?? '')).toBe(86_400_000)
     expect(queryOf({ from: 'yesterday' }).from).toBeUndefined()
+  })
+  it('names actors as the API does', () => {
+    expect(actorOf({ kind: 'person', id: '7', name: 'Ada' })).toBe('person:7')
+    expect(actorOf({ kind: 'api-key', id: null, name: 'The key' })).toBe('api-key')
+    expect(actorsOf([], [], 'person:8').at(-1)).toEqual(['person:8', 'person:8'])
   })
   it('exports what is shown', () => {
     expect(csvAddress({ actor: 'ada & co' })).toBe('/api/audit?actor=ada+%26+co&format=csv')

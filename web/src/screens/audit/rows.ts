@@ -1,5 +1,5 @@
 /** Days as filters, and entries as files. Pure. */
-import type { AuditEntry, AuditFilters } from '@/api/contract'
+import type { AuditEntry, AuditFilters, Person } from '@/api/contract'
 
 /** The filters as the API takes them: a day is its first moment here, or its last one. Days that are none are left out. */
 export function queryOf(filters: AuditFilters): Record<string, string | undefined> {
@@ -37,4 +37,18 @@ const KNOWN = [
 export function kindName(kind: string): string {
   const words = kind.replaceAll('_', ' ').replace('.', ' ')
   return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
+/** What the API calls an actor: its kind, with its id where there is one. */
+export function actorOf(actor: AuditEntry['actor']): string {
+  return actor.id ? `${actor.kind}:${actor.id}` : actor.kind
+}
+
+/** Whom the list can be narrowed to: kinds, people, and whoever else was seen. */
+export function actorsOf(entries: readonly AuditEntry[], people: readonly Person[], chosen: string | undefined): [string, string][] {
+  const known = new Map<string, string>([['person', 'people'], ['token', 'tokens'], ['api-key', 'the server’s key'], ['local', 'the server’s machine'], ['nobody', 'nobody signed in']])
+  for (const person of people) known.set(`person:${person.id}`, person.name)
+  for (const { actor } of entries) if (actor.id && !known.has(actorOf(actor))) known.set(actorOf(actor), actor.name)
+  if (chosen && !known.has(chosen)) known.set(chosen, chosen)
+  return [...known]
 }

@@ -5,24 +5,32 @@ import { plural } from '@/lib/time'
 import { Button, Card, Confirm, ErrorNote, Icon, toast } from '@/ui'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
-import { type Export, readExport } from './export-file'
+import { type Export, type Imported, importSentence, readExport } from './export-file'
 
 export function Backup() {
   const queries = useQueryClient()
   const file = useRef<HTMLInputElement>(null)
   const [chosen, setChosen] = useState<{ name: string; content: Export } | null>(null)
+  const [done, setDone] = useState<Imported | null>(null)
   const [wrong, setWrong] = useState<string | null>(null)
   const save = useMutation({
     mutationFn: () => api.get<Export>('/api/settings/export'),
     onSuccess: (data) => download(`terarchitect-${new Date().toISOString().slice(0, 10)}.json`, 'application/json', `${JSON.stringify(data, null, 2)}\n`),
   })
   const load = useMutation({
-    mutationFn: (content: Export) => api.post<{ imported: unknown }>('/api/settings/import', content),
-    onSuccess: () => { setChosen(null); void queries.invalidateQueries({ queryKey: keys.settings }); void queries.invalidateQueries({ queryKey: keys.projects }); toast.done('The file is imported.') },
+    mutationFn: (content: Export) => api.post<{ imported: Imported }>('/api/settings/import', content),
+    onSuccess: ({ imported }) => {
+      setChosen(null)
+      setDone(imported)
+      void queries.invalidateQueries({ queryKey: keys.settings })
+      void queries.invalidateQueries({ queryKey: keys.projects })
+      toast.done('The file is imported.')
+    },
   })
   const pick = async (picked: File | undefined) => {
     if (!picked) return
     load.reset()
+    setDone(null)
     const result = readExport(await picked.text())
     setWrong('problem' in result ? result.problem : null)
     setChosen('problem' in result ? null : { name: picked.name, content: result.content })
@@ -42,6 +50,7 @@ export function Backup() {
           <p>Takes such a file. You see what is in it before anything is changed.</p>
           <input ref={file} type="file" accept="application/json,.json" className="sr-only" tabIndex={-1} aria-hidden="true" onChange={(event) => void pick(event.target.files?.[0])} />
           <Button icon="up" onClick={() => file.current?.click()}>Choose a file</Button>
+          {done && <p role="status">{importSentence(done)}</p>}
           {wrong && <p role="alert" className="flex gap-2 text-bad"><Icon name="warning" className="mt-0.5" />{wrong}</p>}
         </div>
       </Card>

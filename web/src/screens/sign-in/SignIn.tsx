@@ -8,6 +8,13 @@ import { useQuery } from '@tanstack/react-query'
 import { useRouter, useSearch } from '@tanstack/react-router'
 import { useEffect } from 'react'
 
+/** What the server's words for a refused sign-in mean; it leads back here with one of them. */
+const refusals: Record<string, string | undefined> = {
+  sign_in_not_begun: 'This sign-in was not begun in this browser, or too long ago. Begin it again.',
+  provider_failed: 'The provider did not sign you in. Try again, or ask an admin to read the server’s log.',
+  not_allowed: 'Your account at the provider may not sign in here. Ask an admin to invite you, or to give you a role.',
+}
+
 export default function SignIn() {
   const session = useQuery(sessionQuery).data
   const { return_to: returnTo, error } = useSearch({ from: '/sign-in' })
@@ -21,7 +28,7 @@ export default function SignIn() {
   return (
     <Front title="Sign in" about={target === '/' ? undefined : 'You come back to where you were.'}>
       {error && (
-        <p role="alert" className="mb-4 flex gap-2 rounded-md border border-bad/40 bg-bad-soft p-3 text-sm"><Icon name="warning" className="mt-0.5 text-bad" /><span>{error}</span></p>
+        <p role="alert" className="mb-4 flex gap-2 rounded-md border border-bad/40 bg-bad-soft p-3 text-sm"><Icon name="warning" className="mt-0.5 text-bad" /><span>{refusals[error] ?? 'The sign-in did not work. Try again.'}</span></p>
       )}
       <SignInForm session={session} returnTo={target} onDone={signedIn} />
       <p className="mt-4 text-xs text-muted">Forgot the password? An admin can make you a link under People.</p>
