@@ -2,7 +2,7 @@ import './app.css'
 import { ApiError } from '@/api/errors'
 import { keys } from '@/api/keys'
 import { Toasts } from '@/ui'
-import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
@@ -11,15 +11,14 @@ import { startTheme } from './shell/theme'
 
 startTheme()
 
-const queries = new QueryClient({
-  queryCache: new QueryCache({
-    // A session that ended elsewhere: what to show is decided where the session is read.
-    onError: (error, query) => {
-      if (error instanceof ApiError && error.status === 401 && query.queryKey[0] !== 'session') {
-        void queries.invalidateQueries({ queryKey: keys.session })
-      }
-    },
-  }),
+/** A session that ended elsewhere: what to show is decided where the session is read. */
+function signedOut(error: unknown): void {
+  if (error instanceof ApiError && error.status === 401 && error.code !== 'wrong_credentials') void queries.invalidateQueries({ queryKey: keys.session })
+}
+
+const queries: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: (error, query) => { if (query.queryKey[0] !== 'session') signedOut(error) } }),
+  mutationCache: new MutationCache({ onError: (error) => signedOut(error) }),
   defaultOptions: {
     queries: {
       // The event log says what is old; nothing is loaded again because time passed or a window was shown.

@@ -2,6 +2,7 @@
 import { ApiError } from './api/errors'
 import { buttonClass, EmptyState, ErrorNote, Screen } from '@/ui'
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from '@tanstack/react-router'
+import type { AuditFilters } from '@/api/contract'
 import { Gate } from './shell/Gate'
 import { Shell } from './shell/Shell'
 
@@ -25,7 +26,9 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 // For people who are not signed in.
 const signIn = createRoute({
   getParentRoute: () => root, path: '/sign-in',
-  validateSearch: (search: Record<string, unknown>): { return_to?: string } => ({ ...(text(search['return_to']) ? { return_to: text(search['return_to']) } : {}) }),
+  validateSearch: (search: Record<string, unknown>): { return_to?: string; error?: string } => ({
+    ...(text(search['return_to']) ? { return_to: text(search['return_to']) } : {}), ...(text(search['error']) ? { error: text(search['error']) } : {}),
+  }),
   component: lazyRouteComponent(() => import('./screens/sign-in/SignIn')),
 })
 const link = createRoute({ getParentRoute: () => root, path: '/link', component: lazyRouteComponent(() => import('./screens/link/Link')) })
@@ -48,11 +51,17 @@ const ticket = createRoute({
 })
 const inbox = createRoute({ getParentRoute: () => shell, path: '/inbox', component: lazyRouteComponent(() => import('./screens/inbox/Inbox')) })
 const fleet = createRoute({ getParentRoute: () => shell, path: '/fleet', component: lazyRouteComponent(() => import('./screens/fleet/Fleet')) })
+const shown = (search: Record<string, unknown>): { show?: string } => ({ ...(text(search['show']) ? { show: text(search['show']) } : {}) })
 const projects = createRoute({ getParentRoute: () => shell, path: '/projects', component: lazyRouteComponent(() => import('./screens/projects/Projects')) })
-const project = createRoute({ getParentRoute: () => shell, path: '/projects/$projectId', component: lazyRouteComponent(() => import('./screens/project/Project')) })
-const settings = createRoute({ getParentRoute: () => shell, path: '/settings', component: lazyRouteComponent(() => import('./screens/settings/Settings')) })
-const people = createRoute({ getParentRoute: () => shell, path: '/people', component: lazyRouteComponent(() => import('./screens/people/People')) })
-const audit = createRoute({ getParentRoute: () => shell, path: '/audit', component: lazyRouteComponent(() => import('./screens/audit/Audit')) })
+const project = createRoute({ getParentRoute: () => shell, path: '/projects/$projectId', validateSearch: shown, component: lazyRouteComponent(() => import('./screens/project/Project')) })
+const settings = createRoute({ getParentRoute: () => shell, path: '/settings', validateSearch: shown, component: lazyRouteComponent(() => import('./screens/settings/Settings')) })
+const people = createRoute({ getParentRoute: () => shell, path: '/people', validateSearch: shown, component: lazyRouteComponent(() => import('./screens/people/People')) })
+const audit = createRoute({
+  getParentRoute: () => shell, path: '/audit',
+  validateSearch: (search: Record<string, unknown>): AuditFilters =>
+    Object.fromEntries((['actor', 'kind', 'project_id', 'ticket_id', 'from', 'until'] as const).flatMap((name) => (text(search[name]) ? [[name, text(search[name])]] : []))),
+  component: lazyRouteComponent(() => import('./screens/audit/Audit')),
+})
 
 export const router = createRouter({
   routeTree: root.addChildren([signIn, link, shell.addChildren([home, lastBoard, firstStart, board, ticket, inbox, fleet, projects, project, settings, people, audit])]),

@@ -41,6 +41,8 @@ export interface AuditEntry {
   project_id: string | null; ticket_id: string | null; job_id: string | null
   data: Record<string, unknown>; sentence: string
 }
+/** What the list is narrowed to; `from` and `until` are days. */
+export interface AuditFilters { actor?: string; kind?: string; project_id?: string; ticket_id?: string; from?: string; until?: string }
 export interface AuditPage { entries: AuditEntry[]; older: boolean }
 
 // Board and ticket

@@ -5,6 +5,7 @@ export const keys = {
   summary: ['summary'] as const,
   projects: ['projects'] as const,
   project: (id: string) => ['project', id] as const,
+  checks: (id: string) => ['checks', id] as const,
   graph: (id: string) => ['project', id, 'graph'] as const,
   notes: (id: string) => ['project', id, 'notes'] as const,
   memory: (id: string) => ['project', id, 'memory'] as const,

@@ -11,3 +11,8 @@ export function useMedia(query: string): boolean {
     () => window.matchMedia(query).matches,
   )
 }
+
+/** Wide enough for two panes; the side bar begins here too. */
+export function useWide(): boolean {
+  return useMedia('(min-width: 1024px)')
+}

@@ -3,16 +3,21 @@ import { ErrorNote } from '@/ui'
 import { LiveProvider } from '@/live/context'
 import { useQuery } from '@tanstack/react-query'
 import { Navigate, Outlet, useRouterState } from '@tanstack/react-router'
-import { sessionQuery } from './session'
+import { lazy, Suspense, useEffect } from 'react'
+import { forgetLastSession, sessionQuery, wasSignedIn } from './session'
 
 /** Screens for people who are not signed in. */
 const OPEN = new Set(['/sign-in', '/link'])
+
+const SignInAgain = lazy(() => import('@/parts/SignInAgain'))
 
 export function Gate() {
   const session = useQuery(sessionQuery)
   const path = useRouterState({ select: (state) => state.location.pathname })
   const href = useRouterState({ select: (state) => state.location.href })
   const signedIn = session.data?.signed_in ?? false
+  const open = OPEN.has(path)
+  useEffect(() => { if (open) forgetLastSession() }, [open])
   if (!session.data && session.error) {
     return (
       <main className="mx-auto max-w-lg p-6 pt-24">
@@ -22,12 +27,13 @@ export function Gate() {
     )
   }
   if (!session.data) return null
-  if (!signedIn && !OPEN.has(path)) {
+  if (!signedIn && !open && !wasSignedIn()) {
     return <Navigate to="/sign-in" search={path === '/' ? {} : { return_to: href }} replace />
   }
   return (
     <LiveProvider active={signedIn}>
-      {OPEN.has(path) ? <main id="main" className="flex min-h-dvh flex-col"><Outlet /></main> : <Outlet />}
+      {open ? <main id="main" className="flex min-h-dvh flex-col"><Outlet /></main> : <Outlet />}
+      {!signedIn && !open && <Suspense fallback={null}><SignInAgain session={session.data} /></Suspense>}
     </LiveProvider>
   )
 }

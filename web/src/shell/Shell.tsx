@@ -12,7 +12,7 @@ import { ConnectionPill } from './ConnectionPill'
 import { useHotkeys } from './hotkeys'
 import { NewVersion } from './NewVersion'
 import { screens } from './screens'
-import { isAdmin, useSession } from './session'
+import { announceSignOut, isAdmin, useSession } from './session'
 import { SummaryLine, useSummary } from './summary'
 import { setTheme, type Theme, useTheme } from './theme'
 
@@ -139,9 +139,11 @@ function PersonMenu({ onHelp }: { onHelp: () => void }) {
   const theme = useTheme()
   const live = useLive()
   const queries = useQueryClient()
+  const navigate = useNavigate()
   const signOut = async () => {
     try {
       await api.delete('/api/session')
+      announceSignOut()
       // The gate leads to the sign-in as soon as the session says so, in every tab.
       await queries.invalidateQueries({ queryKey: keys.session })
       live.restart()
@@ -155,6 +157,6 @@ function PersonMenu({ onHelp }: { onHelp: () => void }) {
     themes.map(({ theme: one, label, icon }) => ({ label, ...(icon ? { icon } : {}), chosen: one === theme, onSelect: () => setTheme(one) })),
     [{ label: 'Keyboard', icon: 'help', shortcut: '?', onSelect: onHelp }],
   ]
-  if (session.person) groups.push([{ label: 'Sign out', icon: 'signout', onSelect: () => void signOut() }])
+  if (session.person) groups.push([{ label: 'Your account', icon: 'person', onSelect: () => void navigate({ to: '/people', search: { show: 'account' } }) }, { label: 'Sign out', icon: 'signout', onSelect: () => void signOut() }])
   return <Menu label={name} trigger={<IconButton icon="person" label={`${name}: theme and account`} />} groups={groups} />
 }

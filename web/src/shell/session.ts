@@ -10,9 +10,35 @@ export const sessionQuery = queryOptions({
   staleTime: 60_000,
 })
 
+/**
+ * Who used this page last. When a session ends in the middle of work, the screen stays as it was for that person, so that
+ * nothing typed is lost, and a dialog asks to sign in again.
+ */
+let last: Session | null = null
+
+export function forgetLastSession(): void {
+  last = null
+}
+
+/** Somebody who signs out wants nothing of theirs to stay on the screen, in no tab. */
+const signOuts = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('terarchitect-sign-out')
+signOuts?.addEventListener('message', forgetLastSession)
+
+export function announceSignOut(): void {
+  forgetLastSession()
+  signOuts?.postMessage(null)
+}
+
 /** Below the shell, where the session is known. */
 export function useSession(): Session {
-  return useSuspenseQuery(sessionQuery).data
+  const { data } = useSuspenseQuery(sessionQuery)
+  if (data.signed_in) last = data
+  return last ?? data
+}
+
+/** Whether somebody used this page before and is not signed in any more. */
+export function wasSignedIn(): boolean {
+  return last !== null
 }
 
 /** What this person may do in a project. The server decides; this only keeps buttons away that it would refuse. */

@@ -52,6 +52,10 @@ const paths = {
   flag: 'M6 21V4h12l-2.5 4L18 12H6',
   check: 'M5 12.5l4.5 4.5L19 7.5',
   menu: 'M4 7h16M4 12h16M4 17h16',
+  minus: 'M5 12h14',
+  undo: 'M9 6L4 11l5 5M4 11h10a6 6 0 0 1 6 6v1',
+  redo: 'M15 6l5 5-5 5M20 11H10a6 6 0 0 0-6 6v1',
+  fit: 'M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5',
 } as const
 
 export type IconName = keyof typeof paths

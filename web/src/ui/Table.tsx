@@ -20,7 +20,7 @@ interface Props<Row> {
 /** A table that scrolls sideways within itself where it is too wide, and is reachable with the keyboard for that. */
 export function Table<Row>({ caption, columns, rows, id }: Props<Row>) {
   return (
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={caption}>
+    <div className="relative overflow-x-auto" tabIndex={0} role="region" aria-label={caption}>
       <table className="w-full border-collapse text-sm">
         <caption className="sr-only">{caption}</caption>
         <thead>

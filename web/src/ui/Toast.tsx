@@ -2,10 +2,11 @@
 import { ApiError, sentenceOf } from '@/api/errors'
 import { cx } from '@/lib/cx'
 import { useSyncExternalStore } from 'react'
-import { IconButton } from './Button'
+import { Button, IconButton } from './Button'
 import { Icon } from './Icon'
 
-interface Toast { id: number; tone: 'good' | 'bad'; text: string; requestId: string | null }
+interface Undo { label: string; run: () => void }
+interface Toast { id: number; tone: 'good' | 'bad'; text: string; requestId: string | null; undo?: Undo | undefined }
 
 let toasts: Toast[] = []
 let nextId = 1
@@ -19,7 +20,7 @@ function set(next: Toast[]): void {
 function add(toast: Omit<Toast, 'id'>): void {
   const id = nextId++
   set([...toasts.filter((other) => other.text !== toast.text).slice(-3), { ...toast, id }])
-  if (toast.tone === 'good') setTimeout(() => dismiss(id), 5_000)
+  if (toast.tone === 'good') setTimeout(() => dismiss(id), toast.undo ? 12_000 : 5_000)
 }
 
 function dismiss(id: number): void {
@@ -27,7 +28,8 @@ function dismiss(id: number): void {
 }
 
 export const toast = {
-  done: (text: string) => add({ tone: 'good', text, requestId: null }),
+  /** What was done, and how to take it back where that is possible. */
+  done: (text: string, undo?: Undo) => add({ tone: 'good', text, requestId: null, undo }),
   /** What was attempted, then why it failed: `toast.failed('The ticket was not moved.', error)`. */
   failed: (what: string, error?: unknown) =>
     add({ tone: 'bad', text: error === undefined ? what : `${what} ${sentenceOf(error)}`, requestId: error instanceof ApiError ? error.requestId : null }),
@@ -49,6 +51,7 @@ export function Toasts() {
             {item.text}
             {item.requestId && <div className="mt-0.5 font-mono text-2xs text-muted">Request {item.requestId}</div>}
           </div>
+          {item.undo && <Button size="small" className="mt-1" onClick={() => { dismiss(item.id); item.undo?.run() }}>{item.undo.label}</Button>}
           <IconButton icon="close" label="Close this message" size="small" onClick={() => dismiss(item.id)} />
         </div>
       ))}

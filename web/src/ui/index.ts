@@ -1,5 +1,6 @@
 export { Button, buttonClass, IconButton } from './Button'
 export { Card } from './Card'
+export { Confirm } from './Confirm'
 export { CopyBox, copyText, copyWithToast } from './Copy'
 export { Dialog } from './Dialog'
 export { Checkbox, Field, Input, Select, Textarea } from './Field'

@@ -1,0 +1,26 @@
+import type { InboxItem } from '@/api/contract'
+import { cx } from '@/lib/cx'
+import { Badge, TimeAgo } from '@/ui'
+import { type Decision, looks } from './decisions'
+
+export function KindBadge({ item }: { item: InboxItem }) {
+  return item.kind === 'failed' ? <Badge tone="bad" icon="failed">Failed</Badge> : <Badge tone="review" icon="pr">Pull request{item.pr_number !== null && ` #${item.pr_number}`}</Badge>
+}
+
+export function Row({ item, chosen, decision, onChoose }: { item: InboxItem; chosen: boolean; decision: Decision | undefined; onChoose: () => void }) {
+  return (
+    <li id={`inbox-${item.ticket_id}`}>
+      <button
+        type="button" aria-current={chosen || undefined} onClick={onChoose}
+        className={cx('flex w-full flex-col gap-1 rounded-lg border px-3 py-2 text-left', chosen ? 'border-accent bg-accent-soft' : 'border-transparent hover:bg-hover', decision && 'border-dashed')}
+      >
+        <span className="flex w-full items-center gap-2">
+          <KindBadge item={item} />
+          <span className="min-w-0 grow truncate text-xs text-muted">{item.project_name}</span>
+          <span className="shrink-0 text-xs text-muted tabular">{decision ? `${looks[decision.verdict].pending}…` : <TimeAgo at={item.since} />}</span>
+        </span>
+        <span className="line-clamp-2 text-sm font-medium">{item.title}</span>
+      </button>
+    </li>
+  )
+}

@@ -1,0 +1,34 @@
+import type { InboxItem } from '@/api/contract'
+import { describe, expect, it } from 'vitest'
+import { chosenAfter, neighbour, snoozes, verdictsFor } from './decisions'
+
+const item = (change: Partial<InboxItem>): InboxItem => ({
+  ticket_id: 't', project_id: 'p', project_name: 'P', title: 'T', kind: 'failed', since: '2026-01-01T00:00:00Z', sentence: '', detail: null, job_id: 'j', pr_url: null, pr_number: null, diffstat: null, ...change,
+})
+
+describe('the inbox', () => {
+  it('offers a retry only for what failed', () => {
+    expect(verdictsFor(item({}))[0]).toBe('retry')
+    expect(verdictsFor(item({ kind: 'pull_request' }))).not.toContain('retry')
+    expect(verdictsFor(item({ job_id: null }))).not.toContain('retry')
+  })
+  it('keeps the chosen one, or takes the one in its place', () => {
+    expect(chosenAfter(['a', 'b', 'c'], 'b', 1)).toBe('b')
+    expect(chosenAfter(['a', 'c'], 'b', 1)).toBe('c')
+    expect(chosenAfter(['a'], 'b', 1)).toBe('a')
+    expect(chosenAfter([], 'b', 1)).toBeNull()
+  })
+  it('steps over what is being decided and stops at the ends', () => {
+    expect(neighbour(['a', 'b', 'c'], 'a', 1, new Set(['b']))).toBe('c')
+    expect(neighbour(['a', 'b'], 'b', 1, new Set())).toBeNull()
+    expect(neighbour(['a', 'b'], null, 1, new Set())).toBe('a')
+  })
+  it('puts off into the future, always', () => {
+    for (let day = 1; day <= 7; day += 1) {
+      const times = snoozes(new Date(2026, 5, day, 23, 30))
+      expect(times.every(({ forSec }) => forSec > 0 && forSec <= 8 * 24 * 3600)).toBe(true)
+    }
+    const sunday = new Date(2026, 5, 7, 12, 0)
+    expect(snoozes(sunday).at(-1)?.forSec).toBe(21 * 3600)
+  })
+})
