@@ -1,0 +1,1 @@
+import{G as e}from"./shared-ui.js";function t(t,n){if(!(t instanceof e)||t.status<400||t.status>=500)return null;for(let[,e]of t.sentence.matchAll(/['‘’"`]([A-Za-z_][A-Za-z0-9_]*)['‘’"`]/g))if(e&&n.includes(e))return e;return null}function n(e,n,r){return t(e,n)===r?e.sentence.replace(RegExp(`^(The setting )?['‘"\`]${r}['’"\`]`),`This`):null}export{t as n,n as t};
