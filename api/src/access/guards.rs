@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::request::Parts;
 use std::str::FromStr;
-use terarchitect_worker_api::{JobId, ProjectId};
+use terarchitect_worker_api::{JobId, ProjectId, TicketId};
 
 /// Lets in who has what the endpoint needs.
 ///
@@ -68,7 +68,7 @@ async fn authorise(app: &App, need: Need, caller: &Caller, parts: &mut Parts) ->
     }
 }
 
-/// Requires a role: in the project that the path names, by its id or by that of a job, or else everywhere.
+/// Requires a role: in the project that the path names, by its id or by that of a job or ticket, or else everywhere.
 async fn require_role(app: &App, needed: Role, rights: &Rights, parts: &mut Parts) -> ApiResult<()> {
     if rights.role == Role::Admin || needed == Role::Admin {
         // A project that somebody may not see does not exist, whatever is to be done with it.
@@ -82,13 +82,27 @@ async fn require_role(app: &App, needed: Role, rights: &Rights, parts: &mut Part
     if let Some(project) = named::<ProjectId>(parts, "project_id").await? {
         return Ok(rights.require_in(project, needed)?);
     }
-    let Some(job) = named::<JobId>(parts, "job_id").await? else {
-        return Ok(rights.require(needed)?);
-    };
-    let mut conn = app.database.read().await?;
-    match db::jobs::project_of(&mut conn, job).await? {
-        Some(project) if rights.role_in(project) != Role::None => Ok(rights.require_in(project, needed)?),
-        _ => Err(Refusal::not_found("job", job).into()),
+    if let Some(job) = named::<JobId>(parts, "job_id").await? {
+        let project = db::jobs::project_of(&mut *app.database.read().await?, job).await?;
+        return require_in_found(project, needed, rights, || Refusal::not_found("job", job));
+    }
+    if let Some(ticket) = named::<TicketId>(parts, "ticket_id").await? {
+        let project = db::tickets::inbox::project_of(&mut *app.database.read().await?, ticket).await?;
+        return require_in_found(project, needed, rights, || Refusal::not_found("ticket", ticket));
+    }
+    Ok(rights.require(needed)?)
+}
+
+/// Requires a role in the project of something that the path names. Who may not see the project gets `missing`.
+fn require_in_found(
+    project: Option<ProjectId>,
+    needed: Role,
+    rights: &Rights,
+    missing: impl FnOnce() -> Refusal,
+) -> ApiResult<()> {
+    match project.filter(|project| rights.role_in(*project) != Role::None) {
+        Some(project) => Ok(rights.require_in(project, needed)?),
+        None => Err(missing().into()),
     }
 }
 

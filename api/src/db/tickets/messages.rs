@@ -6,7 +6,7 @@ use std::time::Duration;
 use terarchitect_worker_api::{PersonMessage, ProjectId, TicketId};
 use uuid::Uuid;
 
-/// Stores a message.
+/// Stores a message. A person is shown by name, also after the account is deleted; others as the event log names them.
 pub async fn insert(
     conn: &mut PgConnection,
     project: ProjectId,
@@ -16,7 +16,7 @@ pub async fn insert(
 ) -> sqlx::Result<PersonMessage> {
     sqlx::query_as!(
         PersonMessage,
-        r#"insert into ticket_messages (id, project_id, ticket_id, author, text) values ($1, $2, $3, $4, $5)
+        r#"insert into ticket_messages (id, project_id, ticket_id, author, text) values ($1, $2, $3, coalesce((select name from people where 'person:' || id = $4), $4), $5)
          returning id, seq, text, author, created_at, delivered_at, attempt, turn"#,
         Uuid::now_v7(),
         project.0,
