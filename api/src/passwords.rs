@@ -73,7 +73,7 @@ impl Passwords {
                 derive(&password, &salt, cost).is_some_and(|made| made.expose_secret().as_slice().ct_eq(&hash).into())
             }
             None => {
-                // The work is the answer: whoever measures learns nothing.
+                // The work is the answer: who measures learns nothing.
                 derive(&password, &[0; 16], COST);
                 false
             }

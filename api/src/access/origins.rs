@@ -18,7 +18,7 @@ impl AllowedOrigins {
     /// Reads a list that commas separate.
     ///
     /// # Errors
-    /// When one is no origin. A wildcard is none either: any page could then use the key of whoever has it open.
+    /// When one is no origin. A wildcard is none either: any page could then use the key of who has it open.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let given = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
         let read = |origin: &str| {

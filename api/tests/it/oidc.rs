@@ -145,7 +145,7 @@ async fn groups_of_the_provider_give_roles_anew_at_each_sign_in() {
     assert_eq!(to, "/projects");
     let session = browser.session(&app).await;
     assert_eq!((&session["role"], &session["person"]["name"]), (&json!("member"), &json!("Grace")));
-    // Somebody else is admin, so that nobody here is the last one.
+    // Someone else is admin, so that no one here is the last one.
     app.person("ada@example.com", "admin", &[]).await;
     let mut browser = Browser::new();
     browser.sign_in(&provider, &app, "g1", claims("grace@example.com", true, &["admins"])).await;
@@ -161,7 +161,7 @@ async fn a_person_is_found_by_the_subject_first_and_by_a_verified_address_second
     let Some(provider) = Provider::start().await else { return };
     let app = provider.api("").await;
     app.person("ada@example.com", "admin", &[]).await;
-    // An address that the provider has not checked may be anybody's.
+    // An address that the provider has not checked may be anyone's.
     let mut browser = Browser::new();
     let to = browser.sign_in(&provider, &app, "a1", claims("Ada@example.com", false, &[])).await;
     assert_eq!(to, "/sign-in?error=email_taken");
