@@ -1,4 +1,4 @@
-//! `terarchitect-api admin`: makes an admin, or lets somebody in who can't sign in. For who has a shell on the API's
+//! `terarchitect-api admin`: makes an admin, or lets someone in who can't sign in. For who has a shell on the API's
 //! machine, and so its database anyway.
 
 use crate::actions::ActionError;
@@ -77,7 +77,7 @@ async fn find(database: &Database, email: &str) -> anyhow::Result<db::people::Pe
     let mut conn = database.read().await.context("could not connect to the database")?;
     let found = db::people::find_by_email(&mut conn, &address).await.context("could not read the database")?;
     let person = found.with_context(|| {
-        format!("nobody has the address {address}; 'terarchitect-api admin create --email {address}' makes an admin")
+        format!("no one has the address {address}; 'terarchitect-api admin create --email {address}' makes an admin")
     })?;
     if person.disabled_at.is_some() {
         bail!(

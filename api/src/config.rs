@@ -41,7 +41,7 @@ pub enum Command {
     /// Everything happens in one transaction: whatever ends it half-way leaves the database as it was. Jobs that ran when
     /// the backup was written are due again, and coordinators that still run them are refused.
     Restore(RestoreOptions),
-    /// Make an admin, or let somebody in who can't sign in. The API may go on working meanwhile.
+    /// Make an admin, or let someone in who can't sign in. The API may go on working meanwhile.
     #[command(subcommand)]
     Admin(AdminCommand),
 }
@@ -49,7 +49,7 @@ pub enum Command {
 /// What can be done for people from a shell.
 #[derive(Clone, Debug, Subcommand)]
 pub enum AdminCommand {
-    /// Make somebody an admin, and print a link with which the person sets a password.
+    /// Make someone an admin, and print a link with which the person sets a password.
     Create(AdminCreate),
     /// Print a link with which the person sets a new password.
     Reset(AdminPerson),
@@ -217,7 +217,7 @@ pub struct OidcOptions {
     /// The claim that names a person's groups.
     #[arg(long, env = "TERARCHITECT_OIDC_GROUPS_CLAIM", default_value = "groups", global = true, value_name = "CLAIM")]
     pub oidc_groups_claim: String,
-    /// Which groups give which role, such as admins=admin,devs=member. The highest counts, anew at each sign-in. If unset,
+    /// Which groups give which role, such as admins=admin,devs=member. The highest counts, again at each sign-in. If unset,
     /// groups give none, and people need an invitation to their verified address.
     #[arg(
         long,
@@ -312,7 +312,7 @@ pub enum ConfigError {
     NoListen,
     /// An open API would be reachable from elsewhere.
     #[error(
-        "refusing to listen on {address}: no key is set and nobody can sign in, so anyone who can reach it could read and change everything; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY, or TERARCHITECT_PUBLIC_URL to sign in there, or listen on 127.0.0.1 only"
+        "refusing to listen on {address}: no key is set and no one can sign in, so anyone who can reach it could read and change everything; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY, or TERARCHITECT_PUBLIC_URL to sign in there, or listen on 127.0.0.1 only"
     )]
     OpenToOthers {
         /// The address.

@@ -119,7 +119,7 @@ pub struct Vouched {
     pub role: Option<Role>,
 }
 
-/// Why nobody was signed in.
+/// Why no one was signed in.
 #[derive(Debug, thiserror::Error)]
 pub enum OidcError {
     /// The provider does not respond, or not as one.

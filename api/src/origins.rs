@@ -18,7 +18,7 @@ impl AllowedOrigins {
     /// Reads a list that commas separate.
     ///
     /// # Errors
-    /// When one is no origin. A wildcard is none either: any page could then use the key of the person who has it open.
+    /// When one is no origin. A wildcard is none either: any page could then use the key of who has it open.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let given = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
         let read = |origin: &str| {
@@ -33,7 +33,7 @@ impl AllowedOrigins {
     }
 
     /// Whether a request's `Origin` is one of them.
-    pub(crate) fn allow(&self, origin: &str) -> bool {
+    pub(super) fn allow(&self, origin: &str) -> bool {
         self.0.iter().any(|allowed| allowed == origin)
     }
 

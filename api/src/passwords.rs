@@ -4,15 +4,18 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use secrecy::{ExposeSecret, SecretBox, SecretString};
+use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox, SecretString};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
+/// Memory in KiB, passes, lanes.
+type Cost = (u32, u32, u32);
+
 /// What hashing costs: OWASP's first choice, 19 MiB and two passes.
-const COST: (u32, u32, u32) = (19_456, 2, 1);
+const COST: Cost = (19_456, 2, 1);
 /// The most that a stored hash may cost, so that a row that was written by hand can't stop the API.
-const MAX_COST: (u32, u32, u32) = (1 << 20, 64, 16);
+const MAX_COST: Cost = (1 << 20, 64, 16);
 const HASH_BYTES: usize = 32;
 /// How many are hashed at once.
 const AT_ONCE: usize = 2;
@@ -70,7 +73,7 @@ impl Passwords {
                 derive(&password, &salt, cost).is_some_and(|made| made.expose_secret().as_slice().ct_eq(&hash).into())
             }
             None => {
-                // The work is the answer: whoever measures learns nothing.
+                // The work is the answer: who measures learns nothing.
                 derive(&password, &[0; 16], COST);
                 false
             }
@@ -91,21 +94,19 @@ impl Passwords {
     }
 }
 
-fn derive(
-    password: &SecretString,
-    salt: &[u8],
-    (memory, passes, lanes): (u32, u32, u32),
-) -> Option<SecretBox<[u8; HASH_BYTES]>> {
+fn derive(password: &SecretString, salt: &[u8], (memory, passes, lanes): Cost) -> Option<SecretBox<[u8; HASH_BYTES]>> {
     let params = Params::new(memory, passes, lanes, Some(HASH_BYTES)).ok()?;
     let mut hash = SecretBox::new(Box::new([0; HASH_BYTES]));
     let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    use secrecy::ExposeSecretMut;
     argon.hash_password_into(password.expose_secret().as_bytes(), salt, hash.expose_secret_mut()).ok()?;
     Some(hash)
 }
 
-/// Costs, salt and hash of what [`Passwords::hash`] made.
-fn parse(stored: &str) -> Option<((u32, u32, u32), Vec<u8>, Vec<u8>)> {
+/// A stored hash, taken apart: its cost, its salt, and the hash itself.
+type Stored = (Cost, Vec<u8>, Vec<u8>);
+
+/// Takes apart what [`Passwords::hash`] made.
+fn parse(stored: &str) -> Option<Stored> {
     let rest = stored.strip_prefix("$argon2id$v=19$")?;
     let mut parts = rest.split('$');
     let mut costs = parts.next()?.split(',');

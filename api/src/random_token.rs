@@ -59,7 +59,7 @@ impl Default for RandomToken {
     }
 }
 
-/// What is stored of a secret that somebody presents.
+/// What is stored of a secret that someone presents.
 #[must_use]
 pub fn hash(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()

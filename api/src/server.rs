@@ -160,9 +160,9 @@ async fn require_keys_or_people(app: &App, addresses: &[SocketAddr]) -> anyhow::
     Ok(())
 }
 
-/// While nobody can sign in, each start says with which link the first admin is made; one of an earlier start is void.
+/// While no one can sign in, each start says with which link the first admin is made; one of an earlier start is void.
 async fn say_how_to_begin(app: &App, listeners: &[TcpListener]) -> anyhow::Result<()> {
-    let made = links::make_first_admin_link(&app.database).await.context("could not make the first link")?;
+    let made = links::make_first_admin_link(&app.database).await.context("could not create the first link")?;
     let Some(secret) = made else { return Ok(()) };
     let listening = listeners.first().and_then(|listener| listener.local_addr().ok());
     let base = match (&app.config.public_url, listening) {
@@ -172,7 +172,7 @@ async fn say_how_to_begin(app: &App, listeners: &[TcpListener]) -> anyhow::Resul
         (None, None) => String::new(),
     };
     let link = address(&base, secret.text());
-    tracing::info!("nobody can sign in yet: open {link} within a day to become the first admin");
+    tracing::info!("no one can sign in yet: open {link} within a day to become the first admin");
     Ok(())
 }
 

@@ -110,7 +110,7 @@ impl Caller {
         }
     }
 
-    /// Whose things the caller may touch: its own alone, or, as an admin, anybody's.
+    /// Whose things the caller may touch: its own alone, or, as an admin, anyone's.
     #[must_use]
     pub fn only_own(&self) -> Option<Uuid> {
         // A caller without a person owns nothing; no row has this id.

@@ -32,7 +32,7 @@ pub async fn guard(State((app, need)): State<(App, Need)>, request: Request, nex
     Ok(next.run(Request::from_parts(parts, body)).await)
 }
 
-/// Who calls an endpoint that everybody may call, where that is known.
+/// Who calls an endpoint that everyone may call, where that is known.
 #[derive(Clone, Debug)]
 pub struct MaybeCaller(pub Option<Caller>);
 
@@ -71,7 +71,7 @@ async fn authorise(app: &App, need: Need, caller: &Caller, parts: &mut Parts) ->
 /// Requires a role: in the project that the path names, by its id or by that of a job or ticket, or else everywhere.
 async fn require_role(app: &App, needed: Role, rights: &Rights, parts: &mut Parts) -> ApiResult<()> {
     if rights.role == Role::Admin || needed == Role::Admin {
-        // A project that somebody may not see does not exist, whatever is to be done with it.
+        // A project that someone may not see does not exist, whatever is to be done with it.
         if let Some(project) = named::<ProjectId>(parts, "project_id").await?
             && rights.role_in(project) == Role::None
         {

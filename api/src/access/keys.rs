@@ -22,7 +22,7 @@ pub(super) struct Asked<'a> {
 }
 
 /// The caller of a request that carries one of the keys. Where one of them is not set, the endpoints are open to this
-/// machine, unless nobody may come without one.
+/// machine, unless no one may come without one.
 ///
 /// # Errors
 /// When the key is missing or wrong, or the caller is on another machine and a key is not set.
@@ -42,7 +42,7 @@ pub(super) fn check(parts: &Parts, asked: &Asked<'_>, origins: &AllowedOrigins) 
     if given.is_some() && keys.iter().any(|(key, _)| key.is_some()) {
         return Err(unauthorized(true, name));
     }
-    if asked.without_keys == WithoutKeys::Nobody {
+    if asked.without_keys == WithoutKeys::NoOne {
         let sentence = "Sign in, or send a token as 'Authorization: Bearer <token>'.";
         return Err(Refusal::new(ErrorCode::Unauthorized, sentence));
     }

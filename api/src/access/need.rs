@@ -7,7 +7,7 @@ use crate::domain::people::Role;
 pub enum Need {
     /// Nothing, but a page of another origin may not call.
     Open,
-    /// Somebody who is known.
+    /// Someone who is known.
     SignedIn,
     /// A role: in the project of the path, or everywhere where the path has none.
     Role(Role),

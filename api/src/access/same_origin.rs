@@ -54,7 +54,7 @@ fn is_that_of_the_host(origin: &str, headers: &HeaderMap) -> bool {
     hosts.peek().is_some() && hosts.all(same)
 }
 
-/// Every value of a header; one that is not text comes as an empty one, which is nobody's name.
+/// Every value of a header; one that is not text comes as an empty one, which is no one's name.
 fn texts(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default())
 }

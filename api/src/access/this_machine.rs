@@ -91,7 +91,7 @@ fn names_this_machine(host: &str) -> bool {
         || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
-/// Every value of a header; one that is not text comes as an empty one, which is nobody's name.
+/// Every value of a header; one that is not text comes as an empty one, which is no one's name.
 fn texts(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default())
 }

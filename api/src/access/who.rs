@@ -96,14 +96,14 @@ async fn by_key(app: &App, need: Need, parts: &Parts) -> ApiResult<Caller> {
     Ok(check(parts, &asked, &app.config.origins)?)
 }
 
-/// What the API's own machine may do without a key. Once somebody can sign in, it has to do so too; coordinators there go
-/// on without a key until one is set. Where the API is at a public address, anybody may come by its proxy.
+/// What the API's own machine may do without a key. Once someone can sign in, it has to do so too; coordinators there go
+/// on without a key until one is set. Where the API is at a public address, anyone may come by its proxy.
 async fn without_keys(app: &App, need: Need, has_worker_key: bool) -> Result<WithoutKeys, ApiError> {
     if app.config.is_public() {
-        return Ok(WithoutKeys::Nobody);
+        return Ok(WithoutKeys::NoOne);
     }
     let is_for_coordinators = need.admits_worker() && !has_worker_key;
-    if is_for_coordinators || !app.any_people().await? { Ok(WithoutKeys::ThisMachine) } else { Ok(WithoutKeys::Nobody) }
+    if is_for_coordinators || !app.any_people().await? { Ok(WithoutKeys::ThisMachine) } else { Ok(WithoutKeys::NoOne) }
 }
 
 /// Who gets in where no key is set.
@@ -111,11 +111,11 @@ async fn without_keys(app: &App, need: Need, has_worker_key: bool) -> Result<Wit
 pub(super) enum WithoutKeys {
     /// Programs of this machine.
     ThisMachine,
-    /// Nobody.
-    Nobody,
+    /// No one.
+    NoOne,
 }
 
-/// Lets everybody in who is no page of another origin; and while nobody can be known, this machine alone.
+/// Lets everyone in who is no page of another origin; and while no one can be known, this machine alone.
 ///
 /// # Errors
 /// 403 for others.

@@ -95,7 +95,7 @@ impl Change {
         self.events.push(event);
     }
 
-    /// Says who makes the change, where that becomes clear during it: who signs in is nobody before.
+    /// Says who makes the change, where that becomes clear during it: who signs in is no one before.
     pub fn made_by(&mut self, actor: Actor) {
         self.actor = actor;
     }

@@ -17,10 +17,10 @@ pub enum Actor {
     Job(JobId),
     /// A signed-in person.
     Person(Uuid),
-    /// Whoever has this API token.
+    /// Who has this API token.
     Token(Uuid),
-    /// Somebody who is not signed in, such as with a wrong password.
-    Nobody,
+    /// Someone who is not signed in, such as with a wrong password.
+    Unknown,
     /// The API itself: leases that expire, delays that end, retention.
     System,
 }
@@ -35,7 +35,7 @@ impl fmt::Display for Actor {
             Self::Job(id) => write!(f, "job:{id}"),
             Self::Person(id) => write!(f, "person:{id}"),
             Self::Token(id) => write!(f, "token:{id}"),
-            Self::Nobody => f.write_str("nobody"),
+            Self::Unknown => f.write_str("unknown"),
             Self::System => f.write_str("system"),
         }
     }
@@ -47,7 +47,7 @@ impl Actor {
     #[must_use]
     pub fn is_audited(&self) -> bool {
         match self {
-            Self::ApiKey | Self::Local | Self::Person(_) | Self::Token(_) | Self::Nobody => true,
+            Self::ApiKey | Self::Local | Self::Person(_) | Self::Token(_) | Self::Unknown => true,
             Self::Worker(_) | Self::Job(_) | Self::System => false,
         }
     }

@@ -107,7 +107,7 @@ fn for_admins() -> OpenApiRouter<App> {
         .routes(routes!(people::audit::read_audit))
 }
 
-/// What everybody who is known may do, with their own things.
+/// What everyone who is known may do, with their own things.
 fn for_signed_in() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(people::session::update_session, people::session::sign_out))
@@ -156,7 +156,7 @@ fn for_admins_and_workers() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(system::metrics::metrics))
 }
 
-/// What changes something and is for everybody: signing in.
+/// What changes something and is for everyone: signing in.
 fn for_everybody() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(people::session::sign_in))
@@ -164,7 +164,7 @@ fn for_everybody() -> OpenApiRouter<App> {
         .routes(routes!(people::links::use_link))
 }
 
-/// What only reads and is for everybody.
+/// What only reads and is for everyone.
 fn unguarded() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(system::health::health))

@@ -155,7 +155,7 @@ impl App {
         Ok(hot.worker_key.clone().or_else(|| self.config.worker_key.clone()))
     }
 
-    /// Whether anybody can sign in. Somebody always can once anybody could, since the last admin stays.
+    /// Whether anyone can sign in. Someone always can once anyone could, since the last admin stays.
     ///
     /// # Errors
     /// When the database is not available.

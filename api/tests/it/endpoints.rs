@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 enum Guard {
     /// Nothing.
     Public,
-    /// Somebody who is known.
+    /// Someone who is known.
     SignedIn,
     /// A viewer, a member or an admin: in the project of the path, if it has one.
     Viewer,
@@ -30,7 +30,7 @@ enum Guard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
     JobToken,
-    Nobody,
+    NoKey,
     WrongKey,
     ExpiredToken,
     IngestToken,
@@ -44,7 +44,7 @@ enum Who {
     Admin,
 }
 
-/// What somebody gets.
+/// What someone gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gets {
     /// Whatever the endpoint does.
@@ -74,7 +74,7 @@ impl Guard {
         let of_a_project = path.contains("{project_id}") || path.contains("{job_id}");
         match who {
             _ if self == Self::Public => In,
-            Who::Nobody | Who::WrongKey | Who::ExpiredToken => Unknown,
+            Who::NoKey | Who::WrongKey | Who::ExpiredToken => Unknown,
             Who::JobToken => if_so(self == Self::Runner, Unknown),
             Who::IngestToken => Refused,
             Who::WorkerToken => if_so(self.admits_worker(), Refused),
@@ -214,7 +214,7 @@ fn every_endpoint_has_a_case() {
     assert_eq!(cases, documented());
 }
 
-/// A project with a ticket whose job runs, and everybody who may call.
+/// A project with a ticket whose job runs, and everyone who may call.
 struct World {
     app: TestApp,
     project: String,
@@ -252,7 +252,7 @@ impl World {
             Some(("cookie".to_owned(), self.app.person(&format!("{name}@example.com"), role, projects).await))
         };
         match who {
-            Who::Nobody => None,
+            Who::NoKey => None,
             Who::WrongKey => bearer("wrong"),
             Who::AppKey => bearer(ADMIN_KEY),
             Who::WorkerKey => bearer("worker-key"),
@@ -290,13 +290,13 @@ impl World {
     }
 }
 
-/// Every endpoint, tried by everybody.
+/// Every endpoint, tried by everyone.
 #[tokio::test]
 async fn everybody_gets_what_their_role_gives_and_nothing_else() {
     let world = World::new().await;
     let all = [
         Who::JobToken,
-        Who::Nobody,
+        Who::NoKey,
         Who::WrongKey,
         Who::ExpiredToken,
         Who::IngestToken,

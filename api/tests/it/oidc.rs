@@ -26,7 +26,6 @@ struct Provider {
 impl Provider {
     /// None where node or the package is missing, unless the tests must not be left out.
     async fn start() -> Option<Self> {
-        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/oidc");
         let node = std::env::var_os("PATH")
             .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join("node").is_file()));
@@ -38,8 +37,7 @@ impl Provider {
         }
         let mut command = Command::new("node");
         command.arg(folder.join("provider.mjs")).arg(format!("{PUBLIC_URL}/api/oidc/callback"));
-        let mut process =
-            command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let issuer = async {
             loop {
@@ -50,6 +48,8 @@ impl Provider {
             }
         };
         let issuer = tokio::time::timeout(Duration::from_secs(60), issuer).await.expect("the provider starts");
+        // Keep reading: node ends when it can't print.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Some(Self { issuer, _process: process })
     }
 
@@ -145,7 +145,7 @@ async fn groups_of_the_provider_give_roles_anew_at_each_sign_in() {
     assert_eq!(to, "/projects");
     let session = browser.session(&app).await;
     assert_eq!((&session["role"], &session["person"]["name"]), (&json!("member"), &json!("Grace")));
-    // Somebody else is admin, so that nobody here is the last one.
+    // Someone else is admin, so that no one here is the last one.
     app.person("ada@example.com", "admin", &[]).await;
     let mut browser = Browser::new();
     browser.sign_in(&provider, &app, "g1", claims("grace@example.com", true, &["admins"])).await;
@@ -161,7 +161,7 @@ async fn a_person_is_found_by_the_subject_first_and_by_a_verified_address_second
     let Some(provider) = Provider::start().await else { return };
     let app = provider.api("").await;
     app.person("ada@example.com", "admin", &[]).await;
-    // An address that the provider has not checked may be anybody's.
+    // An address that the provider has not checked may be anyone's.
     let mut browser = Browser::new();
     let to = browser.sign_in(&provider, &app, "a1", claims("Ada@example.com", false, &[])).await;
     assert_eq!(to, "/sign-in?error=email_taken");
@@ -185,7 +185,10 @@ async fn a_person_is_found_by_the_subject_first_and_by_a_verified_address_second
     let mut browser = Browser::new();
     browser.sign_in(&provider, &app, "b1", claims("bob@example.com", true, &[])).await;
     assert_eq!(browser.session(&app).await["role"], "viewer");
-    sqlx::query("update people set disabled_at = now() where email = 'bob@example.com'").execute(&app.pool).await.unwrap();
+    sqlx::query("update people set disabled_at = now() where email = 'bob@example.com'")
+        .execute(&app.pool)
+        .await
+        .unwrap();
     let mut browser = Browser::new();
     let to = browser.sign_in(&provider, &app, "b1", claims("bob@example.com", true, &[])).await;
     assert_eq!(to, "/sign-in?error=not_allowed");

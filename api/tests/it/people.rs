@@ -145,10 +145,10 @@ async fn failed_sign_ins_slow_down_and_say_nothing_about_accounts() {
         .execute(&app.pool)
         .await
         .unwrap();
-    assert_eq!(try_as("somebody@example.com", "wrong").await.error(429), "slow_down");
+    assert_eq!(try_as("someone@example.com", "wrong").await.error(429), "slow_down");
     let audit = get(&app, &admin, "/api/audit?kind=sign_in").await.expect(200);
     assert!(audit["entries"].as_array().unwrap().len() >= 6, "{audit}");
-    assert_eq!(audit["entries"][0]["actor"]["kind"], "nobody");
+    assert_eq!(audit["entries"][0]["actor"]["kind"], "unknown");
 }
 
 #[tokio::test]
@@ -352,7 +352,7 @@ async fn a_page_of_another_origin_gets_nothing_with_a_cookie() {
     }
     send(Method::POST, &[("origin", &own), ("sec-fetch-site", "same-origin")]).await.expect(201);
     send(Method::POST, &[]).await.expect(201);
-    // Signing in as somebody else is no way for a page either.
+    // Signing in as someone else is no way for a page either.
     let body = json!({"email": "ada@example.com", "password": PASSWORD});
     let foreign = [("origin", "https://evil.example")];
     let refused = app.send(Method::POST, "/api/session", &foreign, Some(body)).await;
@@ -363,7 +363,7 @@ async fn a_page_of_another_origin_gets_nothing_with_a_cookie() {
 async fn a_public_address_makes_cookies_secure_and_its_pages_own() {
     let public_url = Some("https://board.example".parse().unwrap());
     let app = TestApp::start_with(AppConfig { public_url, ..AppConfig::default() }).await;
-    // Anybody may come through a proxy of this machine: nobody is let in for being here.
+    // Anyone may come through a proxy of this machine: no one is let in for being here.
     assert_eq!(app.get("/api/projects").await.error(401), "unauthorized");
     assert_eq!(app.post("/api/worker/jobs/start", json!({})).await.error(401), "unauthorized");
     let link = make_first_admin_link(&app.database()).await.unwrap().unwrap();

@@ -121,6 +121,13 @@ async fn without_a_umask_nothing_is_open_to_others() {
     shell.env("TERARCHITECT_READY_FILE", parent.path().join("ready"));
     shell.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut api = Api::from(shell).await;
+    // It is written right after the line with the address.
+    let written = async {
+        while !parent.path().join("ready").exists() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), written).await.unwrap();
     let files = ["a", "a/b", "a/b/api.lock", "a/b/secret.key", "a/b/postgres", "a/b/postgres/postgres.log", "ready"];
     for file in files {
         let mode = std::fs::metadata(parent.path().join(file)).unwrap().permissions().mode();

@@ -19,7 +19,7 @@ use uuid::Uuid;
 /// Whom to invite, and to what.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct NewInvitation {
-    /// For whom alone; absent: whoever has the link.
+    /// For whom alone; absent: who has the link.
     pub email: Option<String>,
     /// What the new person may do.
     pub role: Role,

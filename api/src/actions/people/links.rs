@@ -42,7 +42,7 @@ struct Joining {
     name: String,
 }
 
-/// The link with which the first admin is made; none if somebody exists. One that was made before is void.
+/// The link with which the first admin is made; none if someone exists. One that was made before is void.
 ///
 /// # Errors
 /// When the database is not available.
@@ -118,7 +118,7 @@ pub async fn use_link(
     sent: UseLink,
     client: &Client,
 ) -> ActionResult<Started> {
-    // Looked at first, so that nobody without a link makes the API hash passwords.
+    // Looked at first, so that no one without a link makes the API hash passwords.
     let link = look(database, &sent.token).await?;
     let joining = match link.kind {
         LinkKind::FirstAdmin | LinkKind::Invitation => Some(joining(&link, &sent)?),
@@ -134,7 +134,7 @@ pub async fn use_link(
             Some(passwords.hash(password).await?)
         }
     };
-    let mut change = database.change(&Actor::Nobody).await?;
+    let mut change = database.change(&Actor::Unknown).await?;
     db::people::lock_changes(&mut change).await?;
     let link = db::people::links::find_for_update(&mut change, &hash(sent.token.expose_secret())).await?;
     let link = link.ok_or_else(gone)?;

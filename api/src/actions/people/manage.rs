@@ -102,7 +102,7 @@ pub async fn delete_person(database: &Database, actor: &Actor, id: Uuid) -> Acti
     Ok(change.commit().await?)
 }
 
-/// Makes somebody an admin who can sign in: a new person, or one who is here already.
+/// Makes someone an admin who can sign in: a new person, or one who is here already.
 ///
 /// # Errors
 /// When the address or the name is not valid.

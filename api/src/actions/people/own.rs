@@ -73,7 +73,7 @@ pub async fn change_own(
     Ok(change.commit().await?)
 }
 
-/// Whoever finds an open browser should not get the account with it.
+/// Who finds an open browser should not get the account with it.
 async fn require_present(
     database: &Database,
     passwords: &Passwords,

@@ -35,7 +35,7 @@ pub struct Identity {
 /// # Errors
 /// When the person is disabled, or has neither an account nor a right to one.
 pub async fn sign_in(database: &Database, identity: &Identity, client: &Client) -> ActionResult<Started> {
-    let mut change = database.change(&Actor::Nobody).await?;
+    let mut change = database.change(&Actor::Unknown).await?;
     db::people::lock_changes(&mut change).await?;
     let person = match known(&mut change, identity).await? {
         Some(person) => person,
@@ -91,7 +91,7 @@ async fn new(change: &mut Change, identity: &Identity) -> ActionResult<Person> {
     Ok(person)
 }
 
-/// Groups decide anew at each sign-in, but never leave no admin.
+/// Groups decide again at each sign-in, but never leave no admin.
 async fn with_role_of_groups(change: &mut Change, person: Person, role: Option<Role>) -> ActionResult<Person> {
     let Some(role) = role.filter(|role| *role != person.role) else { return Ok(person) };
     let is_last_admin = person.role == Role::Admin && db::people::admins(change).await? <= 1;

@@ -11,7 +11,7 @@ use crate::random_token::RandomToken;
 use serde_json::json;
 use uuid::Uuid;
 
-/// Where somebody signs in from, as far as the request says.
+/// Where someone signs in from, as far as the request says.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     /// The address.

@@ -45,7 +45,7 @@ pub async fn sign_in(
     let person = match checked(database, passwords, &email, password, client).await? {
         Some(person) => person,
         None => {
-            let mut change = database.change(&Actor::Nobody).await?;
+            let mut change = database.change(&Actor::Unknown).await?;
             let address = client.address.as_deref().unwrap_or("an unknown address");
             let data = json!({"email": email, "address": address});
             change.record(NewEvent::new(EventKind::SignInFailed).with(data));

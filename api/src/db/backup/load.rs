@@ -1,8 +1,8 @@
 //! Writing all tables, in one transaction.
 
 use super::{
-    Applied, Sequence, Table, applied, exists, functions_of, is_known, is_passing, known_version, list, quoted, run, set_formats,
-    tables_of,
+    Applied, Sequence, Table, applied, exists, functions_of, is_known, is_passing, known_version, list, quoted, run,
+    set_formats, tables_of,
 };
 use crate::db::system::settings::{self, StoredSetting};
 use crate::db::{self, MIGRATIONS};

@@ -1,6 +1,8 @@
 //! Reading all tables as they are at one moment, while others go on changing them.
 
-use super::{Applied, Sequence, Table, applied, is_known, is_passing, known_version, list, quoted, run, set_formats, tables_of};
+use super::{
+    Applied, Sequence, Table, applied, is_known, is_passing, known_version, list, quoted, run, set_formats, tables_of,
+};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use sqlx::postgres::PgConnectOptions;

@@ -20,7 +20,7 @@ pub struct Event {
     pub seq: i64,
     /// What happened.
     pub kind: EventKind,
-    /// Who made the change: `person:<id>`, `token:<id>`, `api-key`, `local`, `nobody`, `worker:<worker_id>`, `job:<job_id>`,
+    /// Who made the change: `person:<id>`, `token:<id>`, `api-key`, `local`, `unknown`, `worker:<worker_id>`, `job:<job_id>`,
     /// `system` or `database:<role>`.
     pub actor: String,
     /// The project.

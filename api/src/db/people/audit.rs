@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use terarchitect_worker_api::{ProjectId, TicketId};
 use uuid::Uuid;
 
-/// Something that somebody did.
+/// Something that someone did.
 #[derive(Clone, Debug)]
 pub struct AuditRow {
     /// Its place.

@@ -51,12 +51,12 @@ pub struct Link {
     pub expires_at: DateTime<Utc>,
 }
 
-/// An invitation that nobody has used.
+/// An invitation that no one has used.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Invitation {
     /// The invitation.
     pub id: Uuid,
-    /// For whom; null: whoever has the link.
+    /// For whom; null: who has the link.
     pub email: Option<String>,
     /// What the new person may do.
     pub role: Role,
@@ -130,19 +130,19 @@ pub async fn use_up(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Deletes the links of this kind that nobody has used: another one replaces them.
+/// Deletes the links of this kind that no one has used: another one replaces them.
 pub async fn void(conn: &mut PgConnection, kind: LinkKind) -> sqlx::Result<()> {
     sqlx::query!("delete from links where kind = $1 and used_at is null", kind.as_str()).execute(conn).await?;
     Ok(())
 }
 
-/// Deletes a person's links that nobody has used.
+/// Deletes a person's links that no one has used.
 pub async fn void_of(conn: &mut PgConnection, person: Uuid) -> sqlx::Result<()> {
     sqlx::query!("delete from links where person_id = $1 and used_at is null", person).execute(conn).await?;
     Ok(())
 }
 
-/// The invitations that nobody has used, the newest first.
+/// The invitations that no one has used, the newest first.
 pub async fn invitations(conn: &mut PgConnection) -> sqlx::Result<Vec<Invitation>> {
     sqlx::query_as!(
         Invitation,
@@ -159,7 +159,7 @@ pub async fn delete_invitation(conn: &mut PgConnection, id: Uuid) -> sqlx::Resul
     Ok(deleted.execute(conn).await?.rows_affected() == 1)
 }
 
-/// Deletes links and sessions that hold no more. Used links stay a while: somebody may ask what became of one.
+/// Deletes links and sessions that hold no more. Used links stay a while: someone may ask what became of one.
 pub async fn delete_old(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!("delete from links where expires_at < now() - interval '30 days'").execute(&mut *conn).await?;
     sqlx::query!("delete from sessions where expires_at < now()").execute(conn).await?;

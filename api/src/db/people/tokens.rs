@@ -154,7 +154,7 @@ pub async fn list(conn: &mut PgConnection, person: Option<Uuid>) -> sqlx::Result
     .await
 }
 
-/// Revokes a token, of one person or of anybody; returns what it was called.
+/// Revokes a token, of one person or of anyone; returns what it was called.
 pub async fn delete(conn: &mut PgConnection, id: Uuid, person: Option<Uuid>) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar!(
         "delete from api_tokens where id = $1 and ($2::uuid is null or person_id = $2) returning name",

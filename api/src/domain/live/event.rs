@@ -83,7 +83,7 @@ words! {
         SessionStarted = "session.started",
         /// A session was ended.
         SessionEnded = "session.ended",
-        /// Somebody failed to sign in.
+        /// Someone failed to sign in.
         SignInFailed = "sign_in.failed",
     }
 }

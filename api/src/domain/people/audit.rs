@@ -6,7 +6,7 @@ use serde_json::Value;
 /// Who did something, as the audit shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who {
-    /// `person`, `token`, `api-key`, `local` or `nobody`.
+    /// `person`, `token`, `api-key`, `local` or `unknown`.
     pub kind: String,
     /// Which person or token.
     pub id: Option<String>,
@@ -21,8 +21,8 @@ impl Who {
         let (kind, id) = actor.split_once(':').map_or((actor, None), |(kind, id)| (kind, Some(id.to_owned())));
         let standing = match kind {
             "api-key" => "The application's key",
-            "local" => "Somebody on the API's machine",
-            "nobody" => "Somebody who was not signed in",
+            "local" => "Someone on the API's machine",
+            "unknown" => "Someone who was not signed in",
             "person" => "A person",
             "token" => "A token",
             other => other,
@@ -75,7 +75,7 @@ pub fn sentence(who: &Who, kind: EventKind, data: &Value) -> String {
 }
 
 fn invited(data: &Value) -> String {
-    data["email"].as_str().map_or_else(|| "whoever has the link".to_owned(), str::to_owned)
+    data["email"].as_str().map_or_else(|| "who has the link".to_owned(), str::to_owned)
 }
 
 /// A cell of a table in CSV. Programs that show tables take a cell that begins with one of these characters for a
@@ -98,9 +98,9 @@ mod tests {
         let who = Who::of("person:1", Some("Ada".to_owned()));
         let said = sentence(&who, EventKind::TicketMoved, &json!({"column_id": "done"}));
         assert_eq!(said, "Ada moved a ticket to done.");
-        let nobody = Who::of("nobody", None);
-        let said = sentence(&nobody, EventKind::SignInFailed, &json!({"email": "a@b", "address": "::1"}));
-        assert_eq!(said, "Somebody who was not signed in failed to sign in as a@b from ::1.");
+        let unknown = Who::of("unknown", None);
+        let said = sentence(&unknown, EventKind::SignInFailed, &json!({"email": "a@b", "address": "::1"}));
+        assert_eq!(said, "Someone who was not signed in failed to sign in as a@b from ::1.");
     }
 
     #[test]

@@ -18,7 +18,7 @@ const MAX_PASSWORD_BYTES: usize = 1_024;
 const MAX_EMAIL_BYTES: usize = 254;
 
 words! {
-    /// What somebody may do everywhere.
+    /// What someone may do everywhere.
     pub enum Role "role" {
         /// Nothing, apart from projects with a role of their own.
         None = "none",
@@ -32,7 +32,7 @@ words! {
 }
 
 words! {
-    /// What somebody may do in one project.
+    /// What someone may do in one project.
     pub enum ProjectRole "role in a project" {
         /// Read.
         Viewer = "viewer",

@@ -6,7 +6,7 @@ use std::time::Duration;
 const FREE_OF_ACCOUNT: u32 = 5;
 /// Failures that cost an address nothing: a whole office may share one.
 const FREE_OF_ADDRESS: u32 = 20;
-/// The longest an account waits. Short, so that nobody can keep another person out for long.
+/// The longest an account waits. Short, so that no one can keep another person out for long.
 const MAX_OF_ACCOUNT: Duration = Duration::from_secs(60);
 /// The longest an address waits.
 const MAX_OF_ADDRESS: Duration = Duration::from_secs(900);
@@ -16,7 +16,7 @@ pub const FORGET_AFTER: Duration = Duration::from_secs(3_600);
 /// What failures are counted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// An account, whoever tries.
+    /// An account, who tries.
     Account,
     /// An address, whichever account is tried.
     Address,

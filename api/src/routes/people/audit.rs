@@ -66,7 +66,7 @@ pub struct AuditQuery {
 /// Who did something.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditActor {
-    /// `person`, `token`, `api-key`, `local` or `nobody`.
+    /// `person`, `token`, `api-key`, `local` or `unknown`.
     kind: String,
     /// Which person or token.
     id: Option<String>,

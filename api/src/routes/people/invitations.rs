@@ -34,7 +34,7 @@ pub struct InvitationWithLink {
     link: String,
 }
 
-/// The invitations that nobody has used, the newest first.
+/// The invitations that no one has used, the newest first.
 #[utoipa::path(get, path = "/api/invitations", tag = "people", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Vec<Invitation>)))]
 pub async fn list_invitations(State(app): State<App>) -> ApiResult<Json<Vec<Invitation>>> {
@@ -42,7 +42,7 @@ pub async fn list_invitations(State(app): State<App>) -> ApiResult<Json<Vec<Invi
     Ok(Json(db::people::links::invitations(&mut conn).await?))
 }
 
-/// Invites somebody: to everything with a role, or to one project.
+/// Invites someone: to everything with a role, or to one project.
 #[utoipa::path(post, path = "/api/invitations", tag = "people", security(("bearer" = []), ("session" = [])),
     request_body = NewInvitation,
     responses((status = 201, body = InvitationWithLink), (status = 404, body = ErrorBody),

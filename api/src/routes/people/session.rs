@@ -31,7 +31,7 @@ pub enum KnownAs {
     ApiKey,
     /// Who has an API token.
     Token,
-    /// A program of the API's own machine, while nobody can sign in.
+    /// A program of the API's own machine, while no one can sign in.
     Local,
 }
 
@@ -78,7 +78,7 @@ pub struct SessionView {
     person: Option<Me>,
     /// What the caller may do everywhere.
     role: Role,
-    /// Whether nobody can sign in yet.
+    /// Whether no one can sign in yet.
     needs_first_admin: bool,
     /// How people can sign in.
     sign_in: SignInWays,
@@ -96,7 +96,7 @@ pub struct Credentials {
     password: SecretString,
 }
 
-/// Who the caller is: also for callers who are nobody.
+/// Who the caller is: also for callers who are no one.
 #[utoipa::path(get, path = "/api/session", tag = "people", responses((status = 200, body = SessionView)))]
 pub async fn get_session(State(app): State<App>, MaybeCaller(caller): MaybeCaller) -> ApiResult<Json<SessionView>> {
     Ok(Json(view(&app, caller.as_ref()).await?))
@@ -146,7 +146,7 @@ pub async fn sign_out(State(app): State<App>, caller: Caller) -> ApiResult<Respo
     Ok(([(SET_COOKIE, cookie)], Json(Message { message: "Signed out".to_owned() })).into_response())
 }
 
-/// The response to somebody who has just signed in.
+/// The response to someone who has just signed in.
 pub(super) fn signed_in(app: &App, started: Started) -> ApiResult<Response> {
     let cookie = cookies::keep_session(&started.secret, app.config.is_secure())?;
     Ok(([(SET_COOKIE, cookie)], Json(of_person(app, &started.person))).into_response())
@@ -166,16 +166,17 @@ async fn view(app: &App, caller: Option<&Caller>) -> ApiResult<SessionView> {
         person: caller.and_then(Caller::session).map(|session| me(&session.person)),
         role: caller.map_or(Role::None, |caller| caller.rights().role),
         needs_first_admin: !app.any_people().await?,
-        ..nobody(app)
+        ..unknown_caller(app)
     }
     .known())
 }
 
 fn of_person(app: &App, person: &Person) -> SessionView {
-    SessionView { known_as: Some(KnownAs::Person), person: Some(me(person)), role: person.role, ..nobody(app) }.known()
+    SessionView { known_as: Some(KnownAs::Person), person: Some(me(person)), role: person.role, ..unknown_caller(app) }
+        .known()
 }
 
-fn nobody(app: &App) -> SessionView {
+fn unknown_caller(app: &App) -> SessionView {
     let oidc = app.provider.as_ref().map(|provider| ProviderName { name: provider.config.name.clone() });
     SessionView {
         signed_in: false,
