@@ -237,7 +237,7 @@ impl DriveHooks for Hooks<'_> {
             prompt_bytes: u64::try_from(prompt.len()).unwrap_or(u64::MAX),
             messages: words.iter().map(|words| words.id).collect(),
         };
-        let with = if words.is_empty() { "" } else { ", with what people wrote" };
+        let with = if words.is_empty() { "" } else { ", with messages" };
         let summary = format!("Agent turn {turn} starts{with}");
         self.attempt.reporter.log_data(phase.as_str(), &summary, None, data);
         self.attempt.progress.now(&summary);

@@ -125,7 +125,7 @@ impl Follower {
                 self.progress.event(AgentEvent::Retrying { attempt, message });
             }
             Event::MessageUpdated { info } if info.session_id == self.session => self.message(info),
-            Event::PartUpdated { part } => self.part(part),
+            Event::PartUpdated { part } => self.part(*part),
             Event::PartDelta { session_id, part_id, delta } if session_id == self.session => {
                 match self.text_parts.get_mut(&part_id) {
                     Some(part) if part.is_reasoning => self.progress.event(AgentEvent::Reasoning { delta }),

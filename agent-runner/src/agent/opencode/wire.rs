@@ -247,7 +247,7 @@ pub(super) enum Event {
     #[serde(rename = "message.updated")]
     MessageUpdated { info: EventMessage },
     #[serde(rename = "message.part.updated")]
-    PartUpdated { part: EventPart },
+    PartUpdated { part: Box<EventPart> },
     #[serde(rename = "message.part.delta")]
     PartDelta {
         #[serde(rename = "sessionID")]
