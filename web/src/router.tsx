@@ -1,5 +1,6 @@
 /** Every address of the page. Screens are loaded when they are opened; each lives in its own folder under `screens/`. */
-import { EmptyState, ErrorNote } from '@/ui'
+import { ApiError } from './api/errors'
+import { buttonClass, EmptyState, ErrorNote, Screen } from '@/ui'
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from '@tanstack/react-router'
 import type { AuditFilters } from '@/api/contract'
 import { Gate } from './shell/Gate'
@@ -9,9 +10,11 @@ const root = createRootRoute({
   component: Gate,
   notFoundComponent: () => (
     <main>
-      <EmptyState icon="search" title="There is nothing at this address." action={<Link to="/board">Open the board</Link>}>
-        What it showed may have been deleted, or the link is incomplete.
-      </EmptyState>
+      <Screen title="Not found">
+        <EmptyState icon="search" title="There is nothing at this address." action={<Link to="/board" className={buttonClass()}>Open the board</Link>}>
+          What it showed may have been deleted, or the link is incomplete.
+        </EmptyState>
+      </Screen>
     </main>
   ),
 })
@@ -63,7 +66,8 @@ const audit = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([signIn, link, shell.addChildren([home, lastBoard, firstStart, board, ticket, inbox, fleet, projects, project, settings, people, audit])]),
   defaultPreload: 'intent',
-  defaultErrorComponent: ({ error, reset }) => <div className="p-5"><ErrorNote error={error} onRetry={reset} /></div>,
+  // A part of the page that could not be loaded is not asked for again by the browser: only a reload helps.
+  defaultErrorComponent: ({ error, reset }) => <Screen title="Something went wrong"><ErrorNote error={error} onRetry={error instanceof ApiError ? reset : () => window.location.reload()} /></Screen>,
 })
 
 declare module '@tanstack/react-router' {

@@ -20,9 +20,10 @@ export interface Handlers {
 export class Live {
   private connection: Connection = { state: 'catching_up', since: Date.now(), polling: false }
   private position: string | null = null
-  private readonly seen = new Seen()
+  private seen = new Seen()
   private readonly listeners = new Set<() => void>()
   private readonly eventListeners = new Set<(events: LiveEvent[]) => void>()
+  private readonly gapListeners = new Set<() => void>()
   private channel: BroadcastChannel | null = null
   private stopping: AbortController | null = null
   private leading: AbortController | null = null
@@ -75,6 +76,12 @@ export class Live {
     return () => this.eventListeners.delete(listener)
   }
 
+  /** Called when events may have been missed: what is kept outside of queries has to be asked for again. */
+  onGap(listener: () => void): () => void {
+    this.gapListeners.add(listener)
+    return () => this.gapListeners.delete(listener)
+  }
+
   private async leadUntil(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const own = new AbortController()
@@ -121,10 +128,14 @@ export class Live {
         this.show(message.connection)
         return
       case 'resync':
+        // Perhaps another database: what was seen in the old one says nothing.
+        this.seen = new Seen()
         this.handlers.resync()
+        for (const listener of this.gapListeners) listener()
         return
       case 'opened':
         this.handlers.opened(message.at)
+        for (const listener of this.gapListeners) listener()
         return
       case 'signed_out':
         this.handlers.signedOut()

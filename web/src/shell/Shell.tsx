@@ -2,21 +2,25 @@
 import { api } from '@/api/client'
 import { keys } from '@/api/keys'
 import { cx } from '@/lib/cx'
+import { loadWhenIdle } from '@/lib/idle'
 import { useLive, useLiveReady } from '@/live/context'
-import { Icon, IconButton, Menu, type MenuItem, toast } from '@/ui'
+import { Icon, IconButton, loadMenu, Menu, type MenuItem, toast } from '@/ui'
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
-import { lazy, Suspense, useState } from 'react'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import { ConnectionPill } from './ConnectionPill'
 import { useHotkeys } from './hotkeys'
+import { NewVersion } from './NewVersion'
 import { screens } from './screens'
 import { announceSignOut, isAdmin, useSession } from './session'
 import { SummaryLine, useSummary } from './summary'
 import { setTheme, type Theme, useTheme } from './theme'
 
 // Not part of the first load.
-const Help = lazy(() => import('./Help'))
-const Palette = lazy(() => import('./Palette'))
+const loadHelp = () => import('./Help')
+const loadPalette = () => import('./Palette')
+const Help = lazy(loadHelp)
+const Palette = lazy(loadPalette)
 
 /** How many places the bar of a phone shows; the others are behind its last one. */
 const ON_A_PHONE = 4
@@ -26,6 +30,7 @@ export function Shell() {
   const [palette, setPalette] = useState(false)
   const navigate = useNavigate()
   const ready = useLiveReady()
+  useEffect(() => loadWhenIdle(loadMenu, loadHelp, loadPalette), [])
   useHotkeys('Everywhere', [
     { key: 'mod+k', about: 'Go to a screen, project or ticket', run: () => setPalette(true) },
     { key: '?', about: 'Show this help', run: () => setHelp(true) },
@@ -46,6 +51,7 @@ export function Shell() {
           <IconButton icon="help" label="Keyboard (?)" className="max-lg:hidden" onClick={() => setHelp(true)} />
           <PersonMenu onHelp={() => setHelp(true)} />
         </header>
+        <NewVersion />
         <main id="main" tabIndex={-1} className="flex min-w-0 grow flex-col outline-none">
           {ready && <Suspense fallback={null}><Outlet /></Suspense>}
         </main>
@@ -133,7 +139,6 @@ function PersonMenu({ onHelp }: { onHelp: () => void }) {
   const theme = useTheme()
   const live = useLive()
   const queries = useQueryClient()
-  const navigate = useNavigate()
   const signOut = async () => {
     try {
       await api.delete('/api/session')

@@ -27,7 +27,7 @@ export default function EditTicket({ ticket, running, onClose }: { ticket: Ticke
       actions={<><Button onClick={onClose}>Cancel</Button><Button kind="primary" sending={save.isPending} disabled={!title.trim()} onClick={submit}>Save</Button></>}
     >
       <form className="flex flex-col gap-4" onSubmit={(event) => { event.preventDefault(); submit() }} onKeyDown={(event) => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit() }}>
-        <Field label="Title" error={title.trim() ? null : 'A ticket needs a title.'}>{(control) => <Input {...control} value={title} onChange={(event) => setTitle(event.target.value)} />}</Field>
+        <Field label="Title" error={title.trim() ? null : 'A ticket needs a title.'}>{(control) => <Input {...control} value={title} autoFocus onChange={(event) => setTitle(event.target.value)} />}</Field>
         <Field label="What should be done">{(control) => <Textarea {...control} rows={12} value={description} onChange={(event) => setDescription(event.target.value)} />}</Field>
         <Field label="Priority">
           {(control) => (

@@ -3,6 +3,7 @@ import type { Board, TicketPage } from '@/api/contract'
 import { ApiError } from '@/api/errors'
 import { keys } from '@/api/keys'
 import type { Ticket as TicketData } from '@/api/types'
+import { loadWhenIdle } from '@/lib/idle'
 import { useMedia } from '@/lib/media'
 import { plural } from '@/lib/time'
 import { useHotkeys } from '@/shell/hotkeys'
@@ -13,7 +14,7 @@ import { RetryDialog } from '@/tickets/RetryDialog'
 import { buttonClass, canStop, EmptyState, ErrorNote, isRunning, Screen, Skeleton, type Tab, Tabs, useTitle } from '@/ui'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { lazy, Suspense, useState } from 'react'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import { About } from './About'
 import { Header } from './Header'
 import { Steer } from './Steer'
@@ -22,10 +23,16 @@ import { useTimeline } from './timeline/useTimeline'
 import { Truth, Why } from './Truth'
 
 // What is not seen first is loaded when it is opened.
-const Attempts = lazy(() => import('./Attempts'))
-const DiffTab = lazy(() => import('./diff/DiffTab'))
-const EditTicket = lazy(() => import('./EditTicket'))
-const DeleteTicket = lazy(() => import('./DeleteTicket'))
+const parts = {
+  attempts: () => import('./Attempts'),
+  diff: () => import('./diff/DiffTab'),
+  edit: () => import('./EditTicket'),
+  delete: () => import('./DeleteTicket'),
+}
+const Attempts = lazy(parts.attempts)
+const DiffTab = lazy(parts.diff)
+const EditTicket = lazy(parts.edit)
+const DeleteTicket = lazy(parts.delete)
 
 type Page = TicketPage<TicketData>
 type Open = { type: 'edit' } | { type: 'delete' } | { type: 'retry' } | { type: 'confirm'; move: Extract<TicketAction, { kind: 'move' }> } | null
@@ -78,6 +85,7 @@ function Loaded({ page, fetchedAt }: { page: Page; fetchedAt: number }) {
     { key: 't', about: 'Tell the agent something', run: () => document.getElementById('steer')?.focus() },
     { key: 'u', about: 'Back to the board', run: () => void navigate({ to: '/projects/$projectId/board', params: { projectId: ticket.project_id } }) },
   ])
+  useEffect(() => loadWhenIdle(...Object.values(parts)), [])
   const close = () => setOpen(null)
   const onEdit = mayChange ? () => setOpen({ type: 'edit' }) : null
   return (

@@ -41,9 +41,10 @@ export function Truth({ card, fetchedAt }: { card: Card; fetchedAt: number }) {
 export function Why({ card, mayChange, pending, onEnd }: { card: Card; mayChange: boolean; pending: TicketAction | null; onEnd: () => void }) {
   const { why, sentence, word } = card.state
   const bad = word === 'failed' || word === 'silent'
+  const tone = word === 'silent' ? 'bg-silent-soft text-silent' : bad ? 'bg-bad-soft text-bad' : 'bg-wait-soft text-wait'
   if (!why && !bad && word !== 'waiting' && word !== 'stopping') return null
   return (
-    <div className={`flex flex-wrap items-center gap-x-3 gap-y-2 rounded-md px-3 py-2 text-sm ${bad ? 'bg-bad-soft text-bad' : 'bg-wait-soft text-wait'}`}>
+    <div className={`flex flex-wrap items-center gap-x-3 gap-y-2 rounded-md px-3 py-2 text-sm ${tone}`}>
       <Icon name={bad ? 'warning' : 'waiting'} />
       <p className="min-w-0 grow basis-52 font-medium">{why?.sentence ?? sentence}</p>
       {why?.action && mayChange && <Button size="small" disabled={pending !== null} onClick={onEnd}>{why.action.label}</Button>}

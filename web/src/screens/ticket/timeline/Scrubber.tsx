@@ -33,7 +33,7 @@ export function Scrubber({ state, store, onShow }: { state: TimelineState; store
     })
   }
   if (moment === null || !film) {
-    return <div><Button size="small" kind="ghost" icon="play" onClick={begin}>Go through it again</Button></div>
+    return <div><Button size="small" kind="ghost" icon="play" onClick={begin}>Replay the run</Button></div>
   }
   const count = Math.max(1, countAt(film, moment))
   const at = state.entries[count - 1]?.created_at

@@ -1,10 +1,10 @@
 /** What happens, live: only the rows on the screen exist; a reader who has scrolled up stays where they are. */
 import type { Msg } from '@/api/contract'
-import { plural, took } from '@/lib/time'
+import { took } from '@/lib/time'
 import { Button, EmptyState, ErrorNote, Icon, Skeleton } from '@/ui'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
-import { fold, type Row, rowsOf, turnTitle } from './fold'
+import { fold, type Row, rowsOf, toolsOf, turnTitle } from './fold'
 import { EntryRow, type RowContext, SilenceRow, TurnRow, VerdictRow } from './rows'
 import { Scrubber } from './Scrubber'
 import type { TimelineState, TimelineStore } from './store'
@@ -37,7 +37,7 @@ export function Timeline({ projectId, ticketId, state, store, messages, running,
   if (state.older === null) {
     return state.error ? <ErrorNote what="The log could not be loaded." error={state.error} onRetry={() => void store.refresh()} /> : <Skeleton lines={6} label="Loading the log" />
   }
-  if (state.entries.length === 0) return <EmptyState icon="agent" title="Nothing has happened yet">{empty}</EmptyState>
+  if (state.entries.length === 0) return <div className="grow"><EmptyState icon="agent" title="Nothing has happened yet">{empty}</EmptyState></div>
   return (
     <div className="flex min-h-0 grow flex-col gap-2">
       {!running && <Scrubber state={state} store={store} onShow={setUpTo} />}
@@ -77,7 +77,7 @@ function List({ rows, context, state, store }: { rows: Row[]; context: RowContex
       {above && (
         <button type="button" onClick={() => context.toggle(above.key, false)} className="absolute inset-x-0 top-0 z-10 flex h-8 items-center gap-2 rounded-md border bg-raised px-3 text-left text-xs shadow-card hover:bg-hover">
           <Icon name="down" className="text-muted" /><span className="font-semibold">{turnTitle(above)}</span>
-          <span className="text-muted">{plural(above.tools, 'tool call')}</span><span className="grow" /><span className="text-muted">Fold</span>
+          <span className="text-muted">{toolsOf(above)}</span><span className="grow" /><span className="text-muted">Fold</span>
         </button>
       )}
       <div ref={scroller} tabIndex={0} role="region" aria-label="Log" className="min-h-0 grow overflow-y-auto overscroll-contain pr-1 focus-visible:-outline-offset-2" style={{ overflowAnchor: 'none' }}>

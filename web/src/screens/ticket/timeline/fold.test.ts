@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Entry, EntryData } from '@/api/contract'
-import { type Block, fold, merge, rowsOf } from './fold'
+import { type Block, fold, merge, rowsOf, toolsOf } from './fold'
 
 let next = 1
 function entry(data: EntryData | null, more: Partial<Entry> = {}): Entry {
@@ -23,13 +23,16 @@ describe('the timeline', () => {
   })
 
   it('a verdict’s answer is the turn after it, and none if the Director speaks again first', () => {
-    const blocks = fold([started(1), verdict(1, false), verdict(1, true), started(2), commit(2)])
+    const blocks = fold([started(1), verdict(1, false), verdict(1, true), entry(null), started(2), commit(2)])
+    expect(shape(blocks)).toEqual(['turn 1 (0)', 'verdict', 'verdict', 'note', 'turn 2 (1)'])
     const answers = blocks.flatMap((block) => (block.type === 'verdict' ? [block.answer?.turn ?? null] : []))
     expect(answers).toEqual([null, 2])
   })
 
   it('a turn whose beginning is not loaded is a turn all the same', () => {
     expect(shape(fold([tool(4), ended(4)]))).toEqual(['turn 4 (1)'])
+    const [block] = fold([tool(4)])
+    expect(block?.type === 'turn' && toolsOf(block.turn)).toBe('at least 1 tool call')
   })
 
   it('the same turn of another attempt is another turn', () => {

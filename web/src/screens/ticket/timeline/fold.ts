@@ -1,5 +1,6 @@
 /** Turns the log's entries into what the timeline shows: turns that can be folded, and the Director's verdicts between them. Pure. */
 import type { Entry, EntryData } from '@/api/contract'
+import { plural } from '@/lib/time'
 
 export type Verdict = Extract<EntryData, { kind: 'verdict' }>
 export type Commit = Extract<EntryData, { kind: 'commit' }>
@@ -14,7 +15,10 @@ export interface Turn {
   /** Null while the log has no end of it. */
   endedAt: string | null
   tookMs: number | null
+  /** As the end of the turn says, or as many as are here. */
   tools: number
+  /** Whether its beginning is here: older entries are loaded later. */
+  whole: boolean
   errors: number
   commit: Commit | null
   /** Ids of the messages that its prompt contained. */
@@ -53,7 +57,7 @@ export function fold(entries: readonly Entry[]): Block[] {
   const begin = (entry: Entry, phase: string, turn: number): Turn => {
     const started: Turn = {
       key: `${entry.attempt}/${phase}/${turn}/${entry.id}`, attempt: entry.attempt, phase, turn, startedAt: entry.created_at,
-      endedAt: null, tookMs: null, tools: 0, errors: 0, commit: null, messages: [], entries: [],
+      endedAt: null, tookMs: null, tools: 0, whole: false, errors: 0, commit: null, messages: [], entries: [],
     }
     blocks.push({ type: 'turn', turn: started })
     return started
@@ -64,8 +68,11 @@ export function fold(entries: readonly Entry[]): Block[] {
     if (data?.kind === 'turn_started') {
       open = begin(entry, data.phase, data.turn)
       open.messages = data.messages ?? []
+      open.whole = true
     } else if (data?.kind === 'verdict') {
       blocks.push({ type: 'verdict', entry, verdict: data, answer: null })
+      // What follows belongs to no turn until the next one begins.
+      open = null
     } else if (data?.kind === 'pull_request') {
       blocks.push({ type: 'note', entry })
     } else if (data && 'phase' in data) {
@@ -87,6 +94,10 @@ function take(turn: Turn, entry: Entry, data: EntryData): void {
   if (data.kind === 'turn_ended') {
     turn.endedAt = entry.created_at
     turn.tookMs = data.took_ms
+    turn.tools = Math.max(turn.tools, data.tools)
+    turn.whole = true
+    // With the agent's last words, if it had any.
+    if (entry.raw_bytes > 0) turn.entries.push(entry)
     return
   }
   turn.entries.push(entry)
@@ -153,10 +164,15 @@ export function rowsOf(blocks: readonly Block[], isOpen: (key: string) => boolea
   return rows
 }
 
+export function toolsOf(turn: Pick<Turn, 'tools' | 'whole'>): string {
+  return `${turn.whole ? '' : 'at least '}${plural(turn.tools, 'tool call')}`
+}
+
 const PHASES: Record<string, string> = { research: 'Research', plan: 'Plan', setup: 'Setup', conflicts: 'Conflicts' }
 
 export function turnTitle(turn: Pick<Turn, 'phase' | 'turn'>): string {
   if (turn.phase === 'execution') return `Turn ${turn.turn}`
   const phase = PHASES[turn.phase] ?? turn.phase
-  return turn.turn > 1 ? `${phase}, turn ${turn.turn}` : phase
+  // Turns are counted over all phases, but for those that only resolve conflicts.
+  return turn.phase === 'conflicts' ? phase : `${phase} (turn ${turn.turn})`
 }

@@ -5,10 +5,10 @@ import { keys } from '@/api/keys'
 import { cleanOutput } from '@/lib/text'
 import { cx } from '@/lib/cx'
 import { clockTime, bytes, exactly, plural, took } from '@/lib/time'
-import { Badge, ErrorNote, Icon, type IconName, Linked, Output, Prose, Skeleton } from '@/ui'
+import { Badge, ErrorNote, Icon, type IconName, Linked, Output, Prose, Skeleton, type Tone } from '@/ui'
 import { useQuery } from '@tanstack/react-query'
 import { memo, type ReactNode } from 'react'
-import { known, type Turn, turnTitle, type Verdict } from './fold'
+import { known, toolsOf, type Turn, turnTitle, type Verdict } from './fold'
 
 export interface RowContext {
   projectId: string
@@ -23,7 +23,7 @@ export function SilenceRow({ text }: { text: string }) {
 }
 
 function Time({ at }: { at: string }) {
-  return <time dateTime={at} title={exactly(at)} className="shrink-0 text-2xs text-muted tabular max-sm:hidden">{clockTime(at)}</time>
+  return <time dateTime={at} title={exactly(at)} className="shrink-0 text-2xs font-normal text-muted tabular max-sm:hidden">{clockTime(at)}</time>
 }
 
 /** The head of a turn: what came of it, without opening it. */
@@ -34,13 +34,13 @@ export function TurnRow({ turn, open, context }: { turn: Turn; open: boolean; co
       <h2>
         <button
           type="button" aria-expanded={open} onClick={() => context.toggle(turn.key, !open)}
-          className="flex min-h-10 w-full flex-wrap items-center gap-x-3 gap-y-0.5 rounded-md border bg-surface px-3 py-1.5 text-left text-sm hover:bg-hover"
+          className="flex min-h-10 w-full flex-wrap items-center gap-x-3 gap-y-0.5 rounded-md border bg-surface px-3 py-1.5 text-left text-sm font-normal hover:bg-hover"
         >
           <Icon name={open ? 'down' : 'chevron'} className="text-muted" />
           <Icon name="agent" className="text-run" />
           <span className="font-semibold">{turnTitle(turn)}</span>
           <span className="text-xs text-muted">
-            {plural(turn.tools, 'tool call')}{turn.tookMs !== null && `, ${took(turn.tookMs)}`}{turn.endedAt === null && ', no end in the log'}
+            {toolsOf(turn)}{turn.tookMs !== null && `, ${took(turn.tookMs)}`}{turn.endedAt === null && ', no end in the log'}
           </span>
           {turn.errors > 0 && <Badge tone="bad">{plural(turn.errors, 'error')}</Badge>}
           {turn.commit && <CommitText commit={turn.commit} />}
@@ -69,18 +69,18 @@ function CommitText({ commit }: { commit: { commit: string; files: number; added
 
 /** What the Director decided, why, what it asked for, and what the agent did then. */
 export function VerdictRow({ entry, verdict, answer, context }: { entry: Entry; verdict: Verdict; answer: Turn | null; context: RowContext }) {
-  const decision = verdict.complete === true ? 'Complete' : verdict.approved ? 'Approved' : 'Refused'
+  const { word: decision, tone, icon, reason } = judgement(verdict)
   const what = verdict.phase === 'plan_review' ? `the plan${verdict.round === null ? '' : `, round ${verdict.round}`}` : `turn ${verdict.turn}`
   return (
     <section className="my-1 rounded-md border-l-4 border-l-review bg-review-soft px-3 py-2.5" aria-label={`The Director on ${what}`}>
       <h2 className="flex flex-wrap items-center gap-2 text-sm">
         <Icon name="director" className="text-review" />
         <span>Director on {what}</span>
-        <Badge tone={verdict.approved ? 'good' : 'bad'} icon={verdict.approved ? 'done' : 'failed'}>{decision}</Badge>
+        <Badge tone={tone} icon={icon}>{decision}</Badge>
         <span className="grow" />
         <Time at={entry.created_at} />
       </h2>
-      {verdict.feedback && <Said title={verdict.approved ? 'Because' : 'Why not'} text={verdict.feedback} />}
+      {verdict.feedback && <Said title={reason} text={verdict.feedback} />}
       {verdict.next && <Said title="Asked for" text={verdict.next} />}
       {answer && (
         <p className="mt-2 flex flex-wrap items-center gap-2 text-xs text-ink">
@@ -91,6 +91,14 @@ export function VerdictRow({ entry, verdict, answer, context }: { entry: Entry; 
       )}
     </section>
   )
+}
+
+/** A plan is approved or refused. A turn is complete or not, which is no fault of it: most tickets take several. */
+function judgement(verdict: Verdict): { word: string; tone: Tone; icon: IconName; reason: string } {
+  if (verdict.complete === true) return { word: 'Complete', tone: 'good', icon: 'done', reason: 'Because' }
+  if (verdict.phase === 'turn_review') return { word: 'Not complete', tone: 'wait', icon: 'turn', reason: 'Because' }
+  if (verdict.approved) return { word: 'Approved', tone: 'good', icon: 'done', reason: 'Because' }
+  return { word: 'Refused', tone: 'bad', icon: 'failed', reason: 'Why not' }
 }
 
 function Said({ title, text }: { title: string; text: string }) {
@@ -125,11 +133,13 @@ function EntryContent({ entry, context }: { entry: Entry; context: RowContext })
           <Icon name="agent" className="mt-1 text-run" />
           <div className="min-w-0 grow">
             <Prose text={entry.summary} />
-            {entry.raw_bytes > entry.summary.length + 8 && <Openable entry={entry} context={context} icon="more" line="All of it" end={bytes(entry.raw_bytes)} prose />}
+            {entry.raw_bytes > entry.summary.length + 8 && <Openable entry={entry} context={context} icon="more" line="All of it" end={bytes(entry.raw_bytes)} prose timed={false} />}
           </div>
           <Time at={entry.created_at} />
         </div>
       )
+    case 'turn_ended':
+      return <Openable entry={entry} context={context} icon="agent" line="What the agent said at the end" end={bytes(entry.raw_bytes)} prose />
     case 'plan':
       return <Openable entry={entry} context={context} icon="plan" line={<span className="font-semibold">Plan, round {data.round}</span>} end={bytes(entry.raw_bytes)} prose />
     case 'todo':
@@ -162,10 +172,10 @@ function Plain({ icon, at, bad = false, children }: { icon: IconName; at: string
   )
 }
 
-interface OpenableProps { entry: Entry; context: RowContext; icon: IconName; line: ReactNode; end: string | null; bad?: boolean; prose?: boolean }
+interface OpenableProps { entry: Entry; context: RowContext; icon: IconName; line: ReactNode; end: string | null; bad?: boolean; prose?: boolean; timed?: boolean }
 
 /** A line that opens to what stands behind it, which is fetched only then. */
-function Openable({ entry, context, icon, line, end, bad = false, prose = false }: OpenableProps) {
+function Openable({ entry, context, icon, line, end, bad = false, prose = false, timed = true }: OpenableProps) {
   const open = context.isOpen(entry.id)
   return (
     <div>
@@ -177,7 +187,7 @@ function Openable({ entry, context, icon, line, end, bad = false, prose = false 
         <Icon name={icon} className={cx('size-3.5', bad ? 'text-bad' : 'text-muted')} />
         <span className="min-w-0 grow truncate">{line}{bad && <span className="text-bad"> failed</span>}</span>
         {end && <span className="shrink-0 text-2xs text-muted tabular">{end}</span>}
-        <Time at={entry.created_at} />
+        {timed && <Time at={entry.created_at} />}
       </button>
       {open && <div className="mt-1 mb-2"><Raw entry={entry} context={context} prose={prose} /></div>}
     </div>

@@ -1,4 +1,4 @@
-import { useConnection, useEvents } from '@/live/context'
+import { useConnection, useEvents, useLive } from '@/live/context'
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import { type TimelineState, TimelineStore } from './store'
 
@@ -13,6 +13,8 @@ export function useTimeline(projectId: string, ticketId: string): { state: Timel
   const connection = useConnection().state
   // When the connection is there again, whatever happened meanwhile is asked for.
   useEffect(() => { void store.refresh() }, [store, connection])
+  const live = useLive()
+  useEffect(() => live.onGap(() => void store.refresh()), [live, store])
   useEvents((events) => {
     if (!events.some((event) => event.ticket_id === ticketId)) return
     timer.current ??= setTimeout(() => {
