@@ -15,24 +15,33 @@ export const sessionQuery = queryOptions({
  * nothing typed is lost, and a dialog asks to sign in again.
  */
 let last: Session | null = null
+/** Somebody signs out now; until the session says so, it is not remembered again. */
+let leaving = false
 
+/** On screens for people who are not signed in. */
 export function forgetLastSession(): void {
   last = null
+  leaving = false
+}
+
+function leave(): void {
+  last = null
+  leaving = true
 }
 
 /** Somebody who signs out wants nothing of theirs to stay on the screen, in no tab. */
 const signOuts = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('terarchitect-sign-out')
-signOuts?.addEventListener('message', forgetLastSession)
+signOuts?.addEventListener('message', leave)
 
 export function announceSignOut(): void {
-  forgetLastSession()
+  leave()
   signOuts?.postMessage(null)
 }
 
 /** Below the shell, where the session is known. */
 export function useSession(): Session {
   const { data } = useSuspenseQuery(sessionQuery)
-  if (data.signed_in) last = data
+  if (data.signed_in && !leaving) last = data
   return last ?? data
 }
 

@@ -36,7 +36,7 @@ export function Table<Row>({ caption, columns, rows, id }: Props<Row>) {
           {rows.map((row) => (
             <tr key={id(row)} className="border-b last:border-0 hover:bg-hover">
               {columns.map((column) => (
-                <td key={column.title} className={cx('px-3 py-2 align-top', column.right && 'text-right tabular', column.className)}>
+                <td key={column.title} className={cx('px-3 py-2 align-top wrap-break-word', column.right && 'text-right tabular', column.className)}>
                   {column.cell(row)}
                 </td>
               ))}

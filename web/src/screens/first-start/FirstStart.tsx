@@ -33,14 +33,15 @@ function Steps() {
   const list = steps({ session, readiness: readiness.data, projects: projects.data, fleet: fleet.data })
   // A step that was opened stays open when it gets done, so that its result can be read; the next one is a press away.
   const [wanted, setWanted] = useState<StepId | null>(null)
-  const open = wanted ?? nextStep(list)
+  if (wanted === null && list.every((step) => step.done !== null)) setWanted(nextStep(list))
+  const open = wanted
   const go = (from: StepId) => setWanted(list[list.findIndex((step) => step.id === from) + 1]?.id ?? null)
   const failed = [readiness, projects, fleet].find((query) => query.error && !query.data)
   const content: Record<StepId, ReactNode> = {
     admin: <AdminStep session={session} onNext={() => go('admin')} />,
     model: <ModelStep done={list[1]?.done === true} onNext={() => go('model')} />,
     project: <ProjectStep projects={projects.data ?? []} onNext={() => go('project')} />,
-    host: <div className="flex flex-col gap-4"><JoinHost onJoined={() => go('host')} />{list[3]?.done === true && <Next onNext={() => go('host')} />}</div>,
+    host: <div className="flex flex-col gap-4"><JoinHost />{list[3]?.done === true && <Next onNext={() => go('host')} />}</div>,
     ticket: <TicketStep projects={projects.data ?? []} list={list} />,
   }
   return (

@@ -54,7 +54,7 @@ function Who({ person, me }: { person: Person; me: boolean }) {
   return (
     <span className="flex flex-col">
       <span className="flex flex-wrap items-center gap-1.5 font-medium">{person.name}{me && <Badge tone="run">You</Badge>}{person.disabled_at && <Badge tone="bad">Disabled</Badge>}</span>
-      <span className="text-xs text-muted">{person.email}</span>
+      <span className="text-xs wrap-anywhere text-muted">{person.email}</span>
     </span>
   )
 }

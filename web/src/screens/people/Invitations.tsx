@@ -30,7 +30,7 @@ export function Invitations() {
         <Table
           caption="Open invitations" rows={list} id={(one) => one.id}
           columns={[
-            { title: 'For', className: 'min-w-40', cell: (one) => one.email ?? <span className="text-muted">whoever has the link</span> },
+            { title: 'For', className: 'min-w-40', cell: (one) => one.email ? <span className="wrap-anywhere">{one.email}</span> : <span className="text-muted">whoever has the link</span> },
             { title: 'As', cell: (one) => `${roleNames[one.role]}${one.project_id ? ` in ${projects.find((project) => project.id === one.project_id)?.name ?? 'a project'}` : ''}` },
             { title: 'Made', className: 'min-w-32', cell: (one) => <>by {one.created_by}, <TimeAgo at={one.created_at} /></> },
             { title: 'Works until', className: 'min-w-32', cell: (one) => exactly(one.expires_at) },
