@@ -66,7 +66,7 @@ build_system() {
     esac
     image=${AGENT_IMAGE:-terarchitect-agent}
     step "Building ($profile)"
-    build_programs "$profile" terarchitect-api terarchitect-coordinator terarchitect-testbed terarchitect-agent-runner
+    build_programs "$profile" terarchitect-api terarchitect-coordinator terarchitect-testbed terarchitect-agent-runner terarchitect
     bin=$PROGRAMS
     TERARCHITECT_PROFILE=$profile "$ROOT/scripts/build-agent-image" --tag "$image"
 }

@@ -28,8 +28,7 @@ macro_rules! tasks {
 }
 
 /// Every task, with its name.
-const TASKS: &[(&str, Task)] =
-    tasks![due_jobs, leases, presence, publish_cards, publish_events, retention, sign_ins];
+const TASKS: &[(&str, Task)] = tasks![due_jobs, leases, presence, publish_cards, publish_events, retention, sign_ins];
 
 /// The tasks that run beside the requests. Call [`Background::finish`] after the last request.
 #[derive(Debug)]

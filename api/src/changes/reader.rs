@@ -1,8 +1,8 @@
 //! A reader of the event log: first what its position has not seen, from the database, then what the hub publishes.
 
 use super::Database;
-use super::cards::{CardText, LiveCards};
 use super::batch::{Batch, Live};
+use super::cards::{CardText, LiveCards};
 use crate::db;
 use crate::db::live::events::{Event, Filter};
 use crate::domain::live::event::EventKind;

@@ -280,8 +280,12 @@ async fn a_stream_brings_the_cards_of_tickets_that_change() {
     read_until(&mut without, "retry").await;
     app.move_to(&first, "in_progress").await;
     let text = read_until(&mut with, "event: card").await;
-    let card: Value = serde_json::from_str(text.split("event: card\ndata: ").nth(1).unwrap().lines().next().unwrap()).unwrap();
-    assert_eq!((&card["id"], &card["column_id"], &card["state"]["word"]), (&json!(id(&first)), &json!("in_progress"), &json!("waiting")));
+    let card: Value =
+        serde_json::from_str(text.split("event: card\ndata: ").nth(1).unwrap().lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&card["id"], &card["column_id"], &card["state"]["word"]),
+        (&json!(id(&first)), &json!("in_progress"), &json!("waiting"))
+    );
 
     app.move_to(&second, "in_progress").await;
     read_until(&mut with, &id(&second)).await;

@@ -127,7 +127,8 @@ impl Agents {
         let job = self.jobs[self.entries % self.jobs.len()].clone();
         let text = |field: &str| job[field].as_str().unwrap_or_default().to_owned();
         let path = format!("/api/projects/{}/tickets/{}/logs", self.project, text("ticket_id"));
-        let entry = json!({"session_id": "bench", "step": "turn", "summary": format!("Entry {} of this agent", self.entries)});
+        let entry =
+            json!({"session_id": "bench", "step": "turn", "summary": format!("Entry {} of this agent", self.entries)});
         self.connection.post(&path, &entry).await?.json(200)?;
         if self.entries.is_multiple_of(ENTRIES_PER_JOB) {
             let report = json!({"attempt": job["attempt"], "worker_id": "bench", "exit_code": 0});
@@ -169,7 +170,8 @@ impl Page {
         });
         let request = Request::get("/api/events?cards=true").header(HOST, address.to_string());
         let request = request.header(ACCEPT, "text/event-stream").body(Empty::<Bytes>::new());
-        let mut stream = sender.send_request(request.context("could not build the request")?).await.context("no response")?;
+        let mut stream =
+            sender.send_request(request.context("could not build the request")?).await.context("no response")?;
         ensure!(stream.status().is_success(), "the status is {}", stream.status());
         stream.body_mut().frame().await.context("the stream ended")?.context("the stream broke off")?;
         Ok(Self { stream, lists, seen })
@@ -198,7 +200,8 @@ impl Page {
             let text = String::from_utf8_lossy(data);
             let cards = text.matches("event: card").count() as u64;
             self.seen.cards.fetch_add(cards, Ordering::Relaxed);
-            stale |= ["\"kind\":\"job.", "\"kind\":\"attempt.", "\"kind\":\"ticket."].iter().any(|kind| text.contains(kind));
+            stale |=
+                ["\"kind\":\"job.", "\"kind\":\"attempt.", "\"kind\":\"ticket."].iter().any(|kind| text.contains(kind));
         }
     }
 }

@@ -154,12 +154,9 @@ pub async fn of_tickets(conn: &mut PgConnection, tickets: &[Uuid]) -> sqlx::Resu
 
 /// Tickets of jobs that wait for a worker; of more than `limit`, any: sorting a long queue would cost more than it is worth.
 pub async fn waiting(conn: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query_scalar!(
-        "select ticket_id from agent_jobs where status = 'pending' limit $1",
-        limit
-    )
-    .fetch_all(conn)
-    .await
+    sqlx::query_scalar!("select ticket_id from agent_jobs where status = 'pending' limit $1", limit)
+        .fetch_all(conn)
+        .await
 }
 
 /// One ticket of a project.

@@ -40,7 +40,9 @@ struct Asset {
 }
 
 static ASSETS: LazyLock<HashMap<String, Asset>> = LazyLock::new(|| {
-    let file = |path: Cow<'static, str>| Built::get(&path).map(|file| (path.to_string(), Asset::new(&path, file.data.into_owned().into())));
+    let file = |path: Cow<'static, str>| {
+        Built::get(&path).map(|file| (path.to_string(), Asset::new(&path, file.data.into_owned().into())))
+    };
     Built::iter().filter_map(file).collect()
 });
 
@@ -99,7 +101,8 @@ pub async fn serve(method: Method, uri: Uri, request: Request) -> Response {
 /// not for files.
 fn is_page(path: &str, headers: &HeaderMap) -> bool {
     let first = path.split('/').next().unwrap_or_default();
-    let html = headers.get_all(ACCEPT).iter().any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")));
+    let html =
+        headers.get_all(ACCEPT).iter().any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")));
     html && first != "api" && !path.rsplit('/').next().unwrap_or_default().contains('.')
 }
 
