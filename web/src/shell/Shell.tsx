@@ -139,6 +139,7 @@ function PersonMenu({ onHelp }: { onHelp: () => void }) {
   const theme = useTheme()
   const live = useLive()
   const queries = useQueryClient()
+  const navigate = useNavigate()
   const signOut = async () => {
     try {
       await api.delete('/api/session')
