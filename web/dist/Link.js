@@ -1,1 +1,1 @@
-import{c as e,l as t,p as n}from"./app.js";var r=n();function i(){return(0,r.jsx)(e,{title:`Welcome`,children:(0,r.jsx)(t,{title:`This screen is being built.`})})}export{i as default};
+import{S as e,g as t}from"./shared-ui.js";import{j as n}from"./shared-dist.js";var r=n();function i(){return(0,r.jsx)(t,{title:`Welcome`,children:(0,r.jsx)(e,{title:`This screen is being built.`})})}export{i as default};

@@ -18,6 +18,9 @@ export function address(path: string, query: QueryValues = {}): string {
   return `${path}?${new URLSearchParams(pairs.map(([name, value]) => [name, String(value)]))}`
 }
 
+/** A change whose answer did not come may have been made all the same. */
+const LOST = 'The server did not answer. What you see when this page is live again is what holds.'
+
 /** Sends a request and returns its raw answer, if it was successful. */
 export async function send(method: string, path: string, options: Options = {}): Promise<Response> {
   const headers: Record<string, string> = { accept: 'application/json', ...options.headers }
@@ -31,7 +34,7 @@ export async function send(method: string, path: string, options: Options = {}):
     response = await fetch(address(path, options.query), init)
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
-    throw new ApiError('The server could not be reached. Nothing was changed. Try again in a moment.', 'unreachable', 0)
+    throw new ApiError(method === 'GET' ? 'The server could not be reached. Try again in a moment.' : LOST, 'unreachable', 0)
   }
   noteServerTime(response.headers.get('date'))
   if (!response.ok) throw await errorOf(response)

@@ -11,6 +11,7 @@ export const keys = {
   memory: (id: string) => ['project', id, 'memory'] as const,
   board: (projectId: string) => ['board', projectId] as const,
   boards: ['board'] as const,
+  columns: (projectId: string) => ['columns', projectId] as const,
   ticket: (ticketId: string) => ['ticket', ticketId] as const,
   ticketPage: (ticketId: string) => ['ticket', ticketId, 'page'] as const,
   timeline: (ticketId: string) => ['ticket', ticketId, 'timeline'] as const,

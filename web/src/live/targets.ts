@@ -42,7 +42,7 @@ export function targetsOf(event: LiveEvent): Targets {
       break
     case 'project':
       lists.push(keys.projects, keys.summary)
-      if (projectId) lists.push(keys.project(projectId))
+      if (projectId) lists.push(keys.project(projectId), keys.columns(projectId))
       targets.board = projectId ?? null
       break
     case 'coordinator':

@@ -50,6 +50,7 @@ export const TicketCard = memo(function TicketCard({ shown, mayChange, reachable
       </div>
       <div className="flex flex-wrap items-center gap-1.5">
         <StateBadge state={state} />
+        {card.needs_person && <span className="sr-only">Needs you</span>}
         {card.priority === 'high' && <span className="inline-flex items-center gap-0.5 text-xs font-medium text-bad"><Icon name="up" className="size-3" />High</span>}
         {card.priority === 'low' && <span className="text-xs text-muted">Low</span>}
         {card.attempt !== null && card.attempt > 1 && <span className="text-xs text-muted">attempt {card.attempt}</span>}

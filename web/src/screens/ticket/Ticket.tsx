@@ -54,13 +54,10 @@ export default function Ticket() {
   return <Loaded key={ticketId} page={page.data} fetchedAt={page.dataUpdatedAt} />
 }
 
-/** The columns that a ticket can move to, from its board. */
+/** The columns that a ticket can move to; without them nothing is offered to move to. */
 function useColumns(projectId: string) {
-  const board = useQuery({
-    queryKey: keys.board(projectId), queryFn: ({ signal }) => api.get<Board>(`/api/projects/${projectId}/board`, { signal }),
-    select: (data) => data.columns, notifyOnChangeProps: ['data'], refetchOnMount: false,
-  })
-  return board.data ?? []
+  const columns = useQuery({ queryKey: keys.columns(projectId), queryFn: ({ signal }) => api.get<Pick<Board, 'columns'>>(`/api/projects/${projectId}/kanban`, { signal }) })
+  return columns.data?.columns ?? []
 }
 
 function Loaded({ page, fetchedAt }: { page: Page; fetchedAt: number }) {

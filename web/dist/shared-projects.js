@@ -1,0 +1,1 @@
+import{F as e,t}from"./shared-client.js";import{_ as n}from"./app.js";var r=n({queryKey:e.projects,queryFn:({signal:e})=>t.get(`/api/projects`,{signal:e})}),i=`terarchitect-project`;function a(){try{return localStorage.getItem(i)}catch{return null}}function o(e){try{localStorage.setItem(i,e)}catch{}}export{r as n,o as r,a as t};
