@@ -3,7 +3,7 @@ import { cx } from '@/lib/cx'
 import { IconButton } from '@/ui'
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from 'react'
 import type { Chosen } from './Graph'
-import { bounds, changeNode, connect, type Edge, HEIGHT, line, lines, type Model, type Node, WIDTH } from './model'
+import { bounds, changeNode, connect, type Edge, HEIGHT, line, type Model, type Node, WIDTH } from './model'
 
 export interface GraphParts {
   model: Model
@@ -111,16 +111,15 @@ function Part({ node, model, may, chosen, onChoose, onChange, connecting, onConn
     else return
     event.preventDefault()
   }
-  const shown = lines(node.label)
   return (
     <g
       role="button" tabIndex={0} aria-pressed={isChosen} aria-label={node.label} transform={`translate(${node.x} ${node.y})`} className="group cursor-pointer outline-none"
       onKeyDown={pressed} onPointerDown={onPress}
     >
       <rect width={WIDTH} height={HEIGHT} rx="8" className={cx('stroke-2 group-focus-visible:stroke-focus', isChosen ? 'fill-accent-soft stroke-accent' : 'fill-raised stroke-line-strong')} />
-      {node.label && shown.map((text, index) => (
-        <text key={index} aria-hidden="true" x={WIDTH / 2} y={HEIGHT / 2 + (index - (shown.length - 1) / 2) * 18 + 5} textAnchor="middle" className="pointer-events-none fill-ink text-sm font-medium">{text}</text>
-      ))}
+      <foreignObject width={WIDTH} height={HEIGHT} className="pointer-events-none">
+        <div className="flex h-full items-center justify-center px-2 text-center text-sm leading-5 font-medium text-ink"><span className="line-clamp-2 wrap-anywhere">{node.label}</span></div>
+      </foreignObject>
       {node.description && <title>{node.description}</title>}
     </g>
   )

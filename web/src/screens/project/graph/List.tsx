@@ -6,7 +6,7 @@ export function List({ model, may, onChoose, onRemove }: GraphParts) {
   const label = (id: string) => model.nodes.find((one) => one.id === id)?.label ?? id
   return (
     <div className="flex min-w-0 flex-col gap-4">
-      <div className="rounded-lg border bg-surface">
+      <div className="rounded-lg border bg-surface max-sm:p-4">
         <Table
           caption="Parts" rows={model.nodes} id={(node) => node.id}
           columns={[
@@ -18,7 +18,7 @@ export function List({ model, may, onChoose, onRemove }: GraphParts) {
         />
       </div>
       {model.edges.length > 0 && (
-        <div className="rounded-lg border bg-surface">
+        <div className="rounded-lg border bg-surface max-sm:p-4">
           <Table
             caption="Connections" rows={model.edges} id={(edge) => edge.id}
             columns={[

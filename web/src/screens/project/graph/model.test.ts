@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { addNode, bounds, changeNode, connect, line, lines, parse, removeNode, serialise } from './model'
+import { addNode, bounds, changeNode, connect, line, parse, removeNode, serialise } from './model'
 
 const stored = {
   nodes: [{ id: 'a', type: 'box', color: 'red', position: { x: 1, y: 2, z: 3 }, data: { label: 'A', owner: 'x' } }, { id: 'b', data: { label: 'B' } }],
@@ -40,10 +40,5 @@ describe('the graph', () => {
     if (!a || !b) throw new Error('two nodes')
     expect(Object.values(line(a, { ...a, id: 'c' })).every(Number.isFinite)).toBe(true)
     expect(line(a, b).x1).toBeGreaterThan(a.x)
-  })
-  it('breaks long labels', () => {
-    expect(lines('API')).toEqual(['API'])
-    expect(lines('Runner with a name that is far too long for its box').at(-1)).toMatch(/…$/)
-    expect(lines('x'.repeat(40))[0]).toHaveLength(22)
   })
 })

@@ -103,17 +103,3 @@ export function line(from: Node, to: Node): { x1: number; y1: number; x2: number
   const scale = Math.max(Math.abs(dx) / (WIDTH / 2 + 3), Math.abs(dy) / (HEIGHT / 2 + 3)) || 1
   return { x1: a.x + dx / scale, y1: a.y + dy / scale, x2: b.x - dx / scale, y2: b.y - dy / scale }
 }
-
-/** Breaks a label into at most two lines for its box. */
-export function lines(label: string, most = 22): string[] {
-  const words = label.split(/\s+/).filter(Boolean)
-  const out: string[] = ['']
-  for (const word of words) {
-    const last = out[out.length - 1] ?? ''
-    if (last === '' || last.length + 1 + word.length <= most) out[out.length - 1] = last ? `${last} ${word}` : word
-    else out.push(word)
-  }
-  const kept = out.slice(0, 2).map((one) => (one.length > most ? `${one.slice(0, most - 1)}…` : one))
-  if (out.length > 2 && kept[1] !== undefined) kept[1] = `${kept[1].slice(0, most - 1)}…`
-  return kept
-}
