@@ -114,13 +114,16 @@ impl Problem {
     }
 }
 
+/// Whether a thing with this id and this name is meant.
+type Fits<'a> = &'a dyn Fn(Uuid, &str) -> bool;
+
 /// Finds what is named: by its id, its name, or the beginning of either. The first of these that fits decides.
 fn pick<T>(all: &[T], wanted: &str, of: impl Fn(&T) -> (Uuid, &str)) -> Result<usize, Problem> {
     let wanted = wanted.trim();
     let lower = wanted.to_lowercase();
     let id = lower.replace('-', "");
     let is_id = !id.is_empty() && id.chars().all(|c| c.is_ascii_hexdigit());
-    let fits: [&dyn Fn(Uuid, &str) -> bool; 4] = [
+    let fits: [Fits<'_>; 4] = [
         &|own, _| is_id && own.simple().to_string() == id,
         &|_, name| name.to_lowercase() == lower,
         &|own, _| is_id && own.simple().to_string().starts_with(&id),

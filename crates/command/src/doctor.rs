@@ -101,7 +101,7 @@ impl Report<'_> {
                 self.say("version", same.then_some(true), sentence, Some("use the same version of both"))?;
             }
             Err(_) => {
-                self.say("version", None, format!("this command is {own}; the API is older, or does not say"), None)?
+                self.say("version", None, format!("this command is {own}; the API is older, or does not say"), None)?;
             }
         }
         let fix = "sign in with `terarchitect login`, or set TERARCHITECT_API_KEY";

@@ -1,1 +1,0 @@
-import{P as e,k as t}from"./shared-dist.js";var n=e(t(),1);function r(e){return(0,n.useSyncExternalStore)(t=>{let n=window.matchMedia(e);return n.addEventListener(`change`,t),()=>n.removeEventListener(`change`,t)},()=>window.matchMedia(e).matches)}function i(){return r(`(min-width: 1024px)`)}export{i as n,r as t};
