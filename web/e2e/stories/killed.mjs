@@ -18,7 +18,8 @@ async function killed(world) {
   await system.startApi()
   await page.getByRole('status').filter({ hasText: 'Live' }).waitFor({ timeout: 60_000 })
   await system.until('the ticket is in review', async () => (await system.call('GET', `${path}/${ticket.id}`)).column_id === 'in_review')
-  await page.getByRole('link', { name: /pull request|#\d+/i }).first().waitFor({ timeout: 30_000 })
+  const done = await system.call('GET', `${path}/${ticket.id}`)
+  await page.locator(`a[href="${done.pr_url}"]`).first().waitFor({ timeout: 30_000 })
   assert.equal(loads, 0, 'the page was not loaded again')
 
   const stored = await system.call('GET', `${path}/${ticket.id}/timeline?limit=500`)

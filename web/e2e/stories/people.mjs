@@ -12,8 +12,8 @@ async function invitationAndRoles(world) {
   await people.getByRole('button', { name: /invite/i }).first().click()
   const dialog = people.getByRole('dialog')
   await dialog.getByLabel(/email/i).fill(grace.email)
-  await dialog.getByLabel(/role/i).first().selectOption('viewer')
-  await dialog.getByRole('button', { name: /invite|make/i }).first().click()
+  await dialog.getByLabel('Role').selectOption('viewer')
+  await dialog.getByRole('button', { name: 'Make the link' }).click()
   const link = await people.getByText(/\/link#/).first().textContent()
   const token = link.match(/#([\w-]+)/)[1]
   await inspectAll(people, 'people-invited', ada)
@@ -36,7 +36,7 @@ async function invitationAndRoles(world) {
   await page.getByRole('button', { name: /new ticket/i }).first().waitFor()
   await page.keyboard.press('c')
   await page.getByRole('dialog').getByLabel(/title/i).fill('Made by a member')
-  await page.getByRole('dialog').getByRole('button', { name: /create|add/i }).first().click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Create', exact: true }).click()
   await page.getByText('Made by a member').first().waitFor()
 
   const audit = await ada.open('/audit')

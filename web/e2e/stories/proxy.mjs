@@ -50,7 +50,7 @@ async function behindNginx(world) {
     await page.getByText('Seen behind nginx').first().waitFor()
     await page.keyboard.press('c')
     await page.getByRole('dialog').getByLabel(/title/i).fill('Made behind nginx')
-    await page.getByRole('dialog').getByRole('button', { name: /create|add/i }).first().click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Create', exact: true }).click()
     await page.getByText('Made behind nginx').first().waitFor()
     await visitor.leave()
   } finally {

@@ -113,7 +113,7 @@ function Said({ title, text }: { title: string; text: string }) {
 interface EntryRowProps { entry: Entry; inTurn: boolean; context: RowContext }
 
 export const EntryRow = memo(function EntryRow({ entry, inTurn, context }: EntryRowProps) {
-  return <div className={cx('py-0.5', inTurn && 'ml-4 border-l pl-3')}><EntryContent entry={entry} context={context} /></div>
+  return <div data-seq={entry.seq} className={cx('py-0.5', inTurn && 'ml-4 border-l pl-3')}><EntryContent entry={entry} context={context} /></div>
 }, (a, b) => a.entry === b.entry && a.inTurn === b.inTurn && a.context.isOpen(a.entry.id) === b.context.isOpen(b.entry.id))
 
 function EntryContent({ entry, context }: { entry: Entry; context: RowContext }) {
