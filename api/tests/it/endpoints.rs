@@ -71,7 +71,7 @@ impl Guard {
         use Gets::{Hidden, In, Refused, Unknown};
         let if_so = |so: bool, otherwise: Gets| if so { In } else { otherwise };
         let is_for_coordinators = matches!(self, Self::Worker | Self::Runner);
-        let of_a_project = path.contains("{project_id}") || path.contains("{job_id}");
+        let of_a_project = ["{project_id}", "{job_id}", "{ticket_id}"].iter().any(|id| path.contains(id));
         match who {
             _ if self == Self::Public => In,
             Who::NoKey | Who::WrongKey | Who::ExpiredToken => Unknown,
@@ -324,7 +324,10 @@ async fn everybody_gets_what_their_role_gives_and_nothing_else() {
                 // Keys and tokens have no session of their own, and tokens make no tokens.
                 403 if is_own || sentence.starts_with("A token can't make tokens") => guard.gives(who, &template),
                 403 => Gets::Refused,
-                404 if sentence.starts_with("There is no project") || sentence.starts_with("There is no job") => {
+                404 if ["project", "job", "ticket"]
+                    .iter()
+                    .any(|what| sentence.starts_with(&format!("There is no {what}"))) =>
+                {
                     Gets::Hidden
                 }
                 _ => Gets::In,

@@ -177,6 +177,7 @@ pub async fn stop_everything(database: &Database, actor: &Actor) -> ActionResult
     // First: a claim that has begun is waited for, and its job is asked to stop like the others.
     db::live::fleet::lock_claims(&mut change).await?;
     let newly = db::live::fleet::stop(&mut change, &actor.to_string()).await?;
+    db::prefer_indexes(&mut change).await?;
     let asked = db::live::fleet::request_stop_of_all(&mut change).await?;
     for job in &asked {
         let event = NewEvent::of_job(EventKind::JobCancelRequested, job.project_id, job.ticket_id, job.id);

@@ -112,6 +112,10 @@ pub async fn export(database: &Database) -> ActionResult<Exported> {
 /// # Errors
 /// When a setting or project is not valid, or a name of a project is not unique.
 pub async fn import(database: &Database, actor: &Actor, sealer: &Sealer, document: Exported) -> ActionResult<Imported> {
+    if document.settings.is_empty() && document.secrets.is_empty() && document.projects.is_empty() {
+        let sentence = "This document has neither settings nor projects; send one that was exported.";
+        return Err(Refusal::invalid(sentence).into());
+    }
     let settings: BTreeMap<_, _> =
         document.settings.into_iter().filter(|(name, value)| !is_secret(name) && !value.is_null()).collect();
     parse_changes(settings.clone())?;

@@ -152,9 +152,10 @@ pub async fn of_tickets(conn: &mut PgConnection, tickets: &[Uuid]) -> sqlx::Resu
     cards_where!(conn, "ticket.id = any ($1)", tickets)
 }
 
-/// Tickets of jobs that wait for a worker; of more than `limit`, any: sorting a long queue would cost more than it is worth.
+/// Tickets of jobs that wait for a worker; of more than `limit`, the first of an index: sorting a long
+/// queue would cost more than it is worth.
 pub async fn waiting(conn: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query_scalar!("select ticket_id from agent_jobs where status = 'pending' limit $1", limit)
+    sqlx::query_scalar!("select ticket_id from agent_jobs where status = 'pending' order by project_id, priority desc, run_at, seq limit $1", limit)
         .fetch_all(conn)
         .await
 }
