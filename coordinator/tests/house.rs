@@ -8,7 +8,8 @@ const HOUSE: House = House {
     folder: env!("CARGO_MANIFEST_DIR"),
     floors: &[
         &["main", "lib"],
-        &["service", "doctor"],
+        &["service"],
+        &["doctor"],
         &["heartbeat", "readiness", "claims"],
         &["disk"],
         &["job"],

@@ -61,7 +61,7 @@ async function overflows(page) {
     for (const element of document.querySelectorAll('button, a, h1, h2, h3, label, th, td, p, li, dt, dd')) {
       const style = getComputedStyle(element)
       const hides = style.overflowX === 'hidden' || style.overflowX === 'clip'
-      if (hides && style.textOverflow !== 'ellipsis' && element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0) {
+      if (hides && style.textOverflow !== 'ellipsis' && element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 1) {
         if (!element.closest('[data-clips]')) found.push(`cut off: <${element.localName}> ${element.textContent.trim().slice(0, 60)}`)
       }
     }

@@ -31,12 +31,16 @@ fn foreign_page(headers: &HeaderMap, public_url: Option<&Url>, origins: &Allowed
     let is_ours = |origin: &str| {
         public.as_deref() == Some(origin) || origins.allow(origin) || is_that_of_the_host(origin, headers)
     };
+    // No page can write this header, so it counts also behind a proxy that changes the host.
+    let sites = || texts(headers, HeaderName::from_static("sec-fetch-site"));
+    if sites().next().is_some() && sites().all(|site| site == "same-origin") {
+        return None;
+    }
     let mut given = texts(headers, ORIGIN).peekable();
     if given.peek().is_some() {
         return given.find(|origin| !is_ours(origin)).map(|origin| format!("'{}'", shown(origin)));
     }
-    let mut sites = texts(headers, HeaderName::from_static("sec-fetch-site"));
-    let foreign = sites.any(|site| site != "same-origin" && site != "none");
+    let foreign = sites().any(|site| site != "same-origin" && site != "none");
     foreign.then(|| "a page of another origin".to_owned())
 }
 
@@ -85,6 +89,7 @@ mod tests {
             &[("host", "h"), ("origin", "https://front.example"), ("sec-fetch-site", "cross-site")],
             &[("host", "h"), ("sec-fetch-site", "same-origin")],
             &[("host", "h"), ("sec-fetch-site", "none")],
+            &[("host", "upstream:1"), ("origin", "https://any.example"), ("sec-fetch-site", "same-origin")],
         ] {
             assert!(!foreign(own), "{own:?}");
         }

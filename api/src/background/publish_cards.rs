@@ -1,4 +1,4 @@
-//! Sends the cards of tickets that change to those who follow them, while anybody does.
+//! Sends the cards of tickets that change to readers who follow them, while there are any.
 
 use crate::actions::live::cards::{Card, changed_cards};
 use crate::changes::{CardText, TouchedTickets};
@@ -28,7 +28,7 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
     }
 }
 
-/// Until nobody follows any more, or this reader has fallen behind.
+/// Until there is no such reader any more, or this one has fallen behind.
 async fn follow(app: &App) -> sqlx::Result<()> {
     let cards = app.database.hub().cards();
     cards.wanted().await;

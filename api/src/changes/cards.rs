@@ -67,14 +67,14 @@ impl Cards {
         self.batches.receiver_count()
     }
 
-    /// Waits until somebody follows.
+    /// Waits until there is a reader.
     pub async fn wanted(&self) {
         while self.readers() == 0 {
             self.wanted.notified().await;
         }
     }
 
-    /// Sends cards to everybody who follows.
+    /// Sends cards to every reader.
     pub fn send(&self, cards: Vec<CardText>) {
         if !cards.is_empty() {
             // Fails only where the last reader has just left.

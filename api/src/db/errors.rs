@@ -99,6 +99,6 @@ pub fn job_exists() -> Refusal {
 /// The refusal of a second account with the same address.
 #[must_use]
 pub fn email_taken() -> Refusal {
-    let sentence = "Somebody with this email address is here already; sign in, or ask an admin for a link.";
+    let sentence = "An account with this email address exists already; sign in, or ask an admin for a link.";
     Refusal::new(ErrorCode::EmailTaken, sentence)
 }
