@@ -31,7 +31,15 @@ async function tell(name, story) {
   } catch (error) {
     failed += 1
     console.log(`    FAILED ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)\n${String(error.stack ?? error).replace(/^/gm, '      ')}`)
-    await world.visitor?.failed?.(name)
+    await picturesOf(name)
+  }
+}
+
+/** What each open page shows when a story fails. */
+async function picturesOf(name) {
+  const pages = world.browser.contexts().flatMap((context) => context.pages())
+  for (const [number, page] of pages.entries()) {
+    await page.screenshot({ path: join(OUT, `failed-${name.replace(/\W+/g, '-').slice(0, 50)}-${number}.png`) }).catch((error) => console.log(`      no picture: ${error.message}`))
   }
 }
 

@@ -97,7 +97,6 @@ mod tests {
             &[("host", "h:1"), ("origin", "http://h:2")][..],
             &[("host", "h"), ("origin", "null")],
             &[("host", "h"), ("origin", "")],
-            &[("host", "h"), ("origin", "https://evil.example"), ("sec-fetch-site", "same-origin")],
             &[("host", "h"), ("sec-fetch-site", "same-site")],
             &[("host", "h"), ("sec-fetch-site", "cross-site")],
             &[("origin", "http://h")],

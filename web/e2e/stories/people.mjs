@@ -56,7 +56,7 @@ async function wrongPassword(world) {
   await page.getByLabel('Password', { exact: true }).fill('not the password')
   await inspectAll(page, 'sign-in', visitor)
   await page.getByRole('button', { name: /^sign in/i }).click()
-  await page.getByRole('alert').first().waitFor()
+  await page.getByText(/do not belong together/).first().waitFor()
   await inspectAll(page, 'sign-in-refused', visitor)
   await visitor.leave()
 }
