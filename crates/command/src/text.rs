@@ -1,7 +1,7 @@
 //! Text from elsewhere, made harmless, and numbers for people.
 //!
 //! What agents write is hostile: an escape sequence could rewrite what the terminal shows, or type into it. Nothing that
-//! was not written here is printed without passing through [`line`] or [`block`].
+//! was not written here is printed without passing through [`line()`] or [`block`].
 
 use chrono::{DateTime, Utc};
 use std::fmt::Write;
