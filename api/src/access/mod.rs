@@ -9,6 +9,7 @@ mod caller;
 mod client;
 pub mod cookies;
 mod guards;
+mod headers;
 mod keys;
 mod need;
 mod same_origin;

@@ -4,14 +4,12 @@
 //! both of a request that changes something.
 
 use super::AllowedOrigins;
+use super::headers::{shown, texts};
 use crate::domain::refusal::{ErrorCode, Refusal};
 use http::HeaderMap;
 use http::header::{HOST, HeaderName, ORIGIN};
 use http::request::Parts;
 use url::Url;
-
-/// The longest part of a header that an error message repeats, in characters.
-const MAX_SHOWN_CHARS: usize = 100;
 
 /// Refuses a request that a browser sent for a page of another origin.
 ///
@@ -56,15 +54,6 @@ fn is_that_of_the_host(origin: &str, headers: &HeaderMap) -> bool {
     };
     let mut hosts = texts(headers, HOST).peekable();
     hosts.peek().is_some() && hosts.all(same)
-}
-
-/// Every value of a header; one that is not text comes as an empty one, which is no one's name.
-fn texts(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default())
-}
-
-fn shown(text: &str) -> String {
-    text.chars().take(MAX_SHOWN_CHARS).collect()
 }
 
 #[cfg(test)]

@@ -4,15 +4,13 @@
 //! the responses; and with a host name of their own that resolves to this machine, they could read them as well.
 
 use super::AllowedOrigins;
+use super::headers::{shown, texts};
 use crate::domain::refusal::{ErrorCode, Refusal};
 use axum::extract::ConnectInfo;
 use http::HeaderMap;
 use http::header::{HOST, HeaderName, ORIGIN};
 use http::request::Parts;
 use std::net::{IpAddr, SocketAddr};
-
-/// The longest part of a header that an error message repeats, in characters.
-const MAX_SHOWN_CHARS: usize = 100;
 
 /// Lets in programs of this machine, and pages that the API serves itself. `key` is the name of the key that is not set.
 ///
@@ -89,15 +87,6 @@ fn names_this_machine(host: &str) -> bool {
     name == "localhost"
         || name.ends_with(".localhost")
         || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
-}
-
-/// Every value of a header; one that is not text comes as an empty one, which is no one's name.
-fn texts(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default())
-}
-
-fn shown(text: &str) -> String {
-    text.chars().take(MAX_SHOWN_CHARS).collect()
 }
 
 #[cfg(test)]
