@@ -153,7 +153,8 @@ start_api() {
     export TERARCHITECT_DATA_DIR=$dir/api
     local listen=$addresses
     [ -n "$once" ] || [ ! -s "$dir/port" ] || listen=${addresses//:0/:$(cat "$dir/port")}
-    start api env TERARCHITECT_LISTEN="$listen" TERARCHITECT_READY_FILE="$dir/api.ready" "$bin/terarchitect-api"
+    start api env TERARCHITECT_LISTEN="$listen" TERARCHITECT_READY_FILE="$dir/api.ready" \
+        GITHUB_API_URL="$(testbed .api_url)" "$bin/terarchitect-api"
     api_url=$(jq -r '.urls[0]' "$dir/api.ready")
     printf '%s' "${api_url##*:}" >"$dir/port"
 }

@@ -69,8 +69,20 @@ async function overflows(page) {
   })
 }
 
+/** Waits until nothing moves any more: colours in the middle of a transition are no one's colours. */
+async function atRest(page) {
+  await page.evaluate(async () => {
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve))
+    await frame()
+    await frame()
+    const moving = document.getAnimations().filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
+    await Promise.allSettled(moving.map(({ finished }) => finished))
+  })
+}
+
 /** Asserts that a screen is in order, and takes its picture. */
 export async function inspect(page, name, visitor) {
+  await atRest(page)
   const problems = (await overflows(page)).map((text) => `${name}: ${text}`)
   const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze()
   for (const { id, help, nodes } of violations) {

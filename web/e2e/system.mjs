@@ -76,6 +76,12 @@ export class System {
     this.forge = await this.testbed.start()
   }
 
+  /** Lets the scripted model reply where its script holds a reply under this name. */
+  async release(name) {
+    const response = await fetch(`${this.forge.chat_url}/release/${name}`, { method: 'POST' })
+    if (!response.ok) throw new Error(`the scripted model did not release ${name}: ${response.status}`)
+  }
+
   /** The first time on a free port; afterwards on the same one, as after a restart of the machine. */
   async startApi(more = {}) {
     const port = this.port ?? 0
@@ -86,6 +92,7 @@ export class System {
       TERARCHITECT_READY_FILE: join(this.dir, 'api.ready'),
       TERARCHITECT_API_KEY: this.keys.app,
       TERARCHITECT_WORKER_API_KEY: this.keys.worker,
+      GITHUB_API_URL: this.forge.api_url,
       ...this.apiEnv,
     }
     this.programs = this.programs.filter((program) => program !== this.api)

@@ -88,7 +88,9 @@ async function watchAndSteer(world) {
   await inspectAll(page, 'ticket-running', visitor)
   await page.getByPlaceholder('Tell the agent').fill('Greet in French as well, in a file of its own.')
   await page.getByRole('button', { name: 'Send' }).click()
-  await page.getByText(/In the next prompt|Delivered/).first().waitFor()
+  await page.getByText(/In the next prompt/).first().waitFor()
+  // The Director thinks about the turn until now, so that what is above is seen while it runs, however slow the machine is.
+  await system.release('watched')
   await page.getByText(/Delivered/).first().waitFor({ timeout: 60_000 })
   const ticket = await system.until('the ticket is in review', async () => {
     const now = await system.call('GET', `${path}/${made.id}`)
@@ -116,7 +118,8 @@ async function watchAndSteer(world) {
 async function hostileOutput(world) {
   const { page } = world
   page.on('dialog', (dialog) => { world.visitor.complaints.push(`a dialog: ${dialog.message()}`); void dialog.dismiss() })
-  for (const closed of await page.locator('h2 button[aria-expanded="false"]').all()) await closed.click()
+  // Only what is in view exists: the turn that ran it is opened, and the call in it.
+  await page.getByRole('button', { name: /^Turn 5/ }).first().click()
   await page.getByRole('button', { name: /^bash/ }).first().click()
   await page.getByText('<script>alert(1)</script>').first().waitFor()
   assert.equal(await page.locator('script:not([src])').count(), 0)

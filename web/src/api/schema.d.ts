@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what, the latest first: everything that people, keys and tokens changed, and who signed in or failed to. */
+        get: operations["read_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/coordinators": {
         parameters: {
             query?: never;
@@ -11,7 +28,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All coordinators that have sent heartbeats, the latest first. */
+        /**
+         * All coordinators that have sent heartbeats, the latest first. They are shared by all projects, so that who sees single
+         *     projects alone sees none of them.
+         */
         get: operations["list_coordinators"];
         put?: never;
         post?: never;
@@ -29,7 +49,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Sets what a coordinator should do. The response to its next heartbeat carries it. */
+        /** Sets what a coordinator should do, and how many of its slots it may use. The response to its next heartbeat carries it. */
         put: operations["direct_coordinator"];
         post?: never;
         /**
@@ -58,6 +78,129 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/fleet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All coordinators with the jobs that they hold, and the queue of each project. */
+        get: operations["read_fleet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/fleet/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Allows claims again; waiting coordinators get jobs at once. Jobs that were stopped stay cancelled. */
+        post: operations["resume_fleet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/fleet/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops everything: no job is claimed any more, every running job is asked to stop, pending jobs stay pending. */
+        post: operations["stop_fleet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/inbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything that waits for a person: tickets that failed, and pull requests that are ready. A decision is one of the
+         *     usual calls: retry the job, or move the ticket.
+         */
+        get: operations["read_inbox"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/inbox/{ticket_id}/snooze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts a ticket off: the inbox does not show it for a while. */
+        post: operations["snooze_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The invitations that no one has used, the newest first. */
+        get: operations["list_invitations"];
+        put?: never;
+        /** Invites someone: to everything with a role, or to one project. */
+        post: operations["create_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/invitations/{invitation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an invitation back. */
+        delete: operations["delete_invitation"];
         options?: never;
         head?: never;
         patch?: never;
@@ -123,8 +266,128 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Retries a failed or cancelled job: enqueues a new one with its terms. */
+        /** Retries a failed or cancelled job: enqueues a new one with its terms. A note is in the first prompt of its agent. */
         post: operations["retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/links/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a link is for. */
+        post: operations["look_at_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/links/use": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Uses a link, which makes a person, sets a password or signs in; in any case the response sets the cookie of a session. */
+        post: operations["use_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The browser comes back from the provider: signs the person in, and sends the browser where the person wanted to go. */
+        get: operations["finish_oidc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/oidc/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends the browser to the provider. */
+        get: operations["start_oidc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All people, those who came first at the top. */
+        get: operations["list_people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/people/{person_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a person, with sessions, links and tokens. */
+        delete: operations["delete_person"];
+        options?: never;
+        head?: never;
+        /** Changes a person's name, roles, or whether the person may sign in. It holds at once. */
+        patch: operations["update_person"];
+        trace?: never;
+    };
+    "/api/people/{person_id}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a link with which the person sets a new password. It replaces links made before. */
+        post: operations["reset_person"];
         delete?: never;
         options?: never;
         head?: never;
@@ -138,7 +401,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All projects. */
+        /** All projects that the caller may see. */
         get: operations["list_projects"];
         put?: never;
         /** Creates a project with an empty graph, a board and, unless the repository exists already, a setup ticket. */
@@ -163,6 +426,43 @@ export interface paths {
         post?: never;
         /** Deletes a project with everything in it. The body repeats its name. */
         delete: operations["delete_project"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/board": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The project's board: columns, and a card for each ticket with what happens with it. Follow `/api/events?after=` from
+         *     `position`, and read the card of each ticket that an event is about.
+         */
+        get: operations["live_board"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Checks whether tickets of the project can become pull requests, and says what to do where they can't. Changes nothing. */
+        post: operations["check"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -363,6 +663,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{project_id}/tickets/{ticket_id}/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One ticket as the board shows it. */
+        get: operations["live_card"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{project_id}/tickets/{ticket_id}/complete": {
         parameters: {
             query?: never;
@@ -374,6 +691,47 @@ export interface paths {
         put?: never;
         /** Marks the ticket complete: status `completed`, column `in_review`, and its pull request recorded. */
         post: operations["complete_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/diffs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The ticket's diffs, the oldest first: one for each turn that changed something, and for each attempt the whole branch
+         *     against its base, without a turn.
+         */
+        get: operations["list_diffs"];
+        /**
+         * Stores what a turn changed, or the whole branch against its base. A second diff of the same turn of the same attempt
+         *     takes the place of the first. The body may be up to 16 MiB, the patch up to 12 MiB.
+         */
+        put: operations["put_diff"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/diffs/{diff_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A diff's patch, as git writes it; compressed where the client accepts gzip. */
+        get: operations["get_diff"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -418,6 +776,115 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{project_id}/tickets/{ticket_id}/logs/{log_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One entry of the ticket's log, with its output. */
+        get: operations["get_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What people wrote to the agent of the ticket, the oldest first, and in which turn it was delivered. */
+        get: operations["list_messages"];
+        put?: never;
+        /**
+         * Writes to the agent of the ticket: the words are in its next prompt. While no agent works, they wait for the next
+         *     attempt.
+         */
+        post: operations["post_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/messages/delivered": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirms that the agent has accepted the prompt with the messages that a turn took. */
+        post: operations["messages_delivered"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/messages/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes what people wrote for a turn's prompt. The same turn of the same attempt again returns the same messages. What
+         *     was taken and never confirmed is free again for a later turn, and once the attempt is over.
+         */
+        post: operations["take_messages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a ticket's page shows at first: the ticket, its card, attempts, plan, to-do list, messages and diffs. */
+        get: operations["live_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ticket's timeline, without the entries' outputs: the newest page unless `before` or `after` is given. */
+        get: operations["get_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{project_id}/tickets/{ticket_id}/worker-context": {
         parameters: {
             query?: never;
@@ -430,6 +897,60 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who the caller is: also for callers who are no one. */
+        get: operations["get_session"];
+        put?: never;
+        /** Signs a person in with address and password. The response sets the cookie `terarchitect_session`. */
+        post: operations["sign_in"];
+        /** Signs the person out: ends the session here, and removes the cookie. Keys and tokens have none to end. */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        /** What a person changes about itself: the name, the password. A new password ends the person's other sessions. */
+        patch: operations["update_session"];
+        trace?: never;
+    };
+    "/api/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the caller is signed in, the latest first; for admins also where another person is. */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a session: one's own, and for admins anybody's. */
+        delete: operations["end_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -468,6 +989,109 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Settings without secrets, the names of the secrets that are set, and all projects without their tickets. */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets the settings of an export, and creates its projects or changes those of the same name. Secrets stay as they are. */
+        post: operations["import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a real request to a model or to the forge, with the stored settings or others, and says what came back. */
+        post: operations["test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much goes on in all projects that the caller may see. */
+        get: operations["live_summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's tokens, the newest first; for admins everybody's. */
+        get: operations["list_tokens"];
+        put?: never;
+        /** Makes a token that may do no more than its maker. A person's tokens end with what the person may do. */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a token: one's own, and for admins anybody's. It gives access to nothing from then on. */
+        delete: operations["revoke_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -683,6 +1307,58 @@ export interface components {
         };
         /** @enum {string} */
         AttemptOutcome: "completed" | "failed" | "cancelled" | "retried" | "released";
+        /** @description Who did something. */
+        AuditActor: {
+            /** @description Which person or token. */
+            id?: string | null;
+            /** @description `person`, `token`, `api-key`, `local` or `unknown`. */
+            kind: string;
+            /** @description What the person or token was called then. */
+            name: string;
+        };
+        /** @description Something that was done. */
+        AuditEntry: {
+            /** @description Who. */
+            actor: components["schemas"]["AuditActor"];
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description More about it. */
+            data: Record<string, never>;
+            /**
+             * Format: uuid
+             * @description With which job.
+             */
+            job_id?: string | null;
+            /** @description What. */
+            kind: components["schemas"]["EventKind"];
+            /**
+             * Format: uuid
+             * @description In which project.
+             */
+            project_id?: string | null;
+            /** @description All of it in words. */
+            sentence: string;
+            /**
+             * Format: int64
+             * @description Its place.
+             */
+            seq: number;
+            /**
+             * Format: uuid
+             * @description With which ticket.
+             */
+            ticket_id?: string | null;
+        };
+        /** @description A page of what was done. */
+        AuditPage: {
+            /** @description The latest first. */
+            entries: components["schemas"]["AuditEntry"][];
+            /** @description Whether there are older ones. */
+            older: boolean;
+        };
         /** @description A board with its columns. */
         Board: {
             /** @description Its columns. */
@@ -704,6 +1380,59 @@ export interface components {
         CancelRequested: {
             /** @description Whether the attempt should stop. */
             cancel_requested: boolean;
+        };
+        /** @description A ticket as the board shows it. */
+        Card: {
+            /**
+             * Format: int32
+             * @description That job's latest attempt.
+             */
+            attempt?: number | null;
+            /** @description Its column. */
+            column_id: string;
+            diffstat?: components["schemas"]["Diffstat"] | null;
+            /** @description The ticket. */
+            id: components["schemas"]["TicketId"];
+            job_id?: components["schemas"]["JobId"] | null;
+            last_line?: components["schemas"]["LastLine"] | null;
+            /**
+             * Format: date-time
+             * @description While a job runs: when its worker last showed that it is alive.
+             */
+            last_sign_of_life_at?: string | null;
+            /**
+             * Format: int64
+             * @description While a job runs: how much of its lease is left, in milliseconds.
+             */
+            lease_remaining_ms?: number | null;
+            /** @description Whether it waits for a person. */
+            needs_person: boolean;
+            /** @description Sorts the cards of a column, as text. */
+            position_key: string;
+            /**
+             * Format: int64
+             * @description The pull request's number at its forge.
+             */
+            pr_number?: number | null;
+            /** @description Its pull request. */
+            pr_url?: string | null;
+            /** @description How urgent it is. */
+            priority: components["schemas"]["Priority"];
+            /** @description Its project. */
+            project_id: components["schemas"]["ProjectId"];
+            /** @description What happens with it. */
+            state: components["schemas"]["TicketState"];
+            /** @description Its title. */
+            title: string;
+            /**
+             * Format: date-time
+             * @description When the ticket was last changed.
+             */
+            updated_at: string;
+            /** @description The worker that holds the job, while it runs. */
+            worker_id?: string | null;
+            /** @description That worker's name, if it told one. */
+            worker_name?: string | null;
         };
         /** @description A column of the board. */
         Column: {
@@ -750,8 +1479,27 @@ export interface components {
         };
         /** @description A coordinator as applications see it. */
         Coordinator: {
+            /**
+             * Format: int32
+             * @description How many jobs of an earlier process it took over at its start.
+             */
+            adopted?: number | null;
             /** @description What it should do. */
             directive: components["schemas"]["Directive"];
+            /**
+             * Format: int64
+             * @description How much space is free on its engine's disk.
+             */
+            disk_free_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description How large that disk is.
+             */
+            disk_total_bytes?: number | null;
+            /** @description Its container engine, with the version. */
+            engine?: string | null;
+            /** @description What its checks found: entries with `check`, `ok`, `sentence` and, where something has to be done, `fix`. */
+            findings: components["schemas"]["HostFinding"][];
             /**
              * Format: date-time
              * @description When it sent its first heartbeat.
@@ -772,6 +1520,11 @@ export interface components {
              * @description How long ago that was, in seconds.
              */
             last_heartbeat_sec: number;
+            /**
+             * Format: int32
+             * @description How many jobs it may run at once, where a person wants fewer than its slots.
+             */
+            limit?: number | null;
             /** @description A name for people, such as its host's. */
             name?: string | null;
             /**
@@ -783,6 +1536,13 @@ export interface components {
             version?: string | null;
             /** @description Its name for itself. */
             worker_id: string;
+        };
+        /** @description An address and its password. */
+        Credentials: {
+            /** @description The address. */
+            email: string;
+            /** @description The password. */
+            password: string;
         };
         /** @description The ticket to work on, with the parts of the graph that it names. */
         CurrentTicket: components["schemas"]["ContextTicket"] & {
@@ -800,18 +1560,229 @@ export interface components {
             /** @description The project's name, exactly. */
             confirm_name?: string | null;
         };
+        /** @description A stored diff, without its patch. */
+        DiffInfo: {
+            /**
+             * Format: int32
+             * @description How many lines were added.
+             */
+            added: number;
+            /**
+             * Format: int32
+             * @description The attempt that sent it.
+             */
+            attempt?: number | null;
+            /** @description The commit that it is compared with. */
+            base?: string | null;
+            /**
+             * Format: int64
+             * @description How long the patch is.
+             */
+            bytes: number;
+            /** @description The commit that has the changes. */
+            commit?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was stored.
+             */
+            created_at: string;
+            /**
+             * Format: int32
+             * @description How many files changed.
+             */
+            files: number;
+            /**
+             * Format: uuid
+             * @description The diff.
+             */
+            id: string;
+            /**
+             * Format: int32
+             * @description How many lines were removed.
+             */
+            removed: number;
+            /** @description Whether the end of the changes is left out. */
+            truncated: boolean;
+            /**
+             * Format: int32
+             * @description The turn whose changes these are; null for the whole branch against its base.
+             */
+            turn?: number | null;
+        };
+        /** @description How much a ticket's branch changes. */
+        Diffstat: {
+            /**
+             * Format: int32
+             * @description How many lines it adds.
+             */
+            added: number;
+            /**
+             * Format: int32
+             * @description How many files.
+             */
+            files: number;
+            /**
+             * Format: int32
+             * @description How many lines it removes.
+             */
+            removed: number;
+        };
         /**
          * @description What a coordinator should do.
          * @enum {string}
          */
         Directive: "run" | "drain";
+        /** @description What an entry is about. A kind that this version does not know, or knows in another form, is kept as it came. */
+        EntryData: {
+            /** @enum {string} */
+            kind: "turn_started";
+            /** @description The messages of people that stand in it. */
+            messages?: string[];
+            /** @description `research`, `plan`, `execution`, `setup` or `conflicts`. */
+            phase: string;
+            /**
+             * Format: int64
+             * @description How long the prompt is.
+             */
+            prompt_bytes?: number;
+            /**
+             * Format: int32
+             * @description Counts the agent's turns of an attempt from 1; those that resolve conflicts are counted apart.
+             */
+            turn: number;
+        } | {
+            /** @enum {string} */
+            kind: "turn_ended";
+            /** @description The phase. */
+            phase: string;
+            /**
+             * Format: int64
+             * @description How long the turn took.
+             */
+            took_ms?: number;
+            /**
+             * Format: int64
+             * @description How many tools it called.
+             */
+            tools?: number;
+            /**
+             * Format: int32
+             * @description The turn.
+             */
+            turn: number;
+        } | {
+            /** @enum {string} */
+            kind: "tool";
+            /** @description The phase. */
+            phase: string;
+            /** @description `completed` or `error`. */
+            status: string;
+            /** @description What it was called for. */
+            title?: string | null;
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            took_ms?: number | null;
+            /** @description The tool, such as `write`. */
+            tool: string;
+            /**
+             * Format: int32
+             * @description The turn.
+             */
+            turn: number;
+        } | {
+            /** @enum {string} */
+            kind: "said";
+            /** @description The phase. */
+            phase: string;
+            /**
+             * Format: int32
+             * @description The turn.
+             */
+            turn: number;
+        } | {
+            /** @description The whole list. */
+            items: components["schemas"]["TodoEntry"][];
+            /** @enum {string} */
+            kind: "todo";
+        } | {
+            /** @enum {string} */
+            kind: "plan";
+            /**
+             * Format: int32
+             * @description Counts the plans of an attempt from 1.
+             */
+            round: number;
+        } | {
+            /** @description Whether what it saw was good enough to go on. */
+            approved: boolean;
+            /** @description Whether the ticket is complete. */
+            complete?: boolean | null;
+            /** @description What it says about it. */
+            feedback?: string | null;
+            /** @enum {string} */
+            kind: "verdict";
+            /** @description What it wants next. */
+            next?: string | null;
+            /** @description `plan_review` or `turn_review`. */
+            phase: string;
+            /**
+             * Format: int32
+             * @description The round of a plan.
+             */
+            round?: number | null;
+            /**
+             * Format: int32
+             * @description The turn that it is about.
+             */
+            turn: number;
+        } | {
+            /**
+             * Format: int32
+             * @description How many lines it adds.
+             */
+            added: number;
+            /** @description Its id. */
+            commit: string;
+            /**
+             * Format: int32
+             * @description How many files it changes.
+             */
+            files: number;
+            /** @enum {string} */
+            kind: "commit";
+            /**
+             * Format: int32
+             * @description How many lines it removes.
+             */
+            removed: number;
+            /**
+             * Format: int32
+             * @description The turn whose changes it has.
+             */
+            turn: number;
+        } | {
+            /** @enum {string} */
+            kind: "pull_request";
+            /**
+             * Format: int64
+             * @description Its number at its forge.
+             */
+            number?: number | null;
+            /** @description Its address. */
+            url: string;
+        } | {
+            /** @enum {string} */
+            kind: "other";
+        };
         /** @description `{"error": "<sentence>", "code": "<snake_case>", "request_id": "…"}`; a conflict over a job adds its `status`. */
         ErrorBody: {
             /**
              * @description A stable word for programs, such as `not_found` or `stale_attempt`.
              * @enum {string}
              */
-            code?: "empty_body" | "invalid_path" | "invalid_query" | "malformed_json" | "invalid_utf8" | "unreadable_body" | "invalid_field" | "name_not_confirmed" | "unauthorized" | "job_token_refused" | "this_machine_only" | "foreign_origin" | "not_found" | "no_such_address" | "method_not_allowed" | "job_exists" | "stale_attempt" | "not_running" | "not_ended" | "not_live" | "column_in_use" | "position_too_old" | "body_too_large" | "not_json" | "encoded_body" | "invalid_body" | "nul_character" | "too_many_connections" | "internal" | "unavailable";
+            code?: "empty_body" | "invalid_path" | "invalid_query" | "malformed_json" | "invalid_utf8" | "unreadable_body" | "invalid_field" | "name_not_confirmed" | "unauthorized" | "job_token_refused" | "wrong_credentials" | "sign_in_not_begun" | "provider_failed" | "not_allowed" | "this_machine_only" | "foreign_origin" | "not_found" | "no_such_address" | "method_not_allowed" | "job_exists" | "stale_attempt" | "not_running" | "not_ended" | "not_live" | "last_admin" | "email_taken" | "column_in_use" | "position_too_old" | "link_used_or_expired" | "body_too_large" | "not_json" | "encoded_body" | "invalid_body" | "nul_character" | "too_many_connections" | "slow_down" | "internal" | "unavailable";
             /** @description One sentence for a person: what was wrong and what to do. */
             error: string;
             /** @description The request's id, also in the header `x-request-id` and in the API's log. */
@@ -821,7 +1792,10 @@ export interface components {
         };
         /** @description An event of the log. */
         Event: {
-            /** @description Who made the change: `api-key`, `local`, `worker:<worker_id>`, `job:<job_id>`, `system` or `database:<role>`. */
+            /**
+             * @description Who made the change: `person:<id>`, `token:<id>`, `api-key`, `local`, `unknown`, `worker:<worker_id>`, `job:<job_id>`,
+             *     `system` or `database:<role>`.
+             */
             actor: string;
             /**
              * Format: int32
@@ -859,7 +1833,7 @@ export interface components {
             ticket_id?: string | null;
         };
         /** @enum {string} */
-        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "log.appended" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "settings.changed" | "memory.changed";
+        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "log.appended" | "message.posted" | "message.delivered" | "diff.stored" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "fleet.stopped" | "fleet.resumed" | "inbox.snoozed" | "settings.changed" | "memory.changed" | "person.created" | "person.changed" | "person.deleted" | "invitation.created" | "invitation.deleted" | "link.created" | "token.created" | "token.revoked" | "session.started" | "session.ended" | "sign_in.failed";
         /** @description A page of events. */
         EventPage: {
             /** @description The events in order. */
@@ -874,12 +1848,113 @@ export interface components {
          * @enum {string}
          */
         ExecutionMode: "docker" | "local";
+        /** @description Settings and projects. */
+        Exported: {
+            /** @description The projects. */
+            projects?: components["schemas"]["ExportedProject"][];
+            /** @description The secrets that are set, without their values. An import does not change them. */
+            secrets?: string[];
+            /** @description The settings that are not secret and have a value. */
+            settings?: Record<string, never>;
+        };
+        /** @description A project in the document: what it is and how its jobs are run, without its tickets. */
+        ExportedProject: {
+            /** @description The image for its jobs, instead of the coordinator's. */
+            agent_image?: string | null;
+            /** @description What it is. */
+            description?: string | null;
+            /** @description Where its jobs run. */
+            execution_mode?: components["schemas"]["ExecutionMode"];
+            /** @description Its repository. */
+            github_url?: string | null;
+            /**
+             * Format: int32
+             * @description How many of its jobs may run at once.
+             */
+            max_running?: number | null;
+            /** @description What people call it. An import changes the project of this name, or creates it. */
+            name: string;
+            /** @description Whether its jobs are not claimed. */
+            paused?: boolean;
+            /** @description For local projects: the checkout on the coordinator's machine. */
+            project_path?: string | null;
+            /**
+             * Format: int32
+             * @description How many times a failure of the agent itself is retried.
+             */
+            retry_agent_failures?: number;
+            /** @description Whether the runner fetches the repository's submodules. */
+            submodules?: boolean;
+            /** @description How a ticket's branch that is continued gets what its base got since. */
+            update_strategy?: components["schemas"]["UpdateStrategy"];
+            /**
+             * Format: int32
+             * @description Its share of the running jobs; 1 if unset.
+             */
+            weight?: number | null;
+        };
         /** @description Work that is done and pushed, while its pull request or its report is missing. */
         FinishedWork: {
             /** @description The id of the commit that the branch ended with. It counts only while that is still the branch's head. */
             head: string;
             /** @description What was done. */
             summary: string;
+        };
+        /** @description All hosts, and what waits for them. */
+        Fleet: {
+            /** @description The coordinators, the one with the latest heartbeat first. */
+            coordinators: components["schemas"]["FleetCoordinator"][];
+            /** @description The projects that have jobs in the queue, or are paused. */
+            queue: components["schemas"]["ProjectQueue"][];
+            /** @description Whether everything is stopped: nothing is claimed. */
+            stopped: boolean;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            stopped_at?: string | null;
+            /** @description Who stopped it. */
+            stopped_by?: string | null;
+        };
+        /** @description A coordinator with what it holds. */
+        FleetCoordinator: components["schemas"]["Coordinator"] & {
+            /** @description The jobs that it holds, according to the queue, as far as the caller may see them. */
+            jobs: components["schemas"]["FleetJob"][];
+            /** @description Whether it has sent no heartbeat for a while. */
+            lost: boolean;
+            /**
+             * Format: int64
+             * @description How long ago its last heartbeat was, in milliseconds; up to ten seconds too much.
+             */
+            seen_ms_ago: number;
+        };
+        /** @description A job that a coordinator holds. */
+        FleetJob: {
+            /**
+             * Format: int32
+             * @description Its attempt.
+             */
+            attempt: number;
+            /**
+             * Format: date-time
+             * @description When it was claimed.
+             */
+            claimed_at?: string | null;
+            /** @description The job. */
+            job_id: components["schemas"]["JobId"];
+            /**
+             * Format: int64
+             * @description How much of its lease is left, in milliseconds.
+             */
+            lease_remaining_ms: number;
+            /** @description Its project. */
+            project_id: components["schemas"]["ProjectId"];
+            /** @description What happens with the ticket. */
+            state: components["schemas"]["TicketState"];
+            /** @description Its ticket. */
+            ticket_id: components["schemas"]["TicketId"];
+            /** @description The ticket's title. */
+            title: string;
         };
         /** @description A graph as the application stores it. */
         Graph: {
@@ -919,10 +1994,31 @@ export interface components {
         };
         /** @description Body of `POST /api/worker/heartbeat`. */
         HeartbeatRequest: {
+            /**
+             * Format: int32
+             * @description How many jobs of an earlier process it took over when it started.
+             */
+            adopted?: number | null;
+            /**
+             * Format: int64
+             * @description How much space is free on the engine's disk, in bytes.
+             */
+            disk_free_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description How large the engine's disk is, in bytes.
+             */
+            disk_total_bytes?: number | null;
+            /** @description The container engine and its version. */
+            engine?: string | null;
+            /** @description What its checks found last; absent before the first checks. */
+            findings?: components["schemas"]["HostFinding"][] | null;
             /** @description Every job that it holds. */
             jobs?: components["schemas"]["HeldJob"][];
             /** @description A name for people, such as its host's. */
             name?: string | null;
+            /** @description The projects that it claims for; empty means any. */
+            projects?: components["schemas"]["ProjectId"][];
             /**
              * Format: int32
              * @description How many jobs it can run at once.
@@ -949,6 +2045,11 @@ export interface components {
              * @description How many agents it should run at once; absent if the API's settings do not limit it.
              */
             max_concurrent_agents?: number | null;
+            /**
+             * Format: int32
+             * @description How many jobs it should run at most, even if it has more slots; absent without such a limit.
+             */
+            slot_limit?: number | null;
         };
         /** @description A job that a coordinator holds. */
         HeldJob: {
@@ -977,6 +2078,78 @@ export interface components {
          * @enum {string}
          */
         HeldState: "held" | "cancel" | "lost";
+        /** @description What one check of a coordinator's host found. */
+        HostFinding: {
+            /** @description What was checked, such as `engine` or `disk`. */
+            check: string;
+            /** @description What to do about it; absent where nothing has to be done. */
+            fix?: string | null;
+            /** @description Whether jobs can run as far as this check is concerned. */
+            ok: boolean;
+            /** @description What was found, for people. */
+            sentence: string;
+        };
+        /** @description The result of an import. */
+        ImportResult: {
+            imported: components["schemas"]["Imported"];
+        };
+        /** @description What an import did. */
+        Imported: {
+            /** @description How many projects were changed. */
+            changed_projects: number;
+            /** @description How many projects were created. */
+            created_projects: number;
+            /** @description Secrets that the document names and that are not set here: set them by hand. */
+            missing_secrets: string[];
+            /** @description How many settings were set. */
+            settings: number;
+        };
+        /** @description Everything that waits for a person. */
+        Inbox: {
+            /** @description What waits, the longest first; at most 1000. */
+            items: components["schemas"]["InboxItem"][];
+            /**
+             * Format: int64
+             * @description How many more are put off.
+             */
+            snoozed: number;
+        };
+        /** @description Something that waits for a person. */
+        InboxItem: {
+            /** @description More about it: what the failure's report said. */
+            detail?: string | null;
+            diffstat?: components["schemas"]["Diffstat"] | null;
+            job_id?: components["schemas"]["JobId"] | null;
+            /** @description Why it waits for a person. */
+            kind: components["schemas"]["InboxKind"];
+            /**
+             * Format: int64
+             * @description The pull request's number at its forge.
+             */
+            pr_number?: number | null;
+            /** @description The pull request. */
+            pr_url?: string | null;
+            /** @description Its project. */
+            project_id: components["schemas"]["ProjectId"];
+            /** @description What people call the project. */
+            project_name: string;
+            /** @description What happened, in a sentence. */
+            sentence: string;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            since: string;
+            /** @description The ticket. */
+            ticket_id: components["schemas"]["TicketId"];
+            /** @description The ticket's title. */
+            title: string;
+        };
+        /**
+         * @description Why an item waits for a person.
+         * @enum {string}
+         */
+        InboxKind: "failed" | "pull_request";
         /** @description Body of `POST /api/projects/{p}/memory/index`, and of `…/delete`. */
         IndexRequest: {
             /** @description The documents, as text. */
@@ -988,6 +2161,40 @@ export interface components {
             count: number;
             /** @description A sentence for people. */
             message: string;
+        };
+        /** @description An invitation that no one has used. */
+        Invitation: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description Who made it. */
+            created_by: string;
+            /** @description For whom; null: who has the link. */
+            email?: string | null;
+            /**
+             * Format: date-time
+             * @description Until when it holds.
+             */
+            expires_at: string;
+            /**
+             * Format: uuid
+             * @description The invitation.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description In which project alone; null: everywhere.
+             */
+            project_id?: string | null;
+            /** @description What the new person may do. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description An invitation with its link. */
+        InvitationWithLink: components["schemas"]["Invitation"] & {
+            /** @description The link to send; it is shown here alone. */
+            link: string;
         };
         /** @description A claimed job: the 200 response of `POST /api/worker/jobs/start`. */
         Job: {
@@ -1197,6 +2404,51 @@ export interface components {
              */
             run_at?: string | null;
         };
+        /**
+         * @description As what a caller is known.
+         * @enum {string}
+         */
+        KnownAs: "person" | "api_key" | "token" | "local";
+        /** @description The last sentence of a ticket's log. */
+        LastLine: {
+            /**
+             * Format: date-time
+             * @description When it was stored.
+             */
+            at: string;
+            /** @description The sentence. */
+            text: string;
+        };
+        /** @enum {string} */
+        LinkKind: "first_admin" | "invitation" | "sign_in" | "reset";
+        /** @description What a link is for. */
+        LinkView: {
+            /** @description For whom, where that is known. */
+            email?: string | null;
+            /**
+             * Format: date-time
+             * @description Until when it holds.
+             */
+            expires_at: string;
+            /** @description For what. */
+            kind: components["schemas"]["LinkKind"];
+            /** @description In which project alone. */
+            project_name?: string | null;
+            role?: components["schemas"]["Role"] | null;
+        };
+        /** @description A project's board with its cards. */
+        LiveBoard: {
+            /** @description Its tickets. */
+            cards: components["schemas"]["Card"][];
+            /** @description Its columns. */
+            columns: components["schemas"]["Column"][];
+            /** @description Where in the event log to follow from: the cards are at least as new. */
+            position: string;
+            /** @description The project. */
+            project_id: components["schemas"]["ProjectId"];
+            /** @description How much goes on in this project. */
+            summary: components["schemas"]["Summary"];
+        };
         /** @description An entry of a ticket's execution log. */
         LogEntry: {
             /**
@@ -1220,6 +2472,27 @@ export interface components {
          * @description An entry of a ticket's execution log.
          */
         LogId: string;
+        /** @description Which link. */
+        LookAtLink: {
+            /** @description The link's secret: what stands behind its #. */
+            token: string;
+        };
+        /** @description The signed-in person. */
+        Me: {
+            /** @description The person's address. */
+            email: string;
+            /**
+             * Format: uuid
+             * @description The person.
+             */
+            id: string;
+            /** @description What others call the person. */
+            name: string;
+            /** @description Roles in single projects, which replace the one above there. */
+            projects: components["schemas"]["RoleInProject"][];
+            /** @description What the person may do everywhere. */
+            role: components["schemas"]["Role"];
+        };
         /** @description A response that only says what was done. */
         Message: {
             /** @description A sentence for people. */
@@ -1234,13 +2507,45 @@ export interface components {
             /** @description Why it is needed. */
             reason: string;
         };
-        /** @description What a coordinator should do. */
+        /** @description What a coordinator should do; absent fields stay as they are. */
         NewDirective: {
-            /** @description `run`, or `drain`: finish what runs, claim nothing. */
-            directive: components["schemas"]["Directive"];
+            directive?: components["schemas"]["Directive"] | null;
+            /**
+             * Format: int32
+             * @description How many jobs it may run at once, even if it has more slots; null means all of its slots.
+             */
+            limit?: number | null;
+        };
+        /** @description Whom to invite, and to what. */
+        NewInvitation: {
+            /** @description For whom alone; absent: who has the link. */
+            email?: string | null;
+            /**
+             * Format: int64
+             * @description For how long it holds, in seconds: seven days if absent, at most 90 days.
+             */
+            expires_in_sec?: number | null;
+            /**
+             * Format: uuid
+             * @description In which project alone; absent: everywhere.
+             */
+            project_id?: string | null;
+            /** @description What the new person may do. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description A link that was made. */
+        NewLinkView: {
+            /**
+             * Format: date-time
+             * @description Until when it holds.
+             */
+            expires_at: string;
+            /** @description The link; it is shown here alone. */
+            link: string;
         };
         /** @description A log entry as it arrives. All but `session_id` may be absent or null. */
         NewLog: {
+            data?: components["schemas"]["EntryData"] | null;
             /**
              * Format: uuid
              * @description A key chosen by the sender. A second entry with the same key is not stored.
@@ -1256,6 +2561,11 @@ export interface components {
             success?: boolean | null;
             /** @description What happened. */
             summary?: string | null;
+        };
+        /** @description A message to send. */
+        NewMessage: {
+            /** @description The words, at most 32 KiB. */
+            text: string;
         };
         /** @description A new project. */
         NewProject: components["schemas"]["RunningChanges"] & {
@@ -1273,6 +2583,24 @@ export interface components {
             /** @description Whether the runner fetches the repository's submodules; `false` if unset. */
             submodules?: boolean | null;
             update_strategy?: components["schemas"]["UpdateStrategy"] | null;
+        };
+        /** @description A token to make. */
+        NewToken: {
+            /**
+             * Format: int64
+             * @description For how long it holds, in seconds; absent: until it is revoked.
+             */
+            expires_in_sec?: number | null;
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: uuid
+             * @description The only project; absent: all that its owner sees.
+             */
+            project_id?: string | null;
+            role?: components["schemas"]["Role"] | null;
+            /** @description What it gives access to. */
+            scope: components["schemas"]["TokenScope"];
         };
         /** @description A note, attached to parts of the graph. */
         Note: {
@@ -1310,6 +2638,97 @@ export interface components {
          * @description A note of a project.
          */
         NoteId: string;
+        /** @description What a person changes about itself. What is absent stays. */
+        OwnChanges: {
+            /** @description The present password, which a new one needs where there is one. */
+            current_password?: string | null;
+            /** @description What others call the person. */
+            name?: string | null;
+            /** @description A new password, of at least 12 characters. */
+            password?: string | null;
+        };
+        /** @description A person. */
+        Person: {
+            /**
+             * Format: date-time
+             * @description When the person joined.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Since when the person may not sign in.
+             */
+            disabled_at?: string | null;
+            /** @description How the person signs in, and how others write. */
+            email: string;
+            /** @description Whether the person has a password. */
+            has_password: boolean;
+            /**
+             * Format: uuid
+             * @description The person.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When the person was last here, to the minute.
+             */
+            last_seen_at?: string | null;
+            /** @description What others call the person. */
+            name: string;
+            /** @description Whether the person has signed in with OpenID Connect. */
+            oidc: boolean;
+            /** @description Roles in single projects, which replace the one above there. */
+            projects: components["schemas"]["RoleInProject"][];
+            /** @description What the person may do everywhere. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description What an admin changes about a person. What is absent stays. */
+        PersonChanges: {
+            /** @description Whether the person may no longer sign in. */
+            disabled?: boolean | null;
+            /** @description What others call the person. */
+            name?: string | null;
+            /** @description All roles in single projects. */
+            projects?: components["schemas"]["RoleInProject"][] | null;
+            role?: components["schemas"]["Role"] | null;
+        };
+        /** @description A person's words to the agent. */
+        PersonMessage: {
+            /**
+             * Format: int32
+             * @description The attempt that took them.
+             */
+            attempt?: number | null;
+            /** @description Who wrote them. */
+            author: string;
+            /**
+             * Format: date-time
+             * @description When they were written.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the agent accepted a prompt with them.
+             */
+            delivered_at?: string | null;
+            /**
+             * Format: uuid
+             * @description The message.
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description Rises with each message.
+             */
+            seq: number;
+            /** @description The words. */
+            text: string;
+            /**
+             * Format: int32
+             * @description The turn that they are for.
+             */
+            turn?: number | null;
+        };
         /** @enum {string} */
         Priority: "low" | "medium" | "high";
         /** @description A project: one repository with its graph, board and tickets. */
@@ -1375,11 +2794,67 @@ export interface components {
             submodules?: boolean | null;
             update_strategy?: components["schemas"]["UpdateStrategy"] | null;
         };
+        /** @description The result of one check. */
+        ProjectCheck: {
+            /** @description What was checked: `repository`, `token`, `push`, `pull_request`, `model` or `coordinator`. */
+            check: string;
+            /** @description What to do about it. */
+            fix?: string | null;
+            /** @description Whether it is as it should be; none where that can't be known. */
+            ok?: boolean | null;
+            /** @description What was found. */
+            sentence: string;
+        };
+        /** @description The results of a project's checks. */
+        ProjectChecks: {
+            checks: components["schemas"]["ProjectCheck"][];
+        };
         /**
          * Format: uuid
          * @description A project: one repository with its graph, board and tickets.
          */
         ProjectId: string;
+        /** @description The queue of one project. */
+        ProjectQueue: {
+            /**
+             * Format: int64
+             * @description Jobs that wait for a time.
+             */
+            delayed: number;
+            /**
+             * Format: int64
+             * @description Jobs that could be claimed.
+             */
+            due: number;
+            /**
+             * Format: int32
+             * @description How many of its jobs may run at once.
+             */
+            limit?: number | null;
+            /**
+             * Format: int64
+             * @description How long the oldest job that could be claimed has waited, in milliseconds.
+             */
+            oldest_due_ms?: number | null;
+            /** @description Whether its jobs are not claimed. */
+            paused: boolean;
+            /** @description The project. */
+            project_id: components["schemas"]["ProjectId"];
+            /** @description What people call it. */
+            project_name: string;
+            /**
+             * Format: int64
+             * @description Jobs that run.
+             */
+            running: number;
+        };
+        /** @enum {string} */
+        ProjectRole: "viewer" | "member";
+        /** @description A provider that people can sign in with. */
+        ProviderName: {
+            /** @description What the page calls it. */
+            name: string;
+        };
         /** @description Whether a ticket can be worked on with these settings. */
         Readiness: {
             /** @description What is missing. */
@@ -1411,6 +2886,11 @@ export interface components {
             /** @description The nodes. */
             nodes?: Record<string, never>[];
         };
+        /** @description Whether everything is stopped. */
+        Resumed: {
+            /** @description It is not. */
+            stopped: boolean;
+        };
         /** @description Body of `POST /api/projects/{p}/memory/retrieve`. */
         RetrieveRequest: {
             /**
@@ -1435,6 +2915,23 @@ export interface components {
             /** @description The question. */
             question: string;
         };
+        /** @description What may come with a retry. */
+        RetryRequest: {
+            /** @description Words to the agent of the new job, as with `POST …/messages`. */
+            note?: string | null;
+        };
+        /** @enum {string} */
+        Role: "none" | "viewer" | "member" | "admin";
+        /** @description A role in one project. */
+        RoleInProject: {
+            /**
+             * Format: uuid
+             * @description The project.
+             */
+            project_id: string;
+            /** @description The role there. */
+            role: components["schemas"]["ProjectRole"];
+        };
         /** @description How a project's jobs are run; absent fields stay as they are. */
         RunningChanges: {
             /** @description The image for its jobs, instead of the coordinator's. */
@@ -1457,6 +2954,82 @@ export interface components {
              */
             weight?: number | null;
         };
+        /** @description A session as its person sees it. */
+        Session: {
+            /** @description Where it was started from. */
+            address?: string | null;
+            /**
+             * Format: date-time
+             * @description When the person signed in.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it ends, unless it is used before.
+             */
+            expires_at: string;
+            /**
+             * Format: uuid
+             * @description The session.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             */
+            last_seen_at: string;
+            /** @description What the browser calls itself. */
+            user_agent?: string | null;
+        };
+        /** @description A session, and whether it is the caller's. */
+        SessionEntry: components["schemas"]["Session"] & {
+            /** @description Whether this request was made with it. */
+            current: boolean;
+        };
+        /** @description Who the caller is. */
+        SessionView: {
+            as?: components["schemas"]["KnownAs"] | null;
+            /** @description Whether no one can sign in yet. */
+            needs_first_admin: boolean;
+            person?: components["schemas"]["Me"] | null;
+            /** @description What the caller may do everywhere. */
+            role: components["schemas"]["Role"];
+            /** @description How people can sign in. */
+            sign_in: components["schemas"]["SignInWays"];
+            /** @description Whether the caller may use anything. */
+            signed_in: boolean;
+            /** @description The API's version. */
+            version: string;
+        };
+        /** @description What to test, and with which values. */
+        SettingsTest: {
+            /** @description Values to use instead of the stored ones. A stored key is only used with the stored address. */
+            values?: Record<string, never> | null;
+            /** @description What to test. */
+            what: components["schemas"]["Testable"];
+        };
+        /** @description How people can sign in. */
+        SignInWays: {
+            oidc?: components["schemas"]["ProviderName"] | null;
+            /** @description With an address and a password. */
+            password: boolean;
+        };
+        /** @description For how long to put a ticket off. */
+        Snooze: {
+            /**
+             * Format: double
+             * @description In seconds; 0 shows it again at once.
+             */
+            for_sec: number;
+        };
+        /** @description Until when a ticket is put off. */
+        Snoozed: {
+            /**
+             * Format: date-time
+             * @description Until then; none if it is not put off any more.
+             */
+            until?: string | null;
+        };
         /** @description Body of `POST /api/worker/jobs/start`. The contract only has `project_id`; the rest is optional. */
         StartJobRequest: {
             project_id?: components["schemas"]["ProjectId"] | null;
@@ -1474,6 +3047,102 @@ export interface components {
             wait_ms?: number | null;
             /** @description The worker that claims. With it, the lease is short and the worker must send heartbeats. */
             worker_id?: string | null;
+        };
+        /** @enum {string} */
+        StateWord: "backlog" | "waiting" | "starting" | "research" | "plan" | "plan_review" | "turn" | "opening_pr" | "in_review" | "done" | "failed" | "cancelled" | "stopping" | "silent";
+        /** @description What a stop of everything did. */
+        Stopped: {
+            /** @description How many running jobs were asked to stop. */
+            cancelled: number;
+            /** @description Nothing is claimed any more. */
+            stopped: boolean;
+        };
+        /** @description Body of `PUT …/diffs`. */
+        StoreDiffRequest: {
+            /**
+             * Format: int32
+             * @description How many lines were added.
+             */
+            added: number;
+            /**
+             * Format: int32
+             * @description The attempt. A job token knows its own; with the worker key it may be absent too.
+             */
+            attempt?: number | null;
+            /** @description The commit that it is compared with. */
+            base?: string | null;
+            /** @description The commit that has the changes. */
+            commit?: string | null;
+            /**
+             * Format: int32
+             * @description How many files changed.
+             */
+            files: number;
+            /** @description The changes, as git writes them; at most 12 MiB. */
+            patch: string;
+            /**
+             * Format: int32
+             * @description How many lines were removed.
+             */
+            removed: number;
+            /** @description Whether the end of the changes is left out. */
+            truncated?: boolean;
+            /**
+             * Format: int32
+             * @description The turn whose changes these are; absent for the whole branch against its base.
+             */
+            turn?: number | null;
+        };
+        /** @description How much goes on. */
+        Summary: {
+            /**
+             * Format: int64
+             * @description Coordinators that have sent a heartbeat lately.
+             */
+            hosts: number;
+            /**
+             * Format: int64
+             * @description Tickets that wait for a person.
+             */
+            need_person: number;
+            /**
+             * Format: int64
+             * @description Jobs that run.
+             */
+            running: number;
+            /** @description Whether everything is stopped. */
+            stopped: boolean;
+            /**
+             * Format: int64
+             * @description Jobs that wait.
+             */
+            waiting: number;
+        };
+        /** @description Response of `POST …/messages/take`. */
+        TakenMessages: {
+            /** @description The messages for this turn, in the order in which they were written. */
+            messages: components["schemas"]["PersonMessage"][];
+        };
+        /**
+         * @description What to test.
+         * @enum {string}
+         */
+        Testable: "agent_model" | "director" | "forge";
+        /** @description What a test found. */
+        Tested: {
+            /** @description What the server said, or a remark. */
+            detail?: string | null;
+            /** @description The model that answered, as its server calls it. */
+            model?: string | null;
+            /** @description Whether it works. */
+            ok: boolean;
+            /** @description What was found. */
+            sentence: string;
+            /**
+             * Format: int64
+             * @description How long it took, in milliseconds.
+             */
+            took_ms: number;
         };
         /** @description A ticket as the application shows it. */
         Ticket: {
@@ -1513,6 +3182,48 @@ export interface components {
              */
             updated_at: string;
         };
+        /** @description An attempt at a ticket: one that has ended, or the one that runs. */
+        TicketAttempt: {
+            /**
+             * Format: int32
+             * @description Which try of it.
+             */
+            attempt: number;
+            /**
+             * Format: date-time
+             * @description When it was claimed.
+             */
+            claimed_at?: string | null;
+            /** @description A sentence about the reason. */
+            detail?: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended; none while it runs.
+             */
+            ended_at?: string | null;
+            /**
+             * Format: int32
+             * @description The runner's exit code.
+             */
+            exit_code?: number | null;
+            /**
+             * Format: uuid
+             * @description The job.
+             */
+            job_id: string;
+            /** @description What the job asks for. */
+            kind: components["schemas"]["JobKind"];
+            /** @description The last lines of output. */
+            log_tail?: string | null;
+            /** @description What became of the job; none while it runs. */
+            outcome?: string | null;
+            /** @description Why it ended. */
+            reason?: string | null;
+            /** @description The worker. */
+            worker_id?: string | null;
+            /** @description The worker's name, if it told one and is still known. */
+            worker_name?: string | null;
+        };
         /** @description A new ticket, or changes to one; absent fields stay as they are. */
         TicketBody: {
             /** @description Edges of the graph that it is about; `["*"]` means all. */
@@ -1529,16 +3240,290 @@ export interface components {
             /** @description Its title; required for a new one. */
             title?: string | null;
         };
+        /** @description What is known of a stored diff, without its text. */
+        TicketDiff: {
+            /**
+             * Format: int32
+             * @description How many lines it adds.
+             */
+            added: number;
+            /**
+             * Format: int32
+             * @description The attempt that made it.
+             */
+            attempt?: number | null;
+            /** @description The commit that it begins with. */
+            base?: string | null;
+            /**
+             * Format: int64
+             * @description How long its text is.
+             */
+            bytes: number;
+            /** @description The commit that it ends with. */
+            commit?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was stored.
+             */
+            created_at: string;
+            /**
+             * Format: int32
+             * @description How many files it changes.
+             */
+            files: number;
+            /**
+             * Format: uuid
+             * @description The diff.
+             */
+            id: string;
+            /**
+             * Format: int32
+             * @description How many lines it removes.
+             */
+            removed: number;
+            /** @description Whether its text was cut off. */
+            truncated: boolean;
+            /**
+             * Format: int32
+             * @description The turn that it is of; none: the whole branch against its base.
+             */
+            turn?: number | null;
+        };
         /**
          * Format: uuid
          * @description A ticket of a project.
          */
         TicketId: string;
+        /** @description A person's message to the agent. */
+        TicketMessage: {
+            /**
+             * Format: int32
+             * @description The attempt that got it.
+             */
+            attempt?: number | null;
+            /** @description Who wrote it. */
+            author: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the agent got it.
+             */
+            delivered_at?: string | null;
+            /**
+             * Format: uuid
+             * @description The message.
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description Its place in the order of all messages.
+             */
+            seq: number;
+            /** @description The words. */
+            text: string;
+            /**
+             * Format: int32
+             * @description The turn that got it.
+             */
+            turn?: number | null;
+        };
+        /** @description A ticket's page. */
+        TicketPage: {
+            /** @description Every try of each of its jobs, the oldest first. */
+            attempts: components["schemas"]["TicketAttempt"][];
+            /** @description Its card. */
+            card: components["schemas"]["Card"];
+            /** @description What each turn changed, and the whole branch, without the texts. */
+            diffs: components["schemas"]["TicketDiff"][];
+            /** @description Messages to the agent, the oldest first. */
+            messages: components["schemas"]["TicketMessage"][];
+            plan?: components["schemas"]["TicketPlan"] | null;
+            /** @description Where in the event log to follow from. */
+            position: string;
+            /** @description The ticket. */
+            ticket: components["schemas"]["Ticket"];
+            /** @description The agent's to-do list: entries with `content` and `status`. */
+            todo?: components["schemas"]["TodoEntry"][] | null;
+        };
+        /** @description The agent's plan. */
+        TicketPlan: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            at: string;
+            /** @description Its text. */
+            text: string;
+        };
+        /** @description The state of a ticket. */
+        TicketState: {
+            /** @description In a sentence. */
+            sentence: string;
+            /**
+             * Format: date-time
+             * @description Since when it is in this state.
+             */
+            since: string;
+            /**
+             * Format: int32
+             * @description The agent's turn, while it works.
+             */
+            turn?: number | null;
+            why?: components["schemas"]["WaitingReason"] | null;
+            /** @description In one word. */
+            word: components["schemas"]["StateWord"];
+        };
+        /** @description A page of a timeline. */
+        Timeline: {
+            /** @description The entries by number, the oldest first. */
+            entries: components["schemas"]["TimelineEntry"][];
+            /** @description Whether there are entries after these. */
+            newer: boolean;
+            /** @description Whether there are entries before these. */
+            older: boolean;
+        };
+        /** @description An entry as a timeline shows it: without its output, which can be long. */
+        TimelineEntry: {
+            /**
+             * Format: int32
+             * @description The attempt that wrote it, where that is known.
+             */
+            attempt?: number | null;
+            /**
+             * Format: date-time
+             * @description When it was stored.
+             */
+            created_at: string;
+            data?: components["schemas"]["EntryData"] | null;
+            /** @description The entry. */
+            id: components["schemas"]["LogId"];
+            /**
+             * Format: int32
+             * @description How long its output is; the entry itself has it.
+             */
+            raw_bytes: number;
+            /**
+             * Format: int64
+             * @description Rises with each entry of a ticket, in the order in which they become visible.
+             */
+            seq: number;
+            /** @description Groups the entries of one run of a runner. */
+            session_id: string;
+            /** @description What kind of step this was. */
+            step: string;
+            /** @description Whether the step went well. */
+            success: boolean;
+            /** @description What happened, for a person. */
+            summary: string;
+        };
+        /** @description An item of the agent's to-do list. */
+        TodoEntry: {
+            /** @description What is to be done. */
+            content: string;
+            /** @description `pending`, `in_progress`, `completed` or `cancelled`. */
+            status: string;
+        };
+        /** @description An API token, as it is shown. */
+        Token: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+            /** @description Who made it. */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description When it ends; null: when it is revoked.
+             */
+            expires_at?: string | null;
+            /**
+             * Format: uuid
+             * @description The token.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             */
+            last_used_at?: string | null;
+            /** @description What people call it. */
+            name: string;
+            /** @description How it begins. */
+            prefix: string;
+            /**
+             * Format: uuid
+             * @description The only project; null: all that its owner sees.
+             */
+            project_id?: string | null;
+            role?: components["schemas"]["Role"] | null;
+            /** @description What it gives access to. */
+            scope: components["schemas"]["TokenScope"];
+        };
+        /** @enum {string} */
+        TokenScope: "app" | "worker" | "ingest";
+        /** @description A token with its secret. */
+        TokenWithSecret: components["schemas"]["Token"] & {
+            /** @description The token to send as `Authorization: Bearer <token>`; it is shown here alone. */
+            token: string;
+        };
+        /** @description Body of `POST …/messages/take` and `POST …/messages/delivered`. */
+        TurnOfAttempt: {
+            /**
+             * Format: int32
+             * @description The attempt. A job token knows its own; with the worker key it may be absent too, for a runner without a job.
+             */
+            attempt?: number | null;
+            /**
+             * Format: int32
+             * @description The turn of the agent that the messages are for.
+             */
+            turn: number;
+        };
         /**
          * @description How a ticket's branch that is continued gets what its base got since.
          * @enum {string}
          */
         UpdateStrategy: "merge" | "rebase";
+        /** @description What is sent with a link that is used. */
+        UseLink: {
+            /** @description The new person's address, unless the invitation says it. */
+            email?: string | null;
+            /** @description What others call the new person. */
+            name?: string | null;
+            /** @description A password of at least 12 characters, to join or to replace one. */
+            password?: string | null;
+            /** @description The link's secret: what stands behind its #. */
+            token: string;
+        };
+        /** @description A call of this API, for a button. */
+        WaitingAction: {
+            /** @description The body. */
+            body?: Record<string, never> | null;
+            /** @description What the button says. */
+            label: string;
+            /** @description The HTTP method. */
+            method: string;
+            /** @description The path. */
+            path: string;
+        };
+        /** @description Why a ticket waits. */
+        WaitingReason: {
+            action?: components["schemas"]["WaitingAction"] | null;
+            /** @description For programs. */
+            code: string;
+            /** @description For people. */
+            sentence: string;
+        };
+        /** @description An entry with its output. */
+        WholeEntry: components["schemas"]["TimelineEntry"] & {
+            /** @description The agent's output or answer. */
+            raw_output?: string | null;
+        };
         /** @description Response of `GET /api/projects/{p}/tickets/{t}/worker-context`. */
         WorkerContext: {
             /** @description Settings for the agent. */
@@ -1613,6 +3598,94 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    read_audit: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only what this actor did, such as `person:<id>`, `token:<id>` or `api-key`, or this kind of actor, such as
+                 *     `person`.
+                 */
+                actor?: string;
+                /** @description Only these kinds, separated by commas: whole words such as `ticket.moved`, or families such as `ticket`. */
+                kind?: string;
+                /** @description Only in this project. */
+                project_id?: string;
+                /** @description Only with this ticket. */
+                ticket_id?: string;
+                /** @description From this time on. */
+                from?: string;
+                /** @description Before this time. */
+                until?: string;
+                /** @description Before this entry: the `seq` of the last one of the page before. */
+                before?: number;
+                /** @description The maximum number of entries: 100 if unset, at most 1000; for a table 100000. */
+                limit?: number;
+                /** @description `csv` for a table, as with `Accept: text/csv`. */
+                format?: "json" | "csv";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Entries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_coordinators: {
         parameters: {
             query?: never;
@@ -1630,7 +3703,7 @@ export interface operations {
                     "application/json": components["schemas"]["Coordinator"][];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1639,7 +3712,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1701,7 +3774,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1710,7 +3783,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1803,7 +3876,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1812,7 +3885,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1866,6 +3939,11 @@ export interface operations {
                  *     oldest event.
                  */
                 after?: string;
+                /**
+                 * @description For streams: also send the card of each ticket that changes, as events named `card`, without a position. A reader that
+                 *     connects again reads its board again.
+                 */
+                cards?: boolean;
                 /** @description For pages, the maximum number of events: 100 if unset, at most 1000. */
                 limit?: number;
             };
@@ -1897,7 +3975,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1906,7 +3984,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1917,6 +3995,573 @@ export interface operations {
             };
             /** @description For pages: events after this position have been deleted */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    read_fleet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fleet"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    resume_fleet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resumed"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    stop_fleet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stopped"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    read_inbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Inbox"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    snooze_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Snooze"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snoozed"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_invitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"][];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInvitation"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationWithLink"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The invitation. */
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1983,7 +4628,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1992,7 +4637,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2050,7 +4695,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2059,7 +4704,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2125,7 +4770,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2134,7 +4779,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2189,7 +4834,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetryRequest"];
+            };
+        };
         responses: {
             201: {
                 headers: {
@@ -2208,7 +4857,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2217,7 +4866,434 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    look_at_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LookAtLink"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkView"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    use_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UseLink"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    finish_oidc: {
+        parameters: {
+            query?: {
+                /** @description What the provider gives the person's data for. */
+                code?: string;
+                /** @description Which sign-in it is. */
+                state?: string;
+                /** @description Why there is no code. */
+                error?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To where the person wanted to go */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    start_oidc: {
+        parameters: {
+            query?: {
+                /** @description The path of a page here: `/` if unset. */
+                return_to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the provider */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"][];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person. */
+                person_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2262,6 +5338,195 @@ export interface operations {
             };
         };
     };
+    update_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person. */
+                person_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonChanges"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reset_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person. */
+                person_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewLinkView"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_projects: {
         parameters: {
             query?: never;
@@ -2279,7 +5544,7 @@ export interface operations {
                     "application/json": components["schemas"]["Project"][];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2288,7 +5553,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2347,7 +5612,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2356,7 +5621,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2441,7 +5706,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2450,7 +5715,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2520,7 +5785,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2529,7 +5794,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2626,7 +5891,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2635,7 +5900,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2699,6 +5964,156 @@ export interface operations {
             };
         };
     };
+    live_board: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveBoard"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectChecks"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_graph: {
         parameters: {
             query?: never;
@@ -2728,7 +6143,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2737,7 +6152,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2807,7 +6222,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2816,7 +6231,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2909,7 +6324,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2918,7 +6333,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2988,7 +6403,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2997,7 +6412,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3102,7 +6517,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3111,7 +6526,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3208,7 +6623,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3217,7 +6632,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3314,7 +6729,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3323,7 +6738,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3416,7 +6831,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3425,7 +6840,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3495,7 +6910,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3504,7 +6919,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3599,7 +7014,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3608,7 +7023,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3676,7 +7091,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3685,7 +7100,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3757,7 +7172,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3766,7 +7181,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3859,7 +7274,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3868,7 +7283,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3938,7 +7353,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3947,7 +7362,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4042,7 +7457,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4051,7 +7466,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4119,7 +7534,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4128,7 +7543,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4200,7 +7615,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4209,7 +7624,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4304,7 +7719,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4313,7 +7728,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4381,7 +7796,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4390,7 +7805,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    live_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Card"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4462,7 +7954,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4471,7 +7963,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4508,6 +8000,271 @@ export interface operations {
             };
             /** @description Codes: `invalid_body`, `nul_character` */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_diffs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiffInfo"][];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    put_diff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StoreDiffRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiffInfo"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_diff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+                /** @description The diff. */
+                diff_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The patch */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/x-diff": string;
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4580,7 +8337,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4589,7 +8346,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4692,7 +8449,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4701,7 +8458,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4773,7 +8530,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4782,7 +8539,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4846,6 +8603,650 @@ export interface operations {
             };
         };
     };
+    get_log: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+                /** @description The entry. */
+                log_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeEntry"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_messages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonMessage"][];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMessage"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonMessage"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    messages_delivered: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TurnOfAttempt"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    take_messages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TurnOfAttempt"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TakenMessages"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    live_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketPage"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_timeline: {
+        parameters: {
+            query?: {
+                /** @description Only entries before this number: the last of them. */
+                before?: number;
+                /**
+                 * @description Only entries after this number: the first of them. A reader that follows with the number of the last entry that
+                 *     it has seen gets every entry once: within one ticket, the order of numbers is the order of commits.
+                 */
+                after?: number;
+                /** @description The maximum number of entries: 100 if unset, at most 500. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     worker_context: {
         parameters: {
             query?: never;
@@ -4877,7 +9278,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4886,7 +9287,409 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnChanges"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: {
+                /** @description For admins: another person's. */
+                person_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEntry"][];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session. */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4941,7 +9744,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4950,7 +9753,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5010,7 +9813,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5019,7 +9822,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5092,7 +9895,7 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5101,8 +9904,539 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exported"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Exported"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportResult"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsTest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tested"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    live_summary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Summary"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"][];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenWithSecret"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token. */
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5160,7 +10494,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5169,7 +10503,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5254,7 +10588,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5263,7 +10597,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5329,7 +10663,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5338,7 +10672,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5435,7 +10769,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5444,7 +10778,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5549,7 +10883,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5558,7 +10892,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5663,7 +10997,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5672,7 +11006,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5781,7 +11115,7 @@ export interface operations {
                     "application/openmetrics-text": string;
                 };
             };
-            /** @description Codes: `unauthorized`, `job_token_refused` */
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5790,7 +11124,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;

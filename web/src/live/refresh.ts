@@ -6,7 +6,6 @@ import { api } from '@/api/client'
 import { ApiError } from '@/api/errors'
 import { keys } from '@/api/keys'
 import type { Board, Card, TicketPage } from '@/api/contract'
-import type { Ticket } from '@/api/types'
 import type { QueryClient } from '@tanstack/react-query'
 import type { LiveEvent } from './protocol'
 import { type Key, targetsOf } from './targets'
@@ -46,7 +45,7 @@ export class Refresh {
       this.queries.setQueryData<Board>(keys.board(projectId), (board) => board && changed.reduce(withCard, board))
     }
     for (const card of cards) {
-      this.queries.setQueryData<TicketPage<Ticket>>(keys.ticketPage(card.id), (page) => page && { ...page, card })
+      this.queries.setQueryData<TicketPage>(keys.ticketPage(card.id), (page) => page && { ...page, card })
     }
   }
 
@@ -99,7 +98,7 @@ export async function refreshCard(queries: QueryClient, projectId: string, ticke
   try {
     const card = await api.get<Card>(`/api/projects/${projectId}/tickets/${ticketId}/card`)
     queries.setQueryData<Board>(keys.board(projectId), (board) => board && withCard(board, card))
-    queries.setQueryData<TicketPage<Ticket>>(keys.ticketPage(ticketId), (page) => page && { ...page, card })
+    queries.setQueryData<TicketPage>(keys.ticketPage(ticketId), (page) => page && { ...page, card })
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) {
       queries.setQueryData<Board>(keys.board(projectId), (board) => board && { ...board, cards: board.cards.filter((card) => card.id !== ticketId) })

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
-use terarchitect_worker_api::{ProjectId, TicketId};
+use terarchitect_worker_api::{ProjectId, TicketId, TodoEntry};
 use utoipa::ToSchema;
 
 /// The agent's plan.
@@ -34,7 +34,7 @@ pub struct TicketPage {
     /// Every try of each of its jobs, the oldest first.
     pub attempts: Vec<TicketAttempt>,
     /// The agent's to-do list: entries with `content` and `status`.
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<TodoEntry>>)]
     pub todo: Option<Value>,
     /// The agent's newest plan.
     pub plan: Option<TicketPlan>,

@@ -26,6 +26,8 @@ pub struct TicketAttempt {
     pub kind: JobKind,
     /// The worker.
     pub worker_id: Option<String>,
+    /// The worker's name, if it told one and is still known.
+    pub worker_name: Option<String>,
     /// When it was claimed.
     pub claimed_at: Option<DateTime<Utc>>,
     /// When it ended; none while it runs.
@@ -45,8 +47,8 @@ pub struct TicketAttempt {
 /// The ticket's attempts, the oldest first, with the one that runs.
 pub async fn attempts(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Vec<TicketAttempt>> {
     let rows = sqlx::query!(
-        r#"select job_id as "job_id!", attempt as "attempt!", kind as "kind!: Word<JobKind>", worker_id, claimed_at,
-               ended_at, outcome, reason, detail, exit_code, log_tail
+        r#"select job_id as "job_id!", attempt as "attempt!", kind as "kind!: Word<JobKind>", worker_id, host.name as "worker_name?",
+               claimed_at, ended_at, outcome, reason, detail, exit_code, log_tail
            from (
                select job.seq, job.kind, attempt.job_id, attempt.attempt, attempt.worker_id, attempt.claimed_at,
                    attempt.ended_at, attempt.outcome, attempt.reason, attempt.detail, attempt.exit_code, attempt.log_tail
@@ -57,7 +59,7 @@ pub async fn attempts(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result
                    null
                from agent_jobs as job where job.ticket_id = $1 and job.lease_expires_at is not null
                order by seq desc, attempt desc limit $2
-           ) as newest order by seq, attempt"#,
+           ) as newest left join coordinators as host using (worker_id) order by seq, attempt"#,
         ticket.0,
         MAX_ATTEMPTS
     )
@@ -68,6 +70,7 @@ pub async fn attempts(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result
         attempt: row.attempt,
         kind: row.kind.into(),
         worker_id: row.worker_id,
+        worker_name: row.worker_name,
         claimed_at: row.claimed_at,
         ended_at: row.ended_at,
         outcome: row.outcome,

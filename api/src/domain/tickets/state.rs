@@ -207,6 +207,12 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
+    /// What a coordinator calls itself, if it is known and told its name.
+    #[must_use]
+    pub fn name_of(&self, worker: &str) -> Option<&str> {
+        self.hosts.iter().find(|host| host.worker_id == worker)?.name.as_deref()
+    }
+
     fn host_name<'a>(&'a self, worker: Option<&'a str>) -> Option<&'a str> {
         let worker = worker?;
         Some(self.hosts.iter().find(|host| host.worker_id == worker).map_or(worker, Host::title))

@@ -1,7 +1,7 @@
 //! A scripted chat model behind OpenAI's chat API: `POST …/chat/completions`, streaming or whole, with tool calls.
 //!
 //! It replies as its [`Script`] defines for the conversation, and misbehaves where the script requests it: errors,
-//! silence, cut connections. A request that no rule fits gets a 400 that names it, so that scripts fail loudly.
+//! silence, cut connections, replies that are held until `POST …/release/<name>`. A request that no rule fits gets a 400 that names it, so that scripts fail loudly.
 
 mod reply;
 mod script;
@@ -11,12 +11,13 @@ pub use script::{Reply, Rule, Script, ToolCall, When};
 use crate::listen::{Server, any_loopback, serve};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use script::Progress;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -66,6 +67,7 @@ struct Shared {
     key: Option<String>,
     progress: Mutex<Progress>,
     requests: watch::Sender<Vec<ChatRequest>>,
+    released: watch::Sender<BTreeSet<String>>,
 }
 
 /// A running scripted model; dropping it stops it.
@@ -99,11 +101,13 @@ impl ChatServer {
             key,
             progress: Mutex::default(),
             requests: watch::Sender::new(Vec::new()),
+            released: watch::Sender::new(BTreeSet::new()),
         });
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
             .route("/chat/completions", post(complete))
             .route("/v1/models", get(models))
+            .route("/v1/release/{name}", post(release))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(shared.clone());
         let server = serve(addresses, router).await?;
@@ -179,10 +183,21 @@ async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: B
         Ok(mut progress) => shared.script().reply_to(&request, &mut progress),
         Err(_) => None,
     };
+    if let Some(name) = found.as_ref().and_then(|reply| reply.hold.as_deref()) {
+        // It can only fail when the sender is gone, and `shared` holds it.
+        let _ = shared.released.subscribe().wait_for(|released| released.contains(name)).await;
+    }
     match found {
         Some(reply) => reply::respond(&request, reply).await,
         None => error(StatusCode::BAD_REQUEST, &script::unmatched(&request)),
     }
+}
+
+async fn release(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> StatusCode {
+    shared.released.send_modify(|released| {
+        released.insert(name);
+    });
+    StatusCode::NO_CONTENT
 }
 
 fn conversation_of(headers: &HeaderMap, body: &Value) -> String {

@@ -54,6 +54,8 @@ pub struct Reply {
     pub tools: Vec<ToolCall>,
     /// Wait this long first.
     pub delay_ms: u64,
+    /// Wait until `POST …/release/<name>` names this, however long that takes.
+    pub hold: Option<String>,
     /// Respond with this HTTP status instead.
     pub status: Option<u16>,
     /// Begin to stream, then send nothing more until the client disconnects.

@@ -91,7 +91,7 @@ function CardFoot({ shown: { card } }: { shown: ShownCard }) {
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-xs text-muted">
       {life && (
-        <span title={`Last sign of life${card.worker_id ? ` from ${card.worker_id}` : ''}`} className="inline-flex items-center gap-1">
+        <span title={`Last sign of life${card.worker_id ? ` from ${card.worker_name ?? card.worker_id}` : ''}`} className="inline-flex items-center gap-1">
           <span className="sr-only">Last sign of life</span><Icon name="waiting" className="size-3" /><TimeAgo at={life} />
         </span>
       )}

@@ -1,6 +1,5 @@
 /** What stands beside the timeline: the agent's to-do and plan, and what the ticket asks for. */
 import type { TicketPage } from '@/api/contract'
-import type { Ticket } from '@/api/types'
 import { cx } from '@/lib/cx'
 import { Card, Icon, type IconName, IconButton, Prose, TimeAgo } from '@/ui'
 import type { ReactNode } from 'react'
@@ -12,7 +11,7 @@ const marks: Record<string, { icon: IconName; word: string; className: string }>
   cancelled: { icon: 'cancelled', word: 'Dropped', className: 'text-muted' },
 }
 
-export function About({ page, onEdit }: { page: TicketPage<Ticket>; onEdit: (() => void) | null }) {
+export function About({ page, onEdit }: { page: TicketPage; onEdit: (() => void) | null }) {
   const { ticket, todo, plan } = page
   return (
     <div className="flex flex-col gap-4">

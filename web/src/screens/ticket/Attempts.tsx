@@ -30,7 +30,7 @@ function One({ attempt }: { attempt: Attempt }) {
         {outcome ? <Badge tone={outcome.tone}>{outcome.word}</Badge> : <Badge tone="run">Not ended</Badge>}
       </h2>
       <p className="mt-1 text-xs text-muted">
-        {attempt.worker_id && <>on {attempt.worker_id} </>}
+        {attempt.worker_id && <>on {attempt.worker_name ?? attempt.worker_id} </>}
         {attempt.claimed_at && <>claimed <TimeAgo at={attempt.claimed_at} /></>}
         {ms !== null && <>, took {took(ms)}</>}
         {attempt.exit_code !== null && <>, exit code {attempt.exit_code}</>}

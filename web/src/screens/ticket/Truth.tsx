@@ -25,7 +25,7 @@ export function Truth({ card, fetchedAt }: { card: Card; fetchedAt: number }) {
   useNow()
   const lease = card.lease_remaining_ms === null ? null : card.lease_remaining_ms - (Date.now() - fetchedAt)
   const parts = [
-    card.attempt !== null && `Attempt ${card.attempt}${card.worker_id ? ` on ${card.worker_id}` : ''}`,
+    card.attempt !== null && `Attempt ${card.attempt}${card.worker_id ? ` on ${card.worker_name ?? card.worker_id}` : ''}`,
     card.last_sign_of_life_at !== null && <>last sign of life <TimeAgo at={card.last_sign_of_life_at} /></>,
     lease !== null && (lease > 0 ? `lease holds for ${duration(lease)}` : 'lease not heard of again yet'),
   ].filter((part) => part !== false)
@@ -38,7 +38,8 @@ export function Truth({ card, fetchedAt }: { card: Card; fetchedAt: number }) {
   )
 }
 
-export function Why({ card, mayChange, pending, onEnd }: { card: Card; mayChange: boolean; pending: TicketAction | null; onEnd: () => void }) {
+/** `detail` is what the attempt itself said at its end. */
+export function Why({ card, detail, mayChange, pending, onEnd }: { card: Card; detail: string | null; mayChange: boolean; pending: TicketAction | null; onEnd: () => void }) {
   const { why, sentence, word } = card.state
   const bad = word === 'failed' || word === 'silent'
   const tone = word === 'silent' ? 'bg-silent-soft text-silent' : bad ? 'bg-bad-soft text-bad' : 'bg-wait-soft text-wait'
@@ -46,7 +47,10 @@ export function Why({ card, mayChange, pending, onEnd }: { card: Card; mayChange
   return (
     <div className={`flex flex-wrap items-center gap-x-3 gap-y-2 rounded-md px-3 py-2 text-sm ${tone}`}>
       <Icon name={bad ? 'warning' : 'waiting'} />
-      <p className="min-w-0 grow basis-52 font-medium">{why?.sentence ?? sentence}</p>
+      <div className="min-w-0 grow basis-52">
+        <p className="font-medium">{why?.sentence ?? sentence}</p>
+        {word === 'failed' && detail && <p className="break-words">{cleanOutput(detail)}</p>}
+      </div>
       {why?.action && mayChange && <Button size="small" disabled={pending !== null} onClick={onEnd}>{why.action.label}</Button>}
     </div>
   )

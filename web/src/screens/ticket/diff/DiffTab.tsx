@@ -11,11 +11,11 @@ interface Props { projectId: string; ticketId: string; diffs: DiffInfo[] }
 
 /** The newest first; the whole branch before its turns. */
 function order(diffs: DiffInfo[]): DiffInfo[] {
-  return diffs.toSorted((a, b) => b.attempt - a.attempt || (b.turn ?? Infinity) - (a.turn ?? Infinity) || b.created_at.localeCompare(a.created_at))
+  return diffs.toSorted((a, b) => (b.attempt ?? 0) - (a.attempt ?? 0) || (b.turn ?? Infinity) - (a.turn ?? Infinity) || b.created_at.localeCompare(a.created_at))
 }
 
 function nameOf(diff: DiffInfo): string {
-  return `${diff.turn === null ? 'Everything' : `Turn ${diff.turn}`}, attempt ${diff.attempt}: ${plural(diff.files, 'file')}, +${diff.added} −${diff.removed}`
+  return `${diff.turn === null ? 'Everything' : `Turn ${diff.turn}`}${diff.attempt === null ? '' : `, attempt ${diff.attempt}`}: ${plural(diff.files, 'file')}, +${diff.added} −${diff.removed}`
 }
 
 export default function DiffTab({ projectId, ticketId, diffs }: Props) {
@@ -29,7 +29,7 @@ export default function DiffTab({ projectId, ticketId, diffs }: Props) {
         <Select aria-label="Which changes" value={diff.id} className="w-auto max-w-full" onChange={(event) => setChosen(event.target.value)}>
           {list.map((one) => <option key={one.id} value={one.id}>{nameOf(one)}</option>)}
         </Select>
-        <span className="text-xs text-muted"><code>{diff.base.slice(0, 8)}…{diff.commit.slice(0, 8)}</code>, <TimeAgo at={diff.created_at} /></span>
+        <span className="text-xs text-muted">{diff.base && diff.commit && <><code>{diff.base.slice(0, 8)}…{diff.commit.slice(0, 8)}</code>, </>}<TimeAgo at={diff.created_at} /></span>
       </div>
       {diff.truncated && <p className="rounded-md bg-wait-soft px-3 py-2 text-sm text-wait">This is only the beginning: the whole is larger than what is stored ({bytes(diff.bytes)}). The branch has the rest.</p>}
       <Loaded key={`${diff.id} ${diff.commit}`} path={`/api/projects/${projectId}/tickets/${ticketId}/diffs/${diff.id}`} ticketId={ticketId} id={`${diff.id} ${diff.commit}`} />

@@ -5,7 +5,7 @@ import { type Block, fold, merge, rowsOf, toolsOf } from './fold'
 let next = 1
 function entry(data: EntryData | null, more: Partial<Entry> = {}): Entry {
   const seq = next++
-  return { seq, id: `e${seq}`, step: 's', summary: '', success: true, created_at: new Date(seq * 1_000).toISOString(), session_id: null, attempt: 1, data, raw_bytes: 0, ...more }
+  return { seq, id: `e${seq}`, step: 's', summary: '', success: true, created_at: new Date(seq * 1_000).toISOString(), session_id: 's', attempt: 1, data, raw_bytes: 0, ...more }
 }
 const started = (turn: number, more: Partial<Entry> = {}) => entry({ kind: 'turn_started', phase: 'execution', turn, prompt_bytes: 1, messages: [] }, more)
 const ended = (turn: number) => entry({ kind: 'turn_ended', phase: 'execution', turn, tools: 1, took_ms: 5 })
