@@ -88,7 +88,6 @@ async function longLogAndDiff(world) {
   assertSmooth(`${ENTRIES} log entries`, await tasks())
 
   await page.getByRole('tab', { name: /diff|changes/i }).click()
-  await page.getByText('large.txt').first().waitFor()
   await page.getByText('line 1 of a file').first().waitFor()
   await scroll(page, '[role=region][aria-label=Changes]')
   assertSmooth(`a diff of ${LINES} lines`, await tasks())

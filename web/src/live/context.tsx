@@ -17,7 +17,8 @@ export function LiveProvider({ active, children }: { active: boolean; children: 
       events: (events, cards) => refresh.push(events, cards),
       cards: (cards) => refresh.put(cards),
       reopened: () => {
-        for (const queryKey of [keys.boards, keys.summary]) void queries.invalidateQueries({ queryKey })
+        // The server ends a stream when its reader's rights change, so who one is may be new as well.
+        for (const queryKey of [keys.session, keys.boards, keys.summary]) void queries.invalidateQueries({ queryKey })
       },
       resync: () => void queries.invalidateQueries(),
       // What was asked for before the log was followed may have missed a change in between.

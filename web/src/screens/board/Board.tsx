@@ -36,6 +36,7 @@ export default function Board() {
 function BoardSkeleton() {
   return (
     <div className="grid grow gap-3 p-4 md:grid-cols-4">
+      <h1 className="sr-only">Board</h1>
       {['a', 'b', 'c', 'd'].map((id, index) => <Skeleton key={id} lines={6} label={index === 0 ? 'Loading the board' : ''} className={index === 0 ? '' : 'max-md:hidden'} />)}
     </div>
   )
