@@ -1,10 +1,12 @@
 //! What every route and task shares: the database, the secret key, the configuration, the queue.
 
 mod known_projects;
+mod lists;
 mod presence;
 mod shared_settings;
 
 pub use known_projects::KnownProjects;
+pub use lists::Lists;
 pub use presence::Presence;
 pub use shared_settings::HotSettings;
 
@@ -45,6 +47,8 @@ pub struct App {
     pub presence: Arc<Presence>,
     /// Which projects are known to exist.
     pub known_projects: Arc<KnownProjects>,
+    /// The lists that every open page loads.
+    pub lists: Arc<Lists>,
     /// What the process counts.
     pub metrics: Arc<Metrics>,
     /// Hashes passwords.
@@ -127,6 +131,7 @@ impl App {
             sealer: Arc::new(sealer),
             presence: Arc::default(),
             known_projects: Arc::default(),
+            lists: Arc::default(),
             settings: Arc::default(),
             any_people: Arc::default(),
             passwords: Passwords::default(),
