@@ -87,9 +87,14 @@ impl Watch {
             code = self.until_the_end() => code,
             signal = tokio::signal::ctrl_c() => {
                 signal?;
-                out.note(&format!(
-                    "\nThe ticket goes on. Watch it again: terarchitect ticket watch {id}. Stop it: terarchitect ticket stop {id}"
-                ));
+                let sentence = format!(
+                    "The ticket goes on. Watch it again: terarchitect ticket watch {id}. Stop it: terarchitect ticket stop {id}"
+                );
+                if out.json {
+                    return Err(exit::interrupted(sentence));
+                }
+                // Below the ^C of the terminal.
+                out.note(&format!("\n{sentence}"));
                 Ok(exit::INTERRUPTED)
             }
         }
@@ -194,8 +199,9 @@ impl Watch {
             return Ok(None);
         };
         let sentence = self.sentence(&outcome, now).await;
-        self.screen.end(&outcome, &sentence)?;
-        Ok(Some(code(&outcome)))
+        let code = code(&outcome);
+        self.screen.end(&outcome, &sentence, code)?;
+        Ok(Some(code))
     }
 
     async fn sentence(&self, outcome: &Outcome, now: &Now) -> String {

@@ -111,7 +111,7 @@ impl Screen {
     }
 
     /// How it ended. The address of a pull request is all that standard output gets.
-    pub(super) fn end(&mut self, outcome: &Outcome, sentence: &str) -> anyhow::Result<()> {
+    pub(super) fn end(&mut self, outcome: &Outcome, sentence: &str, code: u8) -> anyhow::Result<()> {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
@@ -123,7 +123,9 @@ impl Screen {
             Outcome::NotStarted => ("not_started", Tone::Bad, None),
         };
         if self.out.json {
-            return self.out.json_line(&json!({"type": "end", "outcome": word, "sentence": sentence, "pr_url": url}));
+            return self.out.json_line(
+                &json!({"type": "end", "outcome": word, "sentence": sentence, "pr_url": url, "exit_code": code}),
+            );
         }
         self.out.painted_note(&self.out.paint_note(&text::line(sentence), tone));
         match url {
