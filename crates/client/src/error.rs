@@ -95,6 +95,15 @@ impl ClientError {
         }
     }
 
+    /// The id of the request that was refused.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Refused { body, .. } => body.request_id.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether the API lacks the endpoint, because it is older than this client.
     #[must_use]
     pub fn is_not_supported(&self) -> bool {

@@ -1,7 +1,7 @@
 //! What every command has: the server, the output, and the way from a name to what it names.
 
 use crate::cli::Common;
-use crate::exit::{failed, usage};
+use crate::exit::{failed, not_found, usage};
 use crate::output::Output;
 use crate::servers::{self, Choice, Servers, Wanted};
 use crate::text;
@@ -104,7 +104,7 @@ enum Problem {
 impl Problem {
     fn of(self, what: &str) -> anyhow::Error {
         match self {
-            Self::None(wanted) => failed(format!("there is no {what} '{}' that you can see", text::line(&wanted))),
+            Self::None(wanted) => not_found(format!("there is no {what} '{}' that you can see", text::line(&wanted))),
             Self::Several(wanted, names) => usage(format!(
                 "'{}' is not the name of one {what} alone; it could be: {}",
                 text::line(&wanted),

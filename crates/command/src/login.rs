@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::cli::{Common, LoginOptions};
-use crate::exit::{self, End, usage};
+use crate::exit::{self, usage};
 use crate::output::Output;
 use crate::servers::{self, Server, Servers, same};
 use crate::text;
@@ -192,19 +192,19 @@ async fn by_password(client: &Client, email: &str, password: &SecretString) -> a
 /// Who the token makes the caller.
 async fn verify(url: &str, token: Option<SecretString>) -> anyhow::Result<String> {
     let client = Client::new(url, token)?;
-    let refused = || End {
-        code: exit::NOT_ALLOWED,
-        sentence: format!("{url} does not accept this token; make a new one at {}", client.address("settings/tokens")),
+    let refused = || {
+        let page = client.address("settings/tokens");
+        exit::not_signed_in(format!("{url} does not accept this token; make a new one at {page}"))
     };
     match client.session().await {
-        Ok(session) if !session.signed_in => Err(refused().into()),
+        Ok(session) if !session.signed_in => Err(refused()),
         Ok(session) => Ok(match session.person {
             Some(person) if !person.email.is_empty() => text::line(&person.email),
             _ => session.kind.as_deref().map_or_else(|| "yourself".to_owned(), |kind| kind.replace('_', " ")),
         }),
         Err(error) if error.is_not_supported() => match client.projects().await {
             Ok(_) => Ok(if client.has_key() { "api key" } else { "local" }.to_owned()),
-            Err(error) if error.status().is_some_and(|status| status.as_u16() == 401) => Err(refused().into()),
+            Err(error) if error.status().is_some_and(|status| status.as_u16() == 401) => Err(refused()),
             Err(error) => Err(error.into()),
         },
         Err(error) => Err(error.into()),

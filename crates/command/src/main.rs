@@ -23,19 +23,31 @@ mod watch;
 use app::App;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
+use exit::Problem;
 use std::io::Write;
 use std::process::ExitCode;
 
 // It waits for the network nearly all the time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version, or a wrong command line in a terminal: clap prints it.
+        Err(error) if !error.use_stderr() || !cli::wants_json() => error.exit(),
+        Err(error) => {
+            output::problem(&Problem::of_command_line(&error));
+            return ExitCode::from(exit::USAGE);
+        }
+    };
+    let json = cli.common.json;
     let code = match Box::pin(execute(cli)).await {
         Ok(code) => code,
         Err(error) => {
             let code = exit::code_of(&error);
-            if code != exit::CLOSED_OUTPUT {
-                say(&error);
+            match code {
+                exit::CLOSED_OUTPUT => {}
+                _ if json => output::problem(&Problem::new(&error)),
+                _ => say(&error),
             }
             code
         }

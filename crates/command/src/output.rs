@@ -2,6 +2,7 @@
 //! request.
 
 use crate::cli::{ColorChoice, Common};
+use crate::exit::Problem;
 use crate::text;
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -89,10 +90,18 @@ impl Output {
         Ok(())
     }
 
-    /// Remarks for people, beside the result.
+    /// Remarks for people, beside the result. For programs they are JSON as well, so that each line of standard error is.
     pub(crate) fn note(&self, text: &str) {
+        let text = if self.json {
+            if text.trim().is_empty() {
+                return;
+            }
+            text::json(&serde_json::json!({"note": text.trim()}).to_string())
+        } else {
+            text::block(text)
+        };
         // If this fails, there is no other place to report it.
-        let _ = writeln!(std::io::stderr().lock(), "{}", text::block(text));
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
 
     /// A table in a terminal; elsewhere a line for each row, its fields separated by tabs.
@@ -147,6 +156,14 @@ impl Output {
         // If this fails, there is no other place to report it.
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
+}
+
+/// An error for programs, on one line of standard error.
+pub(crate) fn problem(problem: &Problem) {
+    // Its fields are texts and numbers, which always become JSON.
+    let text = serde_json::to_string(problem).unwrap_or_default();
+    // If this fails, there is no other place to report it.
+    let _ = writeln!(std::io::stderr().lock(), "{}", text::json(&text));
 }
 
 /// The width of the terminal.

@@ -1,7 +1,7 @@
 //! The state of a ticket in one word and a sentence, and how its work ended. From an API that does not say the state, it
 //! is put together from the ticket and its job.
 
-use crate::output::{Output, Tone, tone_of};
+use crate::output::{Tone, tone_of};
 use crate::text;
 use terarchitect_client::{Job, More, State, Ticket};
 
@@ -77,11 +77,23 @@ fn reason(job: &Job) -> String {
     job.outcome_reason.as_deref().map_or_else(|| "no reason was given".to_owned(), |reason| reason.replace('_', " "))
 }
 
-/// A state's word for people, with the turn.
+/// A state's word for people, with the turn: the words of the page.
 pub(crate) fn word(state: &State) -> String {
     match (state.word.as_str(), state.turn) {
-        ("turn", Some(turn)) => format!("turn {turn}"),
-        (word, _) => text::line(word).replace('_', " "),
+        ("turn", Some(turn)) => format!("Turn {turn}"),
+        ("opening_pr", _) => "Opening PR".to_owned(),
+        (word, _) => text::capital(&text::line(word).replace('_', " ")),
+    }
+}
+
+/// A state's word and what follows it. Most sentences begin with the word, and it is not said twice.
+pub(crate) fn word_and_rest(state: &State) -> (String, String) {
+    let (word, sentence) = (word(state), sentence(state));
+    match sentence.split_at_checked(word.len()) {
+        Some((begin, rest)) if begin.eq_ignore_ascii_case(&word) && !rest.starts_with(char::is_alphanumeric) => {
+            (begin.to_owned(), rest.to_owned())
+        }
+        _ => (word, format!(": {sentence}")),
     }
 }
 
@@ -95,13 +107,12 @@ pub(crate) fn sentence(state: &State) -> String {
     }
 }
 
-/// A state's word, coloured for standard error.
-pub(crate) fn painted(out: &Output, state: &State) -> String {
-    let tone = match tone_of(&state.word) {
+/// How the word of a state is meant, beside others that are only text.
+pub(crate) fn tone(state: &State) -> Tone {
+    match tone_of(&state.word) {
         Tone::Plain => Tone::Busy,
         tone => tone,
-    };
-    out.paint_note(&word(state), tone)
+    }
 }
 
 #[cfg(test)]
@@ -147,5 +158,24 @@ mod tests {
         assert_eq!(say(job("failed", json!({"outcome_reason": "agent_failed"}))), "Failed: agent failed.");
         let host = job("running", json!({"worker_id": "host\u{1b}[2J"}));
         assert_eq!(say(host), "An agent works on it on host\\e[2J, attempt 1.");
+    }
+
+    #[test]
+    fn a_state_is_told_in_the_page_s_words_once() {
+        let told = |word: &str, turn: Option<i64>, sentence: &str| {
+            let none = ticket("in_progress", None);
+            let state = State { word: word.to_owned(), turn, sentence: sentence.to_owned(), ..of_job(&none, None) };
+            let (word, rest) = word_and_rest(&state);
+            format!("{word}{rest}")
+        };
+        assert_eq!(
+            told("turn", Some(2), "Turn 2: the agent works on the ticket."),
+            "Turn 2: the agent works on the ticket."
+        );
+        assert_eq!(told("turn", Some(2), "Turn 21: odd."), "Turn 2: Turn 21: odd.");
+        assert_eq!(told("waiting", None, "No host is connected."), "Waiting: No host is connected.");
+        assert_eq!(told("in_review", None, "In review: it is ready."), "In review: it is ready.");
+        assert_eq!(told("opening_pr", None, "Done."), "Opening PR: Done.");
+        assert_eq!(told("a_newer_word", None, ""), "A newer word");
     }
 }

@@ -30,6 +30,17 @@ pub(crate) fn short(text: &str, max: usize) -> String {
     out
 }
 
+/// Text with a capital at its start.
+pub(crate) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// A number of things: `1 file`, `2 files`.
+pub(crate) fn plural(number: i64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
 /// Text that keeps its lines: other control characters are shown.
 pub(crate) fn block(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

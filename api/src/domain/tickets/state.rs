@@ -296,7 +296,9 @@ fn running(job: &JobFacts, activity: Option<&ActivityFacts>, around: &Surroundin
         StateWord::Research => (StateWord::Research, "Research: the agent reads the repository.".to_owned()),
         StateWord::Plan => (StateWord::Plan, "Plan: the agent plans the work.".to_owned()),
         StateWord::PlanReview => (StateWord::PlanReview, "Plan review: the Director reads the plan.".to_owned()),
-        StateWord::OpeningPr => (StateWord::OpeningPr, "Done: the pull request is being opened.".to_owned()),
+        StateWord::OpeningPr => {
+            (StateWord::OpeningPr, "Opening PR: the work is done, and its pull request is being opened.".to_owned())
+        }
         StateWord::Turn if job.kind == JobKind::Review => {
             (StateWord::Turn, format!("Turn {}: the agent works on a review comment.", activity.turn))
         }

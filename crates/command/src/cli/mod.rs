@@ -38,8 +38,19 @@ Exit codes:
   130  Ctrl-C; the ticket goes on
   141  standard output was closed
 
-Projects are named by name or id, tickets by id or title, or by the beginning of either if only one begins like that.
-Results go to standard output, everything else to standard error. NO_COLOR and CLICOLOR are respected.";
+Projects are named by name or id, tickets by id or title, or by the beginning of either if only one begins
+like that. Results go to standard output, everything else to standard error. NO_COLOR and CLICOLOR are
+respected.
+
+With --json an error is one line on standard error: {\"error\": SENTENCE, \"code\": WORD, \"exit_code\": NUMBER},
+where it applies with \"advice\", and with the \"status\" and \"request_id\" of the API's response. A remark is
+{\"note\": SENTENCE}. What a command finds out is a result, and goes to standard output, also where it exits
+with 1: a check that failed, or the end of a watch.";
+
+/// Whether --json is given, on a command line that could not be parsed. No option takes a value that begins with a hyphen.
+pub(crate) fn wants_json() -> bool {
+    std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
 
 /// What all commands understand.
 #[derive(Clone, Debug, Args)]
@@ -57,7 +68,8 @@ pub(crate) struct Common {
     /// The project [default: the only one].
     #[arg(long, short, global = true, env = "TERARCHITECT_PROJECT", value_name = "NAME|ID")]
     pub(crate) project: Option<String>,
-    /// Print JSON for programs: one document, or one a line where the command follows something.
+    /// Print JSON for programs: one document, or one a line where the command follows something. Errors and remarks are
+    /// JSON on standard error, one a line.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// When to use colours.

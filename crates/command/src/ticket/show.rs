@@ -40,8 +40,8 @@ pub(super) async fn show(app: &App, ticket: &Ticket) -> anyhow::Result<u8> {
 
 fn print(app: &App, ticket: &Ticket, state: &State, attempts: &[Attempt]) -> anyhow::Result<()> {
     app.out.line(&text::line(&ticket.title))?;
-    let word = app.out.paint(&state::word(state), tone_of(&state.word));
-    app.out.line(&format!("  state         {word}: {}", state::sentence(state)))?;
+    let (word, rest) = state::word_and_rest(state);
+    app.out.line(&format!("  state         {}{rest}", app.out.paint(&word, tone_of(&state.word))))?;
     let facts = [
         ("id", ticket.id.to_string()),
         ("column", ticket.column_id.clone()),

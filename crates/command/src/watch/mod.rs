@@ -5,16 +5,19 @@
 
 pub(crate) mod entry;
 mod log;
+mod order;
 mod screen;
 
 use crate::app::App;
 use crate::exit;
 use crate::state::{self, Outcome};
 use crate::text;
+use chrono::{DateTime, Utc};
 use log::Log;
+use order::{Line, NewState, Order};
 use screen::Screen;
 use std::time::Duration;
-use terarchitect_client::{Client, ClientError, Event, EventFilter, Happened, Job, Retry, State, Ticket};
+use terarchitect_client::{Client, ClientError, Event, EventFilter, Happened, Job, LogEntry, Retry, State, Ticket};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -37,6 +40,7 @@ pub(crate) struct Watch {
     ticket: Uuid,
     position: String,
     log: Log,
+    order: Order,
     screen: Screen,
     /// Whether the API can say a ticket's state.
     has_cards: bool,
@@ -58,6 +62,12 @@ struct Now {
     ticket: Ticket,
     job: Option<Job>,
     state: State,
+    /// The time of the newest entry that the API knew when it said the state.
+    spoke_at: Option<DateTime<Utc>>,
+    /// Entries that were not read before.
+    entries: Vec<LogEntry>,
+    /// When all this was read.
+    at: DateTime<Utc>,
 }
 
 impl Watch {
@@ -74,6 +84,7 @@ impl Watch {
             ticket: ticket.id,
             position,
             log,
+            order: Order::default(),
             screen: Screen::new(app.out),
             has_cards: true,
         })
@@ -87,18 +98,22 @@ impl Watch {
             code = self.until_the_end() => code,
             signal = tokio::signal::ctrl_c() => {
                 signal?;
-                out.note(&format!(
-                    "\nThe ticket goes on. Watch it again: terarchitect ticket watch {id}. Stop it: terarchitect ticket stop {id}"
-                ));
+                let sentence = format!(
+                    "The ticket goes on. Watch it again: terarchitect ticket watch {id}. Stop it: terarchitect ticket stop {id}"
+                );
+                if out.json {
+                    return Err(exit::interrupted(sentence));
+                }
+                // Below the ^C of the terminal.
+                out.note(&format!("\n{sentence}"));
                 Ok(exit::INTERRUPTED)
             }
         }
     }
 
     async fn until_the_end(&mut self) -> anyhow::Result<u8> {
-        for entry in self.log.take_begun() {
-            self.screen.entry(&entry)?;
-        }
+        let begun = self.log.take_begun();
+        self.print(begun, None, Utc::now())?;
         let filter = EventFilter { ticket: Some(self.ticket), ..EventFilter::default() };
         let mut events = self.client.events(filter, self.position.clone(), PATIENCE);
         // A task of its own: here, a connection that takes longer than a second would be given up each second.
@@ -125,10 +140,9 @@ impl Watch {
                     due.0 = None;
                     checked = Instant::now();
                     match self.read().await {
-                        Ok(now) => if let Some(code) = self.show(&now).await? { return Ok(code) },
-                        Err(ReadError::Api(error)) if error.is_unreachable() => due.within(AGAIN),
-                        Err(ReadError::Api(error)) => return Err(error.into()),
-                        Err(ReadError::Output(error)) => return Err(error),
+                        Ok(now) => if let Some(code) = self.show(now).await? { return Ok(code) },
+                        Err(error) if error.is_unreachable() => due.within(AGAIN),
+                        Err(error) => return Err(error.into()),
                     }
                 }
                 _ = seconds.tick() => {
@@ -166,36 +180,60 @@ impl Watch {
         event.ticket_id.is_none_or(|ticket| ticket == self.ticket)
     }
 
-    /// Reads the job, then the log, so that the log is complete where the job has ended.
-    async fn read(&mut self) -> Result<Now, ReadError> {
+    /// Reads the job first and the log last, so that the log is complete where the job has ended, and has everything that
+    /// the state is about.
+    async fn read(&mut self) -> Result<Now, ClientError> {
         let job = self.client.newest_job(self.ticket).await?;
-        for entry in self.log.new_entries(&self.client).await? {
-            self.screen.entry(&entry).map_err(ReadError::Output)?;
-        }
         let ticket = self.client.ticket(self.project, self.ticket).await?;
         let mut state = state::of_job(&ticket, job.as_ref());
+        let mut spoke_at = None;
         if self.has_cards {
             match self.client.card(self.project, self.ticket).await {
                 Ok(card) => {
                     state = card.state.clone();
+                    spoke_at = card.last_line.as_ref().map(|line| line.at);
                     self.screen.card(card);
                 }
                 Err(error) if error.is_not_supported() => self.has_cards = false,
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
-        Ok(Now { ticket, job, state })
+        let at = Utc::now();
+        let entries = self.log.new_entries(&self.client).await?;
+        Ok(Now { ticket, job, state, spoke_at, entries, at })
     }
 
-    /// Shows the state, and at the end the result.
-    async fn show(&mut self, now: &Now) -> anyhow::Result<Option<u8>> {
+    /// Shows what is new in order, and at the end the result.
+    async fn show(&mut self, mut now: Now) -> anyhow::Result<Option<u8>> {
+        let entries = std::mem::take(&mut now.entries);
         let Some(outcome) = state::outcome(&now.ticket, now.job.as_ref()) else {
-            self.screen.state(&now.state)?;
+            self.print(entries, Some((&now.state, now.spoke_at)), now.at)?;
             return Ok(None);
         };
-        let sentence = self.sentence(&outcome, now).await;
-        self.screen.end(&outcome, &sentence)?;
-        Ok(Some(code(&outcome)))
+        self.print(entries, None, now.at)?;
+        let sentence = self.sentence(&outcome, &now).await;
+        let code = code(&outcome);
+        self.screen.end(&outcome, &sentence, code)?;
+        Ok(Some(code))
+    }
+
+    fn print(
+        &mut self,
+        entries: Vec<LogEntry>,
+        state: Option<(&State, Option<DateTime<Utc>>)>,
+        at: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let state = state.filter(|(state, _)| self.screen.is_new(state));
+        let new = state.map(|(state, spoke_at)| NewState::new(state, spoke_at));
+        for line in self.order.lines(entries, new, at) {
+            match (line, state) {
+                (Line::Entry(entry), _) => self.screen.entry(&entry)?,
+                (Line::State(at), Some((state, _))) => self.screen.state(state, at)?,
+                (Line::State(_), None) => {}
+            }
+        }
+        self.screen.tick();
+        Ok(())
     }
 
     async fn sentence(&self, outcome: &Outcome, now: &Now) -> String {
@@ -222,18 +260,6 @@ impl Watch {
         let detail = self.client.job(job?.id).await.ok()?;
         let last = detail.attempts.into_iter().max_by_key(|attempt| attempt.attempt)?;
         last.detail.map(|detail| text::short(&detail, 400)).filter(|detail| !detail.is_empty())
-    }
-}
-
-/// Why a read failed.
-enum ReadError {
-    Api(ClientError),
-    Output(anyhow::Error),
-}
-
-impl From<ClientError> for ReadError {
-    fn from(error: ClientError) -> Self {
-        Self::Api(error)
     }
 }
 

@@ -5,7 +5,7 @@ use super::entry;
 use crate::output::{Output, Tone};
 use crate::state::{self, Outcome};
 use crate::text;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use terarchitect_client::{Card, LogEntry, State};
@@ -14,8 +14,8 @@ pub(super) struct Screen {
     out: Output,
     /// The live line, in a terminal.
     bar: Option<ProgressBar>,
-    shown: Option<(String, Option<i64>, String)>,
-    state: Option<State>,
+    /// The state that was shown last, and since when it lasts.
+    state: Option<(State, DateTime<Utc>)>,
     card: Option<Card>,
     lost: bool,
 }
@@ -27,7 +27,7 @@ impl Screen {
             bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
-        Self { out, bar, shown: None, state: None, card: None, lost: false }
+        Self { out, bar, state: None, card: None, lost: false }
     }
 
     fn line(&self, text: &str) {
@@ -46,22 +46,24 @@ impl Screen {
         Ok(())
     }
 
-    /// The state, if it has changed.
-    pub(super) fn state(&mut self, state: &State) -> anyhow::Result<()> {
-        self.state = Some(state.clone());
-        let key = (state.word.clone(), state.turn, state::sentence(state));
-        if self.shown.as_ref() == Some(&key) {
-            self.tick();
-            return Ok(());
-        }
-        self.shown = Some(key);
+    /// Whether a state would be shown with other words than the last one.
+    pub(super) fn is_new(&self, state: &State) -> bool {
+        self.state.as_ref().is_none_or(|(last, _)| state::word_and_rest(last) != state::word_and_rest(state))
+    }
+
+    /// A new state, which lasts since then.
+    pub(super) fn state(&mut self, state: &State, at: DateTime<Utc>) -> anyhow::Result<()> {
+        self.state = Some((state.clone(), at));
         if self.out.json {
-            return self.out.json_line(&json!({"type": "state", "state": state}));
+            return self.out.json_line(&json!({"type": "state", "at": at, "state": state}));
         }
-        let time = self.out.paint_note(&entry::time(state.since), Tone::Dim);
-        self.line(&format!("{time}  {}: {}", state::painted(&self.out, state), state::sentence(state)));
-        self.tick();
+        let (word, rest) = state::word_and_rest(state);
+        self.line_at(Some(at), &format!("{}{rest}", self.out.paint_note(&word, state::tone(state))));
         Ok(())
+    }
+
+    fn line_at(&self, at: Option<DateTime<Utc>>, text: &str) {
+        self.line(&format!("{}  {text}", self.out.paint_note(&entry::time(at), Tone::Dim)));
     }
 
     /// What else is known, for the live line.
@@ -74,7 +76,7 @@ impl Screen {
         if !self.out.json {
             let text =
                 format!("The API does not respond ({}); retrying. The ticket goes on meanwhile.", text::line(reason));
-            self.line(&self.out.paint_note(&text, Tone::Warn));
+            self.line_at(Some(Utc::now()), &self.out.paint_note(&text, Tone::Warn));
         }
     }
 
@@ -88,7 +90,7 @@ impl Screen {
             let state = if connected { "back" } else { "lost" };
             self.out.json_line(&json!({"type": "connection", "state": state}))?;
         } else if connected {
-            self.line(&self.out.paint_note("The API responds again.", Tone::Good));
+            self.line_at(Some(Utc::now()), &self.out.paint_note("The API responds again.", Tone::Good));
         }
         self.tick();
         Ok(true)
@@ -96,12 +98,15 @@ impl Screen {
 
     /// Redraws the live line. It says only what the API said, and how long ago that was.
     pub(super) fn tick(&self) {
-        let (Some(bar), Some(state)) = (&self.bar, &self.state) else { return };
-        let mut parts = vec![state::painted(&self.out, state)];
-        parts.extend(state.since.map(|since| format!("for {}", text::span((Utc::now() - since).num_seconds()))));
+        let (Some(bar), Some((state, since))) = (&self.bar, &self.state) else { return };
+        let mut parts = vec![self.out.paint_note(&state::word(state), state::tone(state))];
+        parts.push(format!("for {}", text::span((Utc::now() - since).num_seconds())));
         if let Some(card) = &self.card {
             parts.extend(card.last_sign_of_life_at.map(|at| format!("last sign of life {}", text::ago(Some(at)))));
-            parts.extend(card.diffstat.map(|stat| format!("{} files, +{} −{}", stat.files, stat.added, stat.removed)));
+            parts.extend(
+                card.diffstat
+                    .map(|stat| format!("{}, +{} −{}", text::plural(stat.files, "file"), stat.added, stat.removed)),
+            );
         }
         if self.lost {
             parts.push(self.out.paint_note("the API does not respond", Tone::Warn));
@@ -111,7 +116,7 @@ impl Screen {
     }
 
     /// How it ended. The address of a pull request is all that standard output gets.
-    pub(super) fn end(&mut self, outcome: &Outcome, sentence: &str) -> anyhow::Result<()> {
+    pub(super) fn end(&mut self, outcome: &Outcome, sentence: &str, code: u8) -> anyhow::Result<()> {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
@@ -123,7 +128,9 @@ impl Screen {
             Outcome::NotStarted => ("not_started", Tone::Bad, None),
         };
         if self.out.json {
-            return self.out.json_line(&json!({"type": "end", "outcome": word, "sentence": sentence, "pr_url": url}));
+            return self.out.json_line(
+                &json!({"type": "end", "outcome": word, "sentence": sentence, "pr_url": url, "exit_code": code}),
+            );
         }
         self.out.painted_note(&self.out.paint_note(&text::line(sentence), tone));
         match url {

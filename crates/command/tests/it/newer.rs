@@ -121,7 +121,10 @@ async fn a_watch_tells_why_it_waits_and_what_the_agent_does() {
     api.on(&of(""), 200, ticket("in_progress", None));
     api.on(&of(""), 200, ticket("in_progress", None));
     api.on(&of(""), 200, ticket("in_review", Some(url)));
-    let card = |state: Value| json!({"id": ID, "project_id": ID, "title": "Greet", "column_id": "in_progress", "state": state});
+    let card = |state: Value| {
+        let spoke = (state["word"] != "waiting").then(|| json!({"text": "in words", "at": "2026-01-01T10:00:05Z"}));
+        json!({"id": ID, "project_id": ID, "title": "Greet", "column_id": "in_progress", "state": state, "last_line": spoke})
+    };
     let mut waiting = state("waiting", "Waiting for a free slot.");
     waiting["why"] = json!({"code": "no_slot", "sentence": "2 of 2 are busy on 1 host.", "action": null});
     for state in [waiting, state("turn", "Works on it."), state("in_review", "In review.")] {
@@ -129,12 +132,13 @@ async fn a_watch_tells_why_it_waits_and_what_the_agent_does() {
     }
     let entry = |seq: u32, data: Value| {
         json!({"id": format!("00000000-0000-4000-8000-00000000000{seq}"), "seq": seq, "step": "step", "summary": "in words",
-            "success": true, "created_at": "2026-01-01T10:00:00Z", "raw_bytes": 0, "data": data})
+            "success": true, "created_at": format!("2026-01-01T10:00:0{seq}Z"), "raw_bytes": 0, "data": data})
     };
     let first = entry(1, json!({"kind": "turn_started", "phase": "execution", "turn": 2}));
     let tool =
         entry(2, json!({"kind": "tool", "tool": "bash", "title": "cargo test", "status": "error", "took_ms": 2500}));
-    let verdict = entry(3, json!({"kind": "verdict", "phase": "turn_review", "approved": true, "complete": true}));
+    let verdict =
+        entry(3, json!({"kind": "verdict", "phase": "turn_review", "turn": 2, "approved": true, "complete": true}));
     let page = |entries: &[&Value], newer: bool| json!({"entries": entries, "older": false, "newer": newer});
     api.on(&of("/timeline"), 200, page(&[], false));
     api.on(&of("/timeline"), 200, page(&[], false));

@@ -79,7 +79,7 @@ async fn a_ticket_that_was_never_started_is_not_waited_for() {
     person.run(&["ticket", "retry", "Greet"]).await.with_code(1);
     person.run(&["ticket", "move", "Greet", "done"]).await.with_code(0);
     let list = person.run(&["ticket", "list", "--column", "done"]).await.with_code(0);
-    assert!(list.out.contains("\tGreet\tdone\t"), "{}", list.out);
+    assert!(list.out.contains("\tGreet\tDone\t"), "{}", list.out);
     let refused = person.run(&["ticket", "move", "Greet", "nowhere"]).await.with_code(1);
     assert!(refused.err.contains("(request "), "{}", refused.err);
 }

@@ -40,6 +40,7 @@ async fn an_api_that_is_killed_costs_no_line_and_doubles_none() {
     assert_eq!(summaries(&lines), expected);
     let end = lines.last().unwrap();
     assert_eq!((end["outcome"].as_str(), end["pr_url"].as_str()), (Some("pull_request"), Some(URL)));
+    assert_eq!(end["exit_code"], 0);
     assert_eq!(lines[0]["type"], "ticket");
     assert_eq!(watch.child.wait().await.unwrap().code(), Some(0));
 }
@@ -56,7 +57,9 @@ async fn ctrl_c_leaves_the_ticket_running_and_says_so() {
     let pid = watch.child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
     let done = crate::program::finish(watch.child).await.with_code(130);
-    assert!(done.err.contains("The ticket goes on."), "{}", done.err);
+    let error: Value = serde_json::from_str(&done.err).unwrap();
+    assert_eq!((error["code"].as_str(), error["exit_code"].as_u64()), (Some("interrupted"), Some(130)));
+    assert!(error["error"].as_str().unwrap().starts_with("The ticket goes on."), "{error}");
     let jobs = person.run(&["jobs", "--json"]).await.with_code(0).json();
     assert_eq!(jobs["jobs"][0]["status"], "pending");
 }
