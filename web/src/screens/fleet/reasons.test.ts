@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { leaseSentence, stopConsequences, usableSlots, whyNothingMoves } from './reasons'
 
 const host = (change: Partial<FleetCoordinator> = {}): FleetCoordinator => ({
-  worker_id: 'a', slots: 2, held: 2, directive: 'run', first_seen_at: '', last_heartbeat_at: '', last_heartbeat_sec: 0, seen_ms_ago: 0, lost: false, limit: null,
+  worker_id: 'a', slots: 2, held: 2, directive: 'run', first_seen_at: '', last_heartbeat_at: '', last_heartbeat_sec: 0, name: null, version: null, seen_ms_ago: 0, lost: false, limit: null,
   disk_free_bytes: null, disk_total_bytes: null, engine: null, findings: [], adopted: null, jobs: [], ...change,
 })
 const fleet = (change: Partial<Fleet> = {}): Fleet => ({ coordinators: [host()], queue: [], stopped: false, stopped_at: null, stopped_by: null, ...change })

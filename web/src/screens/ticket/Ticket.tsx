@@ -88,7 +88,7 @@ function Loaded({ page, fetchedAt }: { page: Page; fetchedAt: number }) {
     <div className="flex h-[calc(100dvh-3rem-4rem)] flex-col gap-3 p-3 lg:h-[calc(100dvh-3rem)] lg:px-5 lg:py-4">
       <Header ticket={ticket} card={card} pending={pending} mayChange={mayChange} columns={columns} act={act} onRetry={() => setOpen({ type: 'retry' })} onEdit={() => setOpen({ type: 'edit' })} onDelete={() => setOpen({ type: 'delete' })} />
       <Truth card={card} fetchedAt={fetchedAt} />
-      <Why card={card} detail={page.data.attempts.at(-1)?.detail ?? null} mayChange={mayChange} pending={pending} onEnd={() => act({ kind: 'end_wait', card })} />
+      <Why card={card} detail={page.attempts.at(-1)?.detail ?? null} mayChange={mayChange} pending={pending} onEnd={() => act({ kind: 'end_wait', card })} />
       <div className="flex min-h-0 grow gap-5">
         <Views page={page} wide={wide} mayChange={mayChange} onEdit={onEdit} />
         {wide && <aside aria-label="About this ticket" className="w-84 shrink-0 overflow-y-auto pb-4"><About page={page} onEdit={onEdit} /></aside>}
