@@ -1,9 +1,9 @@
 //! Which forge is behind a repository's address: known hosts by their name, others by what they say about themselves.
 
+use crate::ForgeError;
 use crate::credential::authority;
 use crate::http::{Patience, plain};
 use crate::types::Repository;
-use crate::ForgeError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::str::FromStr;
@@ -62,16 +62,22 @@ pub struct Place {
 /// # Errors
 /// The address is not one of a repository over HTTP.
 pub fn repository_at(address: &str) -> Result<(Url, Repository), ForgeError> {
-    let unsupported = |host: &str, message: &str| ForgeError::Unsupported { host: host.to_owned(), message: message.to_owned() };
+    let unsupported =
+        |host: &str, message: &str| ForgeError::Unsupported { host: host.to_owned(), message: message.to_owned() };
     let address = address.trim();
-    let is_ssh = address.starts_with("ssh://") || (!address.contains("://") && address.contains('@') && address.contains(':'));
+    let is_ssh =
+        address.starts_with("ssh://") || (!address.contains("://") && address.contains('@') && address.contains(':'));
     if is_ssh {
         let host = address.trim_start_matches("ssh://").split('@').next_back().unwrap_or_default();
         let host = host.split([':', '/']).next().unwrap_or_default();
         return Err(unsupported(host, "the address is one for SSH; enter the one that starts with https://"));
     }
-    let Some(url) = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) else {
-        return Err(unsupported("this address", "it is not one of a repository; enter one such as https://host/owner/name"));
+    let Some(url) = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    else {
+        return Err(unsupported(
+            "this address",
+            "it is not one of a repository; enter one such as https://host/owner/name",
+        ));
     };
     let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
     if let Some(message) = refused(&host) {
@@ -178,20 +184,25 @@ async fn ask(root: &Url) -> Result<Kind, ForgeError> {
         return Ok(Kind::Gitea);
     }
     let json = github.json();
-    let is_github = github.header("x-github-request-id").is_some() || github.header("x-github-enterprise-version").is_some();
+    let is_github =
+        github.header("x-github-request-id").is_some() || github.header("x-github-enterprise-version").is_some();
     if is_github || json["installed_version"].is_string() || json["verifiable_password_authentication"].is_boolean() {
         return Ok(Kind::GitHub);
     }
     let json = gitlab.json();
     let asks_for_token = gitlab.status.as_u16() == 401 && (says(&json, "message", "401") || json["error"].is_string());
-    if asks_for_token || gitlab.header("x-gitlab-meta").is_some() || (gitlab.status.is_success() && json["version"].is_string()) {
+    if asks_for_token
+        || gitlab.header("x-gitlab-meta").is_some()
+        || (gitlab.status.is_success() && json["version"].is_string())
+    {
         return Ok(Kind::GitLab);
     }
     Err(ForgeError::Unsupported {
         host: authority(root),
-        message: "it does not say that it is GitHub Enterprise Server, GitLab, Gitea or Forgejo; set the project's forge \
+        message:
+            "it does not say that it is GitHub Enterprise Server, GitLab, Gitea or Forgejo; set the project's forge \
                   kind if it is one of them"
-            .to_owned(),
+                .to_owned(),
     })
 }
 

@@ -7,6 +7,7 @@
 //! It knows nothing of git: a branch must have been pushed before a pull request is opened for it.
 
 mod credential;
+mod drafts;
 mod error;
 mod find;
 mod gitea;
@@ -31,9 +32,9 @@ pub use limit::{LONGEST_WAIT, Limit, Standing, standing_at};
 pub use marker::{marked, marker, marker_in};
 pub use seam::Forge;
 pub use types::{
-    About, Account, Changes, Check, CheckState, Comment, Conditional, EditPull, Hook, HookEvent, Issue, Mergeable, Merged,
-    Method, NewPull, NewStatus, OpenPull, Permission, Pull, PullState, Reaction, Ref, Remark, Repository, Review,
-    ReviewState, Side, Thread,
+    About, Account, Changes, Check, CheckState, Comment, Conditional, EditPull, Hook, HookEvent, Issue, Mergeable,
+    Merged, Method, NewPull, NewStatus, OpenPull, Permission, Pull, PullState, Reaction, Ref, Remark, Repository,
+    Review, ReviewState, Side, Thread,
 };
 
 use secrecy::SecretString;

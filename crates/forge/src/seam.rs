@@ -48,7 +48,11 @@ pub trait Forge: Send + Sync {
     /// The pull requests in which anything changed since an instant (ISO 8601), the last one first; without an instant,
     /// those that are open. `etag` is that of the last response to the same question: where nothing has changed since,
     /// the question costs nothing of GitHub's rate limit. A new commit status changes no pull request.
-    async fn changed_pulls(&self, since: Option<&str>, etag: Option<&str>) -> Result<Conditional<Vec<Pull>>, ForgeError>;
+    async fn changed_pulls(
+        &self,
+        since: Option<&str>,
+        etag: Option<&str>,
+    ) -> Result<Conditional<Vec<Pull>>, ForgeError>;
 
     /// The comments on a pull request, without those in threads, the oldest first.
     async fn comments(&self, number: i64) -> Result<Vec<Comment>, ForgeError>;

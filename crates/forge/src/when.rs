@@ -1,12 +1,18 @@
 //! Instants as forges write them: in UTC or with an offset, with fractions of a second or without.
 
 use chrono::DateTime;
+use std::cmp::Ordering;
 
 /// Whether the first instant is before the second. Not where one of them can't be read: then nothing is left out.
 pub(crate) fn is_before(one: &str, other: &str) -> bool {
+    compare(one, other).is_lt()
+}
+
+/// Which of two instants is later; those that can't be read are equal.
+pub(crate) fn compare(one: &str, other: &str) -> Ordering {
     match (DateTime::parse_from_rfc3339(one), DateTime::parse_from_rfc3339(other)) {
-        (Ok(one), Ok(other)) => one < other,
-        _ => false,
+        (Ok(one), Ok(other)) => one.cmp(&other),
+        _ => Ordering::Equal,
     }
 }
 

@@ -65,7 +65,9 @@ impl GitHub {
 fn of_run(run: &Value) -> Option<Check> {
     let state = match (run["status"].as_str(), run["conclusion"].as_str()) {
         (_, Some("success")) => CheckState::Success,
-        (_, Some("neutral" | "skipped" | "stale")) => CheckState::Neutral,
+        (_, Some("neutral" | "skipped" | "stale" | "cancelled")) => CheckState::Neutral,
+        // It waits for a person.
+        (_, Some("action_required")) => CheckState::Pending,
         (_, Some(_)) => CheckState::Failure,
         (_, None) => CheckState::Pending,
     };

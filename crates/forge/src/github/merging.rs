@@ -18,9 +18,7 @@ impl GitHub {
         };
         match reply.status {
             status if status.is_success() => Ok(Merged { sha: read::some_text(&reply.json()["sha"]) }),
-            StatusCode::METHOD_NOT_ALLOWED => {
-                Err(self.http.conflict(Conflict::NotMergeable, self.http.words(&reply)))
-            }
+            StatusCode::METHOD_NOT_ALLOWED => Err(self.http.conflict(Conflict::NotMergeable, self.http.words(&reply))),
             StatusCode::CONFLICT => Err(self.http.conflict(Conflict::HeadMoved, self.http.words(&reply))),
             _ => Err(self.http.refusal(PULL, &reply)),
         }

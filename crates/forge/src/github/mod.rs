@@ -137,7 +137,11 @@ impl Forge for GitHub {
         self.open_for(branch).await
     }
 
-    async fn changed_pulls(&self, since: Option<&str>, etag: Option<&str>) -> Result<Conditional<Vec<Pull>>, ForgeError> {
+    async fn changed_pulls(
+        &self,
+        since: Option<&str>,
+        etag: Option<&str>,
+    ) -> Result<Conditional<Vec<Pull>>, ForgeError> {
         self.changed(since, etag).await
     }
 

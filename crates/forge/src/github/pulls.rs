@@ -90,7 +90,8 @@ impl GitHub {
         if pull["draft"] != true {
             return Ok(());
         }
-        let query = "mutation($id: ID!) { markPullRequestReadyForReview(input: {pullRequestId: $id}) { clientMutationId } }";
+        let query =
+            "mutation($id: ID!) { markPullRequestReadyForReview(input: {pullRequestId: $id}) { clientMutationId } }";
         self.graphql(query, &json!({"id": pull["node_id"]})).await.map(drop)
     }
 
@@ -120,7 +121,6 @@ impl GitHub {
         Ok(Conditional::Changed(Changes { value, etag }))
     }
 }
-
 
 fn opened(pull: &Value, reused: bool) -> Option<OpenPull> {
     Some(OpenPull { url: pull["html_url"].as_str()?.to_owned(), number: pull["number"].as_i64()?, reused })

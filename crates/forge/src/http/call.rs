@@ -21,6 +21,8 @@ pub(crate) struct Call {
     pub(super) body: Option<Value>,
     /// Whether it must not be repeated where it may have happened.
     pub(super) once: bool,
+    /// Whether a response with 500 says something, instead of being a failure that may pass.
+    pub(super) reads_500: bool,
     /// What it is about, for messages: "the comment".
     pub(super) what: &'static str,
 }
@@ -35,6 +37,7 @@ impl Call {
             headers: HeaderMap::new(),
             body,
             once: false,
+            reads_500: false,
             what: PULL,
         }
     }
@@ -74,6 +77,12 @@ impl Call {
     /// It must not be repeated where it may have happened.
     pub(crate) fn once(mut self) -> Self {
         self.once = true;
+        self
+    }
+
+    /// A response with 500 says something, instead of being a failure that may pass.
+    pub(crate) fn reads_500(mut self) -> Self {
+        self.reads_500 = true;
         self
     }
 

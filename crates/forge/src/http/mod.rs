@@ -4,12 +4,14 @@
 mod call;
 mod once;
 mod pages;
+mod plain;
 mod redirects;
 mod reply;
 mod words;
 
 pub(crate) use call::{Call, PULL, segment};
 pub(crate) use once::Once;
+pub(crate) use plain::plain;
 pub(crate) use reply::{Reply, last};
 
 use crate::credential::Credential;
@@ -141,10 +143,8 @@ impl Http {
                 }
                 error => {
                     let lost = call.once && !error.was_not_sent();
-                    let error = ForgeError::Unavailable {
-                        host: host(&self.api),
-                        message: self.mask.apply(&chain(&error)),
-                    };
+                    let error =
+                        ForgeError::Unavailable { host: host(&self.api), message: self.mask.apply(&chain(&error)) };
                     return Err(if lost { Failure::Lost(error) } else { Failure::Undone(error) });
                 }
             }
@@ -177,7 +177,7 @@ impl Http {
         }
         let response = redirects::send(&self.client, request).await.map_err(unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        if status.is_server_error() {
+        if status.is_server_error() && !(call.reads_500 && status == StatusCode::INTERNAL_SERVER_ERROR) {
             return Err(TryError::Failed { status, retry_after: retry_after(&headers), once: call.once });
         }
         let text = reply::read(response, MAX_RESPONSE_BYTES).await.map_err(unreachable)?;
@@ -210,6 +210,18 @@ impl Http {
     pub(crate) fn refusal(&self, what: &'static str, reply: &Reply) -> ForgeError {
         let (host, message) = (host(&self.api), self.words(reply));
         match reply.status {
+            status if status.is_server_error() => {
+                ForgeError::Unavailable { host, message: format!("it returned {status}: {message}") }
+            }
+            status if status.is_redirection() => {
+                let to =
+                    reply.header("location").and_then(|to| self.api.join(to).ok()).unwrap_or_else(|| self.api.clone());
+                let message = format!(
+                    "it redirects to {}, where the token is not sent; enter the repository's new address",
+                    crate::http::host(&to)
+                );
+                ForgeError::Refused { host, what, message }
+            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 ForgeError::Denied { host, message, token: self.token.clone() }
             }
@@ -241,8 +253,11 @@ impl Http {
     /// A success whose body is not what it should be.
     pub(crate) fn odd(&self, what: &'static str) -> ForgeError {
         // The words are a row of docs/when-something-is-wrong.md.
-        let message =
-            if what == PULL { "its response does not describe a pull request" } else { "its response is not readable" };
+        let message = if what == PULL {
+            "its response does not describe a pull request"
+        } else {
+            "its response is not what a forge sends"
+        };
         self.refused(what, message)
     }
 

@@ -33,7 +33,10 @@ impl Http {
         call.headers.clear();
         for _ in 0..MAX_PAGES {
             let mut json = page.json();
-            let list = key.map_or_else(|| json.take(), |key| json[key].take());
+            let list = match key {
+                Some(key) => json.get_mut(key).map(Value::take).unwrap_or_default(),
+                None => json.take(),
+            };
             // An empty list is null where a forge is written in Go.
             let list = match list {
                 Value::Array(list) => list,

@@ -10,7 +10,8 @@ const MAX_SHOWN_BYTES: usize = 600;
 /// The reason in a refusal; its status where there is none.
 pub(super) fn said(reply: &Reply) -> String {
     let json = reply.json();
-    let mut said = ["message", "error_description", "error"].iter().map(|key| plain(&json[*key])).find(|s| !s.is_empty());
+    let mut said =
+        ["message", "error_description", "error"].iter().map(|key| plain(&json[*key])).find(|s| !s.is_empty());
     if said.is_none() {
         said = ["StdErr", "Err", "StdOut"].iter().map(|key| plain(&json[*key])).find(|s| !s.is_empty());
     }
@@ -55,9 +56,18 @@ mod tests {
 
     #[test]
     fn every_way_to_say_no_becomes_one_line() {
-        assert_eq!(of(r#"{"message": "Validation Failed", "errors": [{"message": "exists"}, "x"]}"#), "Validation Failed: exists: x");
-        assert_eq!(of(r#"{"message": {"base": ["is wrong", "is old"], "title": ["can't be blank"]}}"#), "base: is wrong, is old; title: can't be blank");
-        assert_eq!(of(r#"{"message": ["Another open merge request already exists"]}"#), "Another open merge request already exists");
+        assert_eq!(
+            of(r#"{"message": "Validation Failed", "errors": [{"message": "exists"}, "x"]}"#),
+            "Validation Failed: exists: x"
+        );
+        assert_eq!(
+            of(r#"{"message": {"base": ["is wrong", "is old"], "title": ["can't be blank"]}}"#),
+            "base: is wrong, is old; title: can't be blank"
+        );
+        assert_eq!(
+            of(r#"{"message": ["Another open merge request already exists"]}"#),
+            "Another open merge request already exists"
+        );
         assert_eq!(of(r#"{"error": "404 Project Not Found"}"#), "404 Project Not Found");
         let two = r#"{"Style":"merge","StdOut":"Auto-merging a","StdErr":"CONFLICT (content)\n in a","Err":{}}{"message":"","url":"u"}"#;
         assert_eq!(of(two), "CONFLICT (content) in a");
