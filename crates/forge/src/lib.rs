@@ -6,6 +6,7 @@
 //!
 //! It knows nothing of git: a branch must have been pushed before a pull request is opened for it.
 
+mod changes;
 mod credential;
 mod drafts;
 mod error;

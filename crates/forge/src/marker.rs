@@ -3,8 +3,10 @@
 /// The line that marks a text of this key. A key is unique for each effect, such as one reply in one thread.
 #[must_use]
 pub fn marker(key: &str) -> String {
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || ":._/".contains(c) { c } else { '_' };
-    format!("<!-- terarchitect:{} -->", key.chars().map(allowed).collect::<String>())
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || ":._/-".contains(c) { c } else { '_' };
+    // Two dashes end a comment.
+    let key = key.chars().map(allowed).collect::<String>().replace("--", "__");
+    format!("<!-- terarchitect:{key} -->")
 }
 
 /// The text with its marker on the last line.
@@ -27,9 +29,9 @@ mod tests {
 
     #[test]
     fn a_marker_is_found_where_it_was_put_and_cannot_be_closed_by_its_key() {
-        let text = marked("Done.\n", "reply:12 --><b>");
-        assert_eq!(marker_in(&text), Some("<!-- terarchitect:reply:12____b_ -->"));
-        assert_eq!(marker_in(&text.replace('\n', "\r\n")), Some("<!-- terarchitect:reply:12____b_ -->"));
+        let text = marked("Done.\n", "reply:1-2 --><b>");
+        assert_eq!(marker_in(&text), Some("<!-- terarchitect:reply:1-2_____b_ -->"));
+        assert_eq!(marker_in(&text.replace('\n', "\r\n")), Some("<!-- terarchitect:reply:1-2_____b_ -->"));
         assert_eq!(marker_in("> <!-- terarchitect:x -->\n\nQuoted."), None);
         assert_eq!(marker_in(""), None);
     }

@@ -1,11 +1,11 @@
 //! Pull requests at Gitea: open, read, list, edit.
 
 use super::{Gitea, PER_PAGE};
+use crate::changes;
 use crate::drafts::{self, GITEA};
 use crate::github::read;
 use crate::http::{Call, PULL};
-use crate::types::{Changes, Conditional, EditPull, Mergeable, NewPull, OpenPull, Pull};
-use crate::when::is_before;
+use crate::types::{Conditional, EditPull, Mergeable, NewPull, OpenPull, Pull};
 use crate::{Forge, ForgeError};
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
@@ -104,21 +104,8 @@ impl Gitea {
         let call = Call::get(self.at("pulls"))
             .query("state", if since.is_some() { "all" } else { "open" })
             .query("sort", "recentupdate")
-            .query("limit", PER_PAGE)
-            .unless(etag);
-        let first = self.http.send(&call).await?;
-        if first.status == StatusCode::NOT_MODIFIED {
-            return Ok(Conditional::NotModified);
-        }
-        if !first.status.is_success() {
-            return Err(self.http.refusal(PULL, &first));
-        }
-        let etag = first.header("etag").map(str::to_owned);
-        let is_old = |pull: &Value| since.is_some_and(|since| is_before(&read::text(&pull["updated_at"]), since));
-        let mut items = self.http.pages_from(first, &call, None, |last| !is_old(last)).await?;
-        items.retain(|pull| !is_old(pull));
-        let value = items.iter().map(read_pull).collect::<Option<_>>().ok_or_else(|| self.http.odd(PULL))?;
-        Ok(Conditional::Changed(Changes { value, etag }))
+            .query("limit", PER_PAGE);
+        changes::changed(&self.http, call, since, etag, read_pull).await
     }
 }
 

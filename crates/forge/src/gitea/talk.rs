@@ -43,7 +43,7 @@ impl Gitea {
 
     pub(super) async fn reviews_of(&self, number: i64) -> Result<Vec<Review>, ForgeError> {
         let items = self.raw_reviews(number).await?;
-        items.iter().map(review).collect::<Option<_>>().ok_or_else(|| self.http.odd(REVIEW))
+        items.iter().map(read::review).collect::<Option<_>>().ok_or_else(|| self.http.odd(REVIEW))
     }
 
     pub(super) async fn submit_approval(&self, number: i64, body: &str, head: &str) -> Result<(), ForgeError> {
@@ -100,22 +100,4 @@ impl Gitea {
         issues.sort_by(|one, other| crate::when::compare(&other.updated_at, &one.updated_at));
         Ok(issues)
     }
-}
-
-fn review(review: &Value) -> Option<Review> {
-    let state = match read::upper(&review["state"]).as_str() {
-        _ if review["dismissed"] == true => ReviewState::Dismissed,
-        "APPROVED" => ReviewState::Approved,
-        "REQUEST_CHANGES" => ReviewState::ChangesRequested,
-        "PENDING" => ReviewState::Pending,
-        _ => ReviewState::Commented,
-    };
-    Some(Review {
-        id: review["id"].as_i64()?.to_string(),
-        author: read::account(&review["user"]),
-        state,
-        body: read::text(&review["body"]),
-        commit: read::some_text(&review["commit_id"]),
-        submitted_at: read::text(&review["submitted_at"]),
-    })
 }

@@ -23,7 +23,6 @@ impl GitHub {
         let names: Vec<&str> = events.iter().flat_map(|event| names(*event)).copied().collect();
         let config = json!({"url": url, "content_type": "json", "secret": secret.expose_secret(), "insecure_ssl": "0"});
         let body = json!({"name": "web", "active": true, "events": names, "config": config});
-        // GitHub refuses a second webhook with the same address and events, and a look before tells of others.
         let call = match self.list_hooks().await?.into_iter().find(|hook| hook.url == url) {
             Some(there) => Call::patch(self.at(&format!("hooks/{}", there.id)), body),
             None => Call::post(self.at("hooks"), body),

@@ -112,9 +112,8 @@ impl Forge for GitHub {
         if !reply.status.is_success() {
             return Err(self.http.refusal(REPOSITORY, &reply));
         }
-        let json = reply.json();
-        let role = read::permission(json["role_name"].as_str());
-        Ok(role.max(read::permission(json["permission"].as_str())))
+        // Whatever a role is called, this is one of the four that everything else is built on.
+        Ok(read::permission(reply.json()["permission"].as_str()))
     }
 
     async fn open_pull(&self, pull: &NewPull) -> Result<OpenPull, ForgeError> {

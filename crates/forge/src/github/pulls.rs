@@ -2,9 +2,9 @@
 
 use super::{GitHub, PER_PAGE, read};
 use crate::ForgeError;
+use crate::changes;
 use crate::http::{Call, PULL, Reply};
-use crate::types::{Changes, Conditional, EditPull, NewPull, OpenPull, Pull};
-use crate::when::is_before;
+use crate::types::{Conditional, EditPull, NewPull, OpenPull, Pull};
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 use terarchitect_outbound::{Retry, Waits};
@@ -104,21 +104,8 @@ impl GitHub {
             .query("state", if since.is_some() { "all" } else { "open" })
             .query("sort", "updated")
             .query("direction", "desc")
-            .query("per_page", PER_PAGE)
-            .unless(etag);
-        let first = self.http.send(&call).await?;
-        if first.status == StatusCode::NOT_MODIFIED {
-            return Ok(Conditional::NotModified);
-        }
-        if !first.status.is_success() {
-            return Err(self.http.refusal(PULL, &first));
-        }
-        let etag = first.header("etag").map(str::to_owned);
-        let is_old = |pull: &Value| since.is_some_and(|since| is_before(&read::text(&pull["updated_at"]), since));
-        let mut items = self.http.pages_from(first, &call, None, |last| !is_old(last)).await?;
-        items.retain(|pull| !is_old(pull));
-        let value = items.iter().map(read::pull).collect::<Option<_>>().ok_or_else(|| self.http.odd(PULL))?;
-        Ok(Conditional::Changed(Changes { value, etag }))
+            .query("per_page", PER_PAGE);
+        changes::changed(&self.http, call, since, etag, read::pull).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! GitHub's JSON, as far as it matters. Gitea's and Forgejo's is the same in most places, so it is read here too.
 
-use crate::types::{Account, Comment, Issue, Mergeable, Permission, Pull, PullState, Ref};
+use crate::types::{Account, Comment, Issue, Mergeable, Permission, Pull, PullState, Ref, Review, ReviewState};
 use serde_json::Value;
 
 /// A text; empty where there is none.
@@ -102,12 +102,12 @@ pub(crate) fn issue(issue: &Value) -> Option<Issue> {
     })
 }
 
-/// A permission by its name. Roles that can do more than triage can push.
+/// A permission by its name.
 pub(crate) fn permission(name: Option<&str>) -> Permission {
     match name {
         Some("owner" | "admin") => Permission::Admin,
-        Some("maintain" | "write") => Permission::Write,
-        Some("triage" | "read") => Permission::Read,
+        Some("write") => Permission::Write,
+        Some("read") => Permission::Read,
         _ => Permission::None,
     }
 }
@@ -126,7 +126,22 @@ pub(crate) fn granted(permissions: &Value) -> Permission {
     }
 }
 
-/// The texts of a review's or status's state in one case.
-pub(crate) fn upper(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_ascii_uppercase()
+/// A review. Gitea has a word of its own for changes that are asked for, and a field for what no longer counts.
+pub(crate) fn review(review: &Value) -> Option<Review> {
+    let state = match review["state"].as_str().unwrap_or_default() {
+        _ if review["dismissed"] == true => ReviewState::Dismissed,
+        "APPROVED" => ReviewState::Approved,
+        "CHANGES_REQUESTED" | "REQUEST_CHANGES" => ReviewState::ChangesRequested,
+        "DISMISSED" => ReviewState::Dismissed,
+        "PENDING" => ReviewState::Pending,
+        _ => ReviewState::Commented,
+    };
+    Some(Review {
+        id: review["id"].as_i64()?.to_string(),
+        author: account(&review["user"]),
+        state,
+        body: text(&review["body"]),
+        commit: some_text(&review["commit_id"]),
+        submitted_at: text(&review["submitted_at"]),
+    })
 }

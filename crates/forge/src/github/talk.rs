@@ -5,7 +5,7 @@ use crate::http::{Call, Once};
 use crate::own::{is_own, posted};
 use crate::types::{Comment, Issue, Reaction, Remark, Review, ReviewState};
 use crate::{ForgeError, marker_in};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const COMMENT: &str = "the comment";
 const REVIEW: &str = "the review";
@@ -40,7 +40,7 @@ impl GitHub {
 
     pub(super) async fn reviews_of(&self, number: i64) -> Result<Vec<Review>, ForgeError> {
         let items = self.list(&format!("pulls/{number}/reviews"), REVIEW).await?;
-        items.iter().map(review).collect::<Option<_>>().ok_or_else(|| self.http.odd(REVIEW))
+        items.iter().map(read::review).collect::<Option<_>>().ok_or_else(|| self.http.odd(REVIEW))
     }
 
     pub(super) async fn submit_approval(&self, number: i64, body: &str, head: &str) -> Result<(), ForgeError> {
@@ -92,22 +92,4 @@ impl GitHub {
             .about(ISSUE);
         Ok(self.http.pages(&call, None).await?.iter().filter_map(read::issue).collect())
     }
-}
-
-fn review(review: &Value) -> Option<Review> {
-    let state = match read::upper(&review["state"]).as_str() {
-        "APPROVED" => ReviewState::Approved,
-        "CHANGES_REQUESTED" => ReviewState::ChangesRequested,
-        "DISMISSED" => ReviewState::Dismissed,
-        "PENDING" => ReviewState::Pending,
-        _ => ReviewState::Commented,
-    };
-    Some(Review {
-        id: review["id"].as_i64()?.to_string(),
-        author: read::account(&review["user"]),
-        state,
-        body: read::text(&review["body"]),
-        commit: read::some_text(&review["commit_id"]),
-        submitted_at: read::text(&review["submitted_at"]),
-    })
 }

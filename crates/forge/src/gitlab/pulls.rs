@@ -3,9 +3,9 @@
 use super::quick::without_actions;
 use super::{GitLab, PER_PAGE, read};
 use crate::ForgeError;
+use crate::changes;
 use crate::http::{Call, PULL};
-use crate::types::{Changes, Conditional, EditPull, NewPull, OpenPull, Pull};
-use crate::when::is_before;
+use crate::types::{Conditional, EditPull, NewPull, OpenPull, Pull};
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 use terarchitect_outbound::{Retry, Waits};
@@ -102,22 +102,10 @@ impl GitLab {
             .query("state", if since.is_some() { "all" } else { "opened" })
             .query("order_by", "updated_at")
             .query("sort", "desc")
-            .query("per_page", PER_PAGE)
-            .unless(etag);
+            .query("per_page", PER_PAGE);
         if let Some(since) = since {
             call = call.query("updated_after", since);
         }
-        let first = self.http.send(&call).await?;
-        if first.status == StatusCode::NOT_MODIFIED {
-            return Ok(Conditional::NotModified);
-        }
-        if !first.status.is_success() {
-            return Err(self.http.refusal(PULL, &first));
-        }
-        let etag = first.header("etag").map(str::to_owned);
-        let mut items = self.http.pages_from(first, &call, None, |_| true).await?;
-        items.retain(|pull| since.is_none_or(|since| !is_before(&read::text(&pull["updated_at"]), since)));
-        let value = items.iter().map(read::pull).collect::<Option<_>>().ok_or_else(|| self.http.odd(PULL))?;
-        Ok(Conditional::Changed(Changes { value, etag }))
+        changes::changed(&self.http, call, since, etag, read::pull).await
     }
 }

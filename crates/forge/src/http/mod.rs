@@ -206,7 +206,7 @@ impl Http {
         reply::tail(response, bytes).await.map_err(|error| unavailable(&error.without_url()))
     }
 
-    /// What a response that is no success means.
+    /// What a response with any other status than 2xx means.
     pub(crate) fn refusal(&self, what: &'static str, reply: &Reply) -> ForgeError {
         let (host, message) = (host(&self.api), self.words(reply));
         match reply.status {

@@ -24,9 +24,11 @@ impl Reply {
     }
 }
 
-/// The first JSON text in a body; null where there is none.
+/// The first object or list in a body; null where there is none.
 fn first_json(text: &str) -> Value {
-    serde_json::Deserializer::from_str(text).into_iter().next().and_then(Result::ok).unwrap_or_default()
+    // A text such as `404 page not found` starts with a number.
+    let first = serde_json::Deserializer::from_str(text).into_iter().next().and_then(Result::ok);
+    first.filter(|value: &Value| value.is_object() || value.is_array()).unwrap_or_default()
 }
 
 /// The body as text; none where it is longer than `most` bytes.

@@ -229,7 +229,7 @@ async fn a_merge_says_why_it_is_refused() {
     );
     assert_eq!(forge.merge(7, Method::Squash, "h1").await.unwrap().sha.as_deref(), Some("m1"));
     assert_eq!(stub.body(&merge), v!({"sha": "h1", "merge_method": "squash"}));
-    let mut next = async || forge.merge(7, Method::Merge, "h1").await.unwrap_err();
+    let next = async || forge.merge(7, Method::Merge, "h1").await.unwrap_err();
     assert!(matches!(next().await, ForgeError::Conflict { why: Conflict::NotMergeable, .. }));
     assert!(matches!(next().await, ForgeError::Conflict { why: Conflict::HeadMoved, .. }));
     assert!(matches!(next().await, ForgeError::Denied { .. }));
