@@ -51,6 +51,7 @@ pub(super) async fn finish(
             base,
             title: attempt.mask.apply(&attempt.title()).chars().take(MAX_TITLE_CHARS).collect(),
             body: attempt.mask.apply(&body(attempt, &outcome, &change, &instructions)),
+            draft: false,
         };
         pull = open_pull(attempt, remote, new, &mut phases).await?;
     } else {

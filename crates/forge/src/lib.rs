@@ -1,111 +1,64 @@
-//! Where pull requests are opened: one seam, [`Forge`], and GitHub behind it.
+//! The seam to forges: one trait, [`Forge`], with GitHub, GitLab, and Gitea (also Forgejo) behind it, each in its own
+//! dialect. What they say is read leniently, and becomes the same types and the same few errors.
 //!
-//! It knows nothing of git: a branch must have been pushed before a pull request is opened for it. How forges limit
-//! requests is the same for both, so it is here.
+//! A token is bound to a host ([`Credential`]) and goes to that host's API alone, whatever redirects or links to next
+//! pages say. How forges limit requests is the same for all, so it is here too, also for git.
+//!
+//! It knows nothing of git: a branch must have been pushed before a pull request is opened for it.
 
+mod changes;
+mod credential;
+mod drafts;
+mod error;
+mod find;
+mod gitea;
 mod github;
+mod gitlab;
+mod http;
 mod limit;
-mod redirects;
+mod marker;
+mod own;
+mod seam;
+mod types;
+mod when;
 
+pub use credential::Credential;
+pub use error::{Conflict, ForgeError};
+pub use find::{Kind, Place, api_of, find_kind, repository_at};
+pub use gitea::Gitea;
 pub use github::GitHub;
+pub use gitlab::GitLab;
+pub use http::Patience;
 pub use limit::{LONGEST_WAIT, Limit, Standing, standing_at};
+pub use marker::{marked, marker, marker_in};
+pub use seam::Forge;
+pub use types::{
+    About, Account, Changes, Check, CheckState, Comment, Conditional, EditPull, Hook, HookEvent, Issue, Mergeable,
+    Merged, Method, NewPull, NewStatus, OpenPull, Permission, Pull, PullState, Reaction, Ref, Remark, Repository,
+    Review, ReviewState, Side, Thread,
+};
 
-use async_trait::async_trait;
 use secrecy::SecretString;
 use url::Url;
 
-/// A repository at a forge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Repository {
-    /// The host in its address, in lower case; a file's address has none.
-    pub host: Option<String>,
-    /// Its owner.
-    pub owner: String,
-    /// Its name, without `.git`.
-    pub name: String,
+/// What the token of a runner is called.
+const RUNNERS_TOKEN: &str = "GITHUB_TOKEN";
+
+/// The forge of a repository.
+///
+/// # Errors
+/// The token is for another host, or the HTTP client could not be set up.
+pub fn connect(place: Place, credential: &Credential, patience: Patience) -> Result<Box<dyn Forge>, ForgeError> {
+    let Place { kind, api, repository } = place;
+    Ok(match kind {
+        Kind::GitHub => Box::new(GitHub::new(api, repository, credential, patience)?),
+        Kind::GitLab => Box::new(GitLab::new(api, repository, credential, patience)?),
+        Kind::Gitea => Box::new(Gitea::new(api, repository, credential, patience)?),
+    })
 }
 
-/// A pull request to open.
-#[derive(Clone, Debug)]
-pub struct NewPull {
-    /// The branch with the change.
-    pub head: String,
-    /// The branch that it should be merged into.
-    pub base: String,
-    /// Its title.
-    pub title: String,
-    /// Its description.
-    pub body: String,
-}
-
-/// A pull request that is open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenPull {
-    /// Its page, for people.
-    pub url: String,
-    /// Its number.
-    pub number: i64,
-    /// Whether it was open before.
-    pub reused: bool,
-}
-
-/// A repository whose forge has pull requests.
-#[async_trait]
-pub trait Forge: Send + Sync {
-    /// Opens a pull request, or finds the one that is already open for the branch.
-    async fn open_pull(&self, pull: &NewPull) -> Result<OpenPull, ForgeError>;
-}
-
-/// Why a pull request could not be opened. Each is a sentence that says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum ForgeError {
-    /// There is no token.
-    #[error("a pull request needs a token: set GITHUB_TOKEN, or github_agent_token in the settings")]
-    NoToken,
-    /// The token is wrong, or has no permission.
-    #[error(
-        "{host} denied access ({message}): check that GITHUB_TOKEN may read and write the repository's pull requests"
-    )]
-    Denied {
-        /// The forge.
-        host: String,
-        /// Its message.
-        message: String,
-    },
-    /// The forge did not accept the request.
-    #[error("{host} did not accept the pull request: {message}")]
-    Refused {
-        /// The forge.
-        host: String,
-        /// Its message.
-        message: String,
-    },
-    /// The forge could not be reached, or failed, even after several tries.
-    #[error("{host} is unavailable even after several tries ({message}): try again later")]
-    Unavailable {
-        /// The forge.
-        host: String,
-        /// What happened at the last try.
-        message: String,
-    },
-}
-
-impl ForgeError {
-    /// Whether the forge failed rather than the request, so that it may work later.
-    #[must_use]
-    pub fn is_infrastructure(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
-    }
-
-    /// Whether a setting is wrong, so that retrying cannot help before a person changes it.
-    #[must_use]
-    pub fn is_misconfiguration(&self) -> bool {
-        matches!(self, Self::NoToken | Self::Denied { .. })
-    }
-}
-
-/// The forge of a repository, if it is a known one: github.com, or any host where the address of GitHub's `api` is
-/// given.
+/// The forge of a repository for a runner, if it is a known one: github.com, or any host where the address of GitHub's
+/// `api` is given. The token is for that API.
 ///
 /// # Errors
 /// The forge is known, but there is no token for it.
@@ -116,11 +69,14 @@ pub fn forge_of(
 ) -> Result<Option<Box<dyn Forge>>, ForgeError> {
     let api = match (api, repository.host.as_deref()) {
         (Some(api), _) => api.clone(),
-        (None, Some("github.com" | "www.github.com")) => github::public_api(),
+        (None, Some("github.com" | "www.github.com")) => {
+            Url::parse("https://api.github.com").expect("a constant address parses")
+        }
         (None, _) => return Ok(None),
     };
     let token = token.ok_or(ForgeError::NoToken)?.clone();
-    Ok(Some(Box::new(GitHub::new(api, repository.owner, repository.name, token)?)))
+    let credential = Credential::of_api(&api, RUNNERS_TOKEN, token);
+    connect(Place { kind: Kind::GitHub, api, repository }, &credential, Patience::LONG).map(Some)
 }
 
 #[cfg(test)]

@@ -66,11 +66,12 @@ pub(crate) const PROGRAMS: &[Program] = &[
             ("agent-runner/src/main.rs", Take::Sentences(4)),
             ("agent-runner/src/probe", Take::Sentences(4)),
             ("agent-runner/src/stdin_secrets.rs", Take::Sentences(4)),
-            ("crates/forge/src", Take::Sentences(4)),
             ("crates/outbound/src/address.rs", Take::Errors),
             ("crates/worker-api/src/client", Take::Errors),
         ],
     },
+    // Both the runner and the API say these.
+    Program { name: "Forges", folders: &["crates/forge/src"], files: &[("crates/forge/src", Take::Sentences(4))] },
     Program {
         name: "The API",
         folders: &["api/src"],
@@ -130,6 +131,8 @@ pub(crate) const UNLISTED: &[(&str, &str, &str)] = &[
     ("coordinator/src/doctor.rs", "within … s of the API's clock", IS_WELL),
     ("coordinator/src/doctor.rs", "a container can reach …", IS_WELL),
     ("coordinator/src/doctor.rs", "timeout 8 bash -c 'exec 3<>…", "a command"),
+    ("crates/forge/src", "mutation($id: ID!, $head: GitObjectID!, …", "what GitHub is asked"),
+    ("crates/forge/src", "query($owner: String!, $name: String!, …", "what GitHub is asked"),
     ("coordinator/src/engine/mod.rs", "no space left on device", "what engines say"),
 ];
 

@@ -13,7 +13,7 @@ const MAX_REDIRECTS: usize = 5;
 ///
 /// # Errors
 /// A request got no response.
-pub(crate) async fn send(http: &Client, mut request: Request) -> reqwest::Result<Response> {
+pub(super) async fn send(http: &Client, mut request: Request) -> reqwest::Result<Response> {
     for _ in 0..MAX_REDIRECTS {
         let again = request.try_clone();
         let response = http.execute(request).await?;

@@ -1,0 +1,95 @@
+//! Comments, reviews, reactions and issues at GitHub.
+
+use super::{GitHub, PER_PAGE, read};
+use crate::http::{Call, Once};
+use crate::own::{is_own, posted};
+use crate::types::{Comment, Issue, Reaction, Remark, Review, ReviewState};
+use crate::{ForgeError, marker_in};
+use serde_json::json;
+
+const COMMENT: &str = "the comment";
+const REVIEW: &str = "the review";
+const ISSUE: &str = "the issue";
+
+impl GitHub {
+    pub(super) async fn comments_of(&self, number: i64) -> Result<Vec<Comment>, ForgeError> {
+        let items = self.list(&format!("issues/{number}/comments"), COMMENT).await?;
+        items.iter().map(read::comment).collect::<Option<_>>().ok_or_else(|| self.http.odd(COMMENT))
+    }
+
+    pub(super) async fn post_comment(&self, number: i64, body: &str) -> Result<Comment, ForgeError> {
+        let marker = marker_in(body);
+        let find = || async move {
+            let Some(marker) = marker else { return Ok(None) };
+            Ok(posted(self.comments_of(number).await?, marker, self.own().await?))
+        };
+        let call = Call::post(self.at(&format!("issues/{number}/comments")), json!({"body": body})).about(COMMENT);
+        self.posted_comment(self.http.once(call, marker.is_some(), find).await?)
+    }
+
+    /// The comment that a write returned or that was found.
+    pub(super) fn posted_comment(&self, done: Once<Comment>) -> Result<Comment, ForgeError> {
+        match done {
+            Once::Found(comment) => Ok(comment),
+            Once::Sent(reply) if reply.status.is_success() => {
+                read::comment(&reply.json()).ok_or_else(|| self.http.odd(COMMENT))
+            }
+            Once::Sent(reply) => Err(self.http.refusal(COMMENT, &reply)),
+        }
+    }
+
+    pub(super) async fn reviews_of(&self, number: i64) -> Result<Vec<Review>, ForgeError> {
+        let items = self.list(&format!("pulls/{number}/reviews"), REVIEW).await?;
+        items.iter().map(read::review).collect::<Option<_>>().ok_or_else(|| self.http.odd(REVIEW))
+    }
+
+    pub(super) async fn submit_approval(&self, number: i64, body: &str, head: &str) -> Result<(), ForgeError> {
+        let find = || async move {
+            let (reviews, own) = (self.reviews_of(number).await?, self.own().await?);
+            let is_ours = |review: &Review| {
+                review.state == ReviewState::Approved
+                    && review.commit.as_deref() == Some(head)
+                    && is_own(&review.author, own)
+            };
+            Ok(reviews.iter().any(is_ours).then_some(()))
+        };
+        let text = json!({"event": "APPROVE", "commit_id": head, "body": body});
+        let call = Call::post(self.at(&format!("pulls/{number}/reviews")), text).about(REVIEW);
+        match self.http.once(call, true, find).await? {
+            Once::Sent(reply) if !reply.status.is_success() => Err(self.http.refusal(REVIEW, &reply)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn put_reaction(&self, number: i64, on: &Remark, reaction: Reaction) -> Result<(), ForgeError> {
+        let path = match on {
+            Remark::Pull => format!("issues/{number}/reactions"),
+            Remark::Comment(id) => format!("issues/comments/{id}/reactions"),
+            Remark::Line(id) => format!("pulls/comments/{id}/reactions"),
+        };
+        let content = match reaction {
+            Reaction::Eyes => "eyes",
+        };
+        // GitHub keeps one reaction of a kind for each account.
+        let call = Call::post(self.at(&path), json!({"content": content})).about("the reaction");
+        self.http.ok(&call).await.map(drop)
+    }
+
+    pub(super) async fn read_issue(&self, number: i64) -> Result<Issue, ForgeError> {
+        let json = self.http.ok(&Call::get(self.at(&format!("issues/{number}"))).about(ISSUE)).await?.json();
+        if json["pull_request"].is_object() {
+            return Err(self.http.refused(ISSUE, "it is a pull request"));
+        }
+        read::issue(&json).ok_or_else(|| self.http.odd(ISSUE))
+    }
+
+    pub(super) async fn issues_with(&self, label: &str) -> Result<Vec<Issue>, ForgeError> {
+        let call = Call::get(self.at("issues"))
+            .query("labels", label)
+            .query("state", "open")
+            .query("sort", "updated")
+            .query("per_page", PER_PAGE)
+            .about(ISSUE);
+        Ok(self.http.pages(&call, None).await?.iter().filter_map(read::issue).collect())
+    }
+}

@@ -1,0 +1,232 @@
+//! GitLab's REST calls. Its pull requests are merge requests, whose numbers are `iid`s.
+
+mod checks;
+mod hooks;
+mod hunk;
+mod merging;
+mod pulls;
+mod quick;
+mod read;
+mod talk;
+mod threads;
+
+use crate::credential::Credential;
+use crate::http::{Call, Http, Manners, Patience, segment};
+use crate::types::{
+    About, Account, Check, Comment, Conditional, EditPull, Hook, HookEvent, Issue, Merged, Method, NewPull, NewStatus,
+    OpenPull, Permission, Pull, Reaction, Remark, Repository, Review, Thread,
+};
+use crate::{Forge, ForgeError, Kind};
+use async_trait::async_trait;
+use reqwest::StatusCode;
+use secrecy::SecretString;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+use url::Url;
+
+/// How many items a page has.
+const PER_PAGE: u32 = 100;
+const REPOSITORY: &str = "the repository";
+
+const MANNERS: Manners = Manners { scheme: "Bearer", headers: &[("accept", "application/json")] };
+
+/// One project at a GitLab.
+#[derive(Debug)]
+pub struct GitLab {
+    http: Http,
+    repository: Repository,
+    own: OnceCell<Account>,
+}
+
+impl GitLab {
+    /// The project at the GitLab whose REST API is at `api`, which ends in `/api/v4`.
+    ///
+    /// # Errors
+    /// The token is for another host, or the HTTP client could not be set up.
+    pub fn new(
+        api: Url,
+        repository: Repository,
+        credential: &Credential,
+        patience: Patience,
+    ) -> Result<Self, ForgeError> {
+        let http = Http::new(api, credential, MANNERS, patience)?;
+        Ok(Self { http, repository, own: OnceCell::new() })
+    }
+
+    /// A path below the project.
+    fn at(&self, rest: &str) -> String {
+        let Repository { owner, name, .. } = &self.repository;
+        let slash = if rest.is_empty() { "" } else { "/" };
+        format!("projects/{}{slash}{rest}", segment(&format!("{owner}/{name}")))
+    }
+
+    /// A path below a merge request.
+    fn of(&self, number: i64, rest: &str) -> String {
+        let slash = if rest.is_empty() { "" } else { "/" };
+        self.at(&format!("merge_requests/{number}{slash}{rest}"))
+    }
+
+    /// The page of the project, for people.
+    fn page(&self) -> String {
+        let mut url = self.http.api().clone();
+        let root = url.path().trim_end_matches('/').trim_end_matches("/api/v4").to_owned();
+        let Repository { owner, name, .. } = &self.repository;
+        url.set_path(&format!("{root}/{owner}/{name}"));
+        url.to_string()
+    }
+
+    /// All items of a list.
+    async fn list(&self, path: String, what: &'static str) -> Result<Vec<Value>, ForgeError> {
+        self.http.pages(&Call::get(path).query("per_page", PER_PAGE).about(what), None).await
+    }
+
+    /// The token's own account.
+    async fn own(&self) -> Result<&Account, ForgeError> {
+        self.own.get_or_try_init(|| self.me()).await
+    }
+}
+
+#[async_trait]
+impl Forge for GitLab {
+    fn kind(&self) -> Kind {
+        Kind::GitLab
+    }
+
+    async fn repository(&self) -> Result<About, ForgeError> {
+        let json = self.http.ok(&Call::get(self.at("")).about(REPOSITORY)).await?.json();
+        let full_name = read::some_text(&json["path_with_namespace"]).ok_or_else(|| self.http.odd(REPOSITORY))?;
+        let granted = ["project_access", "group_access"].iter().map(|by| &json["permissions"][*by]["access_level"]);
+        Ok(About {
+            full_name,
+            default_branch: read::text(&json["default_branch"]),
+            private: json["visibility"] != "public",
+            permission: granted.map(read::permission).max().unwrap_or(Permission::None),
+        })
+    }
+
+    async fn me(&self) -> Result<Account, ForgeError> {
+        let json = self.http.ok(&Call::get("user").about("the token's account")).await?.json();
+        Ok(read::account(&json))
+    }
+
+    async fn permission(&self, login: &str) -> Result<Permission, ForgeError> {
+        let call = Call::get("users").query("username", login).about("the account");
+        let users = self.http.ok(&call).await?.json();
+        let is_it = |user: &&Value| user["username"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(login));
+        let Some(user) = users.as_array().into_iter().flatten().find(is_it) else { return Ok(Permission::None) };
+        let path = self.at(&format!("members/all/{}", read::id(&user["id"])));
+        let reply = self.http.send(&Call::get(path).about(REPOSITORY)).await?;
+        if reply.status == StatusCode::NOT_FOUND {
+            // No member, or no such project.
+            return self.repository().await.map(|_| Permission::None);
+        }
+        if !reply.status.is_success() {
+            return Err(self.http.refusal(REPOSITORY, &reply));
+        }
+        Ok(read::permission(&reply.json()["access_level"]))
+    }
+
+    async fn open_pull(&self, pull: &NewPull) -> Result<OpenPull, ForgeError> {
+        self.open(pull).await
+    }
+
+    async fn edit_pull(&self, number: i64, edit: &EditPull) -> Result<Pull, ForgeError> {
+        self.edit(number, edit).await
+    }
+
+    async fn set_ready(&self, number: i64) -> Result<(), ForgeError> {
+        self.mark_ready(number).await
+    }
+
+    async fn pull(&self, number: i64) -> Result<Pull, ForgeError> {
+        self.read_pull(number).await
+    }
+
+    async fn pull_of_branch(&self, branch: &str) -> Result<Option<Pull>, ForgeError> {
+        self.open_for(branch).await
+    }
+
+    async fn changed_pulls(
+        &self,
+        since: Option<&str>,
+        etag: Option<&str>,
+    ) -> Result<Conditional<Vec<Pull>>, ForgeError> {
+        self.changed(since, etag).await
+    }
+
+    async fn comments(&self, number: i64) -> Result<Vec<Comment>, ForgeError> {
+        self.notes_of(&format!("merge_requests/{number}")).await
+    }
+
+    async fn comment(&self, number: i64, body: &str) -> Result<Comment, ForgeError> {
+        self.post_note(&format!("merge_requests/{number}"), body).await
+    }
+
+    async fn reviews(&self, number: i64) -> Result<Vec<Review>, ForgeError> {
+        self.reviews_of(number).await
+    }
+
+    async fn threads(&self, number: i64) -> Result<Vec<Thread>, ForgeError> {
+        self.threads_of(number).await
+    }
+
+    async fn reply(&self, number: i64, thread: &Thread, body: &str) -> Result<Comment, ForgeError> {
+        self.reply_in(number, thread, body).await
+    }
+
+    async fn react(&self, number: i64, on: &Remark, reaction: Reaction) -> Result<(), ForgeError> {
+        self.put_reaction(number, on, reaction).await
+    }
+
+    async fn approve(&self, number: i64, body: &str, head_sha: &str) -> Result<(), ForgeError> {
+        self.submit_approval(number, body, head_sha).await
+    }
+
+    async fn merge(&self, number: i64, method: Method, head_sha: &str) -> Result<Merged, ForgeError> {
+        self.merge_pull(number, method, head_sha).await
+    }
+
+    async fn update_branch(&self, number: i64, method: Method, head_sha: &str) -> Result<(), ForgeError> {
+        self.update(number, method, head_sha).await
+    }
+
+    async fn delete_branch(&self, branch: &str) -> Result<(), ForgeError> {
+        self.delete(branch).await
+    }
+
+    async fn checks(&self, sha: &str) -> Result<Vec<Check>, ForgeError> {
+        self.checks_of(sha).await
+    }
+
+    async fn check_log_tail(&self, check: &Check, bytes: usize) -> Result<Option<String>, ForgeError> {
+        self.log_tail(check, bytes).await
+    }
+
+    async fn set_status(&self, sha: &str, status: &NewStatus) -> Result<(), ForgeError> {
+        self.post_status(sha, status).await
+    }
+
+    async fn hooks(&self) -> Result<Vec<Hook>, ForgeError> {
+        self.list_hooks().await
+    }
+
+    async fn create_hook(&self, url: &str, secret: &SecretString, events: &[HookEvent]) -> Result<Hook, ForgeError> {
+        self.put_hook(url, secret, events).await
+    }
+
+    async fn issue(&self, number: i64) -> Result<Issue, ForgeError> {
+        self.read_issue(number).await
+    }
+
+    async fn issues(&self, label: &str) -> Result<Vec<Issue>, ForgeError> {
+        self.issues_with(label).await
+    }
+
+    async fn issue_comments(&self, number: i64) -> Result<Vec<Comment>, ForgeError> {
+        self.notes_of(&format!("issues/{number}")).await
+    }
+
+    async fn comment_issue(&self, number: i64, body: &str) -> Result<Comment, ForgeError> {
+        self.post_note(&format!("issues/{number}"), body).await
+    }
+}
