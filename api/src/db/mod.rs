@@ -7,6 +7,7 @@
 pub mod backup;
 pub mod connections;
 pub mod errors;
+pub mod forges;
 pub mod jobs;
 pub mod live;
 pub mod people;

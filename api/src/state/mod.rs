@@ -1,13 +1,16 @@
 //! What every route and task shares: the database, the secret key, the configuration, the queue.
 
+mod forge_signals;
 mod known_projects;
 mod presence;
 mod shared_settings;
 
+pub use forge_signals::ForgeSignals;
 pub use known_projects::KnownProjects;
 pub use presence::Presence;
 pub use shared_settings::HotSettings;
 
+use crate::actions::forges::ask::AskForge;
 use crate::actions::system::settings::open;
 use crate::changes::{Database, Hub};
 use crate::config::Limits;
@@ -45,6 +48,8 @@ pub struct App {
     pub presence: Arc<Presence>,
     /// Which projects are known to exist.
     pub known_projects: Arc<KnownProjects>,
+    /// Signals between the tasks that work on what forges deliver.
+    pub forge_signals: Arc<ForgeSignals>,
     /// What the process counts.
     pub metrics: Arc<Metrics>,
     /// Hashes passwords.
@@ -74,6 +79,8 @@ pub struct AppConfig {
     pub oidc: Option<OidcConfig>,
     /// Times and sizes.
     pub limits: Limits,
+    /// Asks forges about the authors of comments; none: they wait.
+    pub ask_forge: Option<Arc<dyn AskForge>>,
     /// The private Postgres, where the API runs one.
     pub private_database: Option<Arc<PrivateDatabase>>,
 }
@@ -127,6 +134,7 @@ impl App {
             sealer: Arc::new(sealer),
             presence: Arc::default(),
             known_projects: Arc::default(),
+            forge_signals: Arc::default(),
             settings: Arc::default(),
             any_people: Arc::default(),
             passwords: Passwords::default(),
