@@ -47,6 +47,8 @@ pub struct NewSecret<'a> {
 
 /// Stores a secret in a place that is free; none if there are two already.
 pub async fn insert(conn: &mut PgConnection, new: &NewSecret<'_>) -> sqlx::Result<Option<WebhookSecret>> {
+    // Lock: secrets are made one after the other, so that each sees which places are free.
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended('webhook_secrets', 0))").execute(&mut *conn).await?;
     sqlx::query_as!(
         WebhookSecret,
         r#"insert into webhook_secrets (id, sender, kind, project_id, slot, sealed, key_id, created_by)
