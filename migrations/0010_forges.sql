@@ -142,6 +142,7 @@ create table pull_requests (
 create index pull_requests_ticket_id_idx on pull_requests (ticket_id, project_id);
 create index pull_requests_head_sha_idx on pull_requests (head_sha);
 create index pull_requests_head_branch_idx on pull_requests (project_id, head_branch);
+create index pull_requests_base_idx on pull_requests (base, project_id) where state = 'open';
 create index pull_requests_next_look_at_idx on pull_requests (next_look_at) where next_look_at is not null;
 create index tickets_pr_number_idx on tickets (project_id, pr_number) where pr_number is not null;
 

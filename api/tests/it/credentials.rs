@@ -3,7 +3,12 @@
 
 use crate::support::{ADMIN_KEY, TestApp};
 use reqwest::Method;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use terarchitect_api::actions::forges::credentials::secret_for;
+use terarchitect_api::domain::forges::CredentialKind;
+use terarchitect_api::sealing::Sealer;
+use terarchitect_worker_api::ProjectId;
 
 const TOKEN: &str = "ghp_hunter2hunter2hunter2";
 
@@ -32,6 +37,38 @@ async fn a_credential_is_stored_sealed_and_never_shown_again() {
     app.delete(&path).await.expect(200);
     assert_eq!(app.delete(&path).await.error(404), "not_found");
     assert_eq!(app.get("/api/credentials").await.expect(200), json!([]));
+}
+
+/// A token is for one host, the project's own comes before the one for all, and the approver's is another one.
+#[tokio::test]
+async fn a_credential_is_found_for_its_own_host_alone() {
+    let app = TestApp::start().await;
+    let (own, other) = (app.project().await, app.project().await);
+    let id = |project: &str| ProjectId(project.rsplit('/').next().unwrap().parse().unwrap());
+    let store = async |name: &str, host: &str, kind: &str, project: Option<ProjectId>| {
+        let body = json!({"name": name, "host": host, "kind": kind, "project_id": project, "secret": name});
+        app.post("/api/credentials", body).await.expect(201);
+    };
+    store("for-all", "github.com", "bot", None).await;
+    store("for-own", "github.com", "bot", Some(id(&own))).await;
+    store("approver", "github.com", "approver", None).await;
+    store("elsewhere", "git.example:3000", "bot", None).await;
+    let (database, sealer) = (app.database(), Sealer::new([1; 32]));
+    let find = async |project: &str, host: &str, kind: CredentialKind| {
+        let found = secret_for(&database, &sealer, id(project), host, kind).await.unwrap();
+        found.map(|secret| secret.expose_secret().to_owned())
+    };
+    let bot = CredentialKind::Bot;
+    assert_eq!(find(&own, "github.com", bot).await.as_deref(), Some("for-own"));
+    assert_eq!(find(&other, "github.com", bot).await.as_deref(), Some("for-all"));
+    assert_eq!(find(&own, "github.com", CredentialKind::Approver).await.as_deref(), Some("approver"));
+    assert_eq!(find(&own, "git.example:3000", bot).await.as_deref(), Some("elsewhere"));
+    for host in ["git.example", "evil.example", "api.github.com", ""] {
+        assert_eq!(find(&own, host, bot).await, None, "{host}");
+    }
+    // One key is not another's.
+    let wrong = secret_for(&database, &Sealer::new([2; 32]), id(&own), "github.com", bot).await;
+    assert!(wrong.is_err());
 }
 
 #[tokio::test]

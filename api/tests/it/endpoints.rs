@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 enum Guard {
     /// Nothing.
     Public,
-    /// A signature over the body, whoever sends it.
+    /// A signature over the body, of any sender.
     Signed,
     /// Someone who is known.
     SignedIn,

@@ -211,3 +211,15 @@ pub(crate) async fn said(app: &TestApp) -> Vec<(String, String, Option<String>)>
 pub(crate) async fn next_job(app: &TestApp) -> Value {
     app.claim_as("one", json!({"wait_ms": 20_000})).await.expect("no job was made in time")
 }
+
+/// `(state, reason)` by the forge's id.
+pub(crate) async fn verdicts(app: &TestApp) -> Vec<(String, String)> {
+    let all = said(app).await.into_iter();
+    all.map(|(id, state, reason)| (id, reason.map_or(state.clone(), |reason| format!("{state}: {reason}")))).collect()
+}
+
+/// Reports that a job is done.
+pub(crate) async fn complete(app: &TestApp, job: &Value) {
+    let report = json!({"worker_id": "one", "attempt": job["attempt"]});
+    app.post(&format!("{}/complete", TestApp::job_path(job)), report).await.expect(200);
+}

@@ -31,6 +31,7 @@ mod people;
 mod plans;
 mod program;
 mod projects;
+mod pull_requests;
 mod reviews;
 mod roles;
 mod settings;

@@ -26,6 +26,7 @@ const LARGE: &[&str] = &[
 const WITHOUT_SEQUENTIAL_SCANS: &[&str] = &[
     "delete from agent_jobs where id in",
     "delete from execution_logs where id in",
+    "delete from deliveries where id in",
     "delete from events",
     "with open as materialized",
     "where ticket.column_id in ('in_progress', 'in_review')",

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 /// How many times a delivery is tried that the API fails to work on.
 const MAX_TRIES: i32 = 8;
-/// The first pause between two tries; it doubles each time.
+/// The first pause between retries; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// For how long a delivery waits for the ticket that its pull request belongs to.

@@ -26,6 +26,14 @@ pub async fn secrets_of(
     if secrets.is_empty() { Err(not_genuine().into()) } else { Ok(secrets) }
 }
 
+/// Refuses what shows neither a signature nor a token: then the body need not be read.
+///
+/// # Errors
+/// When it does not.
+pub fn require_any_proof(shown: &Shown<'_>) -> Result<(), Refusal> {
+    if shown.signature.is_some() || shown.token.is_some() { Ok(()) } else { Err(not_genuine()) }
+}
+
 /// Refuses a body that none of these secrets proves to come from the forge.
 ///
 /// # Errors

@@ -102,7 +102,7 @@ mod tests {
         Secret { kind, value: value.to_owned().into() }
     }
 
-    fn everybody() -> Secret {
+    fn example() -> Secret {
         secret(SecretKind::Token, "It's a Secret to Everybody")
     }
 
@@ -112,7 +112,7 @@ mod tests {
         let prefixed = format!("sha256={HELLO}");
         let check = |sender, signature: &str, body: &[u8]| {
             let shown = Shown { signature: Some(signature), ..Shown::default() };
-            is_genuine(sender, &[secret(SecretKind::Token, "another secret, older"), everybody()], &shown, body, 0)
+            is_genuine(sender, &[secret(SecretKind::Token, "another secret, older"), example()], &shown, body, 0)
         };
         assert!(check(ForgeKind::GitHub, &prefixed, b"Hello, World!"));
         assert!(check(ForgeKind::Gitea, HELLO, b"Hello, World!"));
@@ -128,7 +128,7 @@ mod tests {
         }
         let shown = Shown { signature: Some(&prefixed), ..Shown::default() };
         assert!(!is_genuine(ForgeKind::GitHub, &[], &shown, b"Hello, World!", 0));
-        assert!(!is_genuine(ForgeKind::GitHub, &[everybody()], &Shown::default(), b"Hello, World!", 0));
+        assert!(!is_genuine(ForgeKind::GitHub, &[example()], &Shown::default(), b"Hello, World!", 0));
     }
 
     fn signed<'a>() -> Shown<'a> {

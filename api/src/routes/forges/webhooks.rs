@@ -1,6 +1,6 @@
 //! What forges send. The signature over the raw body is the only guard, and nothing is parsed before it is checked.
 
-use crate::actions::forges::receive::{require_genuine, secrets_of, store};
+use crate::actions::forges::receive::{require_any_proof, require_genuine, secrets_of, store};
 use crate::db::forges::deliveries::NewDelivery;
 use crate::domain::forges::ForgeKind;
 use crate::domain::forges::signature::Shown;
@@ -61,8 +61,10 @@ async fn receive(
     let headers = request.headers().clone();
     require_size(&headers)?;
     let secrets = secrets_of(&app.database, &app.sealer, sender, hook_project).await?;
+    let shown = shown(sender, &headers);
+    require_any_proof(&shown)?;
     let body = read_body(request, &()).await?;
-    require_genuine(sender, &secrets, &shown(sender, &headers), &body)?;
+    require_genuine(sender, &secrets, &shown, &body)?;
     require_plain_json(&headers)?;
     let said = |message: &str| Json(Message { message: message.to_owned() });
     let event = event(sender, &headers);
