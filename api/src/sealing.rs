@@ -43,7 +43,7 @@ pub enum SealingError {
     },
     /// A value was sealed with another key.
     #[error(
-        "the setting {setting} was encrypted with another secret key (id {stored}; this one has the id {own}); start the API with the TERARCHITECT_SECRET_KEY or the data directory that it was stored with"
+        "'{setting}' was encrypted with another secret key (id {stored}; this one has the id {own}); start the API with the TERARCHITECT_SECRET_KEY or the data directory that it was stored with"
     )]
     OtherKey {
         /// The setting.
@@ -55,7 +55,7 @@ pub enum SealingError {
     },
     /// A value is damaged.
     #[error(
-        "the stored value of the setting {setting} is damaged; restore the database from a backup, or delete this row of the table 'settings' and set it again"
+        "the stored value of '{setting}' is damaged; restore the database from a backup, or delete its row (of the table settings, credentials or webhook_secrets) and set it again"
     )]
     Damaged {
         /// The setting.

@@ -1,6 +1,8 @@
 //! From options to a running service, and back: database, migrations, listeners, an orderly end.
 
 use crate::access::AllowedOrigins;
+use crate::actions::ActionError;
+use crate::actions::forges::credentials::check_sealed;
 use crate::actions::people::links;
 use crate::app::router;
 use crate::background::Background;
@@ -52,6 +54,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
             lease: Duration::from_secs(options.lease_sec),
             retention: (options.retention_days > 0).then(|| Duration::from_secs(options.retention_days * 86_400)),
         },
+        ask_forge: None,
         private_database: None,
     };
     prepare_data_dir(&data_dir)?;
@@ -144,7 +147,11 @@ async fn check_stored_secrets(app: &App) -> anyhow::Result<()> {
             app.open(&stored)?;
         }
     }
-    Ok(())
+    drop(conn);
+    check_sealed(&app.database, &app.sealer).await.map_err(|error| match error {
+        ActionError::Secret(error) => error.into(),
+        error => anyhow::Error::from(error).context("could not read the credentials"),
+    })
 }
 
 /// Without keys and people the API is for its own machine, unless people open it elsewhere and sign in there.

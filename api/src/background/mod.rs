@@ -3,12 +3,15 @@
 //! All tasks end at one stop signal. A new task is a file with `run(app, stop)` and a line in `TASKS`. Any number of
 //! processes may run them on one database: each skips the rows that another one works on.
 
+mod comments;
+mod deliveries;
 mod due_jobs;
 mod leases;
 mod presence;
 mod publish_cards;
 mod publish_events;
 mod retention;
+mod reviews;
 mod sign_ins;
 
 use crate::state::App;
@@ -28,7 +31,18 @@ macro_rules! tasks {
 }
 
 /// Every task, with its name.
-const TASKS: &[(&str, Task)] = tasks![due_jobs, leases, presence, publish_cards, publish_events, retention, sign_ins];
+const TASKS: &[(&str, Task)] = tasks![
+    comments,
+    deliveries,
+    due_jobs,
+    leases,
+    presence,
+    publish_cards,
+    publish_events,
+    retention,
+    reviews,
+    sign_ins,
+];
 
 /// The tasks that run beside the requests. Call [`Background::finish`] after the last request.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Deletes events, log entries, diffs, messages and finished jobs that are old, but nothing that a live job or an open ticket needs.
+//! Deletes events, log entries, diffs, messages, deliveries and finished jobs that are old, but nothing that a live job or an open ticket needs.
 
 use crate::changes::Database;
 use crate::db;
@@ -36,7 +36,7 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
 /// # Errors
 /// When the database is not available.
 pub async fn delete_old(database: &Database, keep: Duration, pause: Duration) -> sqlx::Result<()> {
-    let (mut jobs, mut logs, mut shown, mut events) = (0, 0, 0, 0);
+    let (mut jobs, mut logs, mut shown, mut delivered, mut events) = (0, 0, 0, 0, 0);
     loop {
         let mut tx = database.transaction().await?;
         db::prefer_indexes(&mut tx).await?;
@@ -44,17 +44,26 @@ pub async fn delete_old(database: &Database, keep: Duration, pause: Duration) ->
         let old_logs = db::tickets::logs::delete_old(&mut tx, keep, BATCH).await?;
         let old_diffs = db::tickets::diffs::delete_old(&mut tx, keep, BATCH).await?;
         let old_messages = db::tickets::messages::delete_old(&mut tx, keep, BATCH).await?;
+        let old_deliveries = db::forges::deliveries::delete_old(&mut tx, keep, BATCH).await?;
         let old_events = db::live::events::delete_old(&mut tx, keep, BATCH).await?;
         tx.commit().await?;
         let old_shown = old_diffs + old_messages;
         (jobs, logs, shown, events) = (jobs + old_jobs, logs + old_logs, shown + old_shown, events + old_events);
-        if old_jobs + old_logs + old_shown + old_events == 0 {
+        delivered += old_deliveries;
+        if old_jobs + old_logs + old_shown + old_deliveries + old_events == 0 {
             break;
         }
         tokio::time::sleep(pause).await;
     }
-    if jobs + logs + shown + events > 0 {
-        tracing::info!(jobs, log_entries = logs, diffs_and_messages = shown, events, "deleted old records");
+    if jobs + logs + shown + delivered + events > 0 {
+        tracing::info!(
+            jobs,
+            log_entries = logs,
+            diffs_and_messages = shown,
+            deliveries = delivered,
+            events,
+            "deleted old records"
+        );
     }
     Ok(())
 }

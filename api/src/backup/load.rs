@@ -112,9 +112,15 @@ async fn load(
     target.prepare(version).await.context("could not create the tables; the database is as it was")?;
     let rows = load_rows(&mut target, &mut reader, version).await?;
     let failed = "could not complete the restore; the database is as it was";
-    for setting in target.complete(&header.schema, &header.sequences).await.context(failed)? {
+    let (settings, others) = target.complete(&header.schema, &header.sequences).await.context(failed)?;
+    for setting in settings {
         if let (Some(sealed), Some(id), Some(key)) = (&setting.sealed, &setting.key_id, &key) {
             key.sealer.open(&setting.key, id, sealed)?;
+        }
+    }
+    for other in others {
+        if let Some(key) = &key {
+            key.sealer.open(&other.name, &other.key_id, &other.sealed)?;
         }
     }
     let ran = target.fence_jobs().await.context(failed)?;

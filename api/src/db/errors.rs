@@ -83,6 +83,8 @@ pub fn refusal(error: &sqlx::Error) -> Option<Refusal> {
     match error.as_database_error()?.constraint()? {
         "agent_jobs_live_key" => Some(job_exists()),
         "people_email_key" => Some(email_taken()),
+        "credentials_name_key" => Some(credential_exists()),
+        "webhook_secrets_slot_key" => Some(two_secrets()),
         "agent_jobs_ticket_id_project_id_fkey" | "execution_logs_ticket_id_project_id_fkey" => Some(gone("ticket")),
         name if name.ends_with("_ticket_id_fkey") => Some(gone("ticket")),
         name if name.ends_with("_project_id_fkey") => Some(gone("project")),
@@ -101,4 +103,20 @@ pub fn job_exists() -> Refusal {
 pub fn email_taken() -> Refusal {
     let sentence = "An account with this email address exists already; sign in, or ask an admin for a link.";
     Refusal::new(ErrorCode::EmailTaken, sentence)
+}
+
+/// The refusal of a second credential with the same name.
+#[must_use]
+pub fn credential_exists() -> Refusal {
+    let sentence =
+        "There is a credential of this name for the same projects already; delete it first, or use another name.";
+    Refusal::new(ErrorCode::NameTaken, sentence)
+}
+
+/// The refusal of a third secret.
+#[must_use]
+pub fn two_secrets() -> Refusal {
+    let sentence =
+        "Two secrets are valid here already; delete the one that the forge no longer uses, then make another.";
+    Refusal::new(ErrorCode::TwoSecrets, sentence)
 }

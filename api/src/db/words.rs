@@ -1,6 +1,10 @@
 //! Words of the database as the enumerations that they represent. A word that this version does not know is an error of
 //! the row that holds it, never a default.
 
+use crate::domain::forges::{
+    CommentKind, CommentState, CredentialKind, DeliveryState, ForgeKind, PullState, ReviewState, ReviewTrigger,
+    SecretKind,
+};
 use crate::domain::jobs::attempt::{AttemptOutcome, Reported};
 use crate::domain::live::event::EventKind;
 use crate::domain::people::Role;
@@ -54,22 +58,36 @@ from_words!(
     EventKind,
     UpdateStrategy,
     LinkKind,
-    TokenScope
+    TokenScope,
+    ForgeKind,
+    ReviewTrigger,
+    CredentialKind,
+    SecretKind,
+    DeliveryState,
+    PullState,
+    CommentKind,
+    CommentState
 );
 
-// Where a role may be absent: nothing turns an optional word into an optional role.
-impl Type<Postgres> for Role {
-    fn type_info() -> PgTypeInfo {
-        Word::<Self>::type_info()
-    }
+// Where a word may be absent: nothing turns an optional word into an optional value.
+macro_rules! decoded_as_words {
+    ($($type:ty),+) => {
+        $(impl Type<Postgres> for $type {
+            fn type_info() -> PgTypeInfo {
+                Word::<Self>::type_info()
+            }
 
-    fn compatible(ty: &PgTypeInfo) -> bool {
-        Word::<Self>::compatible(ty)
-    }
+            fn compatible(ty: &PgTypeInfo) -> bool {
+                Word::<Self>::compatible(ty)
+            }
+        }
+
+        impl<'r> Decode<'r, Postgres> for $type {
+            fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+                Ok(Word::decode(value)?.0)
+            }
+        })+
+    };
 }
 
-impl<'r> Decode<'r, Postgres> for Role {
-    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
-        Ok(Word::decode(value)?.0)
-    }
-}
+decoded_as_words!(Role, ForgeKind, ReviewState);

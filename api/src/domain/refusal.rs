@@ -65,6 +65,8 @@ error_codes! {
     SignInNotBegun = "sign_in_not_begun", 401;
     /// The OpenID Connect provider did not sign the person in. The API's log says why.
     ProviderFailed = "provider_failed", 401;
+    /// The webhook is not signed with a secret that is valid for its address, or its signature is too old.
+    SignatureRefused = "signature_refused", 401;
     /// Your role does not allow this. The sentence names the role that does.
     NotAllowed = "not_allowed", 403;
     /// No key is configured, so the API accepts requests from its own machine only. Configure a key.
@@ -92,6 +94,12 @@ error_codes! {
     LastAdmin = "last_admin", 409;
     /// Another person has this email address.
     EmailTaken = "email_taken", 409;
+    /// Another credential has this name. Delete it first, or choose another name.
+    NameTaken = "name_taken", 409;
+    /// Two secrets of a webhook are valid already. Delete one first.
+    TwoSecrets = "two_secrets", 409;
+    /// A delivery that waits is worked on by itself, so there is nothing to replay.
+    NotFinished = "not_finished", 409;
     /// A column that holds tickets cannot be removed. Move the tickets first.
     ColumnInUse = "column_in_use", 409;
     /// The events after this position have been deleted. Start again without a position.

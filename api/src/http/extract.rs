@@ -170,7 +170,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
+/// The whole body, as far as the endpoint's limit allows.
+///
+/// # Errors
+/// When it is larger, or does not arrive.
+pub async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             refused(ErrorCode::BodyTooLarge, "The body is larger than this endpoint accepts.")
@@ -181,7 +185,10 @@ async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes,
 }
 
 /// Bodies are small, so what is compressed is refused, as RFC 9110 (8.4 and 15.5.16) has it.
-fn require_plain_json(headers: &HeaderMap) -> Result<(), ApiError> {
+///
+/// # Errors
+/// When it is compressed, or something else than JSON.
+pub fn require_plain_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let is_plain = |encoding: &str| encoding.is_empty() || encoding.eq_ignore_ascii_case("identity");
     let mut encodings =
         headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));

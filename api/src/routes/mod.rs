@@ -1,5 +1,6 @@
 //! The routes, by family. Handlers extract, get their caller, call one action or query, and map the result.
 
+pub mod forges;
 pub mod jobs;
 pub mod live;
 pub mod people;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<(Option<Need>, OpenApiRouter<App>)> {
         (Some(Need::RoleOrWorker(Role::Admin)), for_admins_and_workers()),
         (Some(Need::Open), for_everybody()),
         (None, unguarded()),
+        (None, for_forges()),
     ]
 }
 
@@ -64,6 +66,7 @@ fn for_viewers() -> OpenApiRouter<App> {
         .routes(routes!(live::board::live_page))
         .routes(routes!(live::inbox::read_inbox))
         .routes(routes!(live::fleet::read_fleet))
+        .routes(routes!(forges::deliveries::list_deliveries))
         .routes(routes!(system::settings::check_settings))
         .routes(routes!(worker::coordinators::list_coordinators))
 }
@@ -105,9 +108,10 @@ fn for_admins() -> OpenApiRouter<App> {
         .routes(routes!(people::invitations::list_invitations, people::invitations::create_invitation))
         .routes(routes!(people::invitations::delete_invitation))
         .routes(routes!(people::audit::read_audit))
+        .routes(routes!(forges::deliveries::replay_delivery))
 }
 
-/// What everyone who is known may do, with their own things.
+/// What everyone who is known may do, with their own things and as far as their role in a project reaches.
 fn for_signed_in() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(people::session::update_session, people::session::sign_out))
@@ -115,6 +119,10 @@ fn for_signed_in() -> OpenApiRouter<App> {
         .routes(routes!(people::sessions::end_session))
         .routes(routes!(people::tokens::list_tokens, people::tokens::create_token))
         .routes(routes!(people::tokens::revoke_token))
+        .routes(routes!(forges::credentials::list_credentials, forges::credentials::create_credential))
+        .routes(routes!(forges::credentials::delete_credential))
+        .routes(routes!(forges::secrets::list_secrets, forges::secrets::create_secret))
+        .routes(routes!(forges::secrets::delete_secret))
 }
 
 /// What the worker key guards.
@@ -172,6 +180,18 @@ fn unguarded() -> OpenApiRouter<App> {
         .routes(routes!(people::session::get_session))
         .routes(routes!(people::oidc::start_oidc))
         .routes(routes!(people::oidc::finish_oidc))
+}
+
+/// What forges send: the signature of each delivery is its guard.
+fn for_forges() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(forges::webhooks::from_github))
+        .routes(routes!(forges::webhooks::from_github_for))
+        .routes(routes!(forges::webhooks::from_gitlab))
+        .routes(routes!(forges::webhooks::from_gitlab_for))
+        .routes(routes!(forges::webhooks::from_gitea))
+        .routes(routes!(forges::webhooks::from_gitea_for))
+        .layer(DefaultBodyLimit::max(forges::webhooks::MAX_BODY_BYTES))
 }
 
 /// Refuses a project that does not exist.

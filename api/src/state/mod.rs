@@ -1,15 +1,18 @@
 //! What every route and task shares: the database, the secret key, the configuration, the queue.
 
+mod forge_signals;
 mod known_projects;
 mod lists;
 mod presence;
 mod shared_settings;
 
+pub use forge_signals::ForgeSignals;
 pub use known_projects::KnownProjects;
 pub use lists::Lists;
 pub use presence::Presence;
 pub use shared_settings::HotSettings;
 
+use crate::actions::forges::ask::AskForge;
 use crate::actions::system::settings::open;
 use crate::changes::{Database, Hub};
 use crate::config::Limits;
@@ -49,6 +52,8 @@ pub struct App {
     pub known_projects: Arc<KnownProjects>,
     /// The lists that every open page loads.
     pub lists: Arc<Lists>,
+    /// Signals between the tasks that work on what forges deliver.
+    pub forge_signals: Arc<ForgeSignals>,
     /// What the process counts.
     pub metrics: Arc<Metrics>,
     /// Hashes passwords.
@@ -78,6 +83,8 @@ pub struct AppConfig {
     pub oidc: Option<OidcConfig>,
     /// Times and sizes.
     pub limits: Limits,
+    /// Asks forges about the authors of comments; none: they wait.
+    pub ask_forge: Option<Arc<dyn AskForge>>,
     /// The private Postgres, where the API runs one.
     pub private_database: Option<Arc<PrivateDatabase>>,
 }
@@ -132,6 +139,7 @@ impl App {
             presence: Arc::default(),
             known_projects: Arc::default(),
             lists: Arc::default(),
+            forge_signals: Arc::default(),
             settings: Arc::default(),
             any_people: Arc::default(),
             passwords: Passwords::default(),

@@ -76,6 +76,9 @@ pub(crate) async fn fill(app: &TestApp) -> String {
     let ticket = app.post(&format!("{project}/tickets"), body).await.expect(201);
     let ticket = format!("{project}/tickets/{}", ticket["id"].as_str().unwrap());
     app.put("/api/settings", json!({"AGENT_API_KEY": "schlüssel", "AGENT_MODEL": "some-model"})).await.expect(200);
+    let credential = json!({"name": "bot", "host": "github.com", "secret": "ghp_a-token-of-the-bot"});
+    app.post("/api/credentials", credential).await.expect(201);
+    app.post("/api/webhook-secrets", json!({"sender": "gitea"})).await.expect(201);
     sqlx::query(
         "insert into execution_logs (project_id, ticket_id, session_id, step, summary, raw_output)
          select project_id, id, 's', 'turn', $1, repeat($1, 100000) from tickets",

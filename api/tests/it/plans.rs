@@ -9,13 +9,24 @@ use std::time::Duration;
 use terarchitect_testbed::postgres::TestPostgres;
 
 /// Tables that grow with use. The others have a row per project, setting or coordinator.
-const LARGE: &[&str] = &["agent_jobs", "agent_job_attempts", "execution_logs", "tickets", "notes", "memory_documents"];
+const LARGE: &[&str] = &[
+    "agent_jobs",
+    "agent_job_attempts",
+    "execution_logs",
+    "tickets",
+    "notes",
+    "memory_documents",
+    "deliveries",
+    "pull_requests",
+    "review_comments",
+];
 
 /// Queries that run with sequential scans off, by a part of their text: retention, which would otherwise read from the
 /// start in the hope of finding something soon, and what is counted of open tickets, which are few among those that are done.
 const WITHOUT_SEQUENTIAL_SCANS: &[&str] = &[
     "delete from agent_jobs where id in",
     "delete from execution_logs where id in",
+    "delete from deliveries where id in",
     "delete from events",
     "with open as materialized",
     "where ticket.column_id in ('in_progress', 'in_review')",
@@ -48,7 +59,21 @@ async fn large() -> (TestApp, PgConnection) {
          insert into notes (project_id, content) select p.id, 'n' from generate_series(1, 20000) as s (g) join p on p.n = s.g % 20;
          insert into memory_documents (project_id, content, content_sha256)
              select p.id, 'word' || s.g || ' greeting', sha256(s.g::text::bytea)
-             from generate_series(1, 20000) as s (g) join p on p.n = s.g % 20;",
+             from generate_series(1, 20000) as s (g) join p on p.n = s.g % 20;
+         insert into deliveries (sender, delivery_id, event, project_id, body, state, finished_at)
+             select 'github', s.g::text, 'push', p.id, '{}', 'done', now() - interval '1 minute' * s.g
+             from generate_series(1, 60000) as s (g) join p on p.n = s.g % 20;
+         insert into deliveries (sender, delivery_id, event, pull_number, body)
+             select 'gitea', g::text, 'push', g, '{}' from generate_series(1, 500) as s (g);
+         insert into pull_requests (project_id, ticket_id, number, head_branch, head_sha, base, state)
+             select project_id, id, n + 1, 'ticket-' || id, md5(n::text), 'main', case when n % 10 = 0 then 'open' else 'merged' end
+             from t;
+         insert into review_comments (pull_request_id, forge_id, kind, review_id, author_login, body, state, job_id)
+             select pull.id, g::text, 'line', g::text, 'ann', 'x', 'ordered', gen_random_uuid()
+             from generate_series(1, 5) as s (g) cross join pull_requests as pull;
+         insert into review_comments (pull_request_id, forge_id, kind, author_login, body, accepted_at)
+             select id, 'a', 'general', 'ann', 'x', case when number % 2 = 0 then now() end
+             from pull_requests where state = 'open' and number % 4 < 2;",
     )
     .execute(&mut conn)
     .await

@@ -29,6 +29,7 @@ pub async fn retry_job(database: &Database, actor: &Actor, id: JobId, note: Opti
     let ticket = db::tickets::find(&mut change, job.project_id, job.ticket_id).await?;
     let ticket = ticket.ok_or_else(|| Refusal::not_found("ticket", job.ticket_id))?;
     let again = enqueue_and_start_ticket(&mut change, ticket.into(), &new).await?;
+    db::forges::orders::hand_on(&mut change, id, again.id).await?;
     if let Some(note) = note {
         messages::store(&mut change, actor, job.project_id, job.ticket_id, &note).await?;
     }

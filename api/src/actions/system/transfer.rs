@@ -8,6 +8,7 @@ use crate::changes::Database;
 use crate::db;
 use crate::db::projects::Project;
 use crate::domain::actor::Actor;
+use crate::domain::forges::settings::ForgeChanges;
 use crate::domain::projects::{NewProject, ProjectChanges, ProjectFields, RunningChanges};
 use crate::domain::refusal::Refusal;
 use crate::domain::system::settings::{is_secret, parse_changes};
@@ -59,6 +60,9 @@ pub struct ExportedProject {
     /// How many times a failure of the agent itself is retried.
     #[serde(default)]
     pub retry_agent_failures: i32,
+    /// How it works with its forge.
+    #[serde(flatten)]
+    pub forge: ForgeChanges,
 }
 
 /// Settings and projects.
@@ -176,7 +180,7 @@ impl ExportedProject {
     }
 
     fn into_new(self) -> NewProject {
-        let running = self.running();
+        let (running, forge) = (self.running(), self.forge.clone());
         NewProject {
             name: Some(self.name),
             description: self.description,
@@ -187,11 +191,12 @@ impl ExportedProject {
             submodules: Some(self.submodules),
             is_existing_repo: true,
             running,
+            forge,
         }
     }
 
     fn changes(self) -> ProjectChanges {
-        let running = self.running();
+        let (running, forge) = (self.running(), self.forge.clone());
         ProjectChanges {
             name: Some(self.name),
             description: Some(self.description),
@@ -201,6 +206,7 @@ impl ExportedProject {
             update_strategy: Some(self.update_strategy),
             submodules: Some(self.submodules),
             running,
+            forge,
         }
     }
 }
@@ -221,6 +227,7 @@ impl From<Project> for ExportedProject {
             weight: Some(fields.running.weight),
             paused: fields.running.paused,
             retry_agent_failures: fields.running.retry_agent_failures,
+            forge: fields.forge.into(),
         }
     }
 }

@@ -41,7 +41,7 @@ pub async fn append_log(
 }
 
 /// Stores an entry, and records it if it is new. The ticket is held already.
-pub(super) async fn store(change: &mut Change, entry: &NewLogEntry) -> ActionResult<LogId> {
+pub(in crate::actions) async fn store(change: &mut Change, entry: &NewLogEntry) -> ActionResult<LogId> {
     let data: Option<EntryData> = entry.data.as_ref().and_then(|data| serde_json::from_value(data.clone()).ok());
     let activity = Activity::after(&entry.step, &entry.summary, data.as_ref());
     // In this order: see there.

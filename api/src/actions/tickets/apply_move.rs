@@ -19,7 +19,12 @@ use terarchitect_worker_api::JobKind;
 ///
 /// # Errors
 /// When the project has nothing to work on: no repository address, or no path for local execution.
-pub(super) async fn apply_move(change: &mut Change, from: &str, ticket: Ticket, live: &[Live]) -> ActionResult<Ticket> {
+pub(in crate::actions) async fn apply_move(
+    change: &mut Change,
+    from: &str,
+    ticket: Ticket,
+    live: &[Live],
+) -> ActionResult<Ticket> {
     // Reviews are not work on the ticket itself: no move starts or ends them.
     let live: Vec<Live> = live.iter().copied().filter(|live| live.kind == JobKind::Ticket).collect();
     let status = match effect_of_move(from, &ticket.column_id, live.first().map(|live| live.state)) {

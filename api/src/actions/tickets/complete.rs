@@ -36,6 +36,13 @@ pub async fn complete_ticket(
     }
     let data = json!({"pr_url": ticket.pr_url, "pr_number": ticket.pr_number, "status": ticket.status, "to": ticket.column_id});
     change.record(NewEvent::of_ticket(EventKind::TicketCompleted, project, id).with(data));
+    if let Some(number) = ticket.pr_number {
+        let url = ticket.pr_url.as_deref();
+        if db::forges::pulls::insert(&mut change, project, id, number, url, None).await? {
+            // What was said about it before this report waits for it.
+            db::forges::deliveries::wake(&mut change, number).await?;
+        }
+    }
     for (step, text) in [("completed", request.summary), ("review_comment", request.review_comment_body)] {
         if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
             store(&mut change, &NewLogEntry::outcome(project, id, step, text)).await?;

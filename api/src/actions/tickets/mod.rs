@@ -1,6 +1,6 @@
 //! Tickets: create, change, delete, cancel, and what runners report about them.
 
-mod apply_move;
+pub(in crate::actions) mod apply_move;
 mod attempt;
 
 pub mod append_log;

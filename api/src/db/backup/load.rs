@@ -4,6 +4,7 @@ use super::{
     Applied, Sequence, Table, applied, exists, functions_of, is_known, is_passing, known_version, list, quoted, run,
     set_formats, tables_of,
 };
+use crate::db::forges::credentials::{SealedUnder, list_sealed};
 use crate::db::system::settings::{self, StoredSetting};
 use crate::db::{self, MIGRATIONS};
 use sqlx::migrate::{Migrate, MigrateError};
@@ -136,7 +137,7 @@ impl Target {
     }
 
     /// After all rows: numbers go on where they were, triggers work again, and newer migrations are applied. Returns the
-    /// settings, so that the caller can check that it can open them.
+    /// settings, and what else is sealed, so that the caller can check that it can open them.
     ///
     /// # Errors
     /// When the database refuses it.
@@ -144,7 +145,7 @@ impl Target {
         &mut self,
         schema: &[Applied],
         sequences: &[Sequence],
-    ) -> Result<Vec<StoredSetting>, MigrateError> {
+    ) -> Result<(Vec<StoredSetting>, Vec<SealedUnder>), MigrateError> {
         let conn = &mut *self.tx;
         for sequence in sequences {
             sqlx::query("select setval(pg_get_serial_sequence($1, $2), $3, $4)")
@@ -159,7 +160,7 @@ impl Target {
             run(conn, format!("alter table {} enable trigger user", quoted(&table))).await?;
         }
         migrate(conn, None).await?;
-        Ok(settings::list(conn).await?)
+        Ok((settings::list(conn).await?, list_sealed(conn).await?))
     }
 
     /// Makes jobs that ran due again, and ends every attempt that a coordinator may hold. Returns how many ran.

@@ -68,10 +68,14 @@ impl Snapshot {
         // Lock: no migration may change the tables meanwhile. The snapshot is taken by the first query after it.
         run(&mut conn, format!("lock table {} in access share mode", list(&names))).await?;
         let postgres = sqlx::query_scalar("select current_setting('server_version')").fetch_one(&mut conn).await?;
-        let key_ids =
-            sqlx::query_scalar("select distinct key_id from settings where key_id is not null order by key_id")
-                .fetch_all(&mut conn)
-                .await?;
+        let sealed: Vec<String> = ["settings", "credentials", "webhook_secrets"]
+            .into_iter()
+            .filter(|table| names.iter().any(|name| name == table))
+            .map(|table| format!("select key_id from {table} where key_id is not null"))
+            .collect();
+        let key_ids = sqlx::query_scalar(AssertSqlSafe(format!("{} order by key_id", sealed.join(" union "))))
+            .fetch_all(&mut conn)
+            .await?;
         let mut tables = Vec::new();
         for name in names {
             let columns = columns(&mut conn, &name).await?;

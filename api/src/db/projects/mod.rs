@@ -6,6 +6,8 @@ pub mod memory;
 pub mod notes;
 
 use crate::db::words::Word;
+use crate::domain::forges::settings::ForgeFields;
+use crate::domain::forges::{ForgeKind, ReviewTrigger};
 use crate::domain::projects::{ProjectFields, RunningFields};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -43,6 +45,22 @@ pub struct Project {
     pub update_strategy: UpdateStrategy,
     /// Whether the runner fetches the repository's submodules.
     pub submodules: bool,
+    /// Which forge the repository is at; null: found from its address.
+    pub forge_kind: Option<ForgeKind>,
+    /// What of a review becomes an order to the agent.
+    pub review_trigger: ReviewTrigger,
+    /// Comments become one job once none has come for so many seconds.
+    pub review_quiet_sec: i32,
+    /// Bots whose comments count as those of people do.
+    pub review_bots: Vec<String>,
+    /// How many times failing checks of one pull request are given to the agent.
+    pub max_check_fixes: i32,
+    /// How a pull request's branch gets what its base got since.
+    pub base_update: UpdateStrategy,
+    /// Whether a branch is deleted once its pull request is merged.
+    pub delete_merged_branch: bool,
+    /// Issues with this label become tickets; null: none do.
+    pub issue_label: Option<String>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -59,6 +77,16 @@ impl From<Project> for ProjectFields {
             project_path: project.project_path,
             update_strategy: project.update_strategy,
             submodules: project.submodules,
+            forge: ForgeFields {
+                forge_kind: project.forge_kind,
+                review_trigger: project.review_trigger,
+                review_quiet_sec: project.review_quiet_sec,
+                review_bots: project.review_bots,
+                max_check_fixes: project.max_check_fixes,
+                base_update: project.base_update,
+                delete_merged_branch: project.delete_merged_branch,
+                issue_label: project.issue_label,
+            },
             running: RunningFields {
                 agent_image: project.agent_image,
                 max_running: project.max_running,
@@ -76,7 +104,9 @@ pub async fn list(conn: &mut PgConnection, visible: Option<&[Uuid]>) -> sqlx::Re
         Project,
         r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
              project_path, agent_image, max_running, weight, paused, retry_agent_failures,
-             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, created_at, updated_at
+             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, forge_kind as "forge_kind: ForgeKind",
+             review_trigger as "review_trigger: Word<ReviewTrigger>", review_quiet_sec, review_bots, max_check_fixes,
+             base_update as "base_update: Word<UpdateStrategy>", delete_merged_branch, issue_label, created_at, updated_at
          from projects where $1::uuid[] is null or id = any ($1) order by created_at, id"#,
         visible
     )
@@ -90,7 +120,9 @@ pub async fn find(conn: &mut PgConnection, id: ProjectId) -> sqlx::Result<Option
         Project,
         r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
              project_path, agent_image, max_running, weight, paused, retry_agent_failures,
-             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, created_at, updated_at
+             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, forge_kind as "forge_kind: ForgeKind",
+             review_trigger as "review_trigger: Word<ReviewTrigger>", review_quiet_sec, review_bots, max_check_fixes,
+             base_update as "base_update: Word<UpdateStrategy>", delete_merged_branch, issue_label, created_at, updated_at
          from projects where id = $1"#,
         id.0
     )
@@ -105,7 +137,9 @@ pub async fn find_for_update(conn: &mut PgConnection, id: ProjectId) -> sqlx::Re
         // Locks the project's row, so that two changes of it happen one after the other.
         r#"select id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
              project_path, agent_image, max_running, weight, paused, retry_agent_failures,
-             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, created_at, updated_at
+             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, forge_kind as "forge_kind: ForgeKind",
+             review_trigger as "review_trigger: Word<ReviewTrigger>", review_quiet_sec, review_bots, max_check_fixes,
+             base_update as "base_update: Word<UpdateStrategy>", delete_merged_branch, issue_label, created_at, updated_at
          from projects where id = $1 for update"#,
         id.0
     )
@@ -133,11 +167,14 @@ pub async fn insert(conn: &mut PgConnection, fields: &ProjectFields) -> sqlx::Re
     sqlx::query_as!(
         Project,
         r#"insert into projects (id, name, description, github_url, execution_mode, project_path, agent_image,
-             max_running, weight, paused, retry_agent_failures, update_strategy, submodules)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+             max_running, weight, paused, retry_agent_failures, update_strategy, submodules, forge_kind, review_trigger,
+             review_quiet_sec, review_bots, max_check_fixes, base_update, delete_merged_branch, issue_label)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
          returning id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
              project_path, agent_image, max_running, weight, paused, retry_agent_failures,
-             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, created_at, updated_at"#,
+             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, forge_kind as "forge_kind: ForgeKind",
+             review_trigger as "review_trigger: Word<ReviewTrigger>", review_quiet_sec, review_bots, max_check_fixes,
+             base_update as "base_update: Word<UpdateStrategy>", delete_merged_branch, issue_label, created_at, updated_at"#,
         Uuid::now_v7(),
         fields.name,
         fields.description,
@@ -150,7 +187,15 @@ pub async fn insert(conn: &mut PgConnection, fields: &ProjectFields) -> sqlx::Re
         fields.running.paused,
         fields.running.retry_agent_failures,
         fields.update_strategy.as_str(),
-        fields.submodules
+        fields.submodules,
+        fields.forge.forge_kind.map(ForgeKind::as_str),
+        fields.forge.review_trigger.as_str(),
+        fields.forge.review_quiet_sec,
+        &fields.forge.review_bots,
+        fields.forge.max_check_fixes,
+        fields.forge.base_update.as_str(),
+        fields.forge.delete_merged_branch,
+        fields.forge.issue_label
     )
     .fetch_one(conn)
     .await
@@ -162,11 +207,15 @@ pub async fn update(conn: &mut PgConnection, id: ProjectId, fields: &ProjectFiel
         Project,
         r#"update projects set name = $2, description = $3, github_url = $4, execution_mode = $5, project_path = $6,
              agent_image = $7, max_running = $8, weight = $9, paused = $10, retry_agent_failures = $11,
-             update_strategy = $12, submodules = $13, updated_at = now()
+             update_strategy = $12, submodules = $13, forge_kind = $14, review_trigger = $15, review_quiet_sec = $16,
+             review_bots = $17, max_check_fixes = $18, base_update = $19, delete_merged_branch = $20, issue_label = $21,
+             updated_at = now()
          where id = $1
          returning id, name, description, github_url, execution_mode as "execution_mode: Word<ExecutionMode>",
              project_path, agent_image, max_running, weight, paused, retry_agent_failures,
-             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, created_at, updated_at"#,
+             update_strategy as "update_strategy: Word<UpdateStrategy>", submodules, forge_kind as "forge_kind: ForgeKind",
+             review_trigger as "review_trigger: Word<ReviewTrigger>", review_quiet_sec, review_bots, max_check_fixes,
+             base_update as "base_update: Word<UpdateStrategy>", delete_merged_branch, issue_label, created_at, updated_at"#,
         id.0,
         fields.name,
         fields.description,
@@ -179,7 +228,15 @@ pub async fn update(conn: &mut PgConnection, id: ProjectId, fields: &ProjectFiel
         fields.running.paused,
         fields.running.retry_agent_failures,
         fields.update_strategy.as_str(),
-        fields.submodules
+        fields.submodules,
+        fields.forge.forge_kind.map(ForgeKind::as_str),
+        fields.forge.review_trigger.as_str(),
+        fields.forge.review_quiet_sec,
+        &fields.forge.review_bots,
+        fields.forge.max_check_fixes,
+        fields.forge.base_update.as_str(),
+        fields.forge.delete_merged_branch,
+        fields.forge.issue_label
     )
     .fetch_optional(conn)
     .await

@@ -85,6 +85,26 @@ words! {
         SessionEnded = "session.ended",
         /// Someone failed to sign in.
         SignInFailed = "sign_in.failed",
+        /// A credential for a forge was stored.
+        CredentialCreated = "credential.created",
+        /// A credential for a forge was deleted.
+        CredentialDeleted = "credential.deleted",
+        /// A secret for a forge's webhooks was made.
+        WebhookSecretCreated = "webhook_secret.created",
+        /// A secret for a forge's webhooks was deleted.
+        WebhookSecretDeleted = "webhook_secret.deleted",
+        /// A delivery of a forge could not be worked on.
+        DeliveryFailed = "delivery.failed",
+        /// A delivery is to be worked on once more.
+        DeliveryReplayed = "delivery.replayed",
+        /// A ticket's pull request was opened, changed, reviewed, closed or merged.
+        PullRequestChanged = "pull_request.changed",
+        /// Something was said about a ticket's pull request, or one of its checks failed.
+        CommentReceived = "comment.received",
+        /// It was decided whether that is an order to the agent.
+        CommentDecided = "comment.decided",
+        /// A forge reported something that changes nothing here, such as a deployment.
+        ForgeNoted = "forge.noted",
     }
 }
 
@@ -103,7 +123,7 @@ impl EventKind {
     pub fn is_for_admins(self) -> bool {
         matches!(
             self.as_str().split('.').next(),
-            Some("person" | "invitation" | "link" | "token" | "session" | "sign_in")
+            Some("person" | "invitation" | "link" | "token" | "session" | "sign_in" | "credential" | "webhook_secret")
         )
     }
 }

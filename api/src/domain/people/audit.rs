@@ -69,6 +69,11 @@ pub fn sentence(who: &Who, kind: EventKind, data: &Value) -> String {
         EventKind::SessionStarted => format!("signed in as {} from {}", text("email"), text("address")),
         EventKind::SessionEnded => format!("ended a session of {}", text("email")),
         EventKind::SignInFailed => format!("failed to sign in as {} from {}", text("email"), text("address")),
+        EventKind::CredentialCreated => format!("stored the credential {} for {}", text("name"), text("host")),
+        EventKind::CredentialDeleted => format!("deleted the credential {} for {}", text("name"), text("host")),
+        EventKind::WebhookSecretCreated => format!("made a secret for webhooks of {}", text("sender")),
+        EventKind::WebhookSecretDeleted => format!("deleted a secret for webhooks of {}", text("sender")),
+        EventKind::DeliveryReplayed => "asked to work on a forge's delivery once more".to_owned(),
         kind => format!("did {}", kind.as_str()),
     };
     format!("{} {did}.", who.name)

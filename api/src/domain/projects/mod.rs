@@ -5,6 +5,7 @@ pub mod memory;
 pub mod notes;
 pub mod repository;
 
+use crate::domain::forges::settings::{ForgeChanges, ForgeFields};
 use crate::domain::refusal::{ErrorCode, Refusal};
 use crate::domain::tickets::TicketFields;
 use crate::domain::{present, text};
@@ -46,6 +47,8 @@ pub struct ProjectFields {
     pub submodules: bool,
     /// How its jobs are run.
     pub running: RunningFields,
+    /// How it works with its forge.
+    pub forge: ForgeFields,
 }
 
 /// How a project's jobs are run.
@@ -92,6 +95,9 @@ pub struct NewProject {
     /// How its jobs are run.
     #[serde(flatten)]
     pub running: RunningChanges,
+    /// How it works with its forge.
+    #[serde(flatten)]
+    pub forge: ForgeChanges,
 }
 
 /// Changes to a project; absent fields stay as they are.
@@ -120,6 +126,9 @@ pub struct ProjectChanges {
     /// How its jobs are run.
     #[serde(flatten)]
     pub running: RunningChanges,
+    /// How it works with its forge.
+    #[serde(flatten)]
+    pub forge: ForgeChanges,
 }
 
 /// How a project's jobs are run; absent fields stay as they are.
@@ -180,12 +189,13 @@ impl NewProject {
         Ok(ProjectFields {
             name: text::title("name", self.name.as_deref().unwrap_or_default())?,
             description: self.description.map(|d| text::long_text("description", d)).transpose()?,
-            github_url: text::repository_url("github_url", self.github_url.as_deref().unwrap_or_default())?,
+            github_url: supported_repository(self.github_url.as_deref().unwrap_or_default())?,
             execution_mode: self.execution_mode.unwrap_or_default(),
             project_path: text::project_path(self.project_path.as_deref().unwrap_or_default())?,
             update_strategy: self.update_strategy.unwrap_or_default(),
             submodules: self.submodules.unwrap_or_default(),
             running: self.running.over(RunningFields::default())?,
+            forge: self.forge.over(ForgeFields::default())?,
         })
     }
 }
@@ -203,7 +213,9 @@ impl ProjectChanges {
                 None => now.description,
             },
             github_url: match self.github_url {
-                Some(url) => text::repository_url("github_url", &url.unwrap_or_default())?,
+                // One that is there already may be sent back, whatever it is.
+                Some(url) if url == now.github_url => now.github_url,
+                Some(url) => supported_repository(&url.unwrap_or_default())?,
                 None => now.github_url,
             },
             execution_mode: self.execution_mode.unwrap_or(now.execution_mode),
@@ -214,8 +226,18 @@ impl ProjectChanges {
             update_strategy: self.update_strategy.unwrap_or(now.update_strategy),
             submodules: self.submodules.unwrap_or(now.submodules),
             running: self.running.over(now.running)?,
+            forge: self.forge.over(now.forge)?,
         })
     }
+}
+
+/// A repository's address, at a forge that is supported; an empty text is none.
+fn supported_repository(text: &str) -> Result<Option<String>, Refusal> {
+    let address = text::repository_url("github_url", text)?;
+    if let Some(address) = &address {
+        repository::require_supported(address)?;
+    }
+    Ok(address)
 }
 
 /// Checks that there is something to work on: a repository, or the path of a local project.

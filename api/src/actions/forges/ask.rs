@@ -1,0 +1,40 @@
+//! What has to be asked of a forge before something is an order.
+
+use crate::domain::forges::{Account, ForgeKind, Permission};
+use async_trait::async_trait;
+use std::fmt::Debug;
+use std::time::Duration;
+use terarchitect_worker_api::ProjectId;
+
+/// A project's repository at its forge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForgePlace {
+    /// The project, which may have a credential of its own.
+    pub project: ProjectId,
+    /// The repository's address.
+    pub address: String,
+    /// Which forge it is at, where that is known.
+    pub kind: Option<ForgeKind>,
+}
+
+/// Why a forge gave no answer to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoAnswer {
+    /// A sentence that says what to do.
+    pub sentence: String,
+    /// When to ask again, where the forge said so.
+    pub retry_after: Option<Duration>,
+}
+
+/// Asks forges. No lock and no transaction is open meanwhile.
+#[async_trait]
+pub trait AskForge: Debug + Send + Sync {
+    /// The account that this system uses there.
+    async fn me(&self, place: &ForgePlace) -> Result<Account, NoAnswer>;
+
+    /// What an account may do with the repository. One that the forge does not know may do nothing.
+    async fn permission(&self, place: &ForgePlace, login: &str) -> Result<Permission, NoAnswer>;
+
+    /// Whether the checks of this branch pass; none where there are none, or they still run.
+    async fn passes(&self, place: &ForgePlace, branch: &str) -> Result<Option<bool>, NoAnswer>;
+}

@@ -1,0 +1,8 @@
+//! Forges: credentials, webhooks' secrets and deliveries, pull requests and what is said about them.
+
+pub mod comments;
+pub mod credentials;
+pub mod deliveries;
+pub mod orders;
+pub mod pulls;
+pub mod secrets;

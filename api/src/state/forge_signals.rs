@@ -1,0 +1,44 @@
+//! Signals between the tasks that work on what forges deliver. Each also looks by itself every few seconds, so that a
+//! lost signal, or one of another process, costs no more than that.
+
+use tokio::sync::Notify;
+
+/// The signals, in the order in which a delivery causes them.
+#[derive(Debug, Default)]
+pub struct ForgeSignals {
+    received: Notify,
+    undecided: Notify,
+    accepted: Notify,
+}
+
+impl ForgeSignals {
+    /// A delivery was stored.
+    pub fn notify_received(&self) {
+        self.received.notify_one();
+    }
+
+    /// A delivery was worked on: there may be something to decide.
+    pub fn notify_undecided(&self) {
+        self.undecided.notify_one();
+    }
+
+    /// Something is an order now.
+    pub fn notify_accepted(&self) {
+        self.accepted.notify_one();
+    }
+
+    /// Waits for [`ForgeSignals::notify_received`].
+    pub async fn received(&self) {
+        self.received.notified().await;
+    }
+
+    /// Waits for [`ForgeSignals::notify_undecided`].
+    pub async fn undecided(&self) {
+        self.undecided.notified().await;
+    }
+
+    /// Waits for [`ForgeSignals::notify_accepted`].
+    pub async fn accepted(&self) {
+        self.accepted.notified().await;
+    }
+}
