@@ -2,7 +2,7 @@
 
 use crate::forges::{Reviewed, ScriptedForge, complete, decided, next_job, person, said, send_all, start, verdicts};
 use crate::support::TestApp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 async fn quiet(app: &TestApp, pull: &Reviewed, seconds: i64) {
     app.put(&pull.project, json!({"review_quiet_sec": seconds})).await.expect(200);

@@ -89,7 +89,10 @@ pub(super) fn card(row: CardRow, project: &ProjectRow, around: &Surroundings) ->
     Card {
         last_sign_of_life_at: running.map(|job| last_sign_of_life(job, row.activity.as_ref(), around)),
         lease_remaining_ms,
-        worker_name: running.and_then(|job| job.worker_id.as_deref()).and_then(|id| around.name_of(id)).map(str::to_owned),
+        worker_name: running
+            .and_then(|job| job.worker_id.as_deref())
+            .and_then(|id| around.name_of(id))
+            .map(str::to_owned),
         worker_id: running.and_then(|job| job.worker_id.clone()),
         job_id: row.job.as_ref().map(|job| job.id),
         attempt: row.job.as_ref().map(|job| job.attempt).filter(|attempt| *attempt > 0),
