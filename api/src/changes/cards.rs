@@ -83,7 +83,7 @@ impl CardBatch {
 pub(super) enum CardNews {
     /// Cards.
     Cards(Arc<CardBatch>),
-    /// Changes whose cards nobody will send.
+    /// Changes whose cards are not going to be sent.
     Lost,
 }
 

@@ -204,7 +204,7 @@ impl Hub {
             let unseen = db::live::events::unseen(conn, published, None, &Filter::default(), BATCH).await?;
             let (end, more) = (unseen.end(published), unseen.more || published.partly.is_some());
             if !unseen.events.is_empty() {
-                // Before they are sent: who hears of them and asks gets an answer that knows them.
+                // Before they are sent: who learns of them and asks gets an answer that knows them.
                 self.news.count_events(&unseen.events);
                 // Fails only where the last reader has just left.
                 let _ = self.batches.send(Arc::new(Batch::new(unseen.events, published, end.clone())));
