@@ -2,13 +2,14 @@
 
 use super::Database;
 use super::batch::{Batch, Live};
-use super::cards::{CardNews, LiveCards};
+use super::cards::{CardText, LiveCards};
 use crate::db;
 use crate::db::live::events::{Event, Filter};
 use crate::domain::live::event::EventKind;
 use crate::domain::live::position::Position;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_outbound::chain;
 use tokio::sync::broadcast::error::RecvError;
@@ -136,10 +137,7 @@ impl Reader {
         stop: CancellationToken,
     ) -> sqlx::Result<Self> {
         // Before the position, so that a card of everything after it comes.
-        let cards = match wants_cards {
-            true => Some(database.hub().cards().subscribe().await),
-            false => None,
-        };
+        let cards = wants_cards.then(|| database.hub().cards().subscribe());
         let (live, now) = database.hub().subscribe().await?;
         let mut greeting = String::from("retry: 2000\n");
         let position = match follow {
@@ -200,7 +198,7 @@ impl Reader {
                         if batch.events.iter().any(|(event, _)| self.concern.is_touched_by(event)) {
                             return None;
                         }
-                        let wanted = batch.wanted(&self.filter);
+                        let wanted = self.wanted_part(&batch);
                         self.position = batch.end.clone();
                         if !wanted.is_empty() {
                             return Some(wanted);
@@ -209,22 +207,28 @@ impl Reader {
                     // Never buffered without bound: a reader that does not keep up connects again.
                     Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
                 },
-                news = next_cards(&mut self.cards) => match news {
-                    Some(CardNews::Cards(cards)) => {
-                        let wanted = cards.wanted(&self.filter);
-                        if !wanted.is_empty() {
-                            return Some(wanted);
-                        }
+                cards = next_cards(&mut self.cards) => {
+                    let wanted = self.wanted_cards(&cards?);
+                    if !wanted.is_empty() {
+                        return Some(wanted);
                     }
-                    // It connects again, and reads its board again.
-                    Some(CardNews::Lost) | None => return None,
-                },
+                }
                 // With the position, so that a reader that nothing concerns does not fall behind.
                 () = tokio::time::sleep_until(keep_alive) => {
                     return Some(format!(": keep-alive\nid: {}\n\n", self.position).into());
                 }
             }
         }
+    }
+
+    /// The cards of the tickets that this reader follows.
+    fn wanted_cards(&self, cards: &[CardText]) -> Bytes {
+        let wants = |card: &&CardText| {
+            self.filter.project.is_none_or(|project| project == card.project_id)
+                && self.filter.ticket.is_none_or(|ticket| ticket == card.ticket_id)
+                && self.filter.visible.as_ref().is_none_or(|ids| ids.contains(&card.project_id.0))
+        };
+        cards.iter().filter(wants).map(|card| &card.text[..]).collect::<Vec<_>>().concat().into()
     }
 
     /// A page of the backlog; empty where it holds nothing for this reader.
@@ -238,10 +242,19 @@ impl Reader {
         }
         Ok(Batch::new(unseen.events, &from, self.position.clone()).text)
     }
+
+    /// What of a batch this reader wants: everything, in most cases, without a copy.
+    fn wanted_part(&self, batch: &Batch) -> Bytes {
+        if self.filter.is_empty() {
+            return batch.text.clone();
+        }
+        let wanted = batch.events.iter().filter(|(event, _)| self.filter.wants(event)).map(|(_, text)| &text[..]);
+        wanted.collect::<Vec<_>>().concat().into()
+    }
 }
 
 /// The next cards; none when some were lost. Waits for ever where no cards are wanted.
-async fn next_cards(cards: &mut Option<LiveCards>) -> Option<CardNews> {
+async fn next_cards(cards: &mut Option<LiveCards>) -> Option<Arc<Vec<CardText>>> {
     match cards {
         Some(cards) => cards.recv().await.ok(),
         None => std::future::pending().await,

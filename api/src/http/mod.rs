@@ -2,5 +2,4 @@
 
 pub mod error;
 pub mod extract;
-pub mod json_text;
 pub mod layers;

@@ -117,6 +117,10 @@ async fn bad_bodies_are_refused_with_a_sentence_and_change_nothing() {
             let status = reply.status.as_u16();
             reply.error(status);
         }
+        // A webhook without a signature is refused before its body is read.
+        if path.starts_with("/webhooks/") {
+            continue;
+        }
         // Patches may be far larger than anything else.
         let mebibytes = if path.ends_with("/diffs") { 17 } else { 3 };
         let huge = format!("{{\"name\": \"{}\"}}", "x".repeat(mebibytes * 1024 * 1024)).into_bytes();

@@ -11,7 +11,6 @@ use crate::domain::tickets::state::{State, Surroundings, last_sign_of_life, need
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
-use std::collections::HashSet;
 use std::time::Duration;
 use terarchitect_worker_api::{JobId, JobStatus, ProjectId, TicketId};
 use utoipa::ToSchema;
@@ -122,11 +121,10 @@ pub async fn ticket_card(
     project: ProjectId,
     ticket: TicketId,
 ) -> ActionResult<Card> {
-    one(database, &mut *database.read().await?, lease, project, ticket).await
+    one(&mut *database.read().await?, lease, project, ticket).await
 }
 
 pub(super) async fn one(
-    database: &Database,
     conn: &mut PgConnection,
     lease: Duration,
     project: ProjectId,
@@ -137,39 +135,32 @@ pub(super) async fn one(
     let around = db::live::surroundings::surroundings(conn, lease).await?;
     let projects = db::live::surroundings::projects(conn, Some(&[project.0])).await?;
     let project = projects.get(&project.0).ok_or_else(missing)?;
-    let card = card(row, project, &around);
-    database.hub().cards().told().read_beside([(card.id, &card.state)]);
-    Ok(card)
+    Ok(card(row, project, &around))
 }
 
-/// How many tickets of each kind are looked at again and again.
-const LOOKED_AT: i64 = 200;
+/// How many waiting tickets are read again when something changes that they may wait for.
+const WAITING: i64 = 200;
 
-/// Tickets whose state changes though nothing happens to them: they wait in the queue, or a worker holds them. Of very many,
-/// some.
+/// The cards of these tickets, and with `queue` those of tickets that wait in the queue.
 ///
 /// # Errors
 /// When the database is not available.
-pub async fn live_tickets(database: &Database) -> sqlx::Result<HashSet<TicketId>> {
-    let mut conn = database.read().await?;
-    let tickets = db::tickets::cards::of_live_jobs(&mut conn, LOOKED_AT).await?;
-    Ok(tickets.into_iter().map(TicketId).collect())
-}
-
-/// The cards of these tickets, as far as they exist.
-///
-/// # Errors
-/// When the database is not available.
-pub async fn cards_of(
+pub async fn changed_cards(
     database: &Database,
     lease: Duration,
-    tickets: impl IntoIterator<Item = TicketId>,
+    tickets: &[TicketId],
+    queue: bool,
 ) -> sqlx::Result<Vec<Card>> {
-    let ids: Vec<_> = tickets.into_iter().map(|id| id.0).collect();
+    let mut conn = database.read().await?;
+    let mut ids: Vec<_> = tickets.iter().map(|id| id.0).collect();
+    if queue {
+        ids.extend(db::tickets::cards::waiting(&mut conn, WAITING).await?);
+        ids.sort_unstable();
+        ids.dedup();
+    }
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut conn = database.read().await?;
     let around = db::live::surroundings::surroundings(&mut conn, lease).await?;
     let rows = db::tickets::cards::of_tickets(&mut conn, &ids).await?;
     let mut projects: Vec<_> = rows.iter().map(|row| row.project_id.0).collect();
@@ -177,9 +168,5 @@ pub async fn cards_of(
     projects.dedup();
     let projects = db::live::surroundings::projects(&mut conn, Some(&projects)).await?;
     // A project that was deleted in between has no cards any more.
-    let cards = rows.into_iter().filter_map(|row| {
-        let project = projects.get(&row.project_id.0)?;
-        Some(card(row, project, &around))
-    });
-    Ok(cards.collect())
+    Ok(rows.into_iter().filter_map(|row| Some(card(row.clone(), projects.get(&row.project_id.0)?, &around))).collect())
 }

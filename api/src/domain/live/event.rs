@@ -109,15 +109,6 @@ words! {
 }
 
 impl EventKind {
-    /// Whether it may change what the summary and the inbox show, as hosts, jobs, and tickets do. What an agent says does not.
-    #[must_use]
-    pub fn changes_lists(self) -> bool {
-        matches!(
-            self.as_str().split('.').next(),
-            Some("project" | "ticket" | "job" | "attempt" | "coordinator" | "fleet" | "inbox")
-        )
-    }
-
     /// Whether it is about people and keys, and so for admins alone.
     #[must_use]
     pub fn is_for_admins(self) -> bool {
