@@ -71,6 +71,9 @@ pub struct NewToken {
     pub name: String,
     /// What it is for: `app`.
     pub scope: String,
+    /// What it may do: `admin`, `member` or `viewer`; the API makes it a viewer's where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
 }
 
 /// A token that was just created.

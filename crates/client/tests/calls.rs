@@ -100,7 +100,8 @@ async fn signing_in_uses_the_session_alone_and_says_where_it_comes_from() {
     respond(&server, "DELETE", "/api/session", ResponseTemplate::new(204)).await;
     let client = Client::new(&server.uri(), None).unwrap();
     let person = client.sign_in("a@example.com", &"long enough".to_owned().into()).await.unwrap();
-    let token = person.create_token(&NewToken { name: "n".to_owned(), scope: "app".to_owned() }).await.unwrap();
+    let token =
+        person.create_token(&NewToken { name: "n".to_owned(), scope: "app".to_owned(), role: None }).await.unwrap();
     assert!(!format!("{token:?} {person:?}").contains("tat_new"));
     assert!(!format!("{person:?}").contains("s3cret"));
     person.sign_out().await.unwrap();

@@ -134,15 +134,13 @@ async fn sign_in(
         (Some(email), false) => by_password(client, email, &given.to_owned().into()).await,
         (None, false) => Ok((Some(given.to_owned().into()), None)),
         (None, true) if needs_none => Ok((None, None)),
-        (None, true) => {
-            Err(usage(format!("give a token on standard input; make one at {}", client.address("settings/tokens"))))
-        }
+        (None, true) => Err(usage(format!("give a token on standard input; make one at {}", tokens_page(client)))),
     }
 }
 
 /// Asks a person in the terminal.
 async fn ask(out: &Output, client: &Client, password: bool, options: &LoginOptions) -> anyhow::Result<Signed> {
-    let page = client.address("settings/tokens");
+    let page = tokens_page(client);
     let email = match &options.email {
         Some(email) => email.clone(),
         None if password => {
@@ -176,12 +174,18 @@ fn prompt(what: &str) -> anyhow::Result<String> {
     Ok(answer.trim().to_owned())
 }
 
-/// Signs in, makes a token for this machine, and signs out: what is kept here can be revoked by its name.
+/// Signs in, makes a token for this machine that may do what the person may, and signs out: what is kept here can be
+/// revoked by its name.
 async fn by_password(client: &Client, email: &str, password: &SecretString) -> anyhow::Result<Signed> {
     let person = client.sign_in(email.trim(), password).await?;
     let uname = rustix::system::uname();
     let name = format!("terarchitect on {}", text::short(&uname.nodename().to_string_lossy(), 60));
-    let token = person.create_token(&NewToken { name, scope: "app".to_owned() }).await;
+    let token = async {
+        // Who has a role in single projects alone has none that a token could have everywhere; the API says so.
+        let role = person.session().await?.role.filter(|role| role != "none");
+        person.create_token(&NewToken { name, scope: "app".to_owned(), role }).await
+    };
+    let token = token.await;
     // The session ends in any case, whether the token was made or not.
     let ended = person.sign_out().await;
     let token = token?;
@@ -189,11 +193,16 @@ async fn by_password(client: &Client, email: &str, password: &SecretString) -> a
     Ok((Some(token.token), Some(token.id)))
 }
 
+/// Where people make tokens in the page.
+fn tokens_page(client: &Client) -> String {
+    format!("{}?show=tokens", client.address("settings"))
+}
+
 /// Who the token makes the caller.
 async fn verify(url: &str, token: Option<SecretString>) -> anyhow::Result<String> {
     let client = Client::new(url, token)?;
     let refused = || {
-        let page = client.address("settings/tokens");
+        let page = tokens_page(&client);
         exit::not_signed_in(format!("{url} does not accept this token; make a new one at {page}"))
     };
     match client.session().await {

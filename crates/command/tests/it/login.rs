@@ -49,6 +49,7 @@ async fn with_email_and_password_a_token_is_made_and_the_session_ends() {
     assert_eq!(api.called("POST /api/session")[0].body, json!({"email": "a@example.com", "password": "pass word"}));
     let made = &api.called("POST /api/tokens")[0];
     assert_eq!(made.headers["cookie"], "terarchitect_session=s3cret");
+    assert_eq!(made.body["role"], "admin", "it may do what the person may");
     assert!(made.body["name"].as_str().unwrap().starts_with("terarchitect on "), "{}", made.body);
     assert_eq!(api.called("DELETE /api/session").len(), 1);
     assert!(!std::fs::read_to_string(person.servers_file()).unwrap().contains("s3cret"));
