@@ -92,6 +92,18 @@ async fn failures_cancellations_and_stops_are_told_apart() {
     let failed = card(&app, &ticket).await;
     assert_eq!(failed["state"]["sentence"], "Failed: the agent did not succeed: The tests do not pass.");
     assert_eq!(failed["needs_person"], true);
+
+    // A coordinator that only knows an exit code: what the runner said last is why. What it said of other steps is not.
+    for (step, why) in [("failed", "the agent did not succeed: There is no manual."), ("push", "the agent did not succeed.")] {
+        app.move_to(&ticket, "backlog").await;
+        app.move_to(&ticket, "in_progress").await;
+        let job = app.claim_as("one", json!({})).await.unwrap();
+        let entry = json!({"session_id": "s", "step": step, "summary": "There is no manual", "success": false});
+        app.post(&format!("{ticket}/logs"), entry).await.expect(200);
+        let report = json!({"attempt": 1, "worker_id": "one", "exit_code": 1});
+        app.post(&format!("{}/fail", TestApp::job_path(&job)), report).await.expect(200);
+        assert_eq!(card(&app, &ticket).await["state"]["sentence"], format!("Failed: {why}"));
+    }
     app.move_to(&ticket, "backlog").await;
     assert_eq!(card(&app, &ticket).await["state"]["word"], "backlog");
 }

@@ -40,7 +40,7 @@ async function invitationAndRoles(world) {
   await page.getByText('Made by a member').first().waitFor()
 
   const audit = await ada.open('/audit')
-  await audit.getByText('Grace').first().waitFor()
+  await audit.getByRole('listitem').filter({ hasText: 'Grace' }).first().waitFor()
   await inspectAll(audit, 'audit-busy', ada)
   await system.call('PATCH', `/api/people/${known.id}`, { disabled: true })
   await page.getByRole('heading', { name: 'Sign in' }).waitFor({ timeout: 30_000 })

@@ -25,12 +25,18 @@ pub struct EndedAttempt<'a> {
     pub reported: Option<Reported>,
 }
 
-/// Stores an ended attempt with what its report said.
+/// Stores an ended attempt with what its report said. Of a failure about which the worker has nothing to say, the runner's
+/// own last word is kept: only the runner knows what went wrong inside of its container, and it says so in the log.
 pub async fn insert(conn: &mut PgConnection, ended: &EndedAttempt<'_>, report: &JobReport) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into agent_job_attempts (job_id, attempt, worker_id, claimed_at, outcome, reason, detail, exit_code,
              oom_killed, log_tail, reported)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         values ($1, $2, $3, $4, $5, $6, coalesce($7, (
+                 select activity.last_line from agent_jobs as job
+                 join ticket_activity as activity on activity.ticket_id = job.ticket_id
+                 where job.id = $1 and $6 = 'agent_failed' and activity.job_id = $1 and activity.attempt = $2
+                     and activity.last_step = 'failed'
+             )), $8, $9, $10, $11)",
         ended.job_id.0,
         ended.attempt,
         ended.worker_id,

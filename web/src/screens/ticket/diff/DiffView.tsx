@@ -13,7 +13,7 @@ const LONGEST = 1_000
 
 export function DiffView({ diff }: { diff: ParsedDiff }) {
   const [folds, setFolds] = useState<ReadonlyMap<number, boolean>>(new Map())
-  const isFolded = (index: number) => folds.get(index) ?? foldedAtFirst(diff.files[index] as DiffFile)
+  const isFolded = (index: number) => folds.get(index) ?? foldedAtFirst(diff.files[index] as DiffFile, diff.files.length)
   const layout = useMemo(() => layoutOf(diff, isFolded), [diff, folds])
   const scroller = useRef<HTMLDivElement>(null)
   const view = useView(scroller)

@@ -13,8 +13,9 @@ export interface Layout {
   total: number
 }
 
-export function foldedAtFirst(file: DiffFile): boolean {
-  return file.generated || file.rows > LONG
+/** A file that stands alone hides nothing, however long it is. */
+export function foldedAtFirst(file: DiffFile, files: number): boolean {
+  return files > 1 && (file.generated || file.rows > LONG)
 }
 
 export function layoutOf(diff: ParsedDiff, isFolded: (index: number) => boolean): Layout {

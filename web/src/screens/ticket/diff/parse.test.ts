@@ -68,7 +68,8 @@ describe('the parser of diffs', () => {
 describe('folding', () => {
   it('lock files are folded at first, and places know their file', () => {
     const diff = parseDiff(simple.replaceAll('src/a.rs', 'Cargo.lock') + simple)
-    expect(diff.files.map(foldedAtFirst)).toEqual([true, false])
+    expect(diff.files.map((file) => foldedAtFirst(file, 2))).toEqual([true, false])
+    expect(diff.files.map((file) => foldedAtFirst(file, 1))).toEqual([false, false])
     const layout = layoutOf(diff, (index) => index === 0)
     expect(layout).toEqual({ heads: [0, 2], total: 11 })
     expect([0, 1, 2, 10].map((place) => fileAt(layout, place))).toEqual([0, 0, 1, 1])
