@@ -109,7 +109,7 @@ async function watchAndSteer(world) {
   await page.getByText('Complete', { exact: true }).first().waitFor()
   await inspectAll(page, 'ticket-in-review', visitor)
   await page.getByRole('tab', { name: /Changes|Diff/ }).click()
-  await page.getByText('bonjour.sh').first().waitFor()
+  await page.getByRole('region', { name: 'Changes' }).getByText('bonjour.sh').first().waitFor()
   await inspectAll(page, 'ticket-changes', visitor)
   await page.getByRole('tab').first().click()
 }

@@ -43,7 +43,9 @@ async function invitationAndRoles(world) {
   await audit.getByRole('listitem').filter({ hasText: 'Grace' }).first().waitFor()
   await inspectAll(audit, 'audit-busy', ada)
   await system.call('PATCH', `/api/people/${known.id}`, { disabled: true })
-  await page.getByRole('heading', { name: 'Sign in' }).waitFor({ timeout: 30_000 })
+  // Over what she was doing, which is kept.
+  await page.getByRole('dialog', { name: 'You are signed out' }).waitFor()
+  await inspectAll(page, 'signed-out', visitor)
   await ada.leave()
   await visitor.leave()
 }

@@ -13,7 +13,7 @@ async function retriedFromTheInbox(world) {
   await page.getByText('Translate the manual').first().click()
   await page.getByText('There is no manual in this repository').first().waitFor()
   await inspectAll(page, 'inbox-failed', visitor)
-  await page.keyboard.press('r')
+  await page.keyboard.press('Shift+R')
   await page.getByRole('textbox', { name: /note/i }).fill('The manual is README.md.')
   await page.getByRole('button', { name: 'Retry with this note' }).click()
   await system.until('the ticket is in review', async () => (await system.call('GET', `${path}/${ticket.id}`)).column_id === 'in_review')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cleanOutput, links } from './text'
+import { cleanOutput, links, saysMore } from './text'
 
 describe('output of programs', () => {
   it.each([
@@ -30,4 +30,13 @@ describe('links', () => {
     const text = 'a https://x.example/1, b (http://y.example) c.'
     expect(links(text).map((piece) => piece.text).join('')).toBe(text)
   })
+})
+
+describe('a report beside its sentence', () => {
+  it.each([
+    ['Failed: the agent did not succeed: There is no manual.', 'There is no manual', false],
+    ['Failed: the agent did not succeed: There is no manual.', ' There is no manual.\n', false],
+    ['Failed: the agent did not succeed: There is no manual.', 'There is no manual\nTried: README.md', true],
+    ['Failed: the agent did not succeed.', 'There is no manual', true],
+  ])('%s', (sentence, report, expected) => expect(saysMore(sentence, report)).toBe(expected))
 })

@@ -57,3 +57,8 @@ export function links(text: string): Piece[] {
 function count(text: string, character: string): number {
   return text.split(character).length - 1
 }
+
+/** Whether a report says more than the sentence that quotes it. */
+export function saysMore(sentence: string, report: string): boolean {
+  return !sentence.includes(report.trim().replace(/[.!?]$/, ''))
+}

@@ -16,7 +16,7 @@ export function SummaryLine() {
   if (!summary) return <span className="text-xs text-muted">&nbsp;</span>
   const parts: string[] = []
   const hosts = summary.hosts === 0 ? 'no host is connected' : plural(summary.hosts, 'host')
-  if (summary.running > 0) parts.push(`${summary.running} ${summary.running === 1 ? 'runs' : 'run'} on ${hosts}`)
+  if (summary.running > 0) parts.push(`${summary.running} running on ${hosts}`)
   else parts.push('nothing runs', hosts)
   if (summary.waiting > 0) parts.push(`${summary.waiting} ${summary.waiting === 1 ? 'waits' : 'wait'}`)
   return (

@@ -1,5 +1,6 @@
 import type { InboxItem } from '@/api/contract'
 import { cx } from '@/lib/cx'
+import { saysMore } from '@/lib/text'
 import { plural } from '@/lib/time'
 import { Button, buttonClass, Icon, Kbd, Menu, Output, TimeAgo } from '@/ui'
 import { Link } from '@tanstack/react-router'
@@ -31,7 +32,7 @@ export function Detail({ item, deciding, onDecide, onNote, onOpen, mayChange, ke
         <Link to="/projects/$projectId/tickets/$ticketId" params={{ projectId: item.project_id, ticketId: item.ticket_id }} className="text-ink no-underline hover:underline">{item.title}</Link>
       </h2>
       <p className="text-sm">{item.sentence}</p>
-      {item.detail && <Output label={`What was reported: ${item.title}`} text={item.detail} className="max-h-64" />}
+      {item.detail && saysMore(item.sentence, item.detail) && <Output label={`What was reported: ${item.title}`} text={item.detail} className="max-h-64" />}
       {(item.diffstat || item.pr_url) && (
         <p className="flex flex-wrap items-center gap-x-4 gap-y-1 text-sm">
           {item.pr_url && <a href={item.pr_url} target="_blank" rel="noopener noreferrer" className="inline-flex min-h-6 items-center gap-1">Pull request{item.pr_number !== null && ` #${item.pr_number}`}<Icon name="external" className="size-3.5" /></a>}

@@ -2,7 +2,7 @@
 import type { Card } from '@/api/contract'
 import { refreshCard } from '@/live/refresh'
 import { useNow } from '@/lib/clock'
-import { cleanOutput } from '@/lib/text'
+import { cleanOutput, saysMore } from '@/lib/text'
 import { duration } from '@/lib/time'
 import type { TicketAction } from '@/tickets/actions'
 import { Button, Icon, isRunning, TimeAgo } from '@/ui'
@@ -49,7 +49,7 @@ export function Why({ card, detail, mayChange, pending, onEnd }: { card: Card; d
       <Icon name={bad ? 'warning' : 'waiting'} />
       <div className="min-w-0 grow basis-52">
         <p className="font-medium">{why?.sentence ?? sentence}</p>
-        {word === 'failed' && detail && <p className="break-words">{cleanOutput(detail)}</p>}
+        {word === 'failed' && detail && saysMore(sentence, detail) && <p className="break-words">{cleanOutput(detail)}</p>}
       </div>
       {why?.action && mayChange && <Button size="small" disabled={pending !== null} onClick={onEnd}>{why.action.label}</Button>}
     </div>
