@@ -94,7 +94,15 @@ async function longLogAndDiff(world) {
   await visitor.leave()
 }
 
+/** Nobody needs a large board any more. */
+async function deleted(world) {
+  const { system, large } = world
+  await system.call('DELETE', `/api/projects/${large.id}`, { confirm_name: large.name })
+  assert.equal((await system.call('GET', '/api/projects')).some(({ id }) => id === large.id), false)
+}
+
 export default [
   ['2 000 tickets on a board: scrolling and typing never wait', manyTickets],
   ['5 000 log entries and a diff of 100 000 lines: scrolling and typing never wait', longLogAndDiff],
+  ['a project of 2 000 tickets is deleted', deleted],
 ]

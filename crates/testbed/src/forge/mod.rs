@@ -219,6 +219,7 @@ async fn dispatch(State(shared): State<Arc<Shared>>, request: Request) -> Respon
     let path = path.strip_prefix("api/v3/").unwrap_or(&path);
     let segments: Vec<&str> = path.split('/').collect();
     match segments.as_slice() {
+        ["user"] if request.method() == Method::GET => rest::user(&shared, request.headers()),
         ["repos", owner, name, rest @ ..] => rest::respond(&shared, owner, name, rest, request).await,
         [owner, name, "pull", number] if request.method() == Method::GET => page(&shared, owner, name, number),
         [owner, name, rest @ ..] if !rest.is_empty() => {

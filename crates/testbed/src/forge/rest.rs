@@ -3,10 +3,13 @@
 use super::{Answer, Pull, Shared, authorised, git_output, lock, read_body};
 use axum::Json;
 use axum::extract::Request;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+
+/// What a classic token tells of itself with each response.
+const SCOPES: (&str, &str) = ("x-oauth-scopes", "repo");
 
 pub(super) async fn respond(shared: &Shared, owner: &str, repo: &str, rest: &[&str], request: Request) -> Response {
     if let Some(fault) = take_fault(shared) {
@@ -31,7 +34,10 @@ pub(super) async fn respond(shared: &Shared, owner: &str, repo: &str, rest: &[&s
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     match (parts.method, rest) {
         (Method::GET, []) => {
-            Json(json!({"full_name": format!("{owner}/{repo}"), "default_branch": "main"})).into_response()
+            let permissions = json!({"admin": false, "push": true, "pull": true});
+            let name = format!("{owner}/{repo}");
+            let body = json!({"full_name": name, "default_branch": "main", "private": true, "permissions": permissions});
+            ([SCOPES], Json(body)).into_response()
         }
         (Method::GET, ["pulls"]) => list(shared, owner, repo, &query),
         (Method::POST, ["pulls"]) => open(shared, owner, repo, &body),
@@ -44,6 +50,14 @@ pub(super) async fn respond(shared: &Shared, owner: &str, repo: &str, rest: &[&s
         (Method::POST, ["issues", number, "comments"]) => comment(shared, owner, repo, number, &body),
         _ => refuse(StatusCode::NOT_FOUND, "Not Found"),
     }
+}
+
+/// The account that the token belongs to.
+pub(super) fn user(shared: &Shared, headers: &HeaderMap) -> Response {
+    if !authorised(shared, headers) {
+        return refuse(StatusCode::UNAUTHORIZED, "Bad credentials");
+    }
+    ([SCOPES], Json(json!({"login": "terarchitect-bot", "id": 1, "type": "User"}))).into_response()
 }
 
 /// The old address is without the prefix that GitHub Enterprise Server has, the new one is with it.

@@ -4,7 +4,7 @@ import { keys } from '@/api/keys'
 import { useWide } from '@/lib/media'
 import { useHotkeys } from '@/shell/hotkeys'
 import { mayChange, useSession } from '@/shell/session'
-import { EmptyState, ErrorNote, Kbd, Screen, Skeleton } from '@/ui'
+import { Button, EmptyState, ErrorNote, Kbd, Screen, Skeleton } from '@/ui'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
@@ -13,6 +13,9 @@ import { Detail } from './Detail'
 import { RetryNote } from './RetryNote'
 import { Row } from './Row'
 import { useDecide, useDeciding } from './useDecide'
+
+/** A phone shows whole cards: more of them at once than anybody decides would only be slow. */
+const AT_ONCE = 30
 
 export default function Inbox() {
   const inbox = useQuery({ queryKey: keys.inbox, queryFn: ({ signal }) => api.get<InboxOf>('/api/inbox', { signal }) })
@@ -39,6 +42,7 @@ function Items({ items }: { items: InboxItem[] }) {
   const deciding = useDeciding()
   const [wanted, setWanted] = useState<string | null>(null)
   const [note, setNote] = useState<InboxItem | null>(null)
+  const [shown, setShown] = useState(AT_ONCE)
   const ids = items.map((item) => item.ticket_id)
   const place = useRef(0)
   const chosen = chosenAfter(ids, wanted, place.current)
@@ -84,7 +88,8 @@ function Items({ items }: { items: InboxItem[] }) {
         </div>
       ) : (
         <ul aria-label="Waiting for you" className="flex flex-col gap-3">
-          {items.map((one) => <li key={one.ticket_id} id={`inbox-${one.ticket_id}`}><Detail item={one} {...parts} /></li>)}
+          {items.slice(0, shown).map((one) => <li key={one.ticket_id} id={`inbox-${one.ticket_id}`}><Detail item={one} {...parts} /></li>)}
+          {items.length > shown && <li><Button className="w-full" onClick={() => setShown(shown + AT_ONCE)}>Show more of {items.length}</Button></li>}
         </ul>
       )}
       {wide && <p className="flex flex-wrap items-center gap-1.5 text-xs text-muted"><Kbd>j</Kbd><Kbd>k</Kbd> next, before <Kbd>?</Kbd> all keys</p>}

@@ -41,7 +41,7 @@ export function Timeline({ projectId, ticketId, state, store, messages, running,
   return (
     <div className="flex min-h-0 grow flex-col gap-2">
       {!running && <Scrubber state={state} store={store} onShow={setUpTo} />}
-      {state.error !== null && <ErrorNote what="Newer or older entries could not be loaded." error={state.error} onRetry={() => void store.refresh()} />}
+      {state.error !== null && <ErrorNote what="Some entries could not be loaded." error={state.error} onRetry={() => void store.refresh()} />}
       <List rows={rows} context={context} state={state} store={store} />
     </div>
   )
@@ -80,7 +80,7 @@ function List({ rows, context, state, store }: { rows: Row[]; context: RowContex
           <span className="text-muted">{toolsOf(above)}</span><span className="grow" /><span className="text-muted">Fold</span>
         </button>
       )}
-      <div ref={scroller} tabIndex={0} role="region" aria-label="Log" className="min-h-0 grow overflow-y-auto overscroll-contain pr-1 focus-visible:-outline-offset-2" style={{ overflowAnchor: 'none' }}>
+      <div ref={scroller} tabIndex={0} role="region" aria-label="Log" className="min-h-0 grow overflow-y-auto overscroll-contain pr-1 focus-visible:-outline-offset-2" style={{ overflowAnchor: 'none', clipPath: above ? `inset(${HEAD_PX}px 0 0 0)` : undefined }}>
         {state.loadingOlder && <p className="py-2 text-center text-xs text-muted">Earlier entries were asked for.</p>}
         {!state.older && <p className="py-2 text-center text-xs text-muted">This is the beginning.</p>}
         <div className="relative" style={{ height: list.getTotalSize() }}>
