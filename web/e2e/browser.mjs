@@ -86,7 +86,7 @@ export async function inspect(page, name, visitor) {
   const problems = (await overflows(page)).map((text) => `${name}: ${text}`)
   const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze()
   for (const { id, help, nodes } of violations) {
-    problems.push(`${name}: axe ${id}: ${help}: ${nodes.map((node) => node.html.slice(0, 160)).slice(0, 3).join(' | ')}`)
+    problems.push(`${name}: axe ${id}: ${help}: ${nodes.map((node) => `${node.html.slice(0, 160)} (${node.failureSummary?.replace(/\s+/g, ' ').slice(0, 200)})`).slice(0, 3).join(' | ')}`)
   }
   if (visitor.screenshots) {
     mkdirSync(visitor.screenshots, { recursive: true })

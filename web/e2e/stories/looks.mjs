@@ -26,7 +26,7 @@ async function empty(world) {
   const visitor = await signedIn(world)
   const none = { '/api/inbox': { items: [], snoozed: 0 }, '/api/fleet': { coordinators: [], queue: [], stopped: false, stopped_at: null, stopped_by: null }, '/api/projects': [], '/api/audit': { entries: [], older: false } }
   for (const [path, json] of Object.entries(none)) await visitor.context.route((url) => url.pathname === path, (route) => route.request().method() === 'GET' ? route.fulfill({ json }) : route.continue())
-  await each({ ...world, project }, visitor, 'empty', (name) => ['board', 'inbox', 'fleet', 'projects', 'audit'].includes(name))
+  await each({ ...world, project }, visitor, 'empty', { wanted: (name) => ['board', 'inbox', 'fleet', 'projects', 'audit'].includes(name) })
   await visitor.leave()
 }
 
@@ -35,17 +35,17 @@ async function broken(world) {
   const visitor = await signedIn(world)
   const failure = { status: 500, json: { error: 'Something went wrong on the server; its log has the cause under this request.', code: 'internal', request_id: '0199-broken' } }
   await visitor.context.route((url) => url.pathname.startsWith('/api/') && !['/api/session', '/api/events', '/api/summary'].includes(url.pathname), (route) => route.fulfill(failure))
-  await each(world, visitor, 'broken')
+  await each(world, visitor, 'broken', { until: (page) => page.getByRole('alert').first().waitFor() })
   await visitor.leave()
 }
 
-async function each(world, visitor, state, wanted = () => true) {
+async function each(world, visitor, state, { wanted = () => true, until = async () => {} } = {}) {
   const problems = []
   const page = await visitor.open('/inbox')
   for (const [name, path] of SCREENS(world)) {
     if (!wanted(name)) continue
     await page.goto(world.system.url + path)
-    await settled(page).catch((error) => problems.push(`${name}: ${error.message}`))
+    await settled(page).then(() => until(page)).catch((error) => problems.push(`${name}: ${error.message}`))
     await inspectAll(page, `${name}-${state}`, visitor).catch((error) => problems.push(error.message))
   }
   await page.close()

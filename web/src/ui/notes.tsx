@@ -34,7 +34,7 @@ export function ErrorNote({ error, what, onRetry, className }: { error: unknown;
 /** Places for what is being loaded. After ten seconds the screen should show an error instead: requests end by then. */
 export function Skeleton({ lines = 3, label = 'Loading', className }: { lines?: number; label?: string; className?: string }) {
   return (
-    <div role="status" className={cx('flex flex-col gap-2', className)}>
+    <div role="status" aria-busy="true" className={cx('flex flex-col gap-2', className)}>
       <span className="sr-only">{label}</span>
       {Array.from({ length: lines }, (_, index) => <div key={index} aria-hidden="true" className={cx('skeleton h-4', index % 3 === 2 ? 'w-2/3' : 'w-full')} />)}
     </div>

@@ -80,7 +80,7 @@ function MessageLine({ message }: { message: Msg }) {
   return (
     <li className="rounded-md bg-accent-soft px-3 py-1.5 text-sm">
       <span className="font-medium">{message.author}:</span> <span className="whitespace-pre-wrap"><Linked text={cleanOutput(message.text)} /></span>
-      <span className="ml-2 inline-flex flex-wrap items-center gap-2 text-xs text-muted">
+      <span className="ml-2 inline-flex flex-wrap items-center gap-2 align-middle text-xs text-muted">
         {message.delivered_at === null
           ? <Badge tone="wait" icon="waiting">In the next prompt</Badge>
           : <Badge tone="good" icon="done">{message.turn === null ? 'Delivered' : `Delivered in turn ${message.turn}`}</Badge>}
