@@ -55,7 +55,7 @@ async function manyTickets(world) {
 async function longLogAndDiff(world) {
   const { system } = world
   const path = `/api/projects/${world.large.id}/tickets`
-  const ticket = await system.call('POST', path, { title: 'A long story', column_id: 'in_progress' })
+  const ticket = await system.call('POST', path, { title: 'A long story', column_id: 'backlog' })
   const worker = async (method, where, body) => {
     const headers = { authorization: `Bearer ${system.keys.worker}`, 'content-type': 'application/json' }
     const response = await fetch(system.url + where, { method, headers, body: JSON.stringify(body) })
