@@ -26,7 +26,7 @@ export function Question({ login, session, sending, error, onDecide }: Props) {
         ['Holds until', exactly(login.expires_at)],
         ['Signs in as', session.person?.email ?? ''],
       ]} />
-      <p className="rounded-md border border-wait/40 bg-wait-soft p-3 text-sm text-wait">Approve only if you have just run <code className="font-mono">terarchitect login</code> yourself and it shows this code. Whoever sent you here with a code of theirs would get in as you.</p>
+      <p className="rounded-md border border-wait/40 bg-wait-soft p-3 text-sm text-wait">Approve only if you have just run <code className="font-mono">terarchitect login</code> yourself and it shows this code. If someone else sent you this code, they would get in as you.</p>
       <p className="text-sm text-muted">{whatItMay(session)}</p>
       {error != null && <ErrorNote error={error} />}
       <div className="flex flex-wrap gap-2">
