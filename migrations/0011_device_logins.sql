@@ -1,7 +1,7 @@
 -- Programs that ask to be signed in by a person in a browser, in the manner of RFC 8628.
 --
--- Of both codes only the SHA-256 is stored. The one that people read is short, but it lets nobody in: a signed-in person
--- has to approve it within ten minutes, and the token goes to whoever has the long one.
+-- Of both codes only the SHA-256 is stored. The one that people read is short, but it gives access to nothing: a signed-in
+-- person has to approve it within ten minutes, and the token goes to the program that has the long one.
 
 create table device_logins (
     id            uuid        not null default gen_random_uuid(),

@@ -184,7 +184,7 @@ async fn wrong_codes_and_many_sign_ins_are_slowed() {
     look(&app, &other, &program.user_code).await.expect(200);
     sql(&app, "update sign_in_failures set last_at = now() - interval '2 minutes'").await;
     look(&app, &member, &program.user_code).await.expect(200);
-    // Nobody knows who begins a sign-in, so its address is what counts.
+    // No one knows who begins a sign-in, so its address is what counts.
     for _ in 0..19 {
         begin(&app).await;
     }

@@ -61,7 +61,7 @@ impl Answer {
     }
 }
 
-/// Begins a sign-in. Nobody knows who asks, so many from one address become slow, until people approve them.
+/// Begins a sign-in. No one knows who asks, so many from one address become slow, until people approve them.
 ///
 /// # Errors
 /// When the name is not valid, or too many were begun from this address.

@@ -119,7 +119,7 @@ pub async fn use_up(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Deletes those that are over. They stay an hour, so that who comes late is told that, and not that a code is wrong.
+/// Deletes those that are over. They stay an hour, so that who comes late learns that, and not that a code is wrong.
 pub async fn delete_old(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!("delete from device_logins where expires_at < now() - interval '1 hour'").execute(conn).await?;
     Ok(())

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// The letters of a code, as RFC 8628 (6.1) recommends them: no vowels, so that no code is a word.
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
-/// How many letters a code has: 34 bits, which nobody guesses in ten minutes when wrong ones are slowed.
+/// How many letters a code has: 34 bits, which no one guesses in ten minutes when wrong ones are slowed.
 const LENGTH: usize = 8;
 /// The longest name of a program, in characters.
 const MAX_NAME_CHARS: usize = 100;

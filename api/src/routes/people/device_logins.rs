@@ -30,7 +30,7 @@ pub struct NewDeviceLogin {
 /// What a program that asks gets.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeviceLoginBegun {
-    /// What the program asks for its token with; nobody else should see it.
+    /// What the program asks for its token with; no one else should see it.
     device_code: String,
     /// What the program shows the person, to compare: eight letters with a dash between.
     user_code: String,
