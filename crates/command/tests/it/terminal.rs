@@ -57,7 +57,8 @@ async fn a_watch_has_a_live_line_that_is_gone_at_the_end() {
 #[tokio::test]
 async fn a_sign_in_without_options_is_one_from_a_browser_and_else_asks() {
     let api = StandIn::start().await;
-    let signed_out = json!({"signed_in": false, "needs_first_admin": false, "sign_in": {"password": true, "oidc": null}});
+    let signed_out =
+        json!({"signed_in": false, "needs_first_admin": false, "sign_in": {"password": true, "oidc": null}});
     let signed_in = json!({"signed_in": true, "as": "token", "person": {"id": OTHER, "email": "a@example.com"}});
     api.on("GET /api/session", 200, signed_out.clone());
     api.on("GET /api/session", 200, signed_in);
