@@ -41,9 +41,9 @@ pub async fn delete_old(database: &Database, keep: Duration, pause: Duration) ->
         let mut tx = database.transaction().await?;
         db::prefer_indexes(&mut tx).await?;
         let old_jobs = db::jobs::due::delete_finished(&mut tx, keep, BATCH).await?;
-        let old_logs = db::tickets::logs::delete_old(&mut tx, keep, BATCH).await?;
-        let old_diffs = db::tickets::diffs::delete_old(&mut tx, keep, BATCH).await?;
-        let old_messages = db::tickets::messages::delete_old(&mut tx, keep, BATCH).await?;
+        let old_logs = db::tickets::old::delete_logs(&mut tx, keep, BATCH).await?;
+        let old_diffs = db::tickets::old::delete_diffs(&mut tx, keep, BATCH).await?;
+        let old_messages = db::tickets::old::delete_messages(&mut tx, keep, BATCH).await?;
         let old_deliveries = db::forges::deliveries::delete_old(&mut tx, keep, BATCH).await?;
         let old_events = db::live::events::delete_old(&mut tx, keep, BATCH).await?;
         tx.commit().await?;

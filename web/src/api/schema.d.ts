@@ -2000,7 +2000,7 @@ export interface components {
         };
         /** @description What a program that asks gets. */
         DeviceLoginBegun: {
-            /** @description What the program asks for its token with; nobody else should see it. */
+            /** @description What the program asks for its token with; no one else should see it. */
             device_code: string;
             /**
              * Format: int64
@@ -3807,97 +3807,11 @@ export interface components {
             /** @description Its title; required for a new one. */
             title?: string | null;
         };
-        /** @description What is known of a stored diff, without its text. */
-        TicketDiff: {
-            /**
-             * Format: int32
-             * @description How many lines it adds.
-             */
-            added: number;
-            /**
-             * Format: int32
-             * @description The attempt that made it.
-             */
-            attempt?: number | null;
-            /** @description The commit that it begins with. */
-            base?: string | null;
-            /**
-             * Format: int64
-             * @description How long its text is.
-             */
-            bytes: number;
-            /** @description The commit that it ends with. */
-            commit?: string | null;
-            /**
-             * Format: date-time
-             * @description When it was stored.
-             */
-            created_at: string;
-            /**
-             * Format: int32
-             * @description How many files it changes.
-             */
-            files: number;
-            /**
-             * Format: uuid
-             * @description The diff.
-             */
-            id: string;
-            /**
-             * Format: int32
-             * @description How many lines it removes.
-             */
-            removed: number;
-            /** @description Whether its text was cut off. */
-            truncated: boolean;
-            /**
-             * Format: int32
-             * @description The turn that it is of; none: the whole branch against its base.
-             */
-            turn?: number | null;
-        };
         /**
          * Format: uuid
          * @description A ticket of a project.
          */
         TicketId: string;
-        /** @description A person's message to the agent. */
-        TicketMessage: {
-            /**
-             * Format: int32
-             * @description The attempt that got it.
-             */
-            attempt?: number | null;
-            /** @description Who wrote it. */
-            author: string;
-            /**
-             * Format: date-time
-             * @description When.
-             */
-            created_at: string;
-            /**
-             * Format: date-time
-             * @description When the agent got it.
-             */
-            delivered_at?: string | null;
-            /**
-             * Format: uuid
-             * @description The message.
-             */
-            id: string;
-            /**
-             * Format: int64
-             * @description Its place in the order of all messages.
-             */
-            seq: number;
-            /** @description The words. */
-            text: string;
-            /**
-             * Format: int32
-             * @description The turn that got it.
-             */
-            turn?: number | null;
-        };
         /** @description A ticket's page. */
         TicketPage: {
             /** @description Every try of each of its jobs, the oldest first. */
@@ -3905,9 +3819,9 @@ export interface components {
             /** @description Its card. */
             card: components["schemas"]["Card"];
             /** @description What each turn changed, and the whole branch, without the texts. */
-            diffs: components["schemas"]["TicketDiff"][];
+            diffs: components["schemas"]["DiffInfo"][];
             /** @description Messages to the agent, the oldest first. */
-            messages: components["schemas"]["TicketMessage"][];
+            messages: components["schemas"]["PersonMessage"][];
             plan?: components["schemas"]["TicketPlan"] | null;
             /** @description Where in the event log to follow from. */
             position: string;
