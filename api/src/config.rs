@@ -190,6 +190,10 @@ pub struct ServeOptions {
     #[arg(long, env = "TERARCHITECT_RETENTION_DAYS", default_value_t = 90, global = true, value_name = "DAYS",
         value_parser = clap::value_parser!(u64).range(0..=36_500))]
     pub retention_days: u64,
+    /// Delete entries of the audit after this many days. 0 keeps everything.
+    #[arg(long, env = "TERARCHITECT_AUDIT_RETENTION_DAYS", default_value_t = 400, global = true, value_name = "DAYS",
+        value_parser = clap::value_parser!(u64).range(0..=36_500))]
+    pub audit_retention_days: u64,
     /// Write a JSON file with the addresses once the API listens. For scripts that start it.
     #[arg(long, env = "TERARCHITECT_READY_FILE", global = true, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
@@ -248,11 +252,14 @@ pub struct Limits {
     pub lease: Duration,
     /// After how long events, log entries and finished jobs are deleted; absent: never.
     pub retention: Option<Duration>,
+    /// After how long entries of the audit are deleted; absent: never.
+    pub audit_retention: Option<Duration>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { job_timeout: Duration::from_secs(14_400), lease: Duration::from_secs(90), retention: None }
+        let (job_timeout, lease) = (Duration::from_secs(14_400), Duration::from_secs(90));
+        Self { job_timeout, lease, retention: None, audit_retention: None }
     }
 }
 
@@ -344,7 +351,23 @@ pub enum ConfigError {
     NoDataDir,
 }
 
+/// For how long something is kept; none for ever, which 0 days stand for.
+fn days(days: u64) -> Option<Duration> {
+    (days > 0).then(|| Duration::from_secs(days * 86_400))
+}
+
 impl ServeOptions {
+    /// Times and sizes that operators can set.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            job_timeout: Duration::from_secs(self.job_timeout_sec),
+            lease: Duration::from_secs(self.lease_sec),
+            retention: days(self.retention_days),
+            audit_retention: days(self.audit_retention_days),
+        }
+    }
+
     /// The addresses to listen on.
     ///
     /// # Errors
@@ -446,6 +469,16 @@ mod tests {
         for open in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"] {
             assert!(require_loopback(&options(open).addresses().unwrap()).is_err(), "{open}");
         }
+    }
+
+    #[test]
+    fn the_audit_is_kept_longer_than_the_rest_and_0_days_are_for_ever() {
+        let kept = |arguments: &[&str]| {
+            let limits = Cli::parse_from([&["terarchitect-api"], arguments].concat()).serve.limits();
+            [limits.retention, limits.audit_retention].map(|keep| keep.map(|keep| keep.as_secs() / 86_400))
+        };
+        assert_eq!(kept(&[]), [Some(90), Some(400)]);
+        assert_eq!(kept(&["--retention-days=0", "--audit-retention-days=0"]), [None, None]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::actions::forges::credentials::check_sealed;
 use crate::actions::people::links;
 use crate::app::router;
 use crate::background::Background;
-use crate::config::{Limits, ServeOptions, non_empty, require_loopback};
+use crate::config::{ServeOptions, non_empty, require_loopback};
 use crate::database_address;
 use crate::db;
 use crate::domain::people::link::address;
@@ -49,11 +49,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
         forge_api: options.forge_api()?,
         oidc: OidcConfig::read(&options.oidc, public_url.as_ref())?,
         public_url,
-        limits: Limits {
-            job_timeout: Duration::from_secs(options.job_timeout_sec),
-            lease: Duration::from_secs(options.lease_sec),
-            retention: (options.retention_days > 0).then(|| Duration::from_secs(options.retention_days * 86_400)),
-        },
+        limits: options.limits(),
         ask_forge: None,
         private_database: None,
     };

@@ -32,6 +32,12 @@ const signIn = createRoute({
   component: lazyRouteComponent(() => import('./screens/sign-in/SignIn')),
 })
 const link = createRoute({ getParentRoute: () => root, path: '/link', component: lazyRouteComponent(() => import('./screens/link/Link')) })
+// For people who are signed in, and came from a terminal.
+const device = createRoute({
+  getParentRoute: () => root, path: '/device',
+  validateSearch: (search: Record<string, unknown>): { code?: string } => (text(search['code']) ? { code: text(search['code']) } : {}),
+  component: lazyRouteComponent(() => import('./screens/device/Device')),
+})
 
 // Inside of the shell.
 const home = createRoute({ getParentRoute: () => shell, path: '/', component: lazyRouteComponent(() => import('./screens/board/Home')) })
@@ -64,7 +70,7 @@ const audit = createRoute({
 })
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, link, shell.addChildren([home, lastBoard, firstStart, board, ticket, inbox, fleet, projects, project, settings, people, audit])]),
+  routeTree: root.addChildren([signIn, link, device, shell.addChildren([home, lastBoard, firstStart, board, ticket, inbox, fleet, projects, project, settings, people, audit])]),
   defaultPreload: 'intent',
   // A part of the page that could not be loaded is not asked for again by the browser: only a reload helps.
   defaultErrorComponent: ({ error, reset }) => <Screen title="Something went wrong"><ErrorNote error={error} onRetry={error instanceof ApiError ? reset : () => window.location.reload()} /></Screen>,

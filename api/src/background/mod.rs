@@ -19,7 +19,7 @@ use std::pin::Pin;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use retention::delete_old;
+pub use retention::{delete_old, delete_old_audit};
 
 /// What a task is: it runs until the signal.
 type Task = fn(App, CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -1,4 +1,5 @@
-//! Deletes events, log entries, diffs, messages, deliveries and finished jobs that are old, but nothing that a live job or an open ticket needs.
+//! Deletes events, log entries, diffs, messages, deliveries and finished jobs that are old, but nothing that a live job or
+//! an open ticket needs; and entries of the audit, which have a time of their own.
 
 use crate::changes::Database;
 use crate::db;
@@ -15,11 +16,14 @@ const BATCH: i64 = 500;
 const PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(app: App, stop: CancellationToken) {
-    let Some(keep) = app.config.limits.retention else { return };
+    let (keep, keep_audit) = (app.config.limits.retention, app.config.limits.audit_retention);
+    if keep.is_none() && keep_audit.is_none() {
+        return;
+    }
     loop {
         let deleted = tokio::select! {
             () = stop.cancelled() => return,
-            deleted = delete_old(&app.database, keep, PAUSE) => deleted,
+            deleted = delete_all(&app.database, keep, keep_audit) => deleted,
         };
         if let Err(error) = deleted {
             tracing::warn!(error = chain(&error), "could not delete old records; retrying later");
@@ -29,6 +33,38 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
             () = tokio::time::sleep(INTERVAL) => {}
         }
     }
+}
+
+async fn delete_all(database: &Database, keep: Option<Duration>, keep_audit: Option<Duration>) -> sqlx::Result<()> {
+    if let Some(keep) = keep {
+        delete_old(database, keep, PAUSE).await?;
+    }
+    match keep_audit {
+        Some(keep) => delete_old_audit(database, keep, PAUSE).await,
+        None => Ok(()),
+    }
+}
+
+/// Deletes entries of the audit that are older than `keep`, in small transactions with a pause after each.
+///
+/// # Errors
+/// When the database is not available.
+pub async fn delete_old_audit(database: &Database, keep: Duration, pause: Duration) -> sqlx::Result<()> {
+    let mut entries = 0;
+    loop {
+        let mut tx = database.transaction().await?;
+        let deleted = db::people::audit::delete_old(&mut tx, keep, BATCH).await?;
+        tx.commit().await?;
+        if deleted == 0 {
+            break;
+        }
+        entries += deleted;
+        tokio::time::sleep(pause).await;
+    }
+    if entries > 0 {
+        tracing::info!(entries, "deleted old entries of the audit");
+    }
+    Ok(())
 }
 
 /// Deletes what is older than `keep`, in small transactions with a pause after each.
@@ -41,9 +77,9 @@ pub async fn delete_old(database: &Database, keep: Duration, pause: Duration) ->
         let mut tx = database.transaction().await?;
         db::prefer_indexes(&mut tx).await?;
         let old_jobs = db::jobs::due::delete_finished(&mut tx, keep, BATCH).await?;
-        let old_logs = db::tickets::logs::delete_old(&mut tx, keep, BATCH).await?;
-        let old_diffs = db::tickets::diffs::delete_old(&mut tx, keep, BATCH).await?;
-        let old_messages = db::tickets::messages::delete_old(&mut tx, keep, BATCH).await?;
+        let old_logs = db::tickets::old::delete_logs(&mut tx, keep, BATCH).await?;
+        let old_diffs = db::tickets::old::delete_diffs(&mut tx, keep, BATCH).await?;
+        let old_messages = db::tickets::old::delete_messages(&mut tx, keep, BATCH).await?;
         let old_deliveries = db::forges::deliveries::delete_old(&mut tx, keep, BATCH).await?;
         let old_events = db::live::events::delete_old(&mut tx, keep, BATCH).await?;
         tx.commit().await?;

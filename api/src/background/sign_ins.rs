@@ -1,4 +1,4 @@
-//! Forgets links and sessions that hold no more, and failed sign-ins that no longer count.
+//! Forgets links, sessions and sign-ins of programs that hold no more, and failed sign-ins that no longer count.
 
 use crate::db;
 use crate::state::App;
@@ -28,5 +28,6 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
 async fn forget(app: &App) -> sqlx::Result<()> {
     let mut conn = app.database.read().await?;
     db::people::links::delete_old(&mut conn).await?;
+    db::people::device_logins::delete_old(&mut conn).await?;
     db::people::failures::delete_old(&mut conn).await
 }

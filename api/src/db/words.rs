@@ -8,6 +8,7 @@ use crate::domain::forges::{
 use crate::domain::jobs::attempt::{AttemptOutcome, Reported};
 use crate::domain::live::event::EventKind;
 use crate::domain::people::Role;
+use crate::domain::people::device_login::DeviceLoginState;
 use crate::domain::people::link::LinkKind;
 use crate::domain::people::token::TokenScope;
 use crate::domain::tickets::Priority;
@@ -58,6 +59,7 @@ from_words!(
     EventKind,
     UpdateStrategy,
     LinkKind,
+    DeviceLoginState,
     TokenScope,
     ForgeKind,
     ReviewTrigger,

@@ -106,6 +106,8 @@ error_codes! {
     PositionTooOld = "position_too_old", 410;
     /// The link was used before, or is too old, or another one has replaced it.
     LinkUsedOrExpired = "link_used_or_expired", 410;
+    /// The code of a program that wants to sign in was used before, or is too old. Start the program's sign-in again.
+    CodeUsedOrExpired = "code_used_or_expired", 410;
     /// The body is larger than the endpoint accepts.
     BodyTooLarge = "body_too_large", 413;
     /// The body must be JSON, with the header `Content-Type: application/json`.
@@ -118,7 +120,7 @@ error_codes! {
     NulCharacter = "nul_character", 422;
     /// Too many requests are in progress, of all clients or of the client's address. Try again.
     TooManyConnections = "too_many_connections", 429;
-    /// Too many sign-ins failed of late. Wait for the time that the header `Retry-After` says.
+    /// Too many sign-ins failed of late, or too many were begun. Wait for the time that the header `Retry-After` says.
     SlowDown = "slow_down", 429;
     /// The server failed. Its log has the cause under the request id.
     Internal = "internal", 500;

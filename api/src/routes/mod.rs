@@ -119,6 +119,9 @@ fn for_signed_in() -> OpenApiRouter<App> {
         .routes(routes!(people::sessions::end_session))
         .routes(routes!(people::tokens::list_tokens, people::tokens::create_token))
         .routes(routes!(people::tokens::revoke_token))
+        .routes(routes!(people::device_logins::get_device_login))
+        .routes(routes!(people::device_logins::approve_device_login))
+        .routes(routes!(people::device_logins::deny_device_login))
         .routes(routes!(forges::credentials::list_credentials, forges::credentials::create_credential))
         .routes(routes!(forges::credentials::delete_credential))
         .routes(routes!(forges::secrets::list_secrets, forges::secrets::create_secret))
@@ -170,6 +173,8 @@ fn for_everybody() -> OpenApiRouter<App> {
         .routes(routes!(people::session::sign_in))
         .routes(routes!(people::links::look_at_link))
         .routes(routes!(people::links::use_link))
+        .routes(routes!(people::device_logins::begin_device_login))
+        .routes(routes!(people::device_logins::collect_device_token))
 }
 
 /// What only reads and is for everyone.

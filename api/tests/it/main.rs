@@ -11,6 +11,7 @@ mod credentials;
 mod crowds;
 mod databases;
 mod deliveries;
+mod device_logins;
 mod embedded;
 mod endpoints;
 mod event_order;

@@ -228,6 +228,22 @@ async fn role_changes_hold_at_once_also_for_open_sessions_and_streams() {
 }
 
 #[tokio::test]
+async fn the_audit_forgets_what_is_old_and_nothing_else() {
+    let app = TestApp::start().await;
+    let entries = "insert into audit (at, actor, kind)
+        select now() - interval '1 day' * (1500 - n), 'local', 'token.created' from generate_series(1, 1500) as n";
+    sqlx::query(entries).execute(&app.pool).await.unwrap();
+    let keep = Duration::from_secs(400 * 86_400);
+    terarchitect_api::background::delete_old_audit(&app.database(), keep, Duration::ZERO).await.unwrap();
+    let (left, oldest): (i64, bool) =
+        sqlx::query_as("select count(*), min(at) > now() - interval '401 days' from audit")
+            .fetch_one(&app.pool)
+            .await
+            .unwrap();
+    assert_eq!((left, oldest), (400, true));
+}
+
+#[tokio::test]
 async fn the_last_admin_stays() {
     let (app, admin) = with_admin().await;
     let me = get(&app, &admin, "/api/session").await.expect(200)["person"]["id"].as_str().unwrap().to_owned();

@@ -50,6 +50,11 @@ pub(crate) fn not_signed_in(sentence: impl Into<String>) -> anyhow::Error {
     End { code: NOT_ALLOWED, word: "not_signed_in", sentence: sentence.into() }.into()
 }
 
+/// A person did not let this program in.
+pub(crate) fn not_let_in(word: &'static str, sentence: impl Into<String>) -> anyhow::Error {
+    End { code: NOT_ALLOWED, word, sentence: sentence.into() }.into()
+}
+
 /// A person pressed Ctrl-C.
 pub(crate) fn interrupted(sentence: impl Into<String>) -> anyhow::Error {
     End { code: INTERRUPTED, word: "interrupted", sentence: sentence.into() }.into()

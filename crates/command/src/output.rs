@@ -104,6 +104,12 @@ impl Output {
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
 
+    /// A remark for programs that says more than a sentence.
+    pub(crate) fn remark(&self, remark: &serde_json::Value) {
+        // If this fails, there is no other place to report it.
+        let _ = writeln!(std::io::stderr().lock(), "{}", text::json(&remark.to_string()));
+    }
+
     /// A table in a terminal; elsewhere a line for each row, its fields separated by tabs.
     pub(crate) fn table(&self, head: &[&str], rows: Vec<Vec<Field>>) -> anyhow::Result<()> {
         if !self.terminal {

@@ -63,7 +63,47 @@ async function wrongPassword(world) {
   await visitor.leave()
 }
 
+/** A command asks to be signed in: one person signs in first and approves, another code is denied, a third one is wrong. */
+async function commandInABrowser(world) {
+  const { system, admin } = world
+  const begin = async () => (await fetch(`${system.url}/api/device-logins`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'terarchitect on a-laptop-with-a-rather-long-name.example' }) })).json()
+  const ask = async (begun) => (await fetch(`${system.url}/api/device-logins/token`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ device_code: begun.device_code }) })).json()
+  const begun = await begin()
+  const visitor = await Visitor.enter(world.browser, system.url, { screenshots: world.screenshots })
+  const page = await visitor.open(`/device?code=${begun.user_code}`)
+  await page.getByLabel('Email').fill(admin.email)
+  await page.getByLabel('Password', { exact: true }).fill(admin.password)
+  await page.getByRole('button', { name: /^sign in/i }).click()
+  await page.getByRole('heading', { name: 'Let this program sign in?' }).waitFor()
+  await page.getByText(begun.user_code).waitFor()
+  await inspectAll(page, 'device', visitor)
+  await page.getByRole('button', { name: 'Approve' }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Approved' }).waitFor()
+  await inspectAll(page, 'device-approved', visitor)
+  const answer = await ask(begun)
+  assert.equal(answer.state, 'approved')
+  assert.equal((await fetch(`${system.url}/api/projects`, { headers: { authorization: `Bearer ${answer.token}` } })).status, 200)
+  await page.reload()
+  await page.getByRole('heading', { name: 'This code does not work any more' }).waitFor()
+  await inspectAll(page, 'device-over', visitor)
+
+  const other = await begin()
+  await page.goto(`${system.url}/device`)
+  await page.getByLabel('Code').fill('bbbb-bbbb')
+  await page.keyboard.press('Enter')
+  await page.getByText('No program waits with this code').waitFor()
+  await inspectAll(page, 'device-wrong', visitor)
+  await page.getByLabel('Code').fill(other.user_code.toLowerCase().replace('-', ''))
+  await page.keyboard.press('Enter')
+  await page.getByRole('button', { name: 'Deny' }).click()
+  await page.getByRole('heading', { name: 'Denied' }).waitFor()
+  assert.equal((await ask(other)).state, 'denied')
+  await visitor.leave()
+}
+
 export default [
   ['an invitation makes a viewer; roles act at once; who is disabled is out', invitationAndRoles],
   ['a wrong password is refused in words', wrongPassword],
+  ['a command is signed in from a browser', commandInABrowser],
 ]

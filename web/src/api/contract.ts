@@ -19,6 +19,7 @@ export type ProjectRole = Of<'RoleInProject'>
 export type Session = Of<'SessionView'>
 export type SessionEntry = Of<'SessionEntry'>
 export type LinkLook = Of<'LinkView'>
+export type DeviceLogin = Of<'DeviceLoginView'>
 export type Person = Of<'Person'>
 export type Invitation = Of<'Invitation'>
 export type MadeLink = Of<'NewLinkView'>

@@ -2,6 +2,7 @@
 export const keys = {
   session: ['session'] as const,
   sessions: ['sessions'] as const,
+  deviceLogin: ['device-login'] as const,
   summary: ['summary'] as const,
   projects: ['projects'] as const,
   project: (id: string) => ['project', id] as const,

@@ -131,6 +131,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/device-logins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins to sign a program in: show the person `user_code` and the page's address, and ask for the token meanwhile.
+         *     Many from one address become slow.
+         */
+        post: operations["begin_device_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/device-logins/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks what the person decided. The token comes once. */
+        post: operations["collect_device_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/device-logins/{user_code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The program that waits with a code. For signed-in people; wrong codes become slow. */
+        get: operations["get_device_login"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/device-logins/{user_code}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets the program with this code have a token that may do what the signed-in person may. */
+        post: operations["approve_device_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/device-logins/{user_code}/deny": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Refuses the program with this code. */
+        post: operations["deny_device_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -1664,6 +1752,11 @@ export interface components {
             /** @description That worker's name, if it told one. */
             worker_name?: string | null;
         };
+        /** @description Which program waits. */
+        CollectToken: {
+            /** @description The program's code. */
+            device_code: string;
+        };
         /** @description A column of the board. */
         Column: {
             /** @description A stable word; tickets refer to it. */
@@ -1880,6 +1973,71 @@ export interface components {
         };
         /** @enum {string} */
         DeliveryState: "waiting" | "done" | "ignored" | "failed";
+        /** @enum {string} */
+        DeviceAnswer: "pending" | "slow_down" | "denied" | "expired" | "approved";
+        /** @description What became of a program's question. */
+        DeviceLoginAnswer: {
+            /** @description Whose the token is. */
+            email?: string | null;
+            /**
+             * Format: int32
+             * @description After how many seconds to ask again.
+             */
+            interval?: number | null;
+            role?: components["schemas"]["Role"] | null;
+            /**
+             * @description `approved` with the token, once; `pending` or `slow_down`: ask again after `interval` seconds; `denied` and
+             *     `expired` are the end.
+             */
+            state: components["schemas"]["DeviceAnswer"];
+            /** @description The token to send as `Authorization: Bearer <token>`; it is shown here alone. */
+            token?: string | null;
+            /**
+             * Format: uuid
+             * @description The token's id, to revoke it.
+             */
+            token_id?: string | null;
+        };
+        /** @description What a program that asks gets. */
+        DeviceLoginBegun: {
+            /** @description What the program asks for its token with; no one else should see it. */
+            device_code: string;
+            /**
+             * Format: int64
+             * @description For how many seconds the codes hold.
+             */
+            expires_in: number;
+            /**
+             * Format: int32
+             * @description How many seconds to wait between two questions, at least.
+             */
+            interval: number;
+            /** @description What the program shows the person, to compare: eight letters with a dash between. */
+            user_code: string;
+            /** @description The page to open. */
+            verification_uri: string;
+            /** @description The same page with the code in it. */
+            verification_uri_complete: string;
+        };
+        /** @description A program that waits for a person. */
+        DeviceLoginView: {
+            /** @description The address that it asks from. */
+            address?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Until when someone can decide.
+             */
+            expires_at: string;
+            /** @description What the program calls itself. Anyone may have chosen that. */
+            name: string;
+            /** @description The code, as the program shows it. */
+            user_code: string;
+        };
         /** @description A stored diff, without its patch. */
         DiffInfo: {
             /**
@@ -2102,7 +2260,7 @@ export interface components {
              * @description A stable word for programs, such as `not_found` or `stale_attempt`.
              * @enum {string}
              */
-            code?: "empty_body" | "invalid_path" | "invalid_query" | "malformed_json" | "invalid_utf8" | "unreadable_body" | "invalid_field" | "name_not_confirmed" | "unauthorized" | "job_token_refused" | "wrong_credentials" | "sign_in_not_begun" | "provider_failed" | "signature_refused" | "not_allowed" | "this_machine_only" | "foreign_origin" | "not_found" | "no_such_address" | "method_not_allowed" | "job_exists" | "stale_attempt" | "not_running" | "not_ended" | "not_live" | "last_admin" | "email_taken" | "name_taken" | "two_secrets" | "not_finished" | "column_in_use" | "position_too_old" | "link_used_or_expired" | "body_too_large" | "not_json" | "encoded_body" | "invalid_body" | "nul_character" | "too_many_connections" | "slow_down" | "internal" | "unavailable";
+            code?: "empty_body" | "invalid_path" | "invalid_query" | "malformed_json" | "invalid_utf8" | "unreadable_body" | "invalid_field" | "name_not_confirmed" | "unauthorized" | "job_token_refused" | "wrong_credentials" | "sign_in_not_begun" | "provider_failed" | "signature_refused" | "not_allowed" | "this_machine_only" | "foreign_origin" | "not_found" | "no_such_address" | "method_not_allowed" | "job_exists" | "stale_attempt" | "not_running" | "not_ended" | "not_live" | "last_admin" | "email_taken" | "name_taken" | "two_secrets" | "not_finished" | "column_in_use" | "position_too_old" | "link_used_or_expired" | "code_used_or_expired" | "body_too_large" | "not_json" | "encoded_body" | "invalid_body" | "nul_character" | "too_many_connections" | "slow_down" | "internal" | "unavailable";
             /** @description One sentence for a person: what was wrong and what to do. */
             error: string;
             /** @description The request's id, also in the header `x-request-id` and in the API's log. */
@@ -2153,7 +2311,7 @@ export interface components {
             ticket_id?: string | null;
         };
         /** @enum {string} */
-        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "log.appended" | "message.posted" | "message.delivered" | "diff.stored" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "fleet.stopped" | "fleet.resumed" | "inbox.snoozed" | "settings.changed" | "memory.changed" | "person.created" | "person.changed" | "person.deleted" | "invitation.created" | "invitation.deleted" | "link.created" | "token.created" | "token.revoked" | "session.started" | "session.ended" | "sign_in.failed" | "credential.created" | "credential.deleted" | "webhook_secret.created" | "webhook_secret.deleted" | "delivery.failed" | "delivery.replayed" | "pull_request.changed" | "comment.received" | "comment.decided" | "forge.noted";
+        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "log.appended" | "message.posted" | "message.delivered" | "diff.stored" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "fleet.stopped" | "fleet.resumed" | "inbox.snoozed" | "settings.changed" | "memory.changed" | "person.created" | "person.changed" | "person.deleted" | "invitation.created" | "invitation.deleted" | "link.created" | "token.created" | "token.revoked" | "session.started" | "session.ended" | "login.approved" | "login.denied" | "sign_in.failed" | "credential.created" | "credential.deleted" | "webhook_secret.created" | "webhook_secret.deleted" | "delivery.failed" | "delivery.replayed" | "pull_request.changed" | "comment.received" | "comment.decided" | "forge.noted";
         /** @description A page of events. */
         EventPage: {
             /** @description The events in order. */
@@ -2865,6 +3023,11 @@ export interface components {
             project_id?: string | null;
             /** @description The token. It is encrypted, and never shown again. */
             secret: string;
+        };
+        /** @description Which program asks. */
+        NewDeviceLogin: {
+            /** @description What the person sees, and what the token will be called, such as `terarchitect on laptop`. */
+            name: string;
         };
         /** @description What a coordinator should do; absent fields stay as they are. */
         NewDirective: {
@@ -3644,97 +3807,11 @@ export interface components {
             /** @description Its title; required for a new one. */
             title?: string | null;
         };
-        /** @description What is known of a stored diff, without its text. */
-        TicketDiff: {
-            /**
-             * Format: int32
-             * @description How many lines it adds.
-             */
-            added: number;
-            /**
-             * Format: int32
-             * @description The attempt that made it.
-             */
-            attempt?: number | null;
-            /** @description The commit that it begins with. */
-            base?: string | null;
-            /**
-             * Format: int64
-             * @description How long its text is.
-             */
-            bytes: number;
-            /** @description The commit that it ends with. */
-            commit?: string | null;
-            /**
-             * Format: date-time
-             * @description When it was stored.
-             */
-            created_at: string;
-            /**
-             * Format: int32
-             * @description How many files it changes.
-             */
-            files: number;
-            /**
-             * Format: uuid
-             * @description The diff.
-             */
-            id: string;
-            /**
-             * Format: int32
-             * @description How many lines it removes.
-             */
-            removed: number;
-            /** @description Whether its text was cut off. */
-            truncated: boolean;
-            /**
-             * Format: int32
-             * @description The turn that it is of; none: the whole branch against its base.
-             */
-            turn?: number | null;
-        };
         /**
          * Format: uuid
          * @description A ticket of a project.
          */
         TicketId: string;
-        /** @description A person's message to the agent. */
-        TicketMessage: {
-            /**
-             * Format: int32
-             * @description The attempt that got it.
-             */
-            attempt?: number | null;
-            /** @description Who wrote it. */
-            author: string;
-            /**
-             * Format: date-time
-             * @description When.
-             */
-            created_at: string;
-            /**
-             * Format: date-time
-             * @description When the agent got it.
-             */
-            delivered_at?: string | null;
-            /**
-             * Format: uuid
-             * @description The message.
-             */
-            id: string;
-            /**
-             * Format: int64
-             * @description Its place in the order of all messages.
-             */
-            seq: number;
-            /** @description The words. */
-            text: string;
-            /**
-             * Format: int32
-             * @description The turn that got it.
-             */
-            turn?: number | null;
-        };
         /** @description A ticket's page. */
         TicketPage: {
             /** @description Every try of each of its jobs, the oldest first. */
@@ -3742,9 +3819,9 @@ export interface components {
             /** @description Its card. */
             card: components["schemas"]["Card"];
             /** @description What each turn changed, and the whole branch, without the texts. */
-            diffs: components["schemas"]["TicketDiff"][];
+            diffs: components["schemas"]["DiffInfo"][];
             /** @description Messages to the agent, the oldest first. */
-            messages: components["schemas"]["TicketMessage"][];
+            messages: components["schemas"]["PersonMessage"][];
             plan?: components["schemas"]["TicketPlan"] | null;
             /** @description Where in the event log to follow from. */
             position: string;
@@ -4720,6 +4797,402 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    begin_device_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDeviceLogin"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceLoginBegun"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    collect_device_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CollectToken"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceLoginAnswer"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_device_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The code that the program shows: in any case, with or without the dash. */
+                user_code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceLoginView"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    approve_device_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The code that the program shows: in any case, with or without the dash. */
+                user_code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    deny_device_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The code that the program shows: in any case, with or without the dash. */
+                user_code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -6,13 +6,13 @@ use crate::actions::ActionResult;
 use crate::changes::Database;
 use crate::db;
 use crate::db::tickets::Ticket;
-use crate::db::tickets::page::{TicketAttempt, TicketDiff, TicketMessage};
+use crate::db::tickets::page::TicketAttempt;
 use crate::domain::refusal::Refusal;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
-use terarchitect_worker_api::{ProjectId, TicketId, TodoEntry};
+use terarchitect_worker_api::{DiffInfo, PersonMessage, ProjectId, TicketId, TodoEntry};
 use utoipa::ToSchema;
 
 /// The agent's plan.
@@ -39,9 +39,9 @@ pub struct TicketPage {
     /// The agent's newest plan.
     pub plan: Option<TicketPlan>,
     /// Messages to the agent, the oldest first.
-    pub messages: Vec<TicketMessage>,
+    pub messages: Vec<PersonMessage>,
     /// What each turn changed, and the whole branch, without the texts.
-    pub diffs: Vec<TicketDiff>,
+    pub diffs: Vec<DiffInfo>,
     /// Where in the event log to follow from.
     pub position: String,
 }

@@ -1,5 +1,6 @@
 //! People: who joins, who signs in and how, what they may do, and the tokens they make.
 
+pub mod device_login;
 pub mod invitations;
 pub mod links;
 pub mod manage;

@@ -100,7 +100,7 @@ async fn admit(database: &Database, subjects: &Subjects) -> ActionResult<()> {
     }
     longest = longest.max(waiting(&mut tx, &subjects.account, Subject::Account).await?);
     if !longest.is_zero() {
-        return Err(slow_down(longest).into());
+        return Err(slow_down("Too many sign-ins failed of late", longest).into());
     }
     for subject in subjects.address.iter().chain([&subjects.account]) {
         failures::count(&mut tx, subject).await?;
@@ -108,14 +108,16 @@ async fn admit(database: &Database, subjects: &Subjects) -> ActionResult<()> {
     Ok(tx.commit().await?)
 }
 
-async fn waiting(conn: &mut PgConnection, key: &str, subject: Subject) -> sqlx::Result<Duration> {
+/// How long who is counted under this key has to wait; zero: not at all. Locks the key's row.
+pub(super) async fn waiting(conn: &mut PgConnection, key: &str, subject: Subject) -> sqlx::Result<Duration> {
     let Failures { count, since_last } = failures::find_for_update(conn, key).await?;
     Ok(wait(subject, count, since_last))
 }
 
-fn slow_down(longest: Duration) -> Refusal {
+/// The refusal of someone who has to wait.
+pub(super) fn slow_down(what: &str, longest: Duration) -> Refusal {
     let seconds = longest.as_secs_f64().ceil().max(1.0);
-    let sentence = format!("Too many sign-ins failed of late; try again in {seconds} seconds.");
+    let sentence = format!("{what}; try again in {seconds} seconds.");
     Refusal::new(ErrorCode::SlowDown, sentence).retry_after(longest)
 }
 

@@ -1,7 +1,7 @@
 //! Makes API tokens, and revokes them.
 
 use crate::actions::ActionResult;
-use crate::changes::Database;
+use crate::changes::{Change, Database};
 use crate::db;
 use crate::db::people::tokens::{self as stored, Token};
 use crate::domain::actor::Actor;
@@ -50,6 +50,18 @@ pub struct Maker<'a> {
 /// # Errors
 /// When a field is not valid, or the token would be more than its maker.
 pub async fn make_token(database: &Database, maker: Maker<'_>, new: NewToken) -> ActionResult<(Token, RandomToken)> {
+    let mut change = database.change(maker.actor).await?;
+    let made = add_token(&mut change, maker, new).await?;
+    change.commit().await?;
+    Ok(made)
+}
+
+/// The same as part of a change.
+pub(super) async fn add_token(
+    change: &mut Change,
+    maker: Maker<'_>,
+    new: NewToken,
+) -> ActionResult<(Token, RandomToken)> {
     let name = text::title("name", &new.name)?;
     let wanted = Wanted { scope: new.scope, role: new.role, project: new.project_id };
     let (role, holds) = (granted(maker.rights, wanted)?, holds(new.expires_in_sec)?);
@@ -64,13 +76,11 @@ pub async fn make_token(database: &Database, maker: Maker<'_>, new: NewToken) ->
         holds,
         prefix: &secret.shown(),
     };
-    let mut change = database.change(maker.actor).await?;
-    let made = stored::insert(&mut change, &secret.hash(), &token).await?;
+    let made = stored::insert(change, &secret.hash(), &token).await?;
     let data = json!({
         "token_id": made.id, "name": name, "scope": new.scope, "role": role, "in_project": new.project_id,
     });
     change.record(NewEvent::new(EventKind::TokenCreated).with(data));
-    change.commit().await?;
     Ok((made, secret))
 }
 

@@ -6,6 +6,7 @@ use crate::domain::live::event::{EventKind, NewEvent};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
+use std::time::Duration;
 use terarchitect_worker_api::{ProjectId, TicketId};
 use uuid::Uuid;
 
@@ -108,4 +109,18 @@ pub async fn list(conn: &mut PgConnection, filter: &AuditFilter, limit: i64) -> 
     )
     .fetch_all(conn)
     .await
+}
+
+/// Deletes entries that are older than `keep`, of the first so many. They are in the order of time, so that needs no index
+/// of its own. Returns how many were deleted.
+pub async fn delete_old(conn: &mut PgConnection, keep: Duration, limit: i64) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "delete from audit where at < now() - $1 * interval '1 second'
+             and seq in (select seq from audit order by seq limit $2)",
+        keep.as_secs_f64(),
+        limit
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
 }

@@ -1,6 +1,7 @@
 //! People, their roles, and what lets them in.
 
 pub mod audit;
+pub mod device_logins;
 pub mod failures;
 pub mod links;
 pub mod sessions;

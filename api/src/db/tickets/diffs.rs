@@ -2,7 +2,6 @@
 
 use crate::domain::tickets::activity::AttemptOf;
 use sqlx::PgConnection;
-use std::time::Duration;
 use terarchitect_worker_api::{DiffInfo, ProjectId, StoreDiffRequest, TicketId};
 use uuid::Uuid;
 
@@ -73,26 +72,4 @@ pub async fn patch(conn: &mut PgConnection, ticket: TicketId, id: Uuid) -> sqlx:
     sqlx::query_scalar!("select patch from ticket_diffs where ticket_id = $1 and id = $2", ticket.0, id)
         .fetch_optional(conn)
         .await
-}
-
-/// Deletes diffs that are older than `keep`, except those of a live job or an open ticket. Returns how many were
-/// deleted.
-pub async fn delete_old(conn: &mut PgConnection, keep: Duration, limit: i64) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "delete from ticket_diffs where id in (
-             select diff.id from ticket_diffs as diff
-             where diff.created_at < now() - $1 * interval '1 second' and not exists (
-                 select from tickets as ticket where ticket.id = diff.ticket_id and ticket.column_id <> 'done'
-             ) and not exists (
-                 select from agent_jobs as job
-                 where job.ticket_id = diff.ticket_id and job.status in ('pending', 'running')
-             )
-             limit $2
-         )",
-        keep.as_secs_f64(),
-        limit
-    )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected())
 }

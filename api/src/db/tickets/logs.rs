@@ -5,7 +5,6 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
-use std::time::Duration;
 use terarchitect_worker_api::{EntryData, LogId, ProjectId, TicketId};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -233,28 +232,6 @@ pub async fn insert(conn: &mut PgConnection, entry: &NewLogEntry) -> sqlx::Resul
     .fetch_one(conn)
     .await?;
     Ok(StoredEntry { id: LogId(row.id), seq: row.seq, is_new: row.is_new })
-}
-
-/// Deletes entries that are older than `keep`, except those of a live job or an open ticket. Returns how many were
-/// deleted.
-pub async fn delete_old(conn: &mut PgConnection, keep: Duration, limit: i64) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "delete from execution_logs where id in (
-             select log.id from execution_logs as log
-             where log.created_at < now() - $1 * interval '1 second' and not exists (
-                 select from tickets as ticket where ticket.id = log.ticket_id and ticket.column_id <> 'done'
-             ) and not exists (
-                 select from agent_jobs as job
-                 where job.ticket_id = log.ticket_id and job.status in ('pending', 'running')
-             )
-             limit $2
-         )",
-        keep.as_secs_f64(),
-        limit
-    )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected())
 }
 
 /// A ticket's latest entries from a span of time, the oldest first.

@@ -2,7 +2,6 @@
 
 use crate::domain::tickets::activity::AttemptOf;
 use sqlx::PgConnection;
-use std::time::Duration;
 use terarchitect_worker_api::{PersonMessage, ProjectId, TicketId};
 use uuid::Uuid;
 
@@ -96,26 +95,4 @@ pub async fn confirm(conn: &mut PgConnection, ticket: TicketId, by: AttemptOf, t
     )
     .fetch_all(conn)
     .await
-}
-
-/// Deletes messages that are older than `keep`, except those of a live job or an open ticket. Returns how many were
-/// deleted.
-pub async fn delete_old(conn: &mut PgConnection, keep: Duration, limit: i64) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "delete from ticket_messages where id in (
-             select message.id from ticket_messages as message
-             where message.created_at < now() - $1 * interval '1 second' and not exists (
-                 select from tickets as ticket where ticket.id = message.ticket_id and ticket.column_id <> 'done'
-             ) and not exists (
-                 select from agent_jobs as job
-                 where job.ticket_id = message.ticket_id and job.status in ('pending', 'running')
-             )
-             limit $2
-         )",
-        keep.as_secs_f64(),
-        limit
-    )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected())
 }

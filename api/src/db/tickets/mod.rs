@@ -6,6 +6,7 @@ pub mod diffs;
 pub mod inbox;
 pub mod logs;
 pub mod messages;
+pub mod old;
 pub mod page;
 
 use crate::db::words::Word;

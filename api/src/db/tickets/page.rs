@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
-use terarchitect_worker_api::{JobKind, TicketId};
+use terarchitect_worker_api::{DiffInfo, JobKind, PersonMessage, TicketId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -82,31 +82,10 @@ pub async fn attempts(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result
     Ok(attempts.collect())
 }
 
-/// A person's message to the agent.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct TicketMessage {
-    /// The message.
-    pub id: Uuid,
-    /// Its place in the order of all messages.
-    pub seq: i64,
-    /// The words.
-    pub text: String,
-    /// Who wrote it.
-    pub author: String,
-    /// When.
-    pub created_at: DateTime<Utc>,
-    /// When the agent got it.
-    pub delivered_at: Option<DateTime<Utc>>,
-    /// The attempt that got it.
-    pub attempt: Option<i32>,
-    /// The turn that got it.
-    pub turn: Option<i32>,
-}
-
 /// The newest messages to the ticket's agent, the oldest first.
-pub async fn messages(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Vec<TicketMessage>> {
+pub async fn messages(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Vec<PersonMessage>> {
     let mut newest = sqlx::query_as!(
-        TicketMessage,
+        PersonMessage,
         r#"select id, seq as "seq!", text, author, created_at, delivered_at, attempt, turn
            from ticket_messages where ticket_id = $1 order by seq desc limit $2"#,
         ticket.0,
@@ -118,37 +97,10 @@ pub async fn messages(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result
     Ok(newest)
 }
 
-/// What is known of a stored diff, without its text.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct TicketDiff {
-    /// The diff.
-    pub id: Uuid,
-    /// The attempt that made it.
-    pub attempt: Option<i32>,
-    /// The turn that it is of; none: the whole branch against its base.
-    pub turn: Option<i32>,
-    /// The commit that it ends with.
-    pub commit: Option<String>,
-    /// The commit that it begins with.
-    pub base: Option<String>,
-    /// How many files it changes.
-    pub files: i32,
-    /// How many lines it adds.
-    pub added: i32,
-    /// How many lines it removes.
-    pub removed: i32,
-    /// How long its text is.
-    pub bytes: i64,
-    /// Whether its text was cut off.
-    pub truncated: bool,
-    /// When it was stored.
-    pub created_at: DateTime<Utc>,
-}
-
 /// The newest diffs of the ticket, the oldest first.
-pub async fn diffs(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Vec<TicketDiff>> {
+pub async fn diffs(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Vec<DiffInfo>> {
     let mut newest = sqlx::query_as!(
-        TicketDiff,
+        DiffInfo,
         r#"select id, attempt, turn, commit_id as commit, base_id as base, files, added, removed, patch_bytes as bytes,
                truncated, created_at
            from ticket_diffs where ticket_id = $1 order by created_at desc, id limit $2"#,

@@ -83,6 +83,10 @@ words! {
         SessionStarted = "session.started",
         /// A session was ended.
         SessionEnded = "session.ended",
+        /// A person let a program sign in.
+        LoginApproved = "login.approved",
+        /// A person did not let a program sign in.
+        LoginDenied = "login.denied",
         /// Someone failed to sign in.
         SignInFailed = "sign_in.failed",
         /// A credential for a forge was stored.
@@ -114,7 +118,17 @@ impl EventKind {
     pub fn is_for_admins(self) -> bool {
         matches!(
             self.as_str().split('.').next(),
-            Some("person" | "invitation" | "link" | "token" | "session" | "sign_in" | "credential" | "webhook_secret")
+            Some(
+                "person"
+                    | "invitation"
+                    | "link"
+                    | "token"
+                    | "session"
+                    | "login"
+                    | "sign_in"
+                    | "credential"
+                    | "webhook_secret"
+            )
         )
     }
 }

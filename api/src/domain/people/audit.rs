@@ -68,6 +68,8 @@ pub fn sentence(who: &Who, kind: EventKind, data: &Value) -> String {
         EventKind::TokenRevoked => format!("revoked the token {}", text("name")),
         EventKind::SessionStarted => format!("signed in as {} from {}", text("email"), text("address")),
         EventKind::SessionEnded => format!("ended a session of {}", text("email")),
+        EventKind::LoginApproved => format!("let {} at {} sign in", text("name"), text("address")),
+        EventKind::LoginDenied => format!("did not let {} at {} sign in", text("name"), text("address")),
         EventKind::SignInFailed => format!("failed to sign in as {} from {}", text("email"), text("address")),
         EventKind::CredentialCreated => format!("stored the credential {} for {}", text("name"), text("host")),
         EventKind::CredentialDeleted => format!("deleted the credential {} for {}", text("name"), text("host")),

@@ -1,6 +1,7 @@
 //! People: their roles, what those allow, and what is checked of what they type.
 
 pub mod audit;
+pub mod device_login;
 pub mod link;
 pub mod rights;
 pub mod slowing;

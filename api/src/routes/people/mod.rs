@@ -1,6 +1,7 @@
-//! People: sessions, links, invitations, API tokens, what admins do with people, and the audit.
+//! People: sessions, links, sign-ins of programs, invitations, API tokens, what admins do with people, and the audit.
 
 pub mod audit;
+pub mod device_logins;
 pub mod invitations;
 pub mod links;
 pub mod manage;
@@ -25,11 +26,16 @@ pub struct PersonPath {
     person_id: Uuid,
 }
 
-/// The address of a link: where people open the page, as far as that is known.
+/// The address of a link.
 fn link_address(app: &App, headers: &HeaderMap, secret: &str) -> String {
+    address(&base_address(app, headers), secret)
+}
+
+/// Where people open the page, as far as that is known; without a slash at its end.
+fn base_address(app: &App, headers: &HeaderMap) -> String {
     if let Some(url) = &app.config.public_url {
-        return address(url.as_str(), secret);
+        return url.as_str().trim_end_matches('/').to_owned();
     }
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost:5010");
-    address(&format!("http://{host}"), secret)
+    format!("http://{host}")
 }

@@ -121,9 +121,11 @@ pub(crate) enum Command {
     Doctor,
     /// Sign in to a server, and remember it.
     ///
-    /// In a terminal it asks for your email address and password, and has the server make a token for this machine.
-    /// A token that you made on the server's page (Settings, Tokens) works as well: press Enter instead of an address, or
-    /// give it on standard input. It is kept in $XDG_CONFIG_HOME/terarchitect/servers.json, which only you can read.
+    /// In a terminal it shows an address and a code: open the address in any browser, also on another machine, sign in there
+    /// and approve the code. The server then makes a token for this machine that may do what you may. With --email it asks
+    /// for your password instead. With --token it takes a token that you made on the server's page (Settings, Tokens), and
+    /// so it does where standard input is not a terminal. The token is kept in $XDG_CONFIG_HOME/terarchitect/servers.json,
+    /// which only you can read.
     Login(LoginOptions),
     /// Forget a server, and have it revoke the token that login made.
     Logout {

@@ -151,6 +151,12 @@ pub(crate) struct LoginOptions {
     /// What to call it here [default: its host].
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    /// Sign in from a browser, also where this is not a terminal.
+    #[arg(long, conflicts_with_all = ["token", "email"])]
+    pub(crate) browser: bool,
+    /// Use a token. It is asked for, or read from standard input if that is not a terminal.
+    #[arg(long, conflicts_with = "email")]
+    pub(crate) token: bool,
     /// Your email address. The password is asked for, or read from standard input if that is not a terminal.
     #[arg(long, value_name = "EMAIL")]
     pub(crate) email: Option<String>,

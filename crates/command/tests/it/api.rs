@@ -71,6 +71,28 @@ impl Api {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
+    /// Someone joins by an invitation, and is signed in in a browser; returns the cookie.
+    pub(crate) async fn join(&self, role: &str) -> String {
+        let email = format!("{role}@example.com");
+        let invitation = json!({"email": email, "role": role});
+        let made = self.call(Method::POST, "/api/invitations", KEY, invitation).await;
+        let (_, token) = made["link"].as_str().unwrap().split_once('#').unwrap();
+        let body = json!({"token": token, "name": role, "password": "correct horse battery"});
+        let request = reqwest::Client::new().post(format!("{}/api/links/use", self.url)).json(&body);
+        let response = request.send().await.unwrap();
+        assert!(response.status().is_success(), "{}", response.status());
+        let cookie = response.headers()["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    /// A call as a page of the API makes it.
+    pub(crate) async fn as_browser(&self, cookie: &str, method: Method, path: &str) {
+        let request = reqwest::Client::new().request(method, format!("{}{path}", self.url));
+        let response = request.header("cookie", cookie).header("origin", &self.url).send().await.unwrap();
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        assert!(status.is_success(), "{path}: {status} {text}");
+    }
+
     /// A project, by its name; returns its id.
     pub(crate) async fn project(&self, name: &str) -> String {
         let body = json!({"name": name, "github_url": "https://forge.example/o/r", "is_existing_repo": true});

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
 
 mod api;
+mod browser;
 mod errors;
 mod help;
 mod login;

@@ -2,7 +2,10 @@
 
 use crate::api::Api;
 use crate::program::{Person, finish};
+use crate::stand_in::{OTHER, StandIn};
+use serde_json::json;
 use std::process::Stdio;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 /// The command in a terminal of its own; both outputs come as one.
@@ -49,4 +52,38 @@ async fn a_watch_has_a_live_line_that_is_gone_at_the_end() {
     let done = done.with_code(0);
     assert!(done.out.contains("evil \\e]0;owned\\u{7} line"), "{:?}", done.out);
     assert!(done.out.trim_end().ends_with(url), "{:?}", done.out);
+}
+
+#[tokio::test]
+async fn a_sign_in_without_options_is_one_from_a_browser_and_else_asks() {
+    let api = StandIn::start().await;
+    let signed_out =
+        json!({"signed_in": false, "needs_first_admin": false, "sign_in": {"password": true, "oidc": null}});
+    let signed_in = json!({"signed_in": true, "as": "token", "person": {"id": OTHER, "email": "a@example.com"}});
+    api.on("GET /api/session", 200, signed_out.clone());
+    api.on("GET /api/session", 200, signed_in);
+    let begun = json!({"device_code": "d", "user_code": "BCDF-GHJK", "expires_in": 600, "interval": 1,
+        "verification_uri": "https://board.example/device\u{1b}]0;owned\u{7}"});
+    api.on("POST /api/device-logins", 201, begun);
+    api.on("POST /api/device-logins/token", 200, json!({"state": "approved", "token": "tat_made", "token_id": OTHER}));
+    let person = Person::new();
+    let login = format!("login {}", api.url);
+    let done = finish(in_terminal(&person, &login).spawn().unwrap()).await.with_code(0);
+    assert!(done.out.contains("BCDF-GHJK") && done.out.contains("as a@example.com"), "{:?}", done.out);
+    assert!(!done.out.contains('\u{1b}'), "{:?}", done.out);
+    // An older API has no codes, so it asks for an address, and Ctrl-C is an answer.
+    let older = StandIn::start().await;
+    older.on("GET /api/session", 200, signed_out);
+    let other = Person::new();
+    let mut child = in_terminal(&other, &format!("login {}", older.url)).stdin(Stdio::piped()).spawn().unwrap();
+    let mut keys = child.stdin.take().unwrap();
+    let mut out = child.stdout.take().unwrap();
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).contains("Email: ") {
+        assert!(out.read_buf(&mut shown).await.unwrap() > 0, "{}", String::from_utf8_lossy(&shown));
+    }
+    keys.write_all(b"\x03").await.unwrap();
+    let done = finish(child).await.with_code(130);
+    out.read_to_end(&mut shown).await.unwrap();
+    assert!(String::from_utf8_lossy(&shown).contains("you are not signed in"), "{done:?}");
 }

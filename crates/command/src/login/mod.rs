@@ -1,19 +1,30 @@
 //! `terarchitect login` and `logout`.
 
+mod ask;
+mod browser;
+
 use crate::app::App;
 use crate::cli::{Common, LoginOptions};
 use crate::exit::{self, usage};
 use crate::output::Output;
 use crate::servers::{self, Server, Servers, same};
 use crate::text;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use std::io::{BufRead, IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read};
 use terarchitect_client::{Client, ClientError, NewToken, Session};
 use uuid::Uuid;
 
-/// A token, unless the server needs none; with its id, if it was made for this.
-type Signed = (Option<SecretString>, Option<Uuid>);
+/// What a sign-in brings.
+#[derive(Debug, Default)]
+struct Signed {
+    /// The token, unless the server needs none.
+    token: Option<SecretString>,
+    /// Its id, if it was made for this.
+    token_id: Option<Uuid>,
+    /// Whose it is, where that is known: a token itself does not say it.
+    email: Option<String>,
+}
 
 pub(crate) async fn login(common: &Common, options: &LoginOptions) -> anyhow::Result<u8> {
     let out = Output::new(common);
@@ -27,8 +38,9 @@ pub(crate) async fn login(common: &Common, options: &LoginOptions) -> anyhow::Re
     let url = client.base().as_str().trim_end_matches('/').to_owned();
     let name = name_for(&known, options.name.as_deref(), &client, &url)?;
     let session = who(&client).await?;
-    let (token, token_id) = sign_in(&out, &client, session.as_ref(), options).await?;
+    let Signed { token, token_id, email } = sign_in(&out, &client, session.as_ref(), options).await?;
     let me = verify(&url, token.clone()).await?;
+    let me = email.map_or(me, |email| text::line(&email));
     let before = known.servers.insert(name.clone(), Server::new(url.clone(), token.as_ref(), token_id));
     if known.default.as_ref().is_none_or(|default| !known.servers.contains_key(default)) {
         known.default = Some(name.clone());
@@ -115,71 +127,94 @@ async fn sign_in(
     session: Option<&Session>,
     options: &LoginOptions,
 ) -> anyhow::Result<Signed> {
+    let in_terminal = std::io::stdin().is_terminal();
+    if options.browser {
+        return in_browser(out, client, session).await;
+    }
+    if let Some(email) = &options.email {
+        let password = if in_terminal { ask::hidden("Password: ").await? } else { piped()?.into() };
+        if password.expose_secret().is_empty() {
+            return Err(usage("give the password on standard input"));
+        }
+        return by_password(client, email, &password).await;
+    }
+    if options.token {
+        let token = if in_terminal { asked_token(out, client).await? } else { piped()?.into() };
+        return given(client, token);
+    }
     let needs_none = match session {
         Some(session) => session.signed_in,
         None => client.projects().await.is_ok(),
     };
-    if std::io::stdin().is_terminal() {
-        if needs_none && options.email.is_none() {
-            return Ok((None, None));
-        }
-        let by_password = session.is_some_and(|session| session.sign_in.password);
-        return ask(out, client, by_password, options).await;
+    if !in_terminal {
+        let token = piped()?;
+        return if token.is_empty() && needs_none { Ok(Signed::default()) } else { given(client, token.into()) };
     }
-    let mut given = String::new();
-    std::io::stdin().lock().take(64 * 1024).read_to_string(&mut given)?;
-    let given = given.trim();
-    match (&options.email, given.is_empty()) {
-        (Some(_), true) => Err(usage("give the password on standard input")),
-        (Some(email), false) => by_password(client, email, &given.to_owned().into()).await,
-        (None, false) => Ok((Some(given.to_owned().into()), None)),
-        (None, true) if needs_none => Ok((None, None)),
-        (None, true) => Err(usage(format!("give a token on standard input; make one at {}", tokens_page(client)))),
+    match session {
+        _ if needs_none => Ok(Signed::default()),
+        // Where no one has an account yet, or by an API that can't say, there is only the key.
+        Some(session) if !session.needs_first_admin => match browser::sign_in(out, client).await {
+            Err(error) if is_not_supported(&error) => ask_for_password(out, client, session).await,
+            signed => signed,
+        },
+        _ => given(client, asked_token(out, client).await?),
     }
 }
 
-/// Asks a person in the terminal.
-async fn ask(out: &Output, client: &Client, password: bool, options: &LoginOptions) -> anyhow::Result<Signed> {
-    let page = tokens_page(client);
-    let email = match &options.email {
-        Some(email) => email.clone(),
-        None if password => {
-            out.note(&format!("Sign in to {}, or press Enter to paste a token from {page}.", client.base()));
-            prompt("Email: ")?
-        }
-        None => {
-            out.note(&format!("Make a token at {page}, or use the key TERARCHITECT_API_KEY of the API."));
-            String::new()
-        }
-    };
+async fn in_browser(out: &Output, client: &Client, session: Option<&Session>) -> anyhow::Result<Signed> {
+    if session.is_some_and(|session| session.needs_first_admin) {
+        let sentence = "no one has an account there yet, so no one can approve it; open the link that the API logged, or \
+                        sign in with TERARCHITECT_API_KEY and --token";
+        return Err(usage(sentence));
+    }
+    browser::sign_in(out, client).await
+}
+
+fn is_not_supported(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<ClientError>().is_some_and(ClientError::is_not_supported)
+}
+
+/// By an API that is older than signing in from a browser.
+async fn ask_for_password(out: &Output, client: &Client, session: &Session) -> anyhow::Result<Signed> {
+    if !session.sign_in.password {
+        return given(client, asked_token(out, client).await?);
+    }
+    out.note(&format!("Sign in to {}, or press Enter to give a token from {}.", client.base(), tokens_page(client)));
+    let email = ask::shown("Email: ").await?;
     if email.is_empty() {
-        let token = rpassword::prompt_password("Token: ")?;
-        let token = token.trim();
-        return if token.is_empty() {
-            Err(usage("no token was given"))
-        } else {
-            Ok((Some(token.to_owned().into()), None))
-        };
+        return given(client, ask::hidden("Token: ").await?);
     }
-    let password = SecretString::from(rpassword::prompt_password("Password: ")?);
-    by_password(client, &email, &password).await
+    by_password(client, &email, &ask::hidden("Password: ").await?).await
 }
 
-fn prompt(what: &str) -> anyhow::Result<String> {
-    let mut err = std::io::stderr().lock();
-    write!(err, "{what}")?;
-    err.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
+async fn asked_token(out: &Output, client: &Client) -> anyhow::Result<SecretString> {
+    out.note(&format!("Make a token at {}, or use the key TERARCHITECT_API_KEY of the API.", tokens_page(client)));
+    ask::hidden("Token: ").await
+}
+
+/// What is on standard input.
+fn piped() -> anyhow::Result<String> {
+    let mut text = String::new();
+    std::io::stdin().lock().take(64 * 1024).read_to_string(&mut text)?;
+    Ok(text.trim().to_owned())
+}
+
+/// A token that was made before.
+fn given(client: &Client, token: SecretString) -> anyhow::Result<Signed> {
+    match token.expose_secret().trim() {
+        "" => Err(usage(format!(
+            "give a token on standard input; make one at {}, or sign in with --browser",
+            tokens_page(client)
+        ))),
+        token => Ok(Signed { token: Some(token.to_owned().into()), ..Signed::default() }),
+    }
 }
 
 /// Signs in, makes a token for this machine that may do what the person may, and signs out: what is kept here can be
 /// revoked by its name.
 async fn by_password(client: &Client, email: &str, password: &SecretString) -> anyhow::Result<Signed> {
     let person = client.sign_in(email.trim(), password).await?;
-    let uname = rustix::system::uname();
-    let name = format!("terarchitect on {}", text::short(&uname.nodename().to_string_lossy(), 60));
+    let name = name_of_this_machine();
     let token = async {
         // Who has a role in single projects alone has none that a token could have everywhere; the API says so.
         let role = person.session().await?.role.filter(|role| role != "none");
@@ -190,7 +225,13 @@ async fn by_password(client: &Client, email: &str, password: &SecretString) -> a
     let ended = person.sign_out().await;
     let token = token?;
     ended?;
-    Ok((Some(token.token), Some(token.id)))
+    Ok(Signed { token: Some(token.token), token_id: Some(token.id), email: Some(email.trim().to_owned()) })
+}
+
+/// What a token of this machine is called.
+fn name_of_this_machine() -> String {
+    let uname = rustix::system::uname();
+    format!("terarchitect on {}", text::short(&uname.nodename().to_string_lossy(), 60))
 }
 
 /// Where people make tokens in the page.
