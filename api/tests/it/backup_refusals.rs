@@ -144,6 +144,8 @@ async fn a_database_in_use_or_of_another_program_is_refused() {
     let file = dir.path().join("backup");
     let database = backup_of_a_filled_database(&file, dir.path()).await;
     let app = TestApp::start().await;
+    // By then it has a connection, which is what an API in use is recognised by.
+    app.get("/ready").await.expect(200);
     refused(
         &restore(&app.database, dir.path(), &file, &["--replace"]).await,
         "a terarchitect-api runs on this database",
