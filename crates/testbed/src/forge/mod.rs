@@ -83,6 +83,8 @@ struct Shared {
     offered: Mutex<Vec<String>>,
     pulls: Mutex<Pulls>,
     faults: Mutex<Faults>,
+    /// Who may push beside the bot.
+    writers: Mutex<Vec<String>>,
 }
 
 /// A running forge; dropping it stops it.
@@ -118,6 +120,7 @@ impl Forge {
             offered: Mutex::default(),
             pulls: Mutex::new(Pulls::open(root.join("pulls.json"))?),
             faults: Mutex::default(),
+            writers: Mutex::default(),
         });
         let router = Router::new().fallback(dispatch).with_state(shared.clone());
         let server = serve(addresses, router).await?;
@@ -177,6 +180,11 @@ impl Forge {
         format!("http://{}", self.server.address)
     }
 
+    /// Lets these people push. Everybody else may read.
+    pub fn set_writers(&self, logins: &[&str]) {
+        *lock(&self.shared.writers) = logins.iter().map(|login| (*login).to_owned()).collect();
+    }
+
     /// The token: the password of `x-access-token` for git, and the bearer token for REST calls.
     #[must_use]
     pub fn token(&self) -> &str {
@@ -219,6 +227,7 @@ async fn dispatch(State(shared): State<Arc<Shared>>, request: Request) -> Respon
     let path = path.strip_prefix("api/v3/").unwrap_or(&path);
     let segments: Vec<&str> = path.split('/').collect();
     match segments.as_slice() {
+        ["user"] if request.method() == Method::GET => rest::user(&shared, request.headers()),
         ["repos", owner, name, rest @ ..] => rest::respond(&shared, owner, name, rest, request).await,
         [owner, name, "pull", number] if request.method() == Method::GET => page(&shared, owner, name, number),
         [owner, name, rest @ ..] if !rest.is_empty() => {
