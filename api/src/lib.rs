@@ -19,6 +19,7 @@ pub mod db;
 mod document_errors;
 pub mod domain;
 pub mod embedded_postgres;
+pub mod forges;
 pub mod http;
 pub mod job_tokens;
 pub mod metrics;

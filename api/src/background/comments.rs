@@ -10,8 +10,6 @@ use tokio_util::sync::CancellationToken;
 const INTERVAL: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(app: App, stop: CancellationToken) {
-    // Comments wait in their rows until something can ask a forge.
-    let Some(forge) = app.config.ask_forge.clone() else { return };
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -21,7 +19,7 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
         loop {
             let decided = tokio::select! {
                 () = stop.cancelled() => return,
-                decided = decide_next(&app.database, forge.as_ref()) => decided,
+                decided = decide_next(&app.database, app.ask_forge.as_ref()) => decided,
             };
             match decided {
                 Ok(Decided::Nothing) => break,

@@ -7,6 +7,7 @@ mod comments;
 mod deliveries;
 mod due_jobs;
 mod leases;
+mod posts;
 mod presence;
 mod publish_cards;
 mod publish_events;
@@ -36,6 +37,7 @@ const TASKS: &[(&str, Task)] = tasks![
     deliveries,
     due_jobs,
     leases,
+    posts,
     presence,
     publish_cards,
     publish_events,

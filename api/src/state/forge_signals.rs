@@ -9,6 +9,7 @@ pub struct ForgeSignals {
     received: Notify,
     undecided: Notify,
     accepted: Notify,
+    posts: Notify,
 }
 
 impl ForgeSignals {
@@ -27,6 +28,11 @@ impl ForgeSignals {
         self.accepted.notify_one();
     }
 
+    /// There is something to say at a forge.
+    pub fn notify_posts(&self) {
+        self.posts.notify_one();
+    }
+
     /// Waits for [`ForgeSignals::notify_received`].
     pub async fn received(&self) {
         self.received.notified().await;
@@ -40,5 +46,10 @@ impl ForgeSignals {
     /// Waits for [`ForgeSignals::notify_accepted`].
     pub async fn accepted(&self) {
         self.accepted.notified().await;
+    }
+
+    /// Waits for [`ForgeSignals::notify_posts`].
+    pub async fn posts(&self) {
+        self.posts.notified().await;
     }
 }

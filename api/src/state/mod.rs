@@ -16,6 +16,7 @@ use crate::changes::{Database, Hub};
 use crate::config::Limits;
 use crate::db;
 use crate::embedded_postgres::PrivateDatabase;
+use crate::forges::Forges;
 use crate::job_tokens::JobTokens;
 use crate::metrics::Metrics;
 use crate::oidc::{OidcConfig, Provider};
@@ -58,6 +59,8 @@ pub struct App {
     pub provider: Option<Arc<Provider>>,
     /// Cancelled when the process stops: streams end then.
     pub stop: CancellationToken,
+    /// Asks forges, and comments there.
+    pub ask_forge: Arc<dyn AskForge>,
     settings: Arc<SharedSettings>,
     any_people: Arc<AtomicBool>,
 }
@@ -79,7 +82,7 @@ pub struct AppConfig {
     pub oidc: Option<OidcConfig>,
     /// Times and sizes.
     pub limits: Limits,
-    /// Asks forges about the authors of comments; none: they wait.
+    /// Asks forges in the place of the real ones, for tests.
     pub ask_forge: Option<Arc<dyn AskForge>>,
     /// The private Postgres, where the API runs one.
     pub private_database: Option<Arc<PrivateDatabase>>,
@@ -128,10 +131,13 @@ impl App {
     pub fn new(pool: PgPool, sealer: Sealer, config: AppConfig, stop: CancellationToken) -> Self {
         let metrics = Arc::new(Metrics::default());
         let database = Database::new(pool.clone(), Arc::new(Hub::new(pool)), metrics.clone());
+        let (job_tokens, sealer) = (Arc::new(JobTokens::new(&sealer)), Arc::new(sealer));
+        let forges = || Arc::new(Forges::new(database.clone(), sealer.clone(), config.forge_api.clone())) as Arc<dyn AskForge>;
+        let ask_forge = config.ask_forge.clone().unwrap_or_else(forges);
         Self {
             queue: Arc::new(Queue::new(database.clone(), &config.limits, metrics.clone())),
-            job_tokens: Arc::new(JobTokens::new(&sealer)),
-            sealer: Arc::new(sealer),
+            job_tokens,
+            sealer,
             presence: Arc::default(),
             known_projects: Arc::default(),
             forge_signals: Arc::default(),
@@ -139,6 +145,7 @@ impl App {
             any_people: Arc::default(),
             passwords: Passwords::default(),
             provider: config.oidc.clone().map(|oidc| Arc::new(Provider::new(oidc))),
+            ask_forge,
             config: Arc::new(config),
             metrics,
             stop,

@@ -29,6 +29,8 @@ pub(crate) struct ScriptedForge {
     base: Mutex<Option<bool>>,
     /// How often it was asked about each account.
     pub(crate) asked: Mutex<HashMap<String, usize>>,
+    /// What was said: the pull request, the text and its key.
+    pub(crate) said: Mutex<Vec<(i64, String, String)>>,
 }
 
 impl ScriptedForge {
@@ -70,6 +72,17 @@ impl AskForge for ScriptedForge {
     async fn passes(&self, _: &ForgePlace, _: &str) -> Result<Option<bool>, NoAnswer> {
         self.respond()?;
         Ok(*self.base.lock().unwrap())
+    }
+
+    async fn comment(&self, _: &ForgePlace, pull: i64, body: &str, key: &str) -> Result<(), NoAnswer> {
+        self.respond()?;
+        let said = (pull, body.to_owned(), key.to_owned());
+        let mut all = self.said.lock().unwrap();
+        // As the real ones do, by the marker.
+        if !all.contains(&said) {
+            all.push(said);
+        }
+        Ok(())
     }
 }
 

@@ -17,6 +17,7 @@ mod endpoints;
 mod event_order;
 mod events;
 mod fleet;
+mod forge_calls;
 mod forges;
 mod inbox;
 mod input;

@@ -1,4 +1,4 @@
-//! What has to be asked of a forge before something is an order.
+//! What is asked of a forge before something is an order, and what is said there.
 
 use crate::domain::forges::{Account, ForgeKind, Permission};
 use async_trait::async_trait;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use terarchitect_worker_api::ProjectId;
 
 /// A project's repository at its forge.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ForgePlace {
     /// The project, which may have a credential of its own.
     pub project: ProjectId,
@@ -37,4 +37,7 @@ pub trait AskForge: Debug + Send + Sync {
 
     /// Whether the checks of this branch pass; none where there are none, or they still run.
     async fn passes(&self, place: &ForgePlace, branch: &str) -> Result<Option<bool>, NoAnswer>;
+
+    /// Comments on a pull request. A text with this key is posted once, also when this is called again.
+    async fn comment(&self, place: &ForgePlace, pull: i64, body: &str, key: &str) -> Result<(), NoAnswer>;
 }

@@ -62,7 +62,8 @@ pub async fn decide_next(database: &Database, forge: &dyn AskForge) -> ActionRes
     }
 }
 
-fn pause(tries: i32) -> Duration {
+/// How long a forge that gave no answer is left alone, after so many tries.
+pub(super) fn pause(tries: i32) -> Duration {
     let doublings = tries.saturating_sub(1).clamp(0, 16);
     FIRST_PAUSE.saturating_mul(2_u32.pow(doublings.unsigned_abs())).min(LONGEST_PAUSE)
 }

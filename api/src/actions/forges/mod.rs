@@ -7,6 +7,7 @@ mod deliver;
 pub mod deliveries;
 mod follow;
 pub mod gather;
+pub mod posts;
 pub mod receive;
 pub mod secrets;
 

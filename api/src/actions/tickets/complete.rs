@@ -1,7 +1,9 @@
 //! Marks a ticket complete, as its runner reports it.
 
 use super::append_log::store;
+use super::attempt::attempt_of;
 use crate::actions::ActionResult;
+use crate::actions::forges::posts::{self, Said};
 use crate::changes::Database;
 use crate::db;
 use crate::db::tickets::logs::NewLogEntry;
@@ -9,17 +11,19 @@ use crate::domain::actor::Actor;
 use crate::domain::live::event::{EventKind, NewEvent};
 use crate::domain::refusal::Refusal;
 use crate::domain::tickets::completion;
+use crate::job_tokens::JobToken;
 use serde_json::json;
 use terarchitect_worker_api::{CompleteTicketRequest, ProjectId, TicketId};
 
 /// Marks the ticket complete: status `completed`, column `in_review`, its pull request recorded, and a summary of the
-/// work added to the project's memory.
+/// work added to the project's memory. What the runner has to say about the pull request is stored to be posted there.
 ///
 /// # Errors
 /// When the pull request is not valid, or the ticket does not exist.
 pub async fn complete_ticket(
     database: &Database,
     actor: &Actor,
+    token: Option<JobToken>,
     project: ProjectId,
     id: TicketId,
     request: CompleteTicketRequest,
@@ -43,10 +47,15 @@ pub async fn complete_ticket(
             db::forges::deliveries::wake(&mut change, number).await?;
         }
     }
+    let said = request.review_comment_body.clone().filter(|body| !body.trim().is_empty());
     for (step, text) in [("completed", request.summary), ("review_comment", request.review_comment_body)] {
         if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
             store(&mut change, &NewLogEntry::outcome(project, id, step, text)).await?;
         }
+    }
+    if let (Some(number), Some(body)) = (ticket.pr_number, said) {
+        let by = attempt_of(&mut change, token, id, None).await?;
+        posts::say(&mut change, &Said { project, ticket: id, pr_number: number, job: by.job, body: &body }).await?;
     }
     change.commit().await?;
     tracing::info!(ticket.id = %id, pr.url = request.pr_url, "completed a ticket");

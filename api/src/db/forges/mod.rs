@@ -4,5 +4,6 @@ pub mod comments;
 pub mod credentials;
 pub mod deliveries;
 pub mod orders;
+pub mod posts;
 pub mod pulls;
 pub mod secrets;

@@ -83,6 +83,8 @@ struct Shared {
     offered: Mutex<Vec<String>>,
     pulls: Mutex<Pulls>,
     faults: Mutex<Faults>,
+    /// Who may push beside the bot.
+    writers: Mutex<Vec<String>>,
 }
 
 /// A running forge; dropping it stops it.
@@ -118,6 +120,7 @@ impl Forge {
             offered: Mutex::default(),
             pulls: Mutex::new(Pulls::open(root.join("pulls.json"))?),
             faults: Mutex::default(),
+            writers: Mutex::default(),
         });
         let router = Router::new().fallback(dispatch).with_state(shared.clone());
         let server = serve(addresses, router).await?;
@@ -175,6 +178,11 @@ impl Forge {
     #[must_use]
     pub fn api_url(&self) -> String {
         format!("http://{}", self.server.address)
+    }
+
+    /// Lets these people push. Everybody else may read.
+    pub fn set_writers(&self, logins: &[&str]) {
+        *lock(&self.shared.writers) = logins.iter().map(|login| (*login).to_owned()).collect();
     }
 
     /// The token: the password of `x-access-token` for git, and the bearer token for REST calls.

@@ -1,6 +1,6 @@
 //! GitHub's REST calls for pull requests, as far as a runner uses them, in GitHub's shapes.
 
-use super::{Answer, Pull, Shared, authorised, git_output, lock, read_body};
+use super::{Answer, Comment, Pull, Shared, authorised, git_output, lock, read_body};
 use axum::Json;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -45,8 +45,15 @@ pub(super) async fn respond(shared: &Shared, owner: &str, repo: &str, rest: &[&s
             with_pull(shared, owner, repo, number, |pull| Json(shape(shared, &pull)).into_response())
         }
         (Method::GET, ["issues", number, "comments"]) => {
-            with_pull(shared, owner, repo, number, |pull| Json(json!(pull.comments)).into_response())
+            with_pull(shared, owner, repo, number, |pull| Json(pull.comments.iter().map(shape_of_comment).collect::<Vec<_>>()).into_response())
         }
+        (Method::GET, ["collaborators", login, "permission"]) => {
+            let writes = lock(&shared.writers).iter().any(|writer| writer == login);
+            let permission = if writes { "write" } else { "read" };
+            Json(json!({"permission": permission, "role_name": permission, "user": {"login": login}})).into_response()
+        }
+        (Method::GET, ["commits", _, "check-runs"]) => Json(json!({"total_count": 0, "check_runs": []})).into_response(),
+        (Method::GET, ["commits", _, "status"]) => Json(json!({"state": "pending", "statuses": []})).into_response(),
         (Method::POST, ["issues", number, "comments"]) => comment(shared, owner, repo, number, &body),
         _ => refuse(StatusCode::NOT_FOUND, "Not Found"),
     }
@@ -57,7 +64,7 @@ pub(super) fn user(shared: &Shared, headers: &HeaderMap) -> Response {
     if !authorised(shared, headers) {
         return refuse(StatusCode::UNAUTHORIZED, "Bad credentials");
     }
-    ([SCOPES], Json(json!({"login": "terarchitect-bot", "id": 1, "type": "User"}))).into_response()
+    ([SCOPES], Json(bot())).into_response()
 }
 
 /// The old address is without the prefix that GitHub Enterprise Server has, the new one is with it.
@@ -125,10 +132,19 @@ fn comment(shared: &Shared, owner: &str, repo: &str, number: &str, body: &Value)
     let text = body["body"].as_str().unwrap_or_default().to_owned();
     let number = number.parse().unwrap_or_default();
     match lock(&shared.pulls).comment(owner, repo, number, text) {
-        Ok(Some(comment)) => (StatusCode::CREATED, Json(json!(comment))).into_response(),
+        Ok(Some(comment)) => (StatusCode::CREATED, Json(shape_of_comment(&comment))).into_response(),
         Ok(None) => refuse(StatusCode::NOT_FOUND, "Not Found"),
         Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}")),
     }
+}
+
+/// The account of the only token.
+fn bot() -> Value {
+    json!({"login": "terarchitect-bot", "id": 1, "type": "User"})
+}
+
+fn shape_of_comment(comment: &Comment) -> Value {
+    json!({"id": comment.id, "body": comment.body, "user": bot()})
 }
 
 fn shape(shared: &Shared, pull: &Pull) -> Value {

@@ -1,0 +1,86 @@
+//! Says at forges what was stored to be said there, once.
+
+use super::ask::{AskForge, ForgePlace, NoAnswer};
+use super::decide::pause;
+use crate::actions::ActionResult;
+use crate::actions::tickets::append_log::store;
+use crate::changes::Database;
+use crate::db;
+use crate::db::forges::posts::{Claimed, NewPost};
+use crate::db::tickets::logs::NewLogEntry;
+use crate::domain::actor::Actor;
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+use std::time::Duration;
+use terarchitect_worker_api::{JobId, ProjectId, TicketId};
+
+/// For how long no other process takes a post that one is sending. Longer than a call to a forge may take.
+const LEASE: Duration = Duration::from_secs(60);
+/// After so many tries, which is more than an hour, a post is given up, and the ticket's log says why.
+const MOST_TRIES: i32 = 20;
+
+/// What a runner has to say about its pull request.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'a> {
+    /// The project.
+    pub project: ProjectId,
+    /// The ticket.
+    pub ticket: TicketId,
+    /// The pull request's number.
+    pub pr_number: i64,
+    /// The job, where there is one: it may say the same as an earlier one did.
+    pub job: Option<JobId>,
+    /// The text.
+    pub body: &'a str,
+}
+
+/// Stores what a runner says about its pull request. Said again by the same job, it is stored once: a runner repeats its
+/// report when the response was lost.
+pub(in crate::actions) async fn say(conn: &mut PgConnection, said: &Said<'_>) -> sqlx::Result<()> {
+    let job = said.job.map_or_else(|| "shell".to_owned(), |job| job.to_string());
+    let digest = hex::encode(&Sha256::digest(said.body.as_bytes())[..8]);
+    let key = format!("said:{job}:{digest}");
+    let new =
+        NewPost { project: said.project, ticket: said.ticket, pr_number: said.pr_number, key: &key, body: said.body };
+    db::forges::posts::insert(conn, &new).await
+}
+
+/// Posts what is next. False: nothing was to be posted.
+///
+/// # Errors
+/// When the database is not available.
+pub async fn post_next(database: &Database, forge: &dyn AskForge) -> ActionResult<bool> {
+    let next = db::forges::posts::claim_next(&mut *database.read().await?, LEASE).await?;
+    let Some(post) = next else { return Ok(false) };
+    match send(forge, &post).await {
+        Ok(()) => finish(database, &post, None).await?,
+        Err(NoAnswer { sentence, retry_after }) if post.tries < MOST_TRIES => {
+            tracing::warn!(ticket.id = %post.ticket_id, pr.number = post.pr_number, why = sentence, "could not comment on a pull request; trying again later");
+            let wait = retry_after.unwrap_or_else(|| pause(post.tries));
+            db::forges::posts::put_off(&mut *database.read().await?, post.id, wait, &sentence).await?;
+        }
+        Err(NoAnswer { sentence, .. }) => finish(database, &post, Some(&sentence)).await?,
+    }
+    Ok(true)
+}
+
+async fn send(forge: &dyn AskForge, post: &Claimed) -> Result<(), NoAnswer> {
+    let Some(address) = post.github_url.clone() else {
+        return Err(NoAnswer { sentence: "The project has no repository any more.".to_owned(), retry_after: None });
+    };
+    let place = ForgePlace { project: ProjectId(post.project_id), address, kind: post.forge_kind };
+    // One key for each pull request: what the marker is looked for among are its comments.
+    forge.comment(&place, post.pr_number, &post.body, &post.key).await
+}
+
+/// Ends a post. What could not be said is in the ticket's log, where people look for it.
+async fn finish(database: &Database, post: &Claimed, failed: Option<&str>) -> ActionResult<()> {
+    let mut change = database.change(&Actor::System).await?;
+    db::forges::posts::finish(&mut change, post.id, failed).await?;
+    if let Some(why) = failed {
+        let (project, ticket) = (ProjectId(post.project_id), TicketId(post.ticket_id));
+        let text = format!("The comment could not be posted to pull request #{}: {why}", post.pr_number);
+        store(&mut change, &NewLogEntry::outcome(project, ticket, "review_comment_failed", text)).await?;
+    }
+    Ok(change.commit().await?)
+}

@@ -1,0 +1,152 @@
+//! Forges, over the seam that the runner uses too, with the credentials that are stored here.
+
+mod questions;
+
+use crate::actions::forges::ask::{ForgePlace, NoAnswer};
+use crate::actions::forges::credentials::secret_for;
+use crate::actions::system::settings::open;
+use crate::changes::Database;
+use crate::db;
+use crate::domain::forges::{Account, CredentialKind, ForgeKind};
+use crate::domain::system::settings::GITHUB_AGENT_TOKEN;
+use crate::sealing::Sealer;
+use secrecy::SecretString;
+use std::collections::HashMap;
+use std::fmt::{self, Debug};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use terarchitect_forge::{Credential, Forge, ForgeError, Kind, Patience, Place, connect, find_kind, repository_at};
+use terarchitect_outbound::chain;
+use url::Url;
+
+/// For how long a connection is used again. A token that was replaced works after that time at the latest.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// Connections to the forges of projects, each with the credential that is stored for its host.
+pub struct Forges {
+    database: Database,
+    sealer: Arc<Sealer>,
+    /// The API that the setting's token is for: GitHub's, unless another one was set for this process.
+    api: Url,
+    /// Whether another one was set.
+    is_own: bool,
+    known: Mutex<HashMap<ForgePlace, (Instant, Arc<Connected>)>>,
+}
+
+/// A repository at its forge, and the account that is used there.
+pub struct Connected {
+    /// The forge.
+    pub forge: Box<dyn Forge>,
+    /// The account that the token belongs to.
+    pub me: Account,
+}
+
+impl Debug for Forges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Forges").field("api", &self.api).finish_non_exhaustive()
+    }
+}
+
+impl Forges {
+    /// The forges of this API's projects. `api` is that of GitHub Enterprise Server, where one was set for this process.
+    #[must_use]
+    pub fn new(database: Database, sealer: Arc<Sealer>, api: Option<Url>) -> Self {
+        let is_own = api.is_some();
+        let github = || Url::parse("https://api.github.com").expect("a constant address parses");
+        Self { database, sealer, api: api.unwrap_or_else(github), is_own, known: Mutex::default() }
+    }
+
+    /// A connection with the credential for the repository's host. The forge was asked whose it is.
+    ///
+    /// # Errors
+    /// When there is no such credential, the forge refuses it, or it does not respond.
+    pub async fn connected(&self, place: &ForgePlace) -> Result<Arc<Connected>, NoAnswer> {
+        if let Some((since, connected)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(place)
+            && since.elapsed() < KEPT
+        {
+            return Ok(connected.clone());
+        }
+        let connected = Arc::new(self.connect(place).await?);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, (since, _)| since.elapsed() < KEPT);
+        known.insert(place.clone(), (Instant::now(), connected.clone()));
+        Ok(connected)
+    }
+
+    async fn connect(&self, place: &ForgePlace) -> Result<Connected, NoAnswer> {
+        let at = self.place(place).await?;
+        let credential = self.credential(place, &at).await?;
+        let forge = connect(at, &credential, Patience::SHORT)?;
+        let me = account(forge.me().await?);
+        Ok(Connected { forge, me })
+    }
+
+    /// The API of the repository's forge. What was set for the process is that of GitHub, also where the repository's
+    /// address has another name.
+    async fn place(&self, place: &ForgePlace) -> Result<Place, NoAnswer> {
+        let kind = place.kind.map(as_kind);
+        if self.is_own && matches!(kind, None | Some(Kind::GitHub)) {
+            let (_, repository) = repository_at(&place.address)?;
+            return Ok(Place { kind: Kind::GitHub, api: self.api.clone(), repository });
+        }
+        Ok(find_kind(&place.address, kind).await?)
+    }
+
+    /// The project's credential for the API's host, else the one for all; else the setting, which is for one API alone.
+    async fn credential(&self, place: &ForgePlace, at: &Place) -> Result<Credential, NoAnswer> {
+        let api = Credential::of_api(&at.api, GITHUB_AGENT_TOKEN, SecretString::default());
+        // GitHub's own APIs have a name beside that of their repositories, which is the one that people store.
+        let host = match api.home().strip_prefix("api.") {
+            Some(home) if Credential::new(home, "", SecretString::default()).covers(&at.api) => home,
+            _ => api.home(),
+        };
+        let found = secret_for(&self.database, &self.sealer, place.project, host, CredentialKind::Bot).await;
+        if let Some(secret) = found.map_err(|error| broken(&error))? {
+            return Ok(Credential::new(host, &format!("the credential for {host}"), secret));
+        }
+        if at.kind == Kind::GitHub
+            && at.api == self.api
+            && let Some(secret) = self.setting().await?
+        {
+            return Ok(Credential::of_api(&self.api, GITHUB_AGENT_TOKEN, secret));
+        }
+        let sentence = format!("No credential is stored for {host}: add one, so that this system can ask the forge.");
+        Err(NoAnswer { sentence, retry_after: None })
+    }
+
+    async fn setting(&self) -> Result<Option<SecretString>, NoAnswer> {
+        let mut conn = self.database.read().await.map_err(|error| broken(&error))?;
+        let stored = db::system::settings::find(&mut conn, GITHUB_AGENT_TOKEN).await.map_err(|error| broken(&error))?;
+        stored.map(|stored| open(&self.sealer, &stored)).transpose().map_err(|error| broken(&error))
+    }
+}
+
+fn broken(error: &(dyn std::error::Error + 'static)) -> NoAnswer {
+    NoAnswer { sentence: format!("The credential for the forge could not be read: {}.", chain(error)), retry_after: None }
+}
+
+fn as_kind(kind: ForgeKind) -> Kind {
+    match kind {
+        ForgeKind::GitHub => Kind::GitHub,
+        ForgeKind::GitLab => Kind::GitLab,
+        ForgeKind::Gitea => Kind::Gitea,
+    }
+}
+
+fn account(account: terarchitect_forge::Account) -> Account {
+    Account { id: Some(account.id).filter(|id| !id.is_empty()), login: account.login, is_bot: account.bot }
+}
+
+impl From<ForgeError> for NoAnswer {
+    fn from(error: ForgeError) -> Self {
+        let retry_after = match &error {
+            ForgeError::Limited { retry_after, .. } => *retry_after,
+            _ => None,
+        };
+        let mut sentence = chain(&error);
+        if let Some(first) = sentence.get(..1) {
+            sentence.replace_range(..1, &first.to_uppercase());
+        }
+        Self { sentence: format!("{sentence}."), retry_after }
+    }
+}
