@@ -2,7 +2,7 @@
 //!
 //! The floors, from the top; each uses those below it and none above: `routes` (HTTP in and out), `background` (tasks
 //! that run by themselves), `access` (who calls), `http` (errors, extractors), `state` (what all share), `queue`
-//! (claims and completions in batches), `actions` (what can be done, one transaction each), `changes` (the event log
+//! (claims and completions in batches) and `forges` (calls to forges), `actions` (what can be done, one transaction each), `changes` (the event log
 //! and its readers), `db` (the only SQL), `domain` (decisions without IO). `backup`, above them, saves and
 //! restores the database. The binary is in `main.rs`.
 
