@@ -8,7 +8,6 @@ use crate::state_dir::StateDir;
 use std::io::Write;
 use std::time::Duration;
 use terarchitect_outbound::{Retry, chain};
-use terarchitect_worker_api::HeartbeatRequest;
 use terarchitect_worker_api::client::{ClientError, WorkerClient};
 use url::Url;
 
@@ -117,17 +116,11 @@ async fn check_key(config: &Config) -> Finding {
         Ok(client) => client,
         Err(error) => return Finding::Bad(error.chain()),
     };
-    // Under a name of its own, so that the API does not list the check as a coordinator with slots.
-    let request = HeartbeatRequest {
-        worker_id: "doctor".to_owned(),
-        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-        slots: Some(0),
-        ..HeartbeatRequest::default()
-    };
-    match client.heartbeat(&request, Retry::Never).await {
-        Ok(response) => Finding::Good(format!("accepted; leases last {} s", response.lease_ms / 1000)),
+    // Not with a heartbeat: the API would list the check as a coordinator.
+    match client.worker_jobs("doctor", Retry::Never).await {
+        Ok(_) => Finding::Good("accepted".to_owned()),
         Err(ClientError::Refused { status, .. }) if matches!(status.as_u16(), 404 | 405) => {
-            Finding::Warn("not checked: the API does not support heartbeats; if this host fails, its jobs are retried only after their full timeout".to_owned())
+            Finding::Warn("not checked: the API is older and does not say which jobs a coordinator holds; if this host fails, its jobs are retried only after their full timeout".to_owned())
         }
         Err(error) => Finding::Bad(format!("{}; check TERARCHITECT_WORKER_API_KEY", error.chain())),
     }

@@ -56,6 +56,14 @@ impl Client {
         self.get("api/settings/check", &[]).await
     }
 
+    /// The settings: values, and of secrets whether they are set; what is not set is null or false.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn settings(&self) -> Result<serde_json::Value, ClientError> {
+        self.get("api/settings", &[]).await
+    }
+
     /// Tries what the settings name: `agent_model`, `director` or `forge`.
     ///
     /// # Errors

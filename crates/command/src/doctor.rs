@@ -141,7 +141,18 @@ impl Report<'_> {
     }
 
     async fn models(&mut self) -> anyhow::Result<()> {
+        let has_director = match self.app.client.settings().await {
+            Ok(settings) => ["AGENT_LLM_URL", "AGENT_MODEL", "AGENT_API_KEY"]
+                .iter()
+                .any(|key| settings[*key] == true || settings[*key].as_str().is_some_and(|value| !value.is_empty())),
+            // Its test will say what is wrong.
+            Err(_) => true,
+        };
         for (what, name) in [("agent_model", "agent's model"), ("director", "Director's model"), ("forge", "forge")] {
+            // The settings have said that there is none, which is no fault.
+            if what == "director" && !has_director {
+                continue;
+            }
             match self.app.client.test_setting(what).await {
                 Ok(result) => {
                     let detail = result.detail.filter(|detail| !detail.is_empty() && !result.sentence.contains(detail));
@@ -171,13 +182,13 @@ impl Report<'_> {
             self.say("coordinators", Some(false), "everything was stopped".to_owned(), Some(fix))?;
         }
         let there = |one: &&terarchitect_client::Coordinator| !fleet::is_lost(one) && one.directive != "drain";
-        let working = all.coordinators.iter().filter(there).count();
+        let working = i64::try_from(all.coordinators.iter().filter(there).count()).unwrap_or(i64::MAX);
         let slots: i64 = all.coordinators.iter().filter(there).filter_map(|one| one.slots).sum();
         if working == 0 {
             let fix = "start terarchitect-coordinator on a machine with Docker; `terarchitect-coordinator doctor` checks that machine";
             self.say("coordinators", Some(false), "none is there that would claim a job".to_owned(), Some(fix))?;
         } else {
-            let sentence = format!("{working} claim jobs, with {slots} slots");
+            let sentence = format!("{} with {} in total", text::plural(working, "coordinator"), text::plural(slots, "slot"));
             self.say("coordinators", Some(true), sentence, None)?;
         }
         for one in all.coordinators.iter().filter(there) {

@@ -114,7 +114,8 @@ impl Forge {
     pub async fn start_on(addresses: &[SocketAddr], root: &Path, token: String) -> anyhow::Result<Self> {
         std::fs::create_dir_all(root).with_context(|| format!("could not create {}", root.display()))?;
         let shared = Arc::new(Shared {
-            root: root.to_owned(),
+            // Git runs in folders of its own, from where a relative path would be another one.
+            root: std::path::absolute(root).context("could not find the working directory")?,
             token,
             address: Mutex::default(),
             offered: Mutex::default(),
