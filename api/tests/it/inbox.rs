@@ -3,6 +3,7 @@
 use crate::backup::connect;
 use crate::events::{read_until, stream};
 use crate::support::TestApp;
+use http::Method;
 use serde_json::{Value, json};
 
 async fn items(app: &TestApp) -> Vec<Value> {
@@ -149,4 +150,37 @@ async fn open_pages_share_lists_that_know_every_change() {
     // Nothing else happens: everyone gets the same answer.
     let all = futures::future::join_all((0..50).map(|_| items(&app))).await;
     assert!(all.iter().all(|items| *items == all[0]));
+}
+
+/// Answers are shared by those who see the same projects, and by nobody else.
+#[tokio::test]
+async fn nobody_gets_a_list_of_someone_who_sees_more() {
+    let app = TestApp::start().await;
+    let (first, second) = (app.project().await, app.project().await);
+    for project in [&first, &first, &second] {
+        let ticket = app.ticket(project).await;
+        app.move_to(&ticket, "in_review").await;
+    }
+    let people = [
+        (app.person("one@example.org", "none", &[(&first, "viewer")]).await, 2),
+        (app.person("other@example.org", "none", &[(&first, "member")]).await, 2),
+        (app.person("two@example.org", "none", &[(&second, "viewer")]).await, 1),
+        (app.person("both@example.org", "none", &[(&second, "viewer"), (&first, "viewer")]).await, 3),
+        (app.person("all@example.org", "admin", &[]).await, 3),
+        (app.person("nothing@example.org", "none", &[]).await, 0),
+    ];
+    // Lists are shared while somebody follows.
+    let mut follows = app.http().get(format!("{}/api/events", app.base)).header("cookie", &people[4].0);
+    follows = follows.header("accept", "text/event-stream");
+    let mut follows = follows.send().await.unwrap();
+    read_until(&mut follows, "retry").await;
+    let asked = (0..4).flat_map(|_| &people).map(async |(cookie, expected)| {
+        let cookie = [("cookie", cookie.as_str())];
+        let get = |path| app.send(Method::GET, path, &cookie, None);
+        let (inbox, summary) = tokio::join!(get("/api/inbox"), get("/api/summary"));
+        let (inbox, summary) = (inbox.expect(200), summary.expect(200));
+        assert_eq!(inbox["items"].as_array().unwrap().len(), *expected, "{inbox}");
+        assert_eq!(summary["need_person"], *expected, "{summary}");
+    });
+    futures::future::join_all(asked).await;
 }

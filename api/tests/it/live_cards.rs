@@ -194,3 +194,25 @@ async fn a_stop_of_everything_is_told_at_once() {
         until_waits(&mut events, &waiting, &["no_coordinator"]).await;
     }
 }
+
+/// What happens in a short time goes to a page in one write: else each event costs a write for each open page.
+#[tokio::test]
+async fn a_page_gets_few_writes_however_much_happens() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let mut page = stream(&app, &app.base, "cards=true&kind=project", None).await;
+    read_until(&mut page, "retry").await;
+    let began = Instant::now();
+    for number in 0..30 {
+        app.put(&project, json!({"name": format!("Demo {number}.")})).await.expect(200);
+    }
+    let (mut text, mut writes) = (String::new(), 0);
+    let end = tokio::time::Instant::now() + Duration::from_secs(20);
+    while text.matches("project.changed").count() < 30 {
+        let chunk = tokio::time::timeout_at(end, page.chunk()).await.expect("in time").unwrap();
+        text.push_str(std::str::from_utf8(&chunk.expect("the stream goes on")).unwrap());
+        writes += 1;
+    }
+    let most = began.elapsed().as_millis() / 250 + 1;
+    assert!(writes <= most, "{writes} writes, at most {most}");
+}
