@@ -152,7 +152,7 @@ async fn open_pages_share_lists_that_know_every_change() {
     assert!(all.iter().all(|items| *items == all[0]));
 }
 
-/// Answers are shared by those who see the same projects, and by nobody else.
+/// One list is for all who see the same projects, and for no one else.
 #[tokio::test]
 async fn nobody_gets_a_list_of_someone_who_sees_more() {
     let app = TestApp::start().await;
@@ -169,7 +169,7 @@ async fn nobody_gets_a_list_of_someone_who_sees_more() {
         (app.person("all@example.org", "admin", &[]).await, 3),
         (app.person("nothing@example.org", "none", &[]).await, 0),
     ];
-    // Lists are shared while somebody follows.
+    // Lists are shared while a reader follows.
     let mut follows = app.http().get(format!("{}/api/events", app.base)).header("cookie", &people[4].0);
     follows = follows.header("accept", "text/event-stream");
     let mut follows = follows.send().await.unwrap();

@@ -64,7 +64,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Opens it as whoever has this cookie.
+    /// Opens it for the person whose cookie this is.
     pub(super) async fn open(
         address: SocketAddr,
         project: &str,
