@@ -34,7 +34,7 @@ const SETTLE: Duration = Duration::from_secs(5);
 fn screen_of(place: usize, tickets: &[String]) -> Screen {
     match place % 20 {
         0..14 => Screen::Board,
-        14..17 => Screen::Ticket { id: tickets[place % tickets.len()].clone(), seqs: Vec::new() },
+        14..17 => Screen::Ticket { id: tickets[place % tickets.len()].clone(), seqs: Vec::new(), ended: false },
         17..19 => Screen::Inbox,
         _ => Screen::Fleet,
     }

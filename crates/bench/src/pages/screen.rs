@@ -19,10 +19,11 @@ pub(super) enum Screen {
     Board,
     Inbox,
     Fleet,
-    /// A ticket with its log, and the numbers of its entries so far.
+    /// A ticket with its log, the numbers of its entries so far, and whether the agent's work on it has ended.
     Ticket {
         id: String,
         seqs: Vec<i64>,
+        ended: bool,
     },
 }
 
@@ -118,11 +119,12 @@ impl Screen {
 
     /// Who watches an agent goes on to the next one when the work has ended.
     pub(super) fn follow(&mut self, event: &Value) -> bool {
-        let Self::Ticket { id, seqs } = self else { return false };
+        let Self::Ticket { id, seqs, ended } = self else { return false };
         if event["kind"] == "attempt.ended" && event["ticket_id"] == id.as_str() {
-            id.clear();
-        } else if event["kind"] == "job.claimed" && id.is_empty() {
+            *ended = true;
+        } else if event["kind"] == "job.claimed" && *ended {
             *id = event["ticket_id"].as_str().unwrap_or_default().to_owned();
+            *ended = false;
             seqs.clear();
             return true;
         }
