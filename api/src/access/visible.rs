@@ -13,12 +13,16 @@ pub enum Visible {
 }
 
 impl Visible {
-    /// As queries take it: `null` for every project.
+    /// As queries take it: `null` for every project. Sorted, so that callers who see the same are known to do.
     #[must_use]
     pub fn ids(&self) -> Option<Vec<Uuid>> {
         match self {
             Self::All => None,
-            Self::Only(projects) => Some(projects.iter().map(|id| id.0).collect()),
+            Self::Only(projects) => {
+                let mut ids: Vec<_> = projects.iter().map(|id| id.0).collect();
+                ids.sort_unstable();
+                Some(ids)
+            }
         }
     }
 

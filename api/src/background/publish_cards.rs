@@ -1,14 +1,19 @@
-//! Sends the cards of tickets that change to readers who follow them, while there are any.
+//! Sends the cards of tickets that change to readers who follow them, while there are any: those of tickets that events are
+//! about at once, and every few seconds those of others whose state is another one than was sent.
 
-use crate::actions::live::cards::{Card, changed_cards};
-use crate::changes::{CardText, TouchedTickets};
+use crate::actions::live::cards::{Card, cards_of, live_tickets};
+use crate::changes::{CardText, Cards, FellBehind, Touched, TouchedTickets};
 use crate::state::App;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::time::Duration;
 use terarchitect_outbound::chain;
 use terarchitect_worker_api::TicketId;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// How often tickets that wait or run are looked at: no card of theirs is older than this, and a reason that comes and
+/// goes, as slots on a busy host do, is sent no more often.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// The pause between retries while the database is not available.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -19,7 +24,7 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
             done = follow(&app) => done,
         };
         if let Err(error) = done {
-            tracing::warn!(error = chain(&error), "could not read changed cards; retrying");
+            warn(&error);
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(RETRY_PAUSE) => {}
@@ -28,33 +33,56 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
     }
 }
 
+fn warn(error: &sqlx::Error) {
+    tracing::warn!(error = chain(error), "could not read changed cards; retrying");
+}
+
 /// Until there is no such reader any more, or this one has fallen behind.
 async fn follow(app: &App) -> sqlx::Result<()> {
     let cards = app.database.hub().cards();
     cards.wanted().await;
-    let mut touched = TouchedTickets::follow(&app.database).await?;
-    // What was sent of tickets that wait: most of them wait as before.
-    let mut sent = HashMap::new();
-    while let Some(next) = touched.next().await {
-        if cards.readers() == 0 {
+    let mut log = TouchedTickets::follow(&app.database).await?;
+    cards.begin();
+    let (mut touched, mut look_at) = (Touched::default(), Instant::now() + LOOK_EVERY);
+    loop {
+        if log.next(&mut touched, look_at).await == Err(FellBehind) {
+            cards.lost();
             return Ok(());
         }
-        let tickets: Vec<TicketId> = next.tickets.iter().copied().collect();
-        let changed = changed_cards(&app.database, app.config.limits.lease, &tickets, next.queue).await?;
-        let news = changed.iter().filter_map(|card| text(card, next.tickets.contains(&card.id), &mut sent));
-        cards.send(news.collect());
+        if cards.end_if_unwanted() {
+            return Ok(());
+        }
+        let looks = touched.others || Instant::now() >= look_at;
+        match send(app, cards, &touched, looks).await {
+            Ok(()) => touched = Touched::default(),
+            // What was touched is kept, and read with what comes next.
+            Err(error) => {
+                warn(&error);
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+        }
+        if looks {
+            look_at = Instant::now() + LOOK_EVERY;
+        }
     }
+}
+
+/// Sends the cards of tickets that were touched, and with `looks` those of others that say something new.
+async fn send(app: &App, cards: &Cards, touched: &Touched, looks: bool) -> sqlx::Result<()> {
+    let mut tickets: HashSet<TicketId> = touched.tickets.iter().copied().collect();
+    if looks {
+        let live = live_tickets(&app.database).await?;
+        cards.told().retain(|ticket| live.contains(&ticket));
+        tickets.extend(live);
+    }
+    let read = cards_of(&app.database, app.config.limits.lease, tickets).await?;
+    let news = read.iter().filter(|card| cards.told().note(card.id, &card.state) || touched.tickets.contains(&card.id));
+    cards.send(news.map(text).collect());
     Ok(())
 }
 
-/// The card's text, unless it is one that only may have changed, and did not.
-fn text(card: &Card, touched: bool, sent: &mut HashMap<TicketId, String>) -> Option<CardText> {
+fn text(card: &Card) -> CardText {
     // Made of words, numbers and texts: it can always be written.
     let json = serde_json::to_string(card).unwrap_or_default();
-    let same = sent.get(&card.id).is_some_and(|before| *before == card.state.sentence);
-    if same && !touched {
-        return None;
-    }
-    sent.insert(card.id, card.state.sentence.clone());
-    Some(CardText::new(card.project_id, card.id, &json))
+    CardText::new(card.project_id, card.id, &json)
 }

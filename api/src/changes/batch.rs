@@ -1,6 +1,7 @@
 //! Events as the hub passes them to readers: read once, rendered once, shared.
 
-use crate::db::live::events::Event;
+use super::shared_parts::SharedParts;
+use crate::db::live::events::{Event, Filter};
 use crate::domain::live::position::Position;
 use bytes::{BufMut, Bytes, BytesMut};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub(super) struct Batch {
     pub text: Bytes,
     /// The position after the last of them.
     pub end: Position,
+    parts: SharedParts,
 }
 
 impl Batch {
@@ -43,7 +45,19 @@ impl Batch {
             own
         };
         let texts: Vec<Bytes> = ends.into_iter().map(own).collect();
-        Self { events: events.into_iter().zip(texts).collect(), text, end }
+        Self { events: events.into_iter().zip(texts).collect(), text, end, parts: SharedParts::default() }
+    }
+
+    /// What a reader with this filter wants: without a copy, unless it is the first of its kind.
+    pub(super) fn wanted(&self, filter: &Filter) -> Bytes {
+        if filter.is_empty() {
+            return self.text.clone();
+        }
+        self.parts.get(filter, || {
+            let wanted: Vec<_> =
+                self.events.iter().filter(|(event, _)| filter.wants(event)).map(|(_, text)| &text[..]).collect();
+            if wanted.len() == self.events.len() { self.text.clone() } else { wanted.concat().into() }
+        })
     }
 }
 

@@ -117,7 +117,7 @@ impl Change {
             }
         }
         self.transaction.commit().await?;
-        self.database.hub.committed();
+        self.database.hub.committed_kinds(self.events.iter().map(|event| event.kind));
         self.ended.iter().for_each(|ended| self.database.metrics.attempt_ended(ended));
         Ok(())
     }

@@ -6,8 +6,10 @@
 
 use super::Cards;
 use super::batch::{Batch, Live};
+use super::news::News;
 use crate::db;
 use crate::db::live::events::Filter;
+use crate::domain::live::event::EventKind;
 use crate::domain::live::position::Position;
 use sqlx::{PgConnection, PgPool};
 use std::sync::Arc;
@@ -56,6 +58,7 @@ pub struct Hub {
     published: Mutex<Option<Position>>,
     batches: broadcast::Sender<Arc<Batch>>,
     cards: Cards,
+    news: News,
 }
 
 impl Hub {
@@ -71,12 +74,27 @@ impl Hub {
             published: Mutex::new(None),
             batches: broadcast::Sender::new(BACKLOG),
             cards: Cards::default(),
+            news: News::default(),
         }
     }
 
-    /// A change was committed by this process.
+    /// A change was committed by this process, which may change every list.
     pub fn committed(&self) {
+        self.news.count_one();
         self.local.notify_one();
+    }
+
+    /// A change with events of these kinds was committed by this process.
+    pub(super) fn committed_kinds(&self, kinds: impl IntoIterator<Item = EventKind>) {
+        self.news.count(kinds);
+        self.local.notify_one();
+    }
+
+    /// How often something is known to have happened that changes the summary or the inbox. While there are readers, that
+    /// includes what other processes did.
+    #[must_use]
+    pub fn news(&self) -> u64 {
+        self.news.so_far()
     }
 
     /// A notification of [`NOTIFY_CHANNEL`] came, with this payload.
@@ -186,6 +204,8 @@ impl Hub {
             let unseen = db::live::events::unseen(conn, published, None, &Filter::default(), BATCH).await?;
             let (end, more) = (unseen.end(published), unseen.more || published.partly.is_some());
             if !unseen.events.is_empty() {
+                // Before they are sent: who learns of them and asks gets an answer that knows them.
+                self.news.count_events(&unseen.events);
                 // Fails only where the last reader has just left.
                 let _ = self.batches.send(Arc::new(Batch::new(unseen.events, published, end.clone())));
             }

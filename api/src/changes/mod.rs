@@ -6,9 +6,15 @@ mod batch;
 mod cards;
 mod change;
 mod hub;
+mod news;
 mod reader;
+mod shared_parts;
+mod told;
+mod touched;
 
-pub use cards::{CardText, Cards, TouchedTickets};
+pub use cards::{CardText, Cards};
 pub use change::{Change, Database};
 pub use hub::{Hub, NOTIFY_CHANNEL};
 pub use reader::{Concern, Follow, ReadError, Reader, page};
+pub use told::Told;
+pub use touched::{FellBehind, Touched, TouchedTickets};

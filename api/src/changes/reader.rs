@@ -2,23 +2,25 @@
 
 use super::Database;
 use super::batch::{Batch, Live};
-use super::cards::{CardText, LiveCards};
+use super::cards::{CardNews, LiveCards};
 use crate::db;
 use crate::db::live::events::{Event, Filter};
 use crate::domain::live::event::EventKind;
 use crate::domain::live::position::Position;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_outbound::chain;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::TryRecvError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// A comment this often keeps proxies from closing a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// The least time between two parts for a reader that wants cards, which is a page: what happens within it is sent together. On a
+/// busy board, a write for each event to each page would be most of what open pages cost.
+const PAGE_PAUSE: Duration = Duration::from_millis(250);
 /// The most events that one read of the backlog takes.
 const PAGE: u16 = 500;
 
@@ -137,7 +139,10 @@ impl Reader {
         stop: CancellationToken,
     ) -> sqlx::Result<Self> {
         // Before the position, so that a card of everything after it comes.
-        let cards = wants_cards.then(|| database.hub().cards().subscribe());
+        let cards = match wants_cards {
+            true => Some(database.hub().cards().subscribe().await),
+            false => None,
+        };
         let (live, now) = database.hub().subscribe().await?;
         let mut greeting = String::from("retry: 2000\n");
         let position = match follow {
@@ -178,6 +183,9 @@ impl Reader {
             return Some(greeting);
         }
         let keep_alive = self.last_sent + KEEP_ALIVE;
+        if self.cards.is_some() {
+            tokio::time::sleep_until(self.last_sent + PAGE_PAUSE).await;
+        }
         loop {
             if let Some(until) = self.behind.take() {
                 match self.catch_up(until).await {
@@ -192,43 +200,61 @@ impl Reader {
             if self.concern.until.is_some_and(|until| until <= Utc::now()) {
                 return None;
             }
-            tokio::select! {
-                batch = self.live.recv() => match batch {
-                    Ok(batch) => {
-                        if batch.events.iter().any(|(event, _)| self.concern.is_touched_by(event)) {
-                            return None;
-                        }
-                        let wanted = self.wanted_part(&batch);
-                        self.position = batch.end.clone();
-                        if !wanted.is_empty() {
-                            return Some(wanted);
-                        }
-                    }
-                    // Never buffered without bound: a reader that does not keep up connects again.
-                    Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
-                },
-                cards = next_cards(&mut self.cards) => {
-                    let wanted = self.wanted_cards(&cards?);
-                    if !wanted.is_empty() {
-                        return Some(wanted);
-                    }
+            let first = tokio::select! {
+                batch = self.live.recv() => {
+                    let batch = batch.ok()?;
+                    self.wanted_events(&batch)?
                 }
+                news = next_cards(&mut self.cards) => self.wanted_cards(&news?)?,
                 // With the position, so that a reader that nothing concerns does not fall behind.
                 () = tokio::time::sleep_until(keep_alive) => {
                     return Some(format!(": keep-alive\nid: {}\n\n", self.position).into());
                 }
+            };
+            let part = if self.cards.is_some() { self.with_what_else_is_there(first)? } else { first };
+            if !part.is_empty() {
+                return Some(part);
             }
         }
     }
 
-    /// The cards of the tickets that this reader follows.
-    fn wanted_cards(&self, cards: &[CardText]) -> Bytes {
-        let wants = |card: &&CardText| {
-            self.filter.project.is_none_or(|project| project == card.project_id)
-                && self.filter.ticket.is_none_or(|ticket| ticket == card.ticket_id)
-                && self.filter.visible.as_ref().is_none_or(|ids| ids.contains(&card.project_id.0))
-        };
-        cards.iter().filter(wants).map(|card| &card.text[..]).collect::<Vec<_>>().concat().into()
+    /// Adds what has come meanwhile; none when the stream ends with it.
+    fn with_what_else_is_there(&mut self, first: Bytes) -> Option<Bytes> {
+        let mut parts = vec![first];
+        loop {
+            match self.live.try_recv() {
+                Ok(batch) => parts.push(self.wanted_events(&batch)?),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Lagged(_) | TryRecvError::Closed) => return None,
+            }
+        }
+        // After the events, as they were published.
+        while let Some(cards) = &mut self.cards {
+            match cards.try_recv() {
+                Ok(news) => parts.push(self.wanted_cards(&news)?),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Lagged(_) | TryRecvError::Closed) => return None,
+            }
+        }
+        parts.retain(|part| !part.is_empty());
+        Some(if parts.len() > 1 { parts.concat().into() } else { parts.pop().unwrap_or_default() })
+    }
+
+    /// The events of a batch that this reader wants; none when the stream ends with them.
+    fn wanted_events(&mut self, batch: &Batch) -> Option<Bytes> {
+        if batch.events.iter().any(|(event, _)| self.concern.is_touched_by(event)) {
+            return None;
+        }
+        self.position = batch.end.clone();
+        Some(batch.wanted(&self.filter))
+    }
+
+    /// The cards that this reader wants; none when some were lost: it connects again, and reads its board again.
+    fn wanted_cards(&self, news: &CardNews) -> Option<Bytes> {
+        match news {
+            CardNews::Cards(cards) => Some(cards.wanted(&self.filter)),
+            CardNews::Lost => None,
+        }
     }
 
     /// A page of the backlog; empty where it holds nothing for this reader.
@@ -242,19 +268,10 @@ impl Reader {
         }
         Ok(Batch::new(unseen.events, &from, self.position.clone()).text)
     }
-
-    /// What of a batch this reader wants: everything, in most cases, without a copy.
-    fn wanted_part(&self, batch: &Batch) -> Bytes {
-        if self.filter.is_empty() {
-            return batch.text.clone();
-        }
-        let wanted = batch.events.iter().filter(|(event, _)| self.filter.wants(event)).map(|(_, text)| &text[..]);
-        wanted.collect::<Vec<_>>().concat().into()
-    }
 }
 
 /// The next cards; none when some were lost. Waits for ever where no cards are wanted.
-async fn next_cards(cards: &mut Option<LiveCards>) -> Option<Arc<Vec<CardText>>> {
+async fn next_cards(cards: &mut Option<LiveCards>) -> Option<CardNews> {
     match cards {
         Some(cards) => cards.recv().await.ok(),
         None => std::future::pending().await,

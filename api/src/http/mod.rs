@@ -2,4 +2,5 @@
 
 pub mod error;
 pub mod extract;
+pub mod json_text;
 pub mod layers;

@@ -2,11 +2,13 @@
 
 mod forge_signals;
 mod known_projects;
+mod lists;
 mod presence;
 mod shared_settings;
 
 pub use forge_signals::ForgeSignals;
 pub use known_projects::KnownProjects;
+pub use lists::Lists;
 pub use presence::Presence;
 pub use shared_settings::HotSettings;
 
@@ -49,6 +51,8 @@ pub struct App {
     pub presence: Arc<Presence>,
     /// Which projects are known to exist.
     pub known_projects: Arc<KnownProjects>,
+    /// The lists that every open page loads.
+    pub lists: Arc<Lists>,
     /// Signals between the tasks that work on what forges deliver.
     pub forge_signals: Arc<ForgeSignals>,
     /// What the process counts.
@@ -140,6 +144,7 @@ impl App {
             sealer,
             presence: Arc::default(),
             known_projects: Arc::default(),
+            lists: Arc::default(),
             forge_signals: Arc::default(),
             settings: Arc::default(),
             any_people: Arc::default(),

@@ -1,6 +1,9 @@
 //! The inbox: what waits for a person, decided with the usual calls, put off, and retried with a note.
 
+use crate::backup::connect;
+use crate::events::{read_until, stream};
 use crate::support::TestApp;
+use http::Method;
 use serde_json::{Value, json};
 
 async fn items(app: &TestApp) -> Vec<Value> {
@@ -110,4 +113,74 @@ async fn a_retry_without_a_body_or_with_an_empty_note_writes_no_message() {
         assert_eq!(messages, &json!([]));
         app.move_to(&ticket, "backlog").await;
     }
+}
+
+/// The inbox and the summary are worked out once for all open pages, and never older than what a page knows of.
+#[tokio::test]
+async fn open_pages_share_lists_that_know_every_change() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let mut events = stream(&app, &app.base, "", None).await;
+    read_until(&mut events, "retry").await;
+    // The API's own connections, such as those of the test's pool, are not recorded as changes by hand.
+    let mut by_hand = connect(&app.database).await;
+    let needs = async || {
+        let (inbox, summary) = tokio::join!(items(&app), app.get("/api/summary"));
+        assert_eq!(summary.expect(200)["need_person"], inbox.len());
+        inbox.len()
+    };
+    for number in 0..5 {
+        assert_eq!(needs().await, number);
+        // What a caller changed is in its next answer.
+        let ticket = app.ticket(&project).await;
+        app.move_to(&ticket, "in_review").await;
+        assert_eq!(needs().await, number + 1);
+        // As is what an event told of, which someone with psql or another process may have caused.
+        sqlx::query("update tickets set column_id = 'done', title = $1 where id = $2")
+            .bind(format!("by hand {number}"))
+            .bind(id(&ticket).parse::<uuid::Uuid>().unwrap())
+            .execute(&mut by_hand)
+            .await
+            .unwrap();
+        read_until(&mut events, &format!("by hand {number}")).await;
+        assert_eq!(needs().await, number);
+        app.move_to(&ticket, "in_review").await;
+        assert_eq!(needs().await, number + 1);
+    }
+    // Nothing else happens: everyone gets the same answer.
+    let all = futures::future::join_all((0..50).map(|_| items(&app))).await;
+    assert!(all.iter().all(|items| *items == all[0]));
+}
+
+/// One list is for all who see the same projects, and for no one else.
+#[tokio::test]
+async fn nobody_gets_a_list_of_someone_who_sees_more() {
+    let app = TestApp::start().await;
+    let (first, second) = (app.project().await, app.project().await);
+    for project in [&first, &first, &second] {
+        let ticket = app.ticket(project).await;
+        app.move_to(&ticket, "in_review").await;
+    }
+    let people = [
+        (app.person("one@example.org", "none", &[(&first, "viewer")]).await, 2),
+        (app.person("other@example.org", "none", &[(&first, "member")]).await, 2),
+        (app.person("two@example.org", "none", &[(&second, "viewer")]).await, 1),
+        (app.person("both@example.org", "none", &[(&second, "viewer"), (&first, "viewer")]).await, 3),
+        (app.person("all@example.org", "admin", &[]).await, 3),
+        (app.person("nothing@example.org", "none", &[]).await, 0),
+    ];
+    // Lists are shared while a reader follows.
+    let mut follows = app.http().get(format!("{}/api/events", app.base)).header("cookie", &people[4].0);
+    follows = follows.header("accept", "text/event-stream");
+    let mut follows = follows.send().await.unwrap();
+    read_until(&mut follows, "retry").await;
+    let asked = (0..4).flat_map(|_| &people).map(async |(cookie, expected)| {
+        let cookie = [("cookie", cookie.as_str())];
+        let get = |path| app.send(Method::GET, path, &cookie, None);
+        let (inbox, summary) = tokio::join!(get("/api/inbox"), get("/api/summary"));
+        let (inbox, summary) = (inbox.expect(200), summary.expect(200));
+        assert_eq!(inbox["items"].as_array().unwrap().len(), *expected, "{inbox}");
+        assert_eq!(summary["need_person"], *expected, "{summary}");
+    });
+    futures::future::join_all(asked).await;
 }

@@ -24,6 +24,7 @@ mod input;
 mod jobs;
 mod leases;
 mod live_board;
+mod live_cards;
 mod memory;
 mod migration;
 mod model;

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::SendRequest;
@@ -17,6 +17,7 @@ pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     host: String,
     key: Option<String>,
+    cookie: Option<String>,
 }
 
 /// A status and a body.
@@ -45,12 +46,18 @@ impl Connection {
             // The next request fails when it has ended.
             let _ = connection.await;
         });
-        Ok(Self { sender, host: address.to_string(), key: None })
+        Ok(Self { sender, host: address.to_string(), key: None, cookie: None })
     }
 
     /// Sends this key with every request from now on.
     pub(crate) fn with_key(mut self, key: &str) -> Self {
         self.key = Some(format!("Bearer {key}"));
+        self
+    }
+
+    /// Sends this cookie with every request from now on.
+    pub(crate) fn with_cookie(mut self, cookie: String) -> Self {
+        self.cookie = Some(cookie);
         self
     }
 
@@ -62,6 +69,9 @@ impl Connection {
             .header(CONTENT_TYPE, "application/json");
         if let Some(key) = &self.key {
             request = request.header(AUTHORIZATION, key);
+        }
+        if let Some(cookie) = &self.cookie {
+            request = request.header(COOKIE, cookie);
         }
         let request = request.body(Full::new(Bytes::from(body))).context("could not build the request")?;
         self.sender.ready().await.context("the connection is closed")?;

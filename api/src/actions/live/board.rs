@@ -60,7 +60,8 @@ pub async fn board(database: &Database, lease: Duration, project: ProjectId) -> 
     let rows = db::tickets::cards::of_project(&mut conn, project).await?;
     let summary = summary_of(&mut conn, Some(&[project.0])).await?;
     conn.commit().await?;
-    let cards = rows.into_iter().map(|row| card(row, facts, &around)).collect();
+    let cards: Vec<_> = rows.into_iter().map(|row| card(row, facts, &around)).collect();
+    database.hub().cards().told().read_beside(cards.iter().map(|card| (card.id, &card.state)));
     Ok(LiveBoard { project_id: project, columns, cards, position, summary })
 }
 

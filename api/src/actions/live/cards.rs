@@ -11,6 +11,7 @@ use crate::domain::tickets::state::{State, Surroundings, last_sign_of_life, need
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
+use std::collections::HashSet;
 use std::time::Duration;
 use terarchitect_worker_api::{JobId, JobStatus, ProjectId, TicketId};
 use utoipa::ToSchema;
@@ -121,10 +122,11 @@ pub async fn ticket_card(
     project: ProjectId,
     ticket: TicketId,
 ) -> ActionResult<Card> {
-    one(&mut *database.read().await?, lease, project, ticket).await
+    one(database, &mut *database.read().await?, lease, project, ticket).await
 }
 
 pub(super) async fn one(
+    database: &Database,
     conn: &mut PgConnection,
     lease: Duration,
     project: ProjectId,
@@ -135,32 +137,39 @@ pub(super) async fn one(
     let around = db::live::surroundings::surroundings(conn, lease).await?;
     let projects = db::live::surroundings::projects(conn, Some(&[project.0])).await?;
     let project = projects.get(&project.0).ok_or_else(missing)?;
-    Ok(card(row, project, &around))
+    let card = card(row, project, &around);
+    database.hub().cards().told().read_beside([(card.id, &card.state)]);
+    Ok(card)
 }
 
-/// How many waiting tickets are read again when something changes that they may wait for.
-const WAITING: i64 = 200;
+/// How many tickets of each kind are looked at again and again.
+const LOOKED_AT: i64 = 200;
 
-/// The cards of these tickets, and with `queue` those of tickets that wait in the queue.
+/// Tickets whose state changes though nothing happens to them: they wait in the queue, or a worker holds them. Of very many,
+/// some.
 ///
 /// # Errors
 /// When the database is not available.
-pub async fn changed_cards(
+pub async fn live_tickets(database: &Database) -> sqlx::Result<HashSet<TicketId>> {
+    let mut conn = database.read().await?;
+    let tickets = db::tickets::cards::of_live_jobs(&mut conn, LOOKED_AT).await?;
+    Ok(tickets.into_iter().map(TicketId).collect())
+}
+
+/// The cards of these tickets, as far as they exist.
+///
+/// # Errors
+/// When the database is not available.
+pub async fn cards_of(
     database: &Database,
     lease: Duration,
-    tickets: &[TicketId],
-    queue: bool,
+    tickets: impl IntoIterator<Item = TicketId>,
 ) -> sqlx::Result<Vec<Card>> {
-    let mut conn = database.read().await?;
-    let mut ids: Vec<_> = tickets.iter().map(|id| id.0).collect();
-    if queue {
-        ids.extend(db::tickets::cards::waiting(&mut conn, WAITING).await?);
-        ids.sort_unstable();
-        ids.dedup();
-    }
+    let ids: Vec<_> = tickets.into_iter().map(|id| id.0).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
+    let mut conn = database.read().await?;
     let around = db::live::surroundings::surroundings(&mut conn, lease).await?;
     let rows = db::tickets::cards::of_tickets(&mut conn, &ids).await?;
     let mut projects: Vec<_> = rows.iter().map(|row| row.project_id.0).collect();
@@ -168,5 +177,9 @@ pub async fn changed_cards(
     projects.dedup();
     let projects = db::live::surroundings::projects(&mut conn, Some(&projects)).await?;
     // A project that was deleted in between has no cards any more.
-    Ok(rows.into_iter().filter_map(|row| Some(card(row.clone(), projects.get(&row.project_id.0)?, &around))).collect())
+    let cards = rows.into_iter().filter_map(|row| {
+        let project = projects.get(&row.project_id.0)?;
+        Some(card(row, project, &around))
+    });
+    Ok(cards.collect())
 }

@@ -61,7 +61,7 @@ pub async fn ticket_page(
     let ticket = db::tickets::find(&mut conn, project, id).await?;
     let ticket = ticket.ok_or_else(|| Refusal::not_found("ticket", id))?;
     Ok(TicketPage {
-        card: one(&mut conn, lease, project, id).await?,
+        card: one(database, &mut conn, lease, project, id).await?,
         attempts: db::tickets::page::attempts(&mut conn, id).await?,
         todo: db::tickets::page::todo(&mut conn, id).await?,
         plan: db::tickets::page::plan(&mut conn, id).await?.map(|(text, at)| TicketPlan { text, at }),

@@ -152,12 +152,20 @@ pub async fn of_tickets(conn: &mut PgConnection, tickets: &[Uuid]) -> sqlx::Resu
     cards_where!(conn, "ticket.id = any ($1)", tickets)
 }
 
-/// Tickets of jobs that wait for a worker; of more than `limit`, the first of an index: sorting a long
-/// queue would cost more than it is worth.
-pub async fn waiting(conn: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query_scalar!("select ticket_id from agent_jobs where status = 'pending' order by project_id, priority desc, run_at, seq limit $1", limit)
-        .fetch_all(conn)
-        .await
+/// Tickets of jobs that wait for a worker, that wait for a time, and that a worker holds; of each kind, of more than `limit`
+/// the first of an index: sorting a long queue would cost more than it is worth.
+pub async fn of_live_jobs(conn: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar!(
+        r#"(select ticket_id as "ticket_id!" from agent_jobs where status = 'pending' and due
+                order by project_id, priority desc, run_at, seq limit $1)
+           union all
+           (select ticket_id from agent_jobs where status = 'pending' and not due order by run_at limit $1)
+           union all
+           (select ticket_id from agent_jobs where status = 'running' order by project_id limit $1)"#,
+        limit
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// One ticket of a project.

@@ -113,6 +113,12 @@ words! {
 }
 
 impl EventKind {
+    /// Whether it may change what the summary and the inbox show: everything may, except what an agent says.
+    #[must_use]
+    pub fn changes_lists(self) -> bool {
+        self != Self::LogAppended
+    }
+
     /// Whether it is about people and keys, and so for admins alone.
     #[must_use]
     pub fn is_for_admins(self) -> bool {

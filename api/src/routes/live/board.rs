@@ -1,11 +1,12 @@
 //! The board with the true state of every ticket, one card, one ticket's page, and the summary of everything.
 
 use crate::access::Caller;
-use crate::actions::live::board::{LiveBoard, Summary, board, summary};
+use crate::actions::live::board::{LiveBoard, Summary, board};
 use crate::actions::live::cards::{Card, ticket_card};
 use crate::actions::live::page::{TicketPage, ticket_page};
 use crate::http::error::ApiResult;
 use crate::http::extract::{Path, ProjectPath, TicketPath};
+use crate::http::json_text::JsonText;
 use crate::state::App;
 use axum::Json;
 use axum::extract::State;
@@ -22,8 +23,8 @@ pub async fn live_board(State(app): State<App>, Path(path): Path<ProjectPath>) -
 /// How much goes on in all projects that the caller may see.
 #[utoipa::path(get, path = "/api/summary", tag = "live", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Summary)))]
-pub async fn live_summary(State(app): State<App>, caller: Caller) -> ApiResult<Json<Summary>> {
-    Ok(Json(summary(&app.database, caller.visible().ids().as_deref()).await?))
+pub async fn live_summary(State(app): State<App>, caller: Caller) -> ApiResult<JsonText> {
+    Ok(JsonText(app.lists.summary(&app.database, caller.visible().ids()).await?))
 }
 
 /// One ticket as the board shows it.

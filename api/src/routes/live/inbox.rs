@@ -1,9 +1,10 @@
 //! The inbox: what waits for a person.
 
 use crate::access::Caller;
-use crate::actions::live::inbox::{Inbox, inbox, snooze};
+use crate::actions::live::inbox::{Inbox, snooze};
 use crate::http::error::ApiResult;
 use crate::http::extract::{JsonBody, Path};
+use crate::http::json_text::JsonText;
 use crate::state::App;
 use axum::Json;
 use axum::extract::State;
@@ -39,9 +40,9 @@ pub struct Snoozed {
 /// usual calls: retry the job, or move the ticket.
 #[utoipa::path(get, path = "/api/inbox", tag = "live", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Inbox)))]
-pub async fn read_inbox(State(app): State<App>, caller: Caller) -> ApiResult<Json<Inbox>> {
-    let visible = caller.visible().ids();
-    Ok(Json(inbox(&app.database, app.config.limits.lease, visible.as_deref()).await?))
+pub async fn read_inbox(State(app): State<App>, caller: Caller) -> ApiResult<JsonText> {
+    let lease = app.config.limits.lease;
+    Ok(JsonText(app.lists.inbox(&app.database, lease, caller.visible().ids()).await?))
 }
 
 /// Puts a ticket off: the inbox does not show it for a while.
