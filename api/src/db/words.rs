@@ -2,8 +2,8 @@
 //! the row that holds it, never a default.
 
 use crate::domain::forges::{
-    CommentKind, CommentState, CredentialKind, DeliveryState, ForgeKind, PullState, ReviewState, ReviewTrigger,
-    SecretKind,
+    CommentKind, CommentState, CredentialKind, DeliveryState, ForgeKind, PostKind, PullState, ReviewState,
+    ReviewTrigger, SecretKind,
 };
 use crate::domain::jobs::attempt::{AttemptOutcome, Reported};
 use crate::domain::live::event::EventKind;
@@ -68,6 +68,7 @@ from_words!(
     DeliveryState,
     PullState,
     CommentKind,
+    PostKind,
     CommentState
 );
 

@@ -122,7 +122,10 @@ impl Forges {
 }
 
 fn broken(error: &(dyn std::error::Error + 'static)) -> NoAnswer {
-    NoAnswer { sentence: format!("The credential for the forge could not be read: {}.", chain(error)), retry_after: None }
+    NoAnswer {
+        sentence: format!("The credential for the forge could not be read: {}.", chain(error)),
+        retry_after: None,
+    }
 }
 
 fn as_kind(kind: ForgeKind) -> Kind {

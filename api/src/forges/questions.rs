@@ -30,6 +30,10 @@ impl AskForge for Forges {
     async fn comment(&self, place: &ForgePlace, pull: i64, body: &str, key: &str) -> Result<(), NoAnswer> {
         Ok(self.connected(place).await?.forge.comment(pull, &marked(body, key)).await.map(drop)?)
     }
+
+    async fn delete_branch(&self, place: &ForgePlace, branch: &str) -> Result<(), NoAnswer> {
+        Ok(self.connected(place).await?.forge.delete_branch(branch).await?)
+    }
 }
 
 /// Whether these pass together; none where there are none, or one is not done. What this system posted says nothing.

@@ -136,7 +136,8 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let database = Database::new(pool.clone(), Arc::new(Hub::new(pool)), metrics.clone());
         let (job_tokens, sealer) = (Arc::new(JobTokens::new(&sealer)), Arc::new(sealer));
-        let forges = || Arc::new(Forges::new(database.clone(), sealer.clone(), config.forge_api.clone())) as Arc<dyn AskForge>;
+        let forges =
+            || Arc::new(Forges::new(database.clone(), sealer.clone(), config.forge_api.clone())) as Arc<dyn AskForge>;
         let ask_forge = config.ask_forge.clone().unwrap_or_else(forges);
         Self {
             queue: Arc::new(Queue::new(database.clone(), &config.limits, metrics.clone())),

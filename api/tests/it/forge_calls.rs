@@ -20,7 +20,8 @@ impl AtForge {
         let config = AppConfig { forge_api: Some(forge.api_url().parse().unwrap()), ..AppConfig::default() };
         let app = TestApp::start_with(config).await;
         app.may_leave_jobs_live();
-        let new = json!({"name": "At the forge", "github_url": forge.git_url("demo", "hello"), "is_existing_repo": true});
+        let new =
+            json!({"name": "At the forge", "github_url": forge.git_url("demo", "hello"), "is_existing_repo": true});
         let project = app.post("/api/projects", new).await.expect(201);
         let project = format!("/api/projects/{}", project["id"].as_str().unwrap());
         app.put(&project, json!({"review_quiet_sec": 0})).await.expect(200);
@@ -49,7 +50,10 @@ impl AtForge {
     }
 
     async fn posts(&self) -> Vec<(String, Option<String>)> {
-        sqlx::query_as("select state, reason from forge_posts order by created_at").fetch_all(&self.app.pool).await.unwrap()
+        sqlx::query_as("select state, reason from forge_posts order by created_at")
+            .fetch_all(&self.app.pool)
+            .await
+            .unwrap()
     }
 
     async fn comments(&self) -> Vec<String> {
@@ -92,7 +96,8 @@ async fn a_comment_that_can_never_be_posted_is_in_the_tickets_log() {
     at.complete("I renamed it.").await;
     at.app.eventually(async || at.posts().await[0].0 == "failed").await;
     let log = at.app.get(&format!("{}/logs", at.ticket)).await.expect(200);
-    let failed: Vec<_> = log.as_array().unwrap().iter().filter(|entry| entry["step"] == "review_comment_failed").collect();
+    let failed: Vec<_> =
+        log.as_array().unwrap().iter().filter(|entry| entry["step"] == "review_comment_failed").collect();
     assert_eq!(failed.len(), 1, "{log}");
     let sentence = failed[0]["summary"].as_str().unwrap();
     assert!(sentence.starts_with("The comment could not be posted to pull request #1: No credential"), "{sentence}");
@@ -106,7 +111,8 @@ async fn the_forge_says_who_may_write_and_whose_the_bot_is() {
     at.store_credential().await;
     at.app.post("/api/webhook-secrets", json!({"sender": "github", "secret": SECRET})).await.expect(201);
     let say = async |id: i64, author: Value| {
-        let comment = json!({"id": id, "user": author, "body": "@terarchitect-bot rename it", "html_url": "https://x.example"});
+        let comment =
+            json!({"id": id, "user": author, "body": "@terarchitect-bot rename it", "html_url": "https://x.example"});
         let event = json!({
             "action": "created", "issue": {"number": 1, "pull_request": {}}, "comment": comment,
             "repository": {"clone_url": at.forge.git_url("demo", "hello")},

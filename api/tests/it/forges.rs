@@ -31,6 +31,8 @@ pub(crate) struct ScriptedForge {
     pub(crate) asked: Mutex<HashMap<String, usize>>,
     /// What was said: the pull request, the text and its key.
     pub(crate) said: Mutex<Vec<(i64, String, String)>>,
+    /// The branches that were deleted.
+    pub(crate) deleted: Mutex<Vec<String>>,
 }
 
 impl ScriptedForge {
@@ -82,6 +84,12 @@ impl AskForge for ScriptedForge {
         if !all.contains(&said) {
             all.push(said);
         }
+        Ok(())
+    }
+
+    async fn delete_branch(&self, _: &ForgePlace, branch: &str) -> Result<(), NoAnswer> {
+        self.respond()?;
+        self.deleted.lock().unwrap().push(branch.to_owned());
         Ok(())
     }
 }

@@ -94,7 +94,9 @@ async fn failures_cancellations_and_stops_are_told_apart() {
     assert_eq!(failed["needs_person"], true);
 
     // A coordinator that only knows an exit code: what the runner said last is why. What it said of other steps is not.
-    for (step, why) in [("failed", "the agent did not succeed: There is no manual."), ("push", "the agent did not succeed.")] {
+    for (step, why) in
+        [("failed", "the agent did not succeed: There is no manual."), ("push", "the agent did not succeed.")]
+    {
         app.move_to(&ticket, "backlog").await;
         app.move_to(&ticket, "in_progress").await;
         let job = app.claim_as("one", json!({})).await.unwrap();

@@ -101,3 +101,42 @@ async fn a_pull_request_that_is_closed_sends_its_ticket_back_with_the_reason() {
     assert_eq!(last["summary"], "Pull request 3 was closed by ann without a merge.");
     assert_eq!(app.get(&pull.ticket).await.expect(200)["status"], "todo");
 }
+
+#[tokio::test]
+async fn a_merged_branch_is_deleted_where_the_project_wants_it_and_only_the_tickets_own() {
+    let forge = ScriptedForge::with_writers(&[]);
+    let app = start(forge.clone()).await;
+    let merged = json!({"state": "closed", "merged": true, "updated_at": "2026-11-02T11:00:00Z"});
+    let with_head = |pull: &Reviewed, branch: &str, repository: i64| {
+        let mut more = merged.clone();
+        more["head"] = json!({"ref": branch, "sha": HEAD, "repo": {"id": repository}});
+        changed(pull, more)
+    };
+    let kept = Reviewed::new(&app, 1).await;
+    let (wanted, fork, other) =
+        (Reviewed::new(&app, 2).await, Reviewed::new(&app, 3).await, Reviewed::new(&app, 4).await);
+    for pull in [&wanted, &fork, &other] {
+        app.put(&pull.project, json!({"delete_merged_branch": true})).await.expect(200);
+    }
+    forge.set_down(true);
+    let own = format!("ticket-{}", wanted.ticket_id());
+    let forks = format!("ticket-{}", fork.ticket_id());
+    let events = vec![
+        changed(&kept, merged.clone()),
+        with_head(&wanted, &own, 1),
+        with_head(&fork, &forks, 2),
+        with_head(&other, "release", 1),
+    ];
+    send_all(&app, events).await;
+    worked_on(&app).await;
+    // The forge is away when it is merged: it is done when it is back.
+    let tried = "select exists (select from forge_posts where state = 'waiting' and tries > 0)";
+    app.eventually(async || sqlx::query_scalar(tried).fetch_one(&app.pool).await.unwrap()).await;
+    assert_eq!(*forge.deleted.lock().unwrap(), Vec::<String>::new());
+    forge.set_down(false);
+    let done = "select exists (select from forge_posts where state = 'posted')";
+    app.eventually(async || sqlx::query_scalar(done).fetch_one(&app.pool).await.unwrap()).await;
+    assert_eq!(*forge.deleted.lock().unwrap(), [own]);
+    let all: i64 = sqlx::query_scalar("select count(*) from forge_posts").fetch_one(&app.pool).await.unwrap();
+    assert_eq!(all, 1);
+}

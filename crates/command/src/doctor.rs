@@ -188,7 +188,8 @@ impl Report<'_> {
             let fix = "start terarchitect-coordinator on a machine with Docker; `terarchitect-coordinator doctor` checks that machine";
             self.say("coordinators", Some(false), "none is there that would claim a job".to_owned(), Some(fix))?;
         } else {
-            let sentence = format!("{} with {} in total", text::plural(working, "coordinator"), text::plural(slots, "slot"));
+            let sentence =
+                format!("{} with {} in total", text::plural(working, "coordinator"), text::plural(slots, "slot"));
             self.say("coordinators", Some(true), sentence, None)?;
         }
         for one in all.coordinators.iter().filter(there) {

@@ -1,5 +1,6 @@
 //! What becomes of a ticket when its pull request changes: merged, it is done; closed, it goes back.
 
+use super::posts;
 use crate::actions::ActionResult;
 use crate::actions::jobs::cancel::stop;
 use crate::actions::tickets::append_log::store;
@@ -17,7 +18,7 @@ use crate::domain::projects::board::{BACKLOG, DONE, IN_REVIEW};
 use crate::domain::refusal::Refusal;
 use crate::domain::tickets::{STATUS_COMPLETED, STATUS_TODO, TicketFields};
 use serde_json::json;
-use terarchitect_worker_api::JobKind;
+use terarchitect_worker_api::{JobKind, ProjectId, TicketId};
 
 /// Sets what the forge says about a pull request, unless something newer is known, and moves its ticket where it was
 /// merged or closed.
@@ -53,6 +54,9 @@ pub(super) async fn follow(
         _ => format!("Pull request {} was closed{by} without a merge.", facts.number),
     };
     store(change, &NewLogEntry::outcome(project, ticket, "pull_request", said)).await?;
+    if facts.state == PullState::Merged {
+        forget_branch(change, (project, ticket), facts).await?;
+    }
     let (to, status) = match facts.state {
         PullState::Merged if found.column_id != DONE => (DONE, STATUS_COMPLETED),
         // What a person has moved elsewhere stays there.
@@ -60,6 +64,21 @@ pub(super) async fn follow(
         _ => return Ok(()),
     };
     move_ticket(change, found, &live, to, status).await
+}
+
+/// Has the branch of a merged pull request deleted, where the project wants that. Only the ticket's own: what a person named
+/// otherwise, or has in a fork, is not this system's to delete.
+async fn forget_branch(
+    change: &mut Change,
+    place @ (project, ticket): (ProjectId, TicketId),
+    facts: &PullFacts,
+) -> ActionResult<()> {
+    let wants = db::projects::find(change, project).await?.is_some_and(|project| project.delete_merged_branch);
+    let own = format!("ticket-{ticket}");
+    if wants && !facts.is_from_fork && facts.head_branch.as_deref() == Some(&own) {
+        posts::delete_branch(change, place, facts.number, &own).await?;
+    }
+    Ok(())
 }
 
 async fn move_ticket(change: &mut Change, ticket: Ticket, live: &[Live], to: &str, status: &str) -> ActionResult<()> {

@@ -1,4 +1,4 @@
-//! Says at forges what was stored to be said there, once.
+//! Says and does at forges what was stored to be said and done there, once.
 
 use super::ask::{AskForge, ForgePlace, NoAnswer};
 use super::decide::pause;
@@ -9,6 +9,7 @@ use crate::db;
 use crate::db::forges::posts::{Claimed, NewPost};
 use crate::db::tickets::logs::NewLogEntry;
 use crate::domain::actor::Actor;
+use crate::domain::forges::PostKind;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use std::time::Duration;
@@ -40,8 +41,20 @@ pub(in crate::actions) async fn say(conn: &mut PgConnection, said: &Said<'_>) ->
     let job = said.job.map_or_else(|| "shell".to_owned(), |job| job.to_string());
     let digest = hex::encode(&Sha256::digest(said.body.as_bytes())[..8]);
     let key = format!("said:{job}:{digest}");
-    let new =
-        NewPost { project: said.project, ticket: said.ticket, pr_number: said.pr_number, key: &key, body: said.body };
+    let Said { project, ticket, pr_number, body, .. } = *said;
+    let new = NewPost { project, ticket, pr_number, kind: PostKind::Comment, key: &key, body };
+    db::forges::posts::insert(conn, &new).await
+}
+
+/// Stores that the branch of a merged pull request is deleted.
+pub(super) async fn delete_branch(
+    conn: &mut PgConnection,
+    (project, ticket): (ProjectId, TicketId),
+    pr_number: i64,
+    branch: &str,
+) -> sqlx::Result<()> {
+    let kind = PostKind::DeleteBranch;
+    let new = NewPost { project, ticket, pr_number, kind, key: kind.as_str(), body: branch };
     db::forges::posts::insert(conn, &new).await
 }
 
@@ -55,7 +68,7 @@ pub async fn post_next(database: &Database, forge: &dyn AskForge) -> ActionResul
     match send(forge, &post).await {
         Ok(()) => finish(database, &post, None).await?,
         Err(NoAnswer { sentence, retry_after }) if post.tries < MOST_TRIES => {
-            tracing::warn!(ticket.id = %post.ticket_id, pr.number = post.pr_number, why = sentence, "could not comment on a pull request; trying again later");
+            tracing::warn!(ticket.id = %post.ticket_id, pr.number = post.pr_number, why = sentence, "could not do at a forge what is to be done there; trying again later");
             let wait = retry_after.unwrap_or_else(|| pause(post.tries));
             db::forges::posts::put_off(&mut *database.read().await?, post.id, wait, &sentence).await?;
         }
@@ -69,8 +82,10 @@ async fn send(forge: &dyn AskForge, post: &Claimed) -> Result<(), NoAnswer> {
         return Err(NoAnswer { sentence: "The project has no repository any more.".to_owned(), retry_after: None });
     };
     let place = ForgePlace { project: ProjectId(post.project_id), address, kind: post.forge_kind };
-    // One key for each pull request: what the marker is looked for among are its comments.
-    forge.comment(&place, post.pr_number, &post.body, &post.key).await
+    match post.kind {
+        PostKind::Comment => forge.comment(&place, post.pr_number, &post.body, &post.key).await,
+        PostKind::DeleteBranch => forge.delete_branch(&place, &post.body).await,
+    }
 }
 
 /// Ends a post. What could not be said is in the ticket's log, where people look for it.
@@ -79,8 +94,17 @@ async fn finish(database: &Database, post: &Claimed, failed: Option<&str>) -> Ac
     db::forges::posts::finish(&mut change, post.id, failed).await?;
     if let Some(why) = failed {
         let (project, ticket) = (ProjectId(post.project_id), TicketId(post.ticket_id));
-        let text = format!("The comment could not be posted to pull request #{}: {why}", post.pr_number);
-        store(&mut change, &NewLogEntry::outcome(project, ticket, "review_comment_failed", text)).await?;
+        let number = post.pr_number;
+        let (step, text) = match post.kind {
+            PostKind::Comment => {
+                ("review_comment_failed", format!("The comment could not be posted to pull request #{number}: {why}"))
+            }
+            PostKind::DeleteBranch => (
+                "branch_kept",
+                format!("The branch {} of pull request #{number} could not be deleted: {why}", post.body),
+            ),
+        };
+        store(&mut change, &NewLogEntry::outcome(project, ticket, step, text)).await?;
     }
     Ok(change.commit().await?)
 }

@@ -1,12 +1,13 @@
-//! What this system says at forges, until the forge has it.
+//! What this system says and does at forges, until the forge has it.
 
-use crate::domain::forges::ForgeKind;
+use crate::db::words::Word;
+use crate::domain::forges::{ForgeKind, PostKind};
 use sqlx::PgConnection;
 use std::time::Duration;
 use terarchitect_worker_api::{ProjectId, TicketId};
 use uuid::Uuid;
 
-/// Something to say about a pull request.
+/// Something to say about a pull request, or to do with it.
 #[derive(Clone, Copy, Debug)]
 pub struct NewPost<'a> {
     /// The project.
@@ -15,21 +16,24 @@ pub struct NewPost<'a> {
     pub ticket: TicketId,
     /// The pull request's number.
     pub pr_number: i64,
+    /// What it is.
+    pub kind: PostKind,
     /// What makes it one among those of the pull request.
     pub key: &'a str,
-    /// The text.
+    /// The text, or the branch.
     pub body: &'a str,
 }
 
 /// Stores a post; one with the same key is stored already.
 pub async fn insert(conn: &mut PgConnection, new: &NewPost<'_>) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into forge_posts (id, project_id, ticket_id, pr_number, key, body) values ($1, $2, $3, $4, $5, $6)
+        "insert into forge_posts (id, project_id, ticket_id, pr_number, kind, key, body) values ($1, $2, $3, $4, $5, $6, $7)
          on conflict on constraint forge_posts_key_key do nothing",
         Uuid::now_v7(),
         new.project.0,
         new.ticket.0,
         new.pr_number,
+        new.kind.as_str(),
         new.key,
         new.body
     )
@@ -49,9 +53,11 @@ pub struct Claimed {
     pub ticket_id: Uuid,
     /// The pull request's number.
     pub pr_number: i64,
+    /// What it is.
+    pub kind: PostKind,
     /// What makes it one.
     pub key: String,
-    /// The text.
+    /// The text, or the branch.
     pub body: String,
     /// How many times it was tried, this time included.
     pub tries: i32,
@@ -73,7 +79,7 @@ pub async fn claim_next(conn: &mut PgConnection, lease: Duration) -> sqlx::Resul
                from next where post.id = next.id returning post.*
            )
            select claimed.id as "id!", claimed.project_id as "project_id!", claimed.ticket_id as "ticket_id!",
-               claimed.pr_number as "pr_number!", claimed.key as "key!", claimed.body as "body!", claimed.tries as "tries!",
+               claimed.pr_number as "pr_number!", claimed.kind as "kind!: Word<PostKind>", claimed.key as "key!", claimed.body as "body!", claimed.tries as "tries!",
                project.github_url, project.forge_kind as "forge_kind: ForgeKind"
            from claimed join projects as project on project.id = claimed.project_id"#,
         lease.as_secs_f64()

@@ -43,6 +43,16 @@ words! {
 }
 
 words! {
+    /// What is done at a forge.
+    pub enum PostKind "kind of post" {
+        /// A comment on the pull request.
+        Comment = "comment",
+        /// Its branch is deleted.
+        DeleteBranch = "delete_branch",
+    }
+}
+
+words! {
     /// Whose credential it is.
     pub enum CredentialKind "kind of credential" {
         /// The bot's: what it reads, pushes and comments with.

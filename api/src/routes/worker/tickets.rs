@@ -93,7 +93,15 @@ pub async fn complete_ticket(
     OptionalJsonBody(request): OptionalJsonBody<CompleteTicketRequest>,
 ) -> ApiResult<Json<Message>> {
     let (database, actor) = (&app.database, caller.actor());
-    actions::tickets::complete::complete_ticket(database, &actor, caller.job_token(), path.project_id, path.ticket_id, request).await?;
+    actions::tickets::complete::complete_ticket(
+        database,
+        &actor,
+        caller.job_token(),
+        path.project_id,
+        path.ticket_id,
+        request,
+    )
+    .await?;
     app.forge_signals.notify_posts();
     Ok(Json(Message { message: "Ticket completed".to_owned() }))
 }

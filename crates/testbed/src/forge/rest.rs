@@ -36,7 +36,8 @@ pub(super) async fn respond(shared: &Shared, owner: &str, repo: &str, rest: &[&s
         (Method::GET, []) => {
             let permissions = json!({"admin": false, "push": true, "pull": true});
             let name = format!("{owner}/{repo}");
-            let body = json!({"full_name": name, "default_branch": "main", "private": true, "permissions": permissions});
+            let body =
+                json!({"full_name": name, "default_branch": "main", "private": true, "permissions": permissions});
             ([SCOPES], Json(body)).into_response()
         }
         (Method::GET, ["pulls"]) => list(shared, owner, repo, &query),
@@ -44,15 +45,17 @@ pub(super) async fn respond(shared: &Shared, owner: &str, repo: &str, rest: &[&s
         (Method::GET, ["pulls", number]) => {
             with_pull(shared, owner, repo, number, |pull| Json(shape(shared, &pull)).into_response())
         }
-        (Method::GET, ["issues", number, "comments"]) => {
-            with_pull(shared, owner, repo, number, |pull| Json(pull.comments.iter().map(shape_of_comment).collect::<Vec<_>>()).into_response())
-        }
+        (Method::GET, ["issues", number, "comments"]) => with_pull(shared, owner, repo, number, |pull| {
+            Json(pull.comments.iter().map(shape_of_comment).collect::<Vec<_>>()).into_response()
+        }),
         (Method::GET, ["collaborators", login, "permission"]) => {
             let writes = lock(&shared.writers).iter().any(|writer| writer == login);
             let permission = if writes { "write" } else { "read" };
             Json(json!({"permission": permission, "role_name": permission, "user": {"login": login}})).into_response()
         }
-        (Method::GET, ["commits", _, "check-runs"]) => Json(json!({"total_count": 0, "check_runs": []})).into_response(),
+        (Method::GET, ["commits", _, "check-runs"]) => {
+            Json(json!({"total_count": 0, "check_runs": []})).into_response()
+        }
         (Method::GET, ["commits", _, "status"]) => Json(json!({"state": "pending", "statuses": []})).into_response(),
         (Method::POST, ["issues", number, "comments"]) => comment(shared, owner, repo, number, &body),
         _ => refuse(StatusCode::NOT_FOUND, "Not Found"),
