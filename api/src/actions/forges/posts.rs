@@ -68,7 +68,7 @@ pub async fn post_next(database: &Database, forge: &dyn AskForge) -> ActionResul
     match send(forge, &post).await {
         Ok(()) => finish(database, &post, None).await?,
         Err(NoAnswer { sentence, retry_after }) if post.tries < MOST_TRIES => {
-            tracing::warn!(ticket.id = %post.ticket_id, pr.number = post.pr_number, why = sentence, "could not do at a forge what is to be done there; trying again later");
+            tracing::warn!(ticket.id = %post.ticket_id, pr.number = post.pr_number, why = sentence, "could not do at a forge what is to be done there; retrying later");
             let wait = retry_after.unwrap_or_else(|| pause(post.tries));
             db::forges::posts::put_off(&mut *database.read().await?, post.id, wait, &sentence).await?;
         }

@@ -67,7 +67,7 @@ pub struct Claimed {
     pub forge_kind: Option<ForgeKind>,
 }
 
-/// Takes the next post: no other process takes it for as long as `lease`, after which it is tried again.
+/// Takes the next post: no other process takes it for as long as `lease`, after which it is retried.
 pub async fn claim_next(conn: &mut PgConnection, lease: Duration) -> sqlx::Result<Option<Claimed>> {
     sqlx::query_as!(
         Claimed,

@@ -181,7 +181,7 @@ impl Forge {
         format!("http://{}", self.server.address)
     }
 
-    /// Lets these people push. Everybody else may read.
+    /// Lets these people push. Other people may read.
     pub fn set_writers(&self, logins: &[&str]) {
         *lock(&self.shared.writers) = logins.iter().map(|login| (*login).to_owned()).collect();
     }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// What a classic token tells of itself with each response.
+/// What each response reports of a classic token.
 const SCOPES: (&str, &str) = ("x-oauth-scopes", "repo");
 
 pub(super) async fn respond(shared: &Shared, owner: &str, repo: &str, rest: &[&str], request: Request) -> Response {
