@@ -14,13 +14,15 @@ pub mod lenient;
 mod memory;
 mod steering;
 mod ticket;
+mod visible;
 mod words;
 
 #[cfg(feature = "client")]
 pub mod client;
 
 pub use context::{
-    AgentSettings, ContextTicket, CurrentTicket, FinishedWork, RelevantGraph, UpdateStrategy, WorkerContext,
+    AgentSettings, ContextTicket, CurrentTicket, FinishedReview, FinishedWork, RelevantGraph, UpdateStrategy,
+    WorkerContext,
 };
 pub use entry::{EntryData, TodoEntry};
 pub use error::ErrorBody;
@@ -35,6 +37,7 @@ pub use job::{
 pub use memory::{IndexRequest, IndexResponse, RetrieveRequest, RetrieveResponse, RetrieveResult};
 pub use steering::{DiffInfo, PersonMessage, StoreDiffRequest, TakenMessages, TurnOfAttempt};
 pub use ticket::{AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, Message};
+pub use visible::{seen, visible};
 pub use words::UnknownWord;
 
 /// The largest `wait_ms` that a claim may ask for: the server responds with 204 after this time at the latest.
