@@ -90,7 +90,7 @@ pub struct Options {
         value_name = "NUMBER"
     )]
     pub pr_number: String,
-    /// For reviews: the id of the comment at the forge, for the log.
+    /// For reviews: the id of the comment at the forge, which tells apart reviews with the same words.
     #[arg(
         long,
         env = "GITHUB_COMMENT_ID",

@@ -258,8 +258,11 @@ async fn complete(
         .complete_ticket(project, ticket, &request, Retry::For(COMPLETE_PATIENCE))
         .await
         .map_err(AttemptError::Api)?;
-    let text = if attempt.config.review.is_some() { "The review is dealt with" } else { "The ticket is complete" };
-    attempt.log_phase(phases, "complete", text);
+    if attempt.config.review.is_some() {
+        attempt.log_phase(phases, "complete", "The review is dealt with");
+    } else {
+        attempt.log_phase(phases, "complete", "The ticket is complete");
+    }
     Ok(())
 }
 

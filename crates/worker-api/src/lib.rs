@@ -1,5 +1,5 @@
 //! The wire contract of the worker API: ids, request and response bodies, error bodies, and (feature `client`) a typed
-//! HTTP client with retries.
+//! HTTP client with retries. Also what a person sees of a comment (`visible`), since both ends must agree on it.
 //!
 //! The documented contract is kept exactly; everything beyond it is optional on the wire, so that a client of the plain
 //! contract keeps working. These types derive no database traits: the API maps them at its edge.
