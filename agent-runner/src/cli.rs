@@ -363,6 +363,8 @@ impl Options {
             "AGENT_MAX_TURNS" => &mut self.agent_max_turns,
             "OPENCODE_SERVER_URL" => &mut self.opencode_server_url,
             "OPENCODE_SERVER_PASSWORD" => &mut self.opencode_server_password,
+            // One that begins with an address with a password counts as a secret.
+            "COMMENT_BODY" => &mut self.comment_body,
             "GIT_USER_NAME" => &mut self.git_user_name,
             "GIT_USER_EMAIL" => &mut self.git_user_email,
             _ => return,
