@@ -5,8 +5,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// Works on one ticket: clones the repository, drives a coding agent, pushes the branch, opens the pull request, and
-/// reports to the API.
+/// Works on one ticket, or on what reviewers say about its pull request: clones the repository, drives a coding agent,
+/// pushes the branch, opens the pull request, and reports to the API.
 #[derive(Debug, Parser)]
 #[command(name = "agent-runner", version, max_term_width = 110, after_help = AFTER_HELP)]
 pub struct Cli {
@@ -29,7 +29,7 @@ Exit codes: 0 success, 1 the agent failed, 2 wrong configuration, 75 temporary f
 pub enum Command {
     /// Work on a ticket and open a pull request.
     Ticket,
-    /// Work on a comment on a ticket's pull request (not available yet).
+    /// Work on what reviewers say about a ticket's pull request, on its branch.
     Review,
 }
 
@@ -68,6 +68,38 @@ pub struct Options {
     /// The command to run if none is given: `ticket` or `review`.
     #[arg(long, env = "JOB_KIND", default_value = "ticket", global = true, value_name = "KIND")]
     pub job_kind: String,
+    /// For reviews: what the reviewers say about the pull request.
+    #[arg(
+        long,
+        env = "COMMENT_BODY",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true,
+        global = true,
+        value_name = "TEXT"
+    )]
+    pub comment_body: String,
+    /// For reviews: the pull request's number [default: the one that is open for the ticket's branch].
+    #[arg(
+        long,
+        env = "PR_NUMBER",
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "NUMBER"
+    )]
+    pub pr_number: String,
+    /// For reviews: the id of the comment at the forge, which tells apart reviews with the same words.
+    #[arg(
+        long,
+        env = "GITHUB_COMMENT_ID",
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "ID"
+    )]
+    pub github_comment_id: String,
     /// The key for Terarchitect's API: its worker key, or the token of the job.
     #[arg(
         long,
@@ -331,6 +363,8 @@ impl Options {
             "AGENT_MAX_TURNS" => &mut self.agent_max_turns,
             "OPENCODE_SERVER_URL" => &mut self.opencode_server_url,
             "OPENCODE_SERVER_PASSWORD" => &mut self.opencode_server_password,
+            // One that begins with an address with a password counts as a secret.
+            "COMMENT_BODY" => &mut self.comment_body,
             "GIT_USER_NAME" => &mut self.git_user_name,
             "GIT_USER_EMAIL" => &mut self.git_user_email,
             _ => return,

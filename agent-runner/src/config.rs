@@ -4,6 +4,7 @@
 use crate::agent::{AgentKind, Provider};
 use crate::cli::{Command, Options};
 use crate::git::TokenHome;
+use crate::review::ReviewOrder;
 use secrecy::SecretString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,8 +34,8 @@ impl ConfigError {
 /// What is known before the first call to the API.
 #[derive(Debug)]
 pub struct Config {
-    /// What to do.
-    pub command: Command,
+    /// What reviewers say, which is what to work on; with none it is the ticket itself.
+    pub review: Option<ReviewOrder>,
     /// The ticket.
     pub ticket: TicketId,
     /// The project.
@@ -151,9 +152,13 @@ impl Config {
                 None
             }
         });
-        match (command, ticket, project) {
-            (Some(command), Some(ticket), Some(project)) if problems.is_empty() => Ok(Self {
-                command,
+        let review = (command == Some(Command::Review)).then(|| {
+            let given = (&options.comment_body, &options.pr_number, &options.github_comment_id);
+            ReviewOrder::parse(given.0, given.1, given.2).map_err(|wrong| problems.extend(wrong)).ok()
+        });
+        match (ticket, project) {
+            (Some(ticket), Some(project)) if problems.is_empty() => Ok(Self {
+                review: review.flatten(),
                 ticket,
                 project,
                 api_url,
@@ -312,6 +317,22 @@ mod tests {
             assert!(text.contains(name), "{name}: {text}");
         }
         assert_eq!(error.problems.len(), 6, "{text}");
+    }
+
+    #[test]
+    fn a_review_needs_what_the_reviewers_say() {
+        let parse = |more: &[&str]| {
+            let id = "0190a0c8-7d5e-7c3b-9a86-1f6a3c2b1d00";
+            let args = ["agent-runner", "--ticket-id", id, "--project-id", id, "--api-url", "http://localhost:5010"];
+            let cli = Cli::parse_from(args.iter().chain(more));
+            Config::parse(cli.command, &cli.options)
+        };
+        let error = parse(&["review"]).unwrap_err();
+        assert!(error.to_string().starts_with("COMMENT_BODY is not set"), "{error}");
+        let by_kind = parse(&["--job-kind", "review", "--comment-body", "- rename it", "--pr-number", "7"]).unwrap();
+        let order = by_kind.review.unwrap();
+        assert_eq!((order.said.as_str(), order.pr_number), ("- rename it", Some(7)));
+        assert_eq!(parse(&["ticket", "--pr-number", "x"]).unwrap().review, None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One attempt at one ticket, inside a container or from a shell: clones, drives the coding agent, pushes, opens the
+//! One attempt at one ticket, or at what reviewers say about it, inside a container or from a shell: clones, drives the coding agent, pushes, opens the
 //! pull request and reports back. The program is in `main.rs`.
 //!
 //! `attempt` knows all the others. `director` decides the agent's prompts, over the interface of `agent`; neither knows
@@ -17,4 +17,5 @@ pub mod probe;
 pub mod progress;
 pub mod prompts;
 pub mod report;
+pub mod review;
 pub mod stdin_secrets;

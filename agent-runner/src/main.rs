@@ -4,10 +4,10 @@ use clap::Parser;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use terarchitect_agent_runner::agent::guard::stand_guard;
-use terarchitect_agent_runner::attempt::{AttemptError, Finished, attempt_ticket};
+use terarchitect_agent_runner::attempt::{AttemptError, Finished, make_attempt};
 use terarchitect_agent_runner::cancel;
 use terarchitect_agent_runner::cli::{Cli, Command, LogFormat, Options};
-use terarchitect_agent_runner::config::{Config, ConfigError};
+use terarchitect_agent_runner::config::Config;
 use terarchitect_agent_runner::open_files;
 use terarchitect_agent_runner::stdin_secrets::{self, StdinError};
 use tokio_util::sync::CancellationToken;
@@ -44,15 +44,10 @@ async fn start(command: Option<Command>, mut options: Options) -> Result<Finishe
             .map_err(|error| (if matches!(error, StdinError::Malformed(_)) { 2 } else { 75 }, error.to_string()))?;
     }
     let config = Config::parse(command, &options).map_err(|error| failed(error.into()))?;
-    if config.command == Command::Review {
-        let error =
-            ConfigError::one("this version can't work on review comments yet; start it with the command `ticket`");
-        return Err(failed(error.into()));
-    }
     let token = CancellationToken::new();
     let terminated =
         cancel::on_signals(token.clone()).map_err(|error| (1, format!("could not listen for signals: {error}")))?;
-    Box::pin(attempt_ticket(config, options, token)).await.map_err(|error| match error.exit_code() {
+    Box::pin(make_attempt(config, options, token)).await.map_err(|error| match error.exit_code() {
         130 => (terminated.exit_code(), error.chain()),
         _ => failed(error),
     })

@@ -33,6 +33,9 @@ pub enum AttemptError {
     /// The pull request could not be opened.
     #[error("the branch is pushed, but its pull request could not be opened")]
     Forge(#[source] ForgeError),
+    /// The pull request of a review could not be found out.
+    #[error("the branch is pushed, but the forge did not say which pull request is open for it")]
+    FindPull(#[source] ForgeError),
     /// A file or directory can't be read or written.
     #[error("{attempted}")]
     Io {
@@ -50,6 +53,15 @@ pub enum AttemptError {
         "the agent changed nothing: make the ticket's description clearer, or close the ticket if nothing needs to change"
     )]
     NothingChanged,
+    /// A review of a ticket whose branch is not there, or has been merged.
+    #[error(
+        "the repository has no branch {branch} with work that its default branch does not have, so there is nothing that \
+         reviewers could speak of: start the ticket itself"
+    )]
+    NothingToReview {
+        /// The ticket's branch.
+        branch: String,
+    },
     /// A bug in this program.
     #[error("{0}")]
     Internal(String),
@@ -69,7 +81,7 @@ impl AttemptError {
                 }
             }
             Self::Cancelled => 130,
-            Self::NothingChanged | Self::Internal(_) => 1,
+            Self::NothingChanged | Self::NothingToReview { .. } | Self::Internal(_) => 1,
             Self::Io { .. } => 75,
             // A 404 without a code is not the API's own: it is from a proxy that can't reach the API at this moment.
             Self::Api(error)
@@ -79,9 +91,9 @@ impl AttemptError {
             }
             Self::Api(_) => 2,
             Self::Git(error) => error.exit_code(),
-            Self::Forge(error) if error.is_misconfiguration() => 2,
-            Self::Forge(error) if error.is_infrastructure() => 75,
-            Self::Forge(_) => 1,
+            Self::Forge(error) | Self::FindPull(error) if error.is_misconfiguration() => 2,
+            Self::Forge(error) | Self::FindPull(error) if error.is_infrastructure() => 75,
+            Self::Forge(_) | Self::FindPull(_) => 1,
             Self::Agent(AgentError::Cancelled) => 130,
             Self::Agent(error) if error.is_misconfiguration() => 2,
             Self::Agent(error) if error.is_infrastructure() => 75,

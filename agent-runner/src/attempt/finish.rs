@@ -1,13 +1,13 @@
 //! The end of an attempt: the last push, the pull request, and the report to the API that the ticket is complete.
 
 use super::phases::Phases;
-use super::{Attempt, AttemptError, Finished, finished};
+use super::{Attempt, AttemptError, Finished, finished, review};
 use crate::director::{DriveError, Outcome};
 use crate::git::{Change, GitError, RemoteUrl, Workspace};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use terarchitect_forge::{NewPull, OpenPull, Repository, forge_of};
+use terarchitect_forge::{Forge, NewPull, OpenPull, Repository, forge_of};
 use terarchitect_outbound::{Retry, chain};
 use terarchitect_worker_api::{CompleteTicketRequest, EntryData, IndexRequest};
 
@@ -32,33 +32,38 @@ pub(super) async fn finish(
         return Err(AttemptError::Cancelled);
     }
     let has_work = workspace.has_work()?;
-    if !has_work && outcome.reason.is_none() {
+    let reply = review::reply(attempt, &workspace, &outcome)?;
+    if !has_work && outcome.reason.is_none() && reply.is_none() {
         return Err(AttemptError::NothingChanged);
     }
     let (branch, base) = (workspace.branch().to_owned(), workspace.default_branch().to_owned());
     let change = workspace.change_of_attempt()?;
     let instructions = workspace.changed_instructions()?;
     let mut pull = None;
-    if has_work {
+    if has_work || reply.is_some() {
         let head = workspace.head_id()?;
         if attempt.context.finished_work.as_ref().is_none_or(|noted| noted.head != head) {
-            finished::note(attempt, &head, &outcome).await;
+            finished::note(attempt, &head, &outcome, reply.as_deref()).await;
         }
         push(attempt, workspace).await?;
         attempt.log_phase(&mut phases, "push", &format!("Pushed {branch}"));
-        let new = NewPull {
-            head: branch.clone(),
-            base,
-            title: attempt.mask.apply(&attempt.title()).chars().take(MAX_TITLE_CHARS).collect(),
-            body: attempt.mask.apply(&body(attempt, &outcome, &change, &instructions)),
-            draft: false,
+        pull = if reply.is_some() {
+            review::find_pull(attempt, remote, &branch, &mut phases).await?
+        } else {
+            let new = NewPull {
+                head: branch.clone(),
+                base,
+                title: attempt.mask.apply(&attempt.title()).chars().take(MAX_TITLE_CHARS).collect(),
+                body: attempt.mask.apply(&body(attempt, &outcome, &change, &instructions)),
+                draft: false,
+            };
+            open_pull(attempt, remote, new, &mut phases).await?
         };
-        pull = open_pull(attempt, remote, new, &mut phases).await?;
     } else {
         let reason = outcome.reason.as_deref().unwrap_or_default();
         attempt.reporter.log("nothing_changed", &format!("Nothing needed to change: {reason}"), None);
     }
-    complete(attempt, &outcome, pull.as_ref(), &mut phases).await?;
+    complete(attempt, &outcome, pull.as_ref(), reply, &mut phases).await?;
     remember(attempt, &outcome).await;
     Ok(Finished {
         branch,
@@ -166,13 +171,7 @@ async fn open_pull(
     new: NewPull,
     phases: &mut Phases,
 ) -> Result<Option<OpenPull>, AttemptError> {
-    let api = attempt.agent.github_api_url.as_ref();
-    let token = attempt.agent.github_token.as_ref();
-    let forge = match repository(remote) {
-        Some(repository) => forge_of(repository, api, token).map_err(AttemptError::Forge)?,
-        None => None,
-    };
-    let Some(forge) = forge else {
+    let Some(forge) = forge(attempt, remote)? else {
         let text = format!(
             "Pushed {}, but opened no pull request: {} is not on a supported forge. For GitHub Enterprise, set \
              GITHUB_API_URL",
@@ -190,6 +189,14 @@ async fn open_pull(
     let data = EntryData::PullRequest { url: pull.url.clone(), number: Some(pull.number) };
     attempt.log_phase_data(phases, "pull_request", &format!("{verb} {}", pull.url), Some(data));
     Ok(Some(pull))
+}
+
+/// The repository's forge, if it is a known one.
+pub(super) fn forge(attempt: &Attempt, remote: &RemoteUrl) -> Result<Option<Box<dyn Forge>>, AttemptError> {
+    let api = attempt.agent.github_api_url.as_ref();
+    let token = attempt.agent.github_token.as_ref();
+    let Some(repository) = repository(remote) else { return Ok(None) };
+    forge_of(repository, api, token).map_err(AttemptError::Forge)
 }
 
 /// The repository as forges know it: an owner and a name.
@@ -236,13 +243,14 @@ async fn complete(
     attempt: &Attempt,
     outcome: &Outcome,
     pull: Option<&OpenPull>,
+    reply: Option<String>,
     phases: &mut Phases,
 ) -> Result<(), AttemptError> {
     let request = CompleteTicketRequest {
         pr_url: pull.map(|pull| pull.url.clone()),
-        pr_number: pull.map(|pull| pull.number),
+        pr_number: pull.map(|pull| pull.number).or(attempt.config.review.as_ref().and_then(|order| order.pr_number)),
         summary: Some(attempt.mask.apply(&outcome.summary).replace('\0', "")),
-        review_comment_body: None,
+        review_comment_body: reply,
     };
     let (project, ticket) = (attempt.config.project, attempt.config.ticket);
     attempt
@@ -250,7 +258,11 @@ async fn complete(
         .complete_ticket(project, ticket, &request, Retry::For(COMPLETE_PATIENCE))
         .await
         .map_err(AttemptError::Api)?;
-    attempt.log_phase(phases, "complete", "The ticket is complete");
+    if attempt.config.review.is_some() {
+        attempt.log_phase(phases, "complete", "The review is dealt with");
+    } else {
+        attempt.log_phase(phases, "complete", "The ticket is complete");
+    }
     Ok(())
 }
 

@@ -4,9 +4,10 @@
 use super::{Attempt, AttemptError};
 use crate::director::Outcome;
 use crate::git::Workspace;
+use crate::review::ReviewOrder;
 use std::time::Duration;
 use terarchitect_outbound::Retry;
-use terarchitect_worker_api::FinishedWork;
+use terarchitect_worker_api::{FinishedReview, FinishedWork};
 
 /// For how long the note is retried. The report that the ticket is complete waits for the API anyway.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -14,10 +15,13 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const MAX_SUMMARY_BYTES: usize = 16 * 1024;
 
 /// Writes down that the branch with this head is the whole work, before it is pushed. A failure costs nothing but the safety.
-pub(super) async fn note(attempt: &Attempt, head: &str, outcome: &Outcome) {
+/// `comment` is what a review's job says about it at the pull request.
+pub(super) async fn note(attempt: &Attempt, head: &str, outcome: &Outcome, comment: Option<&str>) {
     let summary = outcome.summary.trim();
     let summary = summary[..summary.floor_char_boundary(MAX_SUMMARY_BYTES)].to_owned();
-    let work = FinishedWork { head: head.to_owned(), summary };
+    let review = attempt.config.review.as_ref().zip(comment);
+    let review = review.map(|(order, comment)| FinishedReview { id: order.id(), comment: comment.to_owned() });
+    let work = FinishedWork { head: head.to_owned(), summary, review };
     let Ok(raw) = serde_json::to_string(&work) else { return };
     let text = format!("The work is done, as {}", &head[..head.floor_char_boundary(8)]);
     let entry = attempt.reporter.entry(FinishedWork::STEP, &text, Some(&raw));
@@ -31,6 +35,12 @@ pub(super) async fn note(attempt: &Attempt, head: &str, outcome: &Outcome) {
     }
 }
 
+/// The note, if it is about the same work: of the ticket itself, or of the review with the same words. What the ticket or
+/// another review finished must not end a review before it begins.
+pub(super) fn of_this_job(noted: Option<FinishedWork>, order: Option<&ReviewOrder>) -> Option<FinishedWork> {
+    noted.filter(|noted| noted.review.as_ref().map(|review| review.id.clone()) == order.map(ReviewOrder::id))
+}
+
 /// The outcome of an earlier attempt at the same job whose work is exactly what the branch has.
 pub(super) fn earlier_outcome(
     noted: &FinishedWork,
@@ -41,4 +51,26 @@ pub(super) fn earlier_outcome(
     }
     workspace.count_whole_branch()?;
     Ok(Some(Outcome { summary: noted.summary.clone(), ..Outcome::default() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_note_about_the_same_work_counts() {
+        let order = |said: &str| ReviewOrder::parse(said, "7", "").unwrap();
+        let note = |of: Option<&ReviewOrder>| FinishedWork {
+            head: "a1".to_owned(),
+            summary: "Done".to_owned(),
+            review: of.map(|order| FinishedReview { id: order.id(), comment: "Done".to_owned() }),
+        };
+        let (mine, other) = (order("rename it"), order("test it"));
+        for (noted, of) in [(None, None), (Some(&mine), Some(&mine))] {
+            assert_eq!(of_this_job(Some(note(noted)), of), Some(note(noted)));
+        }
+        for (noted, of) in [(None, Some(&mine)), (Some(&mine), None), (Some(&other), Some(&mine))] {
+            assert_eq!(of_this_job(Some(note(noted)), of), None);
+        }
+    }
 }

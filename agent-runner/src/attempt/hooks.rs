@@ -4,7 +4,7 @@ use super::diffs::MAX_PATCH_BYTES;
 use super::patience::DOUBTS;
 use super::people::People;
 use super::phases::Phases;
-use super::{Attempt, AttemptError, hand_over};
+use super::{Attempt, AttemptError, hand_over, review};
 use crate::agent::TurnOutput;
 use crate::director::{DriveHooks, Phase, TurnChanges, Verdict, Words};
 use crate::git::{Committed, GitError, Patch, Update, Workspace, describe_skipped};
@@ -199,7 +199,7 @@ impl Hooks<'_> {
 /// The log's step for a turn of this phase.
 fn step_of(phase: Phase) -> &'static str {
     match phase {
-        Phase::Execution => "turn",
+        Phase::Execution | Phase::Review => "turn",
         other => other.as_str(),
     }
 }
@@ -214,7 +214,8 @@ impl DriveHooks for Hooks<'_> {
 
         let title = self.attempt.title();
         let ticket = self.attempt.config.ticket;
-        let message = format!("{title}\n\nTicket {ticket}, turn {turn} ({phase}).\n");
+        let review = self.attempt.config.review.as_ref().map(|order| format!("{}\n", review::mark(order)));
+        let message = format!("{title}\n\nTicket {ticket}, turn {turn} ({phase}).\n{}", review.unwrap_or_default());
         let committed = self.keep(message, Some(turn)).await?;
         let left_out = self.left_out();
         let Some(committed) = committed else { return Ok(TurnChanges { left_out, ..TurnChanges::default() }) };

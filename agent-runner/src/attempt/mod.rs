@@ -1,4 +1,4 @@
-//! One attempt at a ticket, from its context to its pull request.
+//! One attempt at a ticket, from its context to its pull request; or at what reviewers say about that.
 
 mod conflicts;
 mod diffs;
@@ -12,6 +12,7 @@ mod patience;
 mod people;
 mod phases;
 mod places;
+mod review;
 mod wording;
 
 pub use error::AttemptError;
@@ -64,22 +65,23 @@ pub struct Finished {
     pub phases: Vec<(String, Duration)>,
 }
 
-/// Makes one attempt at a ticket.
+/// Makes one attempt at a ticket, or at what reviewers say about its pull request.
 ///
 /// # Errors
 /// See [`AttemptError`]; the error is also written to the ticket's log.
-pub async fn attempt_ticket(
+pub async fn make_attempt(
     config: Config,
     mut options: Options,
     cancel: CancellationToken,
 ) -> Result<Finished, AttemptError> {
     let client = WorkerClient::direct(&config.api_url, config.api_key.clone()).map_err(AttemptError::Api)?;
-    let context = tokio::select! {
+    let mut context = tokio::select! {
         context = client.worker_context(config.project, config.ticket, Retry::For(API_PATIENCE)) => {
             context.map_err(AttemptError::Api)?
         }
         () = cancel.cancelled() => return Err(AttemptError::Cancelled),
     };
+    context.finished_work = finished::of_this_job(context.finished_work, config.review.as_ref());
     let agent = AgentConfig::resolve(&mut options, &context, config.host_alias.as_deref())?;
     let mask = mask_of(&config, &agent, &options);
     let (reporter, sending) = Reporter::start(client.clone(), config.project, config.ticket, mask.clone());
@@ -125,7 +127,11 @@ struct Attempt {
 impl Attempt {
     async fn make(&self) -> Result<Finished, AttemptError> {
         let mut phases = Phases::start();
-        self.reporter.log("start", &format!("Working on “{}”", self.title()), None);
+        self.reporter.log(
+            "start",
+            &self.describe_start(),
+            self.config.review.as_ref().map(|order| order.said.as_str()),
+        );
         let user = self.agents_user()?;
         let remote = RemoteUrl::parse(&self.agent.repo_url)?;
         let places = Places::make(self.config.workspace.as_deref(), user.as_ref())?;
@@ -146,6 +152,10 @@ impl Attempt {
                 (workspace, agent, models)
             }
         };
+        if self.config.review.is_some() && !workspace.is_continued() {
+            agent.shutdown().await;
+            return Err(AttemptError::NothingToReview { branch: workspace.branch().to_owned() });
+        }
         self.log_phase(&mut phases, "clone", &describe_clone(&workspace, &remote));
         if let Some(text) = describe_update(workspace.update(), workspace.default_branch()) {
             self.reporter.log("update", &text, None);
@@ -260,6 +270,7 @@ impl Attempt {
         let mut brief = Brief::new(&self.context, &self.memory().await);
         brief.earlier_work = hooks.earlier_work()?;
         brief.conventions = hooks.conventions();
+        brief.review = self.config.review.as_ref().map(|order| order.said.clone()).unwrap_or_default();
         let director = match &self.agent.director {
             Some(director) => {
                 let (name, key) = (&director.model, director.key.clone());

@@ -1,7 +1,8 @@
 //! The work on a ticket as a state machine: an event goes in, and the next action comes out. Pure.
 //!
 //! Full flow: research → plan → plan review (again, if rejected) → execution turns, each reviewed, until complete.
-//! Short flow, for a new project's setup: setup turns, each reviewed. Without a Director: one turn that does it all.
+//! Short flow, for a new project's setup and for what reviewers say: turns that work, each reviewed. Without a Director:
+//! one turn that does it all.
 
 use super::answer::{PLAN_SHAPE, PlanVerdict, TURN_SHAPE, TurnVerdict};
 use super::chat::ChatMessage;
@@ -146,7 +147,10 @@ pub(super) fn start(brief: Brief, limits: Limits, has_director: bool) -> Step {
         brief,
         limits,
     };
-    if state.brief.is_project_setup() {
+    if state.brief.is_review() {
+        let prompt = words::review(&state.ticket, !has_director);
+        state.work(Phase::Review, prompt)
+    } else if state.brief.is_project_setup() {
         let prompt = words::setup(&state.ticket);
         let mut step = state.work(Phase::Setup, prompt);
         step.note = Some(Note {
@@ -246,7 +250,7 @@ impl State {
             return self.finish_unless_people_wrote(phase, report.text.trim().to_owned(), None);
         }
         let turns_left = self.limits.execution_turns.saturating_sub(self.work_turns);
-        let question = words::turn_review(report, self.work_turns, turns_left, self.idle_turns, &self.heard);
+        let question = words::turn_review(phase, report, self.work_turns, turns_left, self.idle_turns, &self.heard);
         self.ask(Phase::TurnReview, Question { text: question, unusable: 0 }, Some(phase))
     }
 
@@ -264,7 +268,12 @@ impl State {
         let turn = self.work_turns;
         if verdict.complete {
             let summary = verdict.summary.unwrap_or_default();
-            let text = format!("The Director says that the ticket is complete after turn {turn}: {summary}");
+            let what = if phase == Phase::Review {
+                "everything the reviewers said is dealt with"
+            } else {
+                "the ticket is complete"
+            };
+            let text = format!("The Director says that {what} after turn {turn}: {summary}");
             let step = self.finish_unless_people_wrote(phase, summary, verdict.reason);
             return step.deciding(Phase::TurnReview, text, decided);
         }

@@ -212,6 +212,53 @@ fn a_project_setup_takes_the_short_flow() {
     );
 }
 
+fn reviewed(title: &str) -> Brief {
+    Brief { review: "ann: Rename `greet`.".to_owned(), ..brief(title) }
+}
+
+#[test]
+fn what_reviewers_say_takes_the_short_flow_whatever_the_ticket_is() {
+    for title in ["Add a cart", "Project setup"] {
+        let step = start(reviewed(title), Limits::default(), true);
+        let actions =
+            play(step, [worked("Renamed"), more("the README too"), worked("There too"), said(COMPLETE), NOBODY_WROTE]);
+        assert_eq!(
+            names(&actions),
+            ["agent review", "director turn-review", "agent review", "director turn-review", "hear people", "finish"]
+        );
+        assert!(prompt(&actions[0]).contains("ann: Rename `greet`.") && prompt(&actions[0]).contains("Do it well"));
+        assert!(!prompt(&actions[0]).contains("is posted at the pull request"), "the Director writes the reply");
+        let Action::AskDirector { messages, .. } = &actions[1] else { panic!() };
+        assert!(messages.iter().any(|message| message.content.contains("ann: Rename `greet`.")), "{messages:?}");
+        let question = last_question(&actions[1]);
+        assert!(question.contains("the reviewers say is dealt with") && !question.contains("the ticket is complete"));
+    }
+}
+
+#[test]
+fn a_review_that_needs_no_change_is_finished_with_the_reason() {
+    let verdict = said(r#"{"complete": true, "summary": "It is right as it is", "reason": "the name is public"}"#);
+    let actions = play(start(reviewed("Add a cart"), Limits::default(), true), [idled(), verdict, NOBODY_WROTE]);
+    let expected =
+        Action::Finish { summary: "It is right as it is".to_owned(), reason: Some("the name is public".to_owned()) };
+    assert_eq!(*actions.last().unwrap(), expected);
+}
+
+#[test]
+fn without_a_director_a_review_is_one_turn_whose_last_words_are_the_reply() {
+    let actions = play(start(reviewed("Add a cart"), Limits::default(), false), [worked("Renamed."), NOBODY_WROTE]);
+    assert_eq!(names(&actions), ["agent review", "hear people", "finish"]);
+    assert!(prompt(&actions[0]).contains("Your last message is posted at the pull request"));
+    assert_eq!(actions[2], Action::Finish { summary: "Renamed.".to_owned(), reason: None });
+}
+
+#[test]
+fn after_a_compaction_the_agent_is_told_again_what_reviewers_say() {
+    let limits = Limits { compact_every: 1, ..Limits::default() };
+    let actions = play(start(reviewed("Add a cart"), limits, true), [worked("1"), more("next"), Event::Compacted]);
+    assert!(prompt(&actions[3]).contains("ann: Rename `greet`."), "{actions:?}");
+}
+
 #[test]
 fn without_a_director_the_agent_does_it_alone_in_one_turn() {
     let step = start(brief("Add a cart"), Limits::default(), false);

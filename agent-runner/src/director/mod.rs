@@ -38,6 +38,8 @@ pub enum Phase {
     TurnReview,
     /// The agent sets up a project: the short flow.
     Setup,
+    /// The agent works on what reviewers say about the pull request: the short flow.
+    Review,
 }
 
 impl Phase {
@@ -51,6 +53,7 @@ impl Phase {
             Self::Execution => "execution",
             Self::TurnReview => "turn-review",
             Self::Setup => "setup",
+            Self::Review => "review",
         }
     }
 

@@ -3,8 +3,8 @@
 use super::{Phase, TurnChanges};
 use crate::prompts::{
     AGENT_ALONE, AGENT_CONTINUE, AGENT_EXECUTION, AGENT_MESSAGES, AGENT_PERSON, AGENT_PLAN, AGENT_PLAN_AGAIN,
-    AGENT_RESEARCH, AGENT_RULES, AGENT_SETUP, DIRECTOR_ASK_AGAIN, DIRECTOR_ASK_ONLY_JSON, DIRECTOR_PLAN_REVIEW,
-    DIRECTOR_TURN_REVIEW, fenced, render, shortened,
+    AGENT_RESEARCH, AGENT_REVIEW, AGENT_RULES, AGENT_SETUP, DIRECTOR_ASK_AGAIN, DIRECTOR_ASK_ONLY_JSON,
+    DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, fenced, render, shortened,
 };
 
 /// A turn as it is reported to the Director.
@@ -62,6 +62,12 @@ pub(super) fn alone(ticket: &str) -> String {
     with_ticket(AGENT_ALONE, ticket)
 }
 
+/// `alone`: no Director writes the reply to the reviewers.
+pub(super) fn review(ticket: &str, alone: bool) -> String {
+    let alone = if alone { "yes" } else { "" };
+    render(AGENT_REVIEW, &[("rules", AGENT_RULES), ("ticket", ticket), ("alone", alone)])
+}
+
 fn with_ticket(template: &str, ticket: &str) -> String {
     render(template, &[("rules", AGENT_RULES), ("ticket", ticket)])
 }
@@ -109,8 +115,19 @@ pub(super) fn plan_review(plan: &str, round: u32, research: &str, heard: &[Strin
     render(DIRECTOR_PLAN_REVIEW, &values)
 }
 
-pub(super) fn turn_review(report: &Report, turn: u32, turns_left: u32, idle_turns: u32, heard: &[String]) -> String {
+/// `work` is the phase of the turn.
+pub(super) fn turn_review(
+    work: Phase,
+    report: &Report,
+    turn: u32,
+    turns_left: u32,
+    idle_turns: u32,
+    heard: &[String],
+) -> String {
+    let (reviewed, unreviewed) = if work == Phase::Review { ("yes", "") } else { ("", "yes") };
     let values = [
+        ("reviewed", reviewed.to_owned()),
+        ("unreviewed", unreviewed.to_owned()),
         ("turn", turn.to_string()),
         ("turns_left", turns_left.to_string()),
         ("report", or_nothing(&fenced(&shortened(&report.text, REPORT_CHARS)))),

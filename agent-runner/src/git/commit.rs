@@ -106,6 +106,31 @@ impl Workspace {
         self.change_between(self.base, head).map_err(|source| GitError::new("could not compare the branch", source))
     }
 
+    /// Whether the branch is further than the remote had it before this attempt, or has commits beyond the default branch
+    /// whose message has this line.
+    ///
+    /// # Errors
+    /// When the history can't be read.
+    pub fn is_further_or_says(&self, line: &str) -> Result<bool, GitError> {
+        let read = || -> Result<bool, git2::Error> {
+            let head = self.repo.head()?.peel_to_commit()?;
+            if self.found != Some(head.id()) {
+                return Ok(true);
+            }
+            let mut walk = self.repo.revwalk()?;
+            walk.push_head()?;
+            walk.hide_ref(&format!("refs/remotes/origin/{}", self.default_branch))?;
+            for id in walk {
+                let message = self.repo.find_commit(id?)?.message_bytes().to_owned();
+                if String::from_utf8_lossy(&message).lines().any(|said| said == line) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        read().map_err(|source| GitError::new("could not read the branch's history", source))
+    }
+
     /// Whether the branch has anything that the default branch does not have.
     ///
     /// # Errors

@@ -86,6 +86,8 @@ pub struct Workspace {
     continued: bool,
     /// The branch's head at the remote.
     pushed: Option<Oid>,
+    /// The branch's head at the remote before this attempt.
+    found: Option<Oid>,
     /// The commits of an earlier attempt with which the branch starts, since that attempt could not push them.
     restored: Option<Restored>,
     /// What was done with the branch before work on it goes on.
@@ -167,6 +169,7 @@ impl Workspace {
             continued: (remote_head.is_some() || restored.is_some()) && start.update != Update::StartedAgain,
             base: start.at,
             pushed: remote_head,
+            found: remote_head,
             restored: restored.filter(|_| start.update != Update::StartedAgain),
             update: start.update,
             replaces: start.replaces,

@@ -33,6 +33,8 @@ pub const AGENT_CONFLICT: &str = include_str!("agent-conflict.md");
 pub const AGENT_CONTINUE: &str = include_str!("agent-continue.md");
 /// The agent sets up a project.
 pub const AGENT_SETUP: &str = include_str!("agent-setup.md");
+/// The agent deals with what reviewers say.
+pub const AGENT_REVIEW: &str = include_str!("agent-review.md");
 /// The agent does a whole ticket without a Director.
 pub const AGENT_ALONE: &str = include_str!("agent-alone.md");
 
@@ -214,6 +216,10 @@ mod tests {
             "phase",
             "shape",
             "messages",
+            "review",
+            "alone",
+            "reviewed",
+            "unreviewed",
         ];
         let all = [
             DIRECTOR_SYSTEM,
@@ -231,6 +237,7 @@ mod tests {
             AGENT_CONFLICT,
             AGENT_CONTINUE,
             AGENT_SETUP,
+            AGENT_REVIEW,
             AGENT_ALONE,
             AGENT_MESSAGES,
             AGENT_PERSON,

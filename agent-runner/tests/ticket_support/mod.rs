@@ -8,7 +8,7 @@ use crate::opencode_support::opencode;
 use clap::Parser;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use terarchitect_agent_runner::attempt::{AttemptError, Finished, attempt_ticket};
+use terarchitect_agent_runner::attempt::{AttemptError, Finished, make_attempt};
 use terarchitect_agent_runner::cli::Cli;
 use terarchitect_agent_runner::config::Config;
 use terarchitect_testbed::api::ApiServer;
@@ -89,11 +89,21 @@ impl World {
 
     /// One attempt, with these options besides what the API's settings say.
     pub async fn attempt(&self, more: &[&str]) -> Result<Finished, AttemptError> {
+        self.attempt_at("ticket", more).await
+    }
+
+    /// One attempt at what reviewers say about the ticket's pull request.
+    pub async fn review(&self, comment: &str) -> Result<Finished, AttemptError> {
+        let api = self.forge.api_url();
+        self.attempt_at("review", &["--github-api-url", &api, "--comment-body", comment, "--pr-number", "1"]).await
+    }
+
+    async fn attempt_at(&self, command: &str, more: &[&str]) -> Result<Finished, AttemptError> {
         let (api, project, ticket) = (self.api.url(), self.project.to_string(), self.ticket.to_string());
         let opencode = self.opencode.to_str().unwrap();
         let args = [
             "agent-runner",
-            "ticket",
+            command,
             "--api-url",
             &api,
             "--project-id",
@@ -109,7 +119,7 @@ impl World {
         ];
         let cli = Cli::parse_from(args.iter().chain(more));
         let config = Config::parse(cli.command, &cli.options).unwrap();
-        Box::pin(attempt_ticket(config, cli.options, CancellationToken::new())).await
+        Box::pin(make_attempt(config, cli.options, CancellationToken::new())).await
     }
 
     /// One attempt that knows where the forge's REST calls are.

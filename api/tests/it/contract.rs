@@ -219,6 +219,32 @@ async fn a_later_attempt_of_the_same_job_learns_what_was_finished() {
     assert_eq!(noted().await, Value::Null);
 }
 
+#[tokio::test]
+async fn a_later_attempt_of_a_review_learns_what_the_review_finished_and_nothing_older() {
+    let app = TestApp::start().await;
+    app.may_leave_jobs_live();
+    let ticket = app.ticket(&app.project().await).await;
+    let noted = async || app.get(&format!("{ticket}/worker-context")).await.expect(200)["finished_work"].clone();
+    let note = async |work: &Value| {
+        let entry =
+            json!({"session_id": "s", "step": "work_finished", "summary": "Done", "raw_output": work.to_string()});
+        app.post(&format!("{ticket}/logs"), entry).await.expect(200);
+    };
+    app.move_to(&ticket, "in_progress").await;
+    let job = app.claim_as("w", json!({})).await.unwrap();
+    note(&json!({"head": "a1", "summary": "The ticket's"})).await;
+    let done = json!({"attempt": job["attempt"], "worker_id": "w", "exit_code": 0, "reason": "completed"});
+    app.post(&format!("{}/complete", TestApp::job_path(&job)), done).await.expect(200);
+    let review = json!({"kind": "review", "pr_number": 7, "comment_body": "rename it"});
+    app.post(&format!("{ticket}/jobs"), review).await.expect(201);
+    let job = app.claim_as("w", json!({})).await.unwrap();
+    assert_eq!(job["kind"], "review");
+    assert_eq!(noted().await, Value::Null);
+    let work = json!({"head": "b2", "summary": "Renamed", "review": {"id": "r1", "comment": "Renamed."}});
+    note(&work).await;
+    assert_eq!(noted().await, work);
+}
+
 fn redact_uuid() -> insta::internals::Redaction {
     insta::dynamic_redaction(|value, _path| match value.as_str() {
         Some(text) if text.len() == 36 => "[id]".into(),

@@ -161,6 +161,23 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_review_is_told_what_was_said_and_where() {
+        let review = Job {
+            kind: JobKind::Review,
+            pr_number: Some(7),
+            comment_body: Some("Rename it.\n\nAnd test it.".into()),
+            github_comment_id: Some(12),
+            ..job()
+        };
+        let env = container_spec(&review, &config(&[]), Uuid::nil()).env;
+        let env: BTreeMap<_, _> = env.into_iter().collect();
+        let told = ["JOB_KIND", "PR_NUMBER", "COMMENT_BODY", "GITHUB_COMMENT_ID"].map(|name| env[name].as_str());
+        assert_eq!(told, ["review", "7", "Rename it.\n\nAnd test it.", "12"]);
+        let ticket = container_spec(&job(), &config(&[]), Uuid::nil()).env;
+        assert!(ticket.into_iter().all(|(name, _)| name != "COMMENT_BODY"));
+    }
+
+    #[test]
     fn a_local_job_keeps_addresses_and_works_on_the_checkout() {
         let job = Job {
             execution_mode: Some(ExecutionMode::Local),

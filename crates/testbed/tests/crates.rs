@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (WORKER_API, &[OUTBOUND]),
     (FORGE, &[OUTBOUND]),
     (CLIENT, &[OUTBOUND]),
-    (API, &[OUTBOUND, WORKER_API]),
+    (API, &[FORGE, OUTBOUND, WORKER_API]),
     (COORDINATOR, &[OUTBOUND, WORKER_API]),
     (RUNNER, &[FORGE, OUTBOUND, WORKER_API]),
     // It starts the programs, and calls them over HTTP alone.

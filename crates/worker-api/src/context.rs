@@ -107,6 +107,19 @@ pub struct FinishedWork {
     pub head: String,
     /// What was done.
     pub summary: String,
+    /// Which review it answers; absent where it is the ticket's own work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<FinishedReview>,
+}
+
+/// A review whose work is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FinishedReview {
+    /// Names what the reviewers said: another review of the same ticket has another one.
+    pub id: String,
+    /// What is said about it at the pull request.
+    pub comment: String,
 }
 
 impl FinishedWork {

@@ -1,5 +1,5 @@
 //! The wire contract of the worker API: ids, request and response bodies, error bodies, and (feature `client`) a typed
-//! HTTP client with retries.
+//! HTTP client with retries. Also what a person sees of a comment (`visible`), since both ends must agree on it.
 //!
 //! The documented contract is kept exactly; everything beyond it is optional on the wire, so that a client of the plain
 //! contract keeps working. These types derive no database traits: the API maps them at its edge.
@@ -14,13 +14,15 @@ pub mod lenient;
 mod memory;
 mod steering;
 mod ticket;
+mod visible;
 mod words;
 
 #[cfg(feature = "client")]
 pub mod client;
 
 pub use context::{
-    AgentSettings, ContextTicket, CurrentTicket, FinishedWork, RelevantGraph, UpdateStrategy, WorkerContext,
+    AgentSettings, ContextTicket, CurrentTicket, FinishedReview, FinishedWork, RelevantGraph, UpdateStrategy,
+    WorkerContext,
 };
 pub use entry::{EntryData, TodoEntry};
 pub use error::ErrorBody;
@@ -35,6 +37,7 @@ pub use job::{
 pub use memory::{IndexRequest, IndexResponse, RetrieveRequest, RetrieveResponse, RetrieveResult};
 pub use steering::{DiffInfo, PersonMessage, StoreDiffRequest, TakenMessages, TurnOfAttempt};
 pub use ticket::{AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, Message};
+pub use visible::{seen, visible};
 pub use words::UnknownWord;
 
 /// The largest `wait_ms` that a claim may ask for: the server responds with 204 after this time at the latest.

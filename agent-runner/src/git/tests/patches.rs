@@ -22,3 +22,24 @@ async fn a_commit_and_the_branch_are_readable_and_bounded() {
     assert!(cut.truncated && branch.text.starts_with(&cut.text) && cut.text.ends_with('\n'), "{}", cut.text);
     assert_eq!((cut.files, cut.added), (3, 3));
 }
+
+#[tokio::test]
+async fn commits_of_an_earlier_attempt_are_known_by_their_line() {
+    let forge = forge().await;
+    let first = Place::new();
+    let mut workspace = cloned(&forge, &first, "hello").await.unwrap();
+    fs::write(first.work().join("src/a.txt"), "b\n").unwrap();
+    workspace.commit("one\n\nReview 1.\n").unwrap().unwrap();
+    let (workspace, pushed) = push(workspace).await;
+    assert!(pushed.unwrap() && workspace.is_further_or_says("Review 2.").unwrap());
+
+    // Nothing is new since this clone, and what the branch has is the first review's.
+    let second = Place::new();
+    let mut workspace = cloned(&forge, &second, "hello").await.unwrap();
+    let says =
+        |workspace: &Workspace| ["Review 1.", "Review 2."].map(|line| workspace.is_further_or_says(line).unwrap());
+    assert_eq!(says(&workspace), [true, false]);
+    fs::write(second.work().join("src/a.txt"), "c\n").unwrap();
+    workspace.commit("two").unwrap().unwrap();
+    assert_eq!(says(&workspace), [true, true]);
+}

@@ -259,13 +259,13 @@ pub async fn list_between(
     Ok(entries)
 }
 
-/// The `raw_output` of the newest entry of this step that the ticket's live job wrote.
+/// The `raw_output` of the newest entry of this step since a live job of the ticket was created, of whichever kind.
 pub async fn newest_of_live_job(conn: &mut PgConnection, ticket: TicketId, step: &str) -> sqlx::Result<Option<String>> {
     let found = sqlx::query_scalar!(
         "select log.raw_output
          from execution_logs as log join agent_jobs as job on job.ticket_id = log.ticket_id
          where log.ticket_id = $1 and log.step = $2 and log.success
-             and job.kind = 'ticket' and job.status in ('pending', 'running') and log.created_at >= job.created_at
+             and job.status in ('pending', 'running') and log.created_at >= job.created_at
          order by log.seq desc limit 1",
         ticket.0,
         step

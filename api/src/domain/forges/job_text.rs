@@ -1,10 +1,11 @@
 //! What a review's job says in the contract's `comment_body`: every order of it, for an agent to read.
 
 use super::CommentKind;
-use super::visible::{seen, visible};
+use terarchitect_worker_api::{seen, visible};
 
-/// The longest text of a job, in bytes; a job's `comment_body` may be twice as long.
-const MAX_BYTES: usize = 256 * 1024;
+/// The longest text of a job, in bytes. It is a variable of the runner's environment, and Linux starts no program with one
+/// of more than 128 KiB.
+const MAX_BYTES: usize = 96 * 1024;
 
 /// One order.
 #[derive(Clone, Copy, Debug)]

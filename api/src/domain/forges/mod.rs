@@ -6,11 +6,11 @@ pub mod gitea;
 pub mod github;
 pub mod gitlab;
 pub mod job_text;
+pub mod mentions;
 pub mod orders;
 pub mod read;
 pub mod settings;
 pub mod signature;
-pub mod visible;
 
 use crate::domain::forges::event::Heard;
 use crate::domain::words::words;

@@ -1,8 +1,9 @@
 //! Whether what is said about a pull request is an order to the agent: who may give one, and what counts as one.
 
-use super::visible::{mentions, plain_login, visible};
+use super::mentions::{mentions, plain_login};
 use super::{Account, CommentKind, Permission, PullState, ReviewState, ReviewTrigger};
 use std::time::Duration;
+use terarchitect_worker_api::visible;
 
 /// For how long a comment on a line waits for the review that it belongs to: the forge sends one event for each, and
 /// promises no order.

@@ -78,7 +78,7 @@ const OPENING_PR: &str = "opening_pr";
 fn after_turn(phase: &str) -> String {
     match phase {
         "plan" => "plan_review".to_owned(),
-        "execution" | "setup" => "turn_review".to_owned(),
+        "execution" | "setup" | "review" => "turn_review".to_owned(),
         other => word(other),
     }
 }
