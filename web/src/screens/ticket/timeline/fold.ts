@@ -168,7 +168,7 @@ export function toolsOf(turn: Pick<Turn, 'tools' | 'whole'>): string {
   return `${turn.whole ? '' : 'at least '}${plural(turn.tools, 'tool call')}`
 }
 
-const PHASES: Record<string, string> = { research: 'Research', plan: 'Plan', setup: 'Setup', conflicts: 'Conflicts' }
+const PHASES: Record<string, string> = { research: 'Research', plan: 'Plan', setup: 'Setup', review: 'Review', conflicts: 'Conflicts' }
 
 export function turnTitle(turn: Pick<Turn, 'phase' | 'turn'>): string {
   if (turn.phase === 'execution') return `Turn ${turn.turn}`
