@@ -81,12 +81,11 @@ impl Forges {
         Ok(Connected { forge, me })
     }
 
-    /// The API of the repository's forge. What was set for the process is that of GitHub, also where the repository's
-    /// address has another name.
+    /// The API of the repository's forge.
     async fn place(&self, place: &ForgePlace) -> Result<Place, NoAnswer> {
         let kind = place.kind.map(as_kind);
-        if self.is_own && matches!(kind, None | Some(Kind::GitHub)) {
-            let (_, repository) = repository_at(&place.address)?;
+        let (root, repository) = repository_at(&place.address)?;
+        if self.is_own && serves(&self.api, &root, kind) {
             return Ok(Place { kind: Kind::GitHub, api: self.api.clone(), repository });
         }
         Ok(find_kind(&place.address, kind).await?)
@@ -121,6 +120,13 @@ impl Forges {
     }
 }
 
+/// Whether GitHub's API that was set for this process has this host's repositories: they have the same host, or a person has
+/// said that the project is at GitHub. Another host's repository may have a namesake there, which is not meant.
+fn serves(api: &Url, root: &Url, kind: Option<Kind>) -> bool {
+    let is_same_host = || Credential::of_api(root, GITHUB_AGENT_TOKEN, SecretString::default()).covers(api);
+    kind.map_or_else(is_same_host, |kind| kind == Kind::GitHub)
+}
+
 fn broken(error: &(dyn std::error::Error + 'static)) -> NoAnswer {
     NoAnswer {
         sentence: format!("The credential for the forge could not be read: {}.", chain(error)),
@@ -151,5 +157,21 @@ impl From<ForgeError> for NoAnswer {
             sentence.replace_range(..1, &first.to_uppercase());
         }
         Self { sentence: format!("{sentence}."), retry_after }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_api_that_was_set_is_not_asked_about_repositories_of_other_hosts() {
+        let api = "https://git.example/api/v3".parse().unwrap();
+        let serves = |root: &str, kind| serves(&api, &root.parse().unwrap(), kind);
+        assert!(serves("https://git.example", None));
+        assert!(serves("https://code.example", Some(Kind::GitHub)));
+        assert!(!serves("https://gitlab.com", None));
+        assert!(!serves("https://git.example:3000", None));
+        assert!(!serves("https://git.example", Some(Kind::Gitea)));
     }
 }
