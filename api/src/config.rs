@@ -194,6 +194,11 @@ pub struct ServeOptions {
     #[arg(long, env = "TERARCHITECT_AUDIT_RETENTION_DAYS", default_value_t = 400, global = true, value_name = "DAYS",
         value_parser = clap::value_parser!(u64).range(0..=36_500))]
     pub audit_retention_days: u64,
+    /// Ask each repository's forge for changed pull requests and issues after this many seconds; less often while nothing
+    /// changes there, at least every 5 minutes. Webhooks tell sooner.
+    #[arg(long, env = "TERARCHITECT_FORGE_SWEEP_SEC", default_value_t = 30, global = true, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(5..=3_600))]
+    pub forge_sweep_sec: u64,
     /// Write a JSON file with the addresses once the API listens. For scripts that start it.
     #[arg(long, env = "TERARCHITECT_READY_FILE", global = true, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
@@ -254,12 +259,15 @@ pub struct Limits {
     pub retention: Option<Duration>,
     /// After how long entries of the audit are deleted; absent: never.
     pub audit_retention: Option<Duration>,
+    /// The pause between two questions to a forge for what has changed in a repository, while something does.
+    pub forge_sweep: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let (job_timeout, lease) = (Duration::from_secs(14_400), Duration::from_secs(90));
-        Self { job_timeout, lease, retention: None, audit_retention: None }
+        let forge_sweep = Duration::from_secs(30);
+        Self { job_timeout, lease, retention: None, audit_retention: None, forge_sweep }
     }
 }
 
@@ -365,6 +373,7 @@ impl ServeOptions {
             lease: Duration::from_secs(self.lease_sec),
             retention: days(self.retention_days),
             audit_retention: days(self.audit_retention_days),
+            forge_sweep: Duration::from_secs(self.forge_sweep_sec),
         }
     }
 

@@ -51,6 +51,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
         public_url,
         limits: options.limits(),
         ask_forge: None,
+        read_forge: None,
         private_database: None,
     };
     prepare_data_dir(&data_dir)?;

@@ -22,7 +22,10 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
                 worked = work_on_next(&app.database) => worked,
             };
             match worked {
-                Ok(true) => app.forge_signals.notify_undecided(),
+                Ok(true) => {
+                    app.forge_signals.notify_undecided();
+                    app.forge_signals.notify_looks();
+                }
                 Ok(false) => break,
                 Err(error) => {
                     tracing::warn!(error = chain(&error), "could not work on deliveries; retrying");

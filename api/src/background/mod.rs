@@ -14,6 +14,7 @@ mod publish_events;
 mod retention;
 mod reviews;
 mod sign_ins;
+mod sweeps;
 
 use crate::state::App;
 use std::pin::Pin;
@@ -44,6 +45,7 @@ const TASKS: &[(&str, Task)] = tasks![
     retention,
     reviews,
     sign_ins,
+    sweeps,
 ];
 
 /// The tasks that run beside the requests. Call [`Background::finish`] after the last request.

@@ -1,6 +1,7 @@
 //! Forges, over the seam that the runner uses too, with the credentials that are stored here.
 
 mod questions;
+mod reading;
 
 use crate::actions::forges::ask::{ForgePlace, NoAnswer};
 use crate::actions::forges::credentials::secret_for;

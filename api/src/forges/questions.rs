@@ -1,6 +1,7 @@
 //! What is asked before something is an order, and what is said.
 
 use super::Forges;
+use super::reading::permission;
 use crate::actions::forges::ask::{AskForge, ForgePlace, NoAnswer};
 use crate::domain::forges::{Account, Permission};
 use async_trait::async_trait;
@@ -13,13 +14,7 @@ impl AskForge for Forges {
     }
 
     async fn permission(&self, place: &ForgePlace, login: &str) -> Result<Permission, NoAnswer> {
-        use terarchitect_forge::Permission as At;
-        Ok(match self.connected(place).await?.forge.permission(login).await? {
-            At::None => Permission::None,
-            At::Read => Permission::Read,
-            At::Write => Permission::Write,
-            At::Admin => Permission::Admin,
-        })
+        Ok(permission(self.connected(place).await?.forge.permission(login).await?))
     }
 
     async fn passes(&self, place: &ForgePlace, branch: &str) -> Result<Option<bool>, NoAnswer> {
@@ -29,6 +24,10 @@ impl AskForge for Forges {
 
     async fn comment(&self, place: &ForgePlace, pull: i64, body: &str, key: &str) -> Result<(), NoAnswer> {
         Ok(self.connected(place).await?.forge.comment(pull, &marked(body, key)).await.map(drop)?)
+    }
+
+    async fn comment_issue(&self, place: &ForgePlace, issue: i64, body: &str, key: &str) -> Result<(), NoAnswer> {
+        Ok(self.connected(place).await?.forge.comment_issue(issue, &marked(body, key)).await.map(drop)?)
     }
 
     async fn delete_branch(&self, place: &ForgePlace, branch: &str) -> Result<(), NoAnswer> {
@@ -52,6 +51,7 @@ mod tests {
     #[test]
     fn one_failure_is_enough_and_what_runs_says_nothing_yet() {
         let check = |name: &str, state| Check {
+            id: String::new(),
             name: name.to_owned(),
             state,
             url: None,

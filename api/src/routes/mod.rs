@@ -88,6 +88,7 @@ fn for_members() -> OpenApiRouter<App> {
         .routes(routes!(jobs::actions::cancel_job))
         .routes(routes!(live::inbox::snooze_ticket))
         .routes(routes!(system::trials::check))
+        .routes(routes!(system::trials::check_hooks))
 }
 
 /// What admins alone may do. A project's own fields say where and in which image its jobs run.

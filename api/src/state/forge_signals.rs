@@ -10,6 +10,7 @@ pub struct ForgeSignals {
     undecided: Notify,
     accepted: Notify,
     posts: Notify,
+    looks: Notify,
 }
 
 impl ForgeSignals {
@@ -33,6 +34,11 @@ impl ForgeSignals {
         self.posts.notify_one();
     }
 
+    /// A pull request is to be read.
+    pub fn notify_looks(&self) {
+        self.looks.notify_one();
+    }
+
     /// Waits for [`ForgeSignals::notify_received`].
     pub async fn received(&self) {
         self.received.notified().await;
@@ -46,6 +52,11 @@ impl ForgeSignals {
     /// Waits for [`ForgeSignals::notify_accepted`].
     pub async fn accepted(&self) {
         self.accepted.notified().await;
+    }
+
+    /// Waits for [`ForgeSignals::notify_looks`].
+    pub async fn looks(&self) {
+        self.looks.notified().await;
     }
 
     /// Waits for [`ForgeSignals::notify_posts`].

@@ -13,6 +13,7 @@ pub use presence::Presence;
 pub use shared_settings::HotSettings;
 
 use crate::actions::forges::ask::AskForge;
+use crate::actions::forges::watch::ReadForge;
 use crate::actions::system::settings::open;
 use crate::changes::{Database, Hub};
 use crate::config::Limits;
@@ -65,6 +66,8 @@ pub struct App {
     pub stop: CancellationToken,
     /// Asks forges, and comments there.
     pub ask_forge: Arc<dyn AskForge>,
+    /// Reads what is at forges; none: what happens there is learnt from webhooks alone, as in some tests.
+    pub read_forge: Option<Arc<dyn ReadForge>>,
     settings: Arc<SharedSettings>,
     any_people: Arc<AtomicBool>,
 }
@@ -88,6 +91,8 @@ pub struct AppConfig {
     pub limits: Limits,
     /// Asks forges in the place of the real ones, for tests.
     pub ask_forge: Option<Arc<dyn AskForge>>,
+    /// Reads what is at forges in the place of the real ones, for tests.
+    pub read_forge: Option<Arc<dyn ReadForge>>,
     /// The private Postgres, where the API runs one.
     pub private_database: Option<Arc<PrivateDatabase>>,
 }
@@ -136,9 +141,10 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let database = Database::new(pool.clone(), Arc::new(Hub::new(pool)), metrics.clone());
         let (job_tokens, sealer) = (Arc::new(JobTokens::new(&sealer)), Arc::new(sealer));
-        let forges =
-            || Arc::new(Forges::new(database.clone(), sealer.clone(), config.forge_api.clone())) as Arc<dyn AskForge>;
-        let ask_forge = config.ask_forge.clone().unwrap_or_else(forges);
+        let forges = Arc::new(Forges::new(database.clone(), sealer.clone(), config.forge_api.clone()));
+        let real = config.ask_forge.is_none().then(|| forges.clone() as Arc<dyn ReadForge>);
+        let read_forge = config.read_forge.clone().or(real);
+        let ask_forge = config.ask_forge.clone().unwrap_or(forges);
         Self {
             queue: Arc::new(Queue::new(database.clone(), &config.limits, metrics.clone())),
             job_tokens,
@@ -152,6 +158,7 @@ impl App {
             passwords: Passwords::default(),
             provider: config.oidc.clone().map(|oidc| Arc::new(Provider::new(oidc))),
             ask_forge,
+            read_forge,
             config: Arc::new(config),
             metrics,
             stop,

@@ -87,6 +87,10 @@ impl AskForge for ScriptedForge {
         Ok(())
     }
 
+    async fn comment_issue(&self, place: &ForgePlace, issue: i64, body: &str, key: &str) -> Result<(), NoAnswer> {
+        self.comment(place, issue, body, key).await
+    }
+
     async fn delete_branch(&self, _: &ForgePlace, branch: &str) -> Result<(), NoAnswer> {
         self.respond()?;
         self.deleted.lock().unwrap().push(branch.to_owned());

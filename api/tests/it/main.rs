@@ -42,6 +42,7 @@ mod steering;
 mod streams;
 mod support;
 mod surroundings;
+mod sweeps;
 mod timeline;
 mod trials;
 mod waiting;

@@ -41,6 +41,9 @@ pub trait AskForge: Debug + Send + Sync {
     /// Comments on a pull request. A text with this key is posted once, also when this is called again.
     async fn comment(&self, place: &ForgePlace, pull: i64, body: &str, key: &str) -> Result<(), NoAnswer>;
 
+    /// Comments on an issue. A text with this key is posted once, also when this is called again.
+    async fn comment_issue(&self, place: &ForgePlace, issue: i64, body: &str, key: &str) -> Result<(), NoAnswer>;
+
     /// Deletes a branch. One that is gone counts as deleted.
     async fn delete_branch(&self, place: &ForgePlace, branch: &str) -> Result<(), NoAnswer>;
 }

@@ -7,7 +7,7 @@ use crate::db;
 use crate::db::forges::comments::Undecided;
 use crate::domain::actor::Actor;
 use crate::domain::forges::orders::{Review, Rules, Said, Verdict, decide, may_order};
-use crate::domain::forges::{Account, CommentKind, PullState};
+use crate::domain::forges::{Account, CommentKind, ForgeKind, PullState};
 use crate::domain::live::event::{EventKind, NewEvent};
 use serde_json::json;
 use std::time::Duration;
@@ -105,6 +105,13 @@ fn review_of(comment: &Undecided) -> Review {
     match (&comment.review_id, comment.review_state) {
         (_, Some(state)) => Review::Known(state),
         (Some(_), None) if comment.kind == CommentKind::Line => Review::Unknown,
+        // GitLab sets the reviewer's state after what the reviewer says, and does not tie them together.
+        (None, None)
+            if comment.forge_kind == Some(ForgeKind::GitLab)
+                && matches!(comment.kind, CommentKind::Line | CommentKind::General) =>
+        {
+            Review::Unknown
+        }
         _ => Review::None,
     }
 }

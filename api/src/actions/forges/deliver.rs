@@ -94,12 +94,15 @@ async fn apply(change: &mut Change, scope: &Scope, heard: Heard, found: &[Candid
         }
         ForgeEvent::IssueLabelled { label, .. } => {
             let is_wanted = found.iter().any(|project| project.issue_label.as_deref() == Some(label.as_str()));
-            let why = if is_wanted {
-                "Tickets are not made of issues yet."
-            } else {
-                "No project makes tickets of issues with this label."
-            };
-            Ok((Outcome::Ignored(why.to_owned()), None))
+            if !is_wanted {
+                let why = "No project makes tickets of issues with this label.";
+                return Ok((Outcome::Ignored(why.to_owned()), None));
+            }
+            // The issue is read from the forge: what the event says of it may be old.
+            for project in found.iter().filter(|project| project.issue_label.as_deref() == Some(label.as_str())) {
+                db::forges::sweeps::wake(change, ProjectId(project.id)).await?;
+            }
+            Ok((Outcome::Done, None))
         }
         ForgeEvent::Noted { name, state, url, sha } => {
             let data = json!({"name": name, "state": state, "url": url, "sha": sha, "by": by});
@@ -141,6 +144,22 @@ async fn pulls_of(change: &mut Change, scope: &Scope, which: &PullRef) -> Action
     Ok(db::forges::pulls::find(change, &scope.projects, which).await?)
 }
 
+/// Lets a pull request be read that has changed at its forge, if it is a ticket's. Returns how many rows that concerns.
+pub(super) async fn note_pull(
+    change: &mut Change,
+    project: Uuid,
+    forge: ForgeKind,
+    facts: &PullFacts,
+) -> ActionResult<usize> {
+    let scope = Scope { sender: forge, projects: vec![project] };
+    let pulls = pulls_of(change, &scope, &PullRef { head_sha: None, ..facts.as_ref() }).await?;
+    let mut news = 0;
+    for pull in &pulls {
+        news += usize::from(db::forges::pulls::look_if_newer(change, pull.id, facts.updated_at).await?);
+    }
+    Ok(news)
+}
+
 async fn pull_changed(
     change: &mut Change,
     scope: &Scope,
@@ -151,6 +170,10 @@ async fn pull_changed(
     let pulls = pulls_of(change, scope, &which).await?;
     for pull in &pulls {
         follow(change, pull, scope.sender, facts, by).await?;
+        // GitLab tells of a reviewer's state in the same breath as of anything else.
+        if scope.sender == ForgeKind::GitLab {
+            db::forges::pulls::look(change, pull.id).await?;
+        }
     }
     if pulls.is_empty() && facts.is_from_fork {
         return Ok((Outcome::Ignored("It is about a pull request from another repository.".to_owned()), None));
@@ -159,7 +182,7 @@ async fn pull_changed(
 }
 
 /// Notes a comment as it is now, and that its review is known, if it is one.
-async fn receive(change: &mut Change, pull: &Pull, comment: &NewComment) -> ActionResult<()> {
+pub(super) async fn receive(change: &mut Change, pull: &Pull, comment: &NewComment) -> ActionResult<()> {
     if !db::forges::comments::insert(change, pull.id, comment).await? {
         return Ok(());
     }
@@ -219,7 +242,7 @@ async fn checked(change: &mut Change, scope: &Scope, check: &CheckFacts) -> Acti
 }
 
 /// A failed check as something to do. Its log's end is read from the forge later, where the forge has it.
-fn failed_check(check: &CheckFacts) -> NewComment {
+pub(super) fn failed_check(check: &CheckFacts) -> NewComment {
     let summary = check.summary.as_deref().map(|text| format!("\n\n{text}")).unwrap_or_default();
     NewComment {
         forge_id: check.forge_id.clone(),

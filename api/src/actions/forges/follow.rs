@@ -34,13 +34,17 @@ pub(super) async fn follow(
     let live = db::jobs::live_for_update(change, ticket).await?;
     let Some(found) = db::tickets::find_for_update(change, project, ticket).await? else { return Ok(()) };
     let Some(before) = db::forges::pulls::find_for_update(change, pull.id).await? else { return Ok(()) };
+    let known = db::forges::looks::stored(change, pull.id).await?;
     if !db::forges::pulls::apply(change, pull.id, forge, facts).await? {
         return Ok(());
     }
-    let data = json!({
-        "pr_number": facts.number, "pr_state": facts.state, "draft": facts.draft, "head_sha": facts.head_sha,
-    });
-    change.record(NewEvent::of_ticket(EventKind::PullRequestChanged, project, ticket).with(data));
+    // What is read again and again is news once.
+    if known.is_none_or(|known| !known.is_as(facts)) {
+        let data = json!({
+            "pr_number": facts.number, "pr_state": facts.state, "draft": facts.draft, "head_sha": facts.head_sha,
+        });
+        change.record(NewEvent::of_ticket(EventKind::PullRequestChanged, project, ticket).with(data));
+    }
     if before.state == facts.state || facts.state == PullState::Open {
         return Ok(());
     }

@@ -10,6 +10,7 @@ pub mod gather;
 pub mod posts;
 pub mod receive;
 pub mod secrets;
+pub mod watch;
 
 use crate::actions::ActionResult;
 use crate::db;

@@ -58,6 +58,18 @@ pub(super) async fn delete_branch(
     db::forges::posts::insert(conn, &new).await
 }
 
+/// Stores what is said in the issue that a ticket was made of.
+pub(super) async fn say_in_issue(
+    conn: &mut PgConnection,
+    (project, ticket): (ProjectId, TicketId),
+    issue: i64,
+    body: &str,
+) -> sqlx::Result<()> {
+    let kind = PostKind::IssueComment;
+    let new = NewPost { project, ticket, pr_number: issue, kind, key: kind.as_str(), body };
+    db::forges::posts::insert(conn, &new).await
+}
+
 /// Posts what is next. False: nothing was to be posted.
 ///
 /// # Errors
@@ -85,6 +97,7 @@ async fn send(forge: &dyn AskForge, post: &Claimed) -> Result<(), NoAnswer> {
     match post.kind {
         PostKind::Comment => forge.comment(&place, post.pr_number, &post.body, &post.key).await,
         PostKind::DeleteBranch => forge.delete_branch(&place, &post.body).await,
+        PostKind::IssueComment => forge.comment_issue(&place, post.pr_number, &post.body, &post.key).await,
     }
 }
 
@@ -98,6 +111,9 @@ async fn finish(database: &Database, post: &Claimed, failed: Option<&str>) -> Ac
         let (step, text) = match post.kind {
             PostKind::Comment => {
                 ("review_comment_failed", format!("The comment could not be posted to pull request #{number}: {why}"))
+            }
+            PostKind::IssueComment => {
+                ("issue_comment_failed", format!("The comment could not be posted to issue #{number}: {why}"))
             }
             PostKind::DeleteBranch => (
                 "branch_kept",

@@ -21,7 +21,8 @@ use utoipa::ToSchema;
 /// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ProjectCheck {
-    /// What was checked: `repository`, `token`, `push`, `pull_request`, `model` or `coordinator`.
+    /// What was checked: `repository`, `token`, `push`, `pull_request`, `model` or `coordinator`; of webhooks also `forge`,
+    /// `permission`, `secret`, `webhook`, `events`, `delivery` or `sweep`.
     pub check: &'static str,
     /// Whether it is as it should be; none where that can't be known.
     pub ok: Option<bool>,
@@ -31,12 +32,14 @@ pub struct ProjectCheck {
     pub fix: Option<String>,
 }
 
-fn found(check: &'static str, ok: impl Into<Option<bool>>, sentence: impl Into<String>) -> ProjectCheck {
+/// A result without anything to do about it.
+pub(in crate::actions) fn found(check: &'static str, ok: impl Into<Option<bool>>, sentence: impl Into<String>) -> ProjectCheck {
     ProjectCheck { check, ok: ok.into(), sentence: sentence.into(), fix: None }
 }
 
 impl ProjectCheck {
-    fn fix(self, fix: impl Into<String>) -> Self {
+    /// With what to do about it.
+    pub(in crate::actions) fn fix(self, fix: impl Into<String>) -> Self {
         Self { fix: Some(fix.into()), ..self }
     }
 }

@@ -26,6 +26,9 @@ pub async fn update_project(
     let fields = changes.over(now.into())?;
     let project = db::projects::update(&mut change, id, &fields).await?.ok_or_else(missing)?;
     record_changed(&mut change, id, "project");
+    if project.issue_label.is_some() {
+        db::forges::sweeps::wake(&mut change, id).await?;
+    }
     change.commit().await?;
     Ok(project)
 }

@@ -220,6 +220,21 @@ pub async fn list(conn: &mut PgConnection, filter: &DeliveryFilter, limit: i64) 
     .await
 }
 
+/// When the latest delivery about a project came, and how far it is.
+pub async fn latest(
+    conn: &mut PgConnection,
+    project: ProjectId,
+) -> sqlx::Result<Option<(DateTime<Utc>, DeliveryState)>> {
+    let row = sqlx::query!(
+        r#"select received_at, state as "state: Word<DeliveryState>" from deliveries
+           where project_id = $1 order by seq desc limit 1"#,
+        project.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| (row.received_at, row.state.0)))
+}
+
 /// Deletes deliveries that were finished more than `keep` ago. Returns how many were deleted.
 pub async fn delete_old(conn: &mut PgConnection, keep: Duration, limit: i64) -> sqlx::Result<u64> {
     let done = sqlx::query!(

@@ -3,7 +3,10 @@
 pub mod comments;
 pub mod credentials;
 pub mod deliveries;
+pub mod issues;
+pub mod looks;
 pub mod orders;
 pub mod posts;
 pub mod pulls;
 pub mod secrets;
+pub mod sweeps;

@@ -108,6 +108,18 @@ pub async fn find_for_update(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<
     .await
 }
 
+/// A pull request.
+pub async fn find_one(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Pull>> {
+    sqlx::query_as!(
+        Pull,
+        r#"select id, project_id, ticket_id, number, state as "state: Word<PullState>", head_sha
+           from pull_requests where id = $1"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// The tickets of these projects that have this pull request, or whose branch it is.
 pub async fn tickets_of(
     conn: &mut PgConnection,
@@ -149,9 +161,13 @@ pub async fn insert(
         url,
         forge.map(ForgeKind::as_str)
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(done.rows_affected() == 1)
+    let is_new = done.rows_affected() == 1;
+    if is_new {
+        super::sweeps::wake(conn, project).await?;
+    }
+    Ok(is_new)
 }
 
 /// Sets what an event says, unless something newer is known; false then. What is merged stays merged.
@@ -259,6 +275,19 @@ pub async fn checked(
 pub async fn look(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
     sqlx::query!("update pull_requests set next_look_at = now() where id = $1", id).execute(conn).await?;
     Ok(())
+}
+
+/// Lets a pull request be read soon, unless what is known of it is as new as this. True: it will be.
+pub async fn look_if_newer(conn: &mut PgConnection, id: Uuid, at: Option<DateTime<Utc>>) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "update pull_requests set next_look_at = now()
+         where id = $1 and ($2::timestamptz is null or forge_updated_at is null or $2 > forge_updated_at)",
+        id,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Lets the open pull requests for this branch be read from the forge soon: their base has moved.

@@ -5,10 +5,13 @@ pub mod event;
 pub mod gitea;
 pub mod github;
 pub mod gitlab;
+pub mod issue;
 pub mod job_text;
 pub mod mentions;
 pub mod orders;
+pub mod pace;
 pub mod read;
+pub mod seen;
 pub mod settings;
 pub mod signature;
 
@@ -49,6 +52,8 @@ words! {
         Comment = "comment",
         /// Its branch is deleted.
         DeleteBranch = "delete_branch",
+        /// A comment on an issue.
+        IssueComment = "issue_comment",
     }
 }
 

@@ -38,7 +38,13 @@ pub fn body(value: &Value) -> String {
 /// A piece of a diff: its end, where the line is.
 #[must_use]
 pub fn hunk(value: &Value) -> Option<String> {
-    let text = value.as_str().filter(|text| !text.is_empty())?.replace('\0', "");
+    value.as_str().and_then(end_of_hunk)
+}
+
+/// The end of a piece of a diff, where the line is.
+#[must_use]
+pub fn end_of_hunk(text: &str) -> Option<String> {
+    let text = Some(text).filter(|text| !text.is_empty())?.replace('\0', "");
     let mut start = text.len().saturating_sub(MAX_HUNK_BYTES);
     while !text.is_char_boundary(start) {
         start += 1;
@@ -78,7 +84,12 @@ pub fn sha(value: &Value) -> Option<String> {
 /// A time in either of the forms that forges use.
 #[must_use]
 pub fn time(value: &Value) -> Option<DateTime<Utc>> {
-    let text = value.as_str()?;
+    instant(value.as_str()?)
+}
+
+/// A time in either of the forms that forges use.
+#[must_use]
+pub fn instant(text: &str) -> Option<DateTime<Utc>> {
     let rfc3339 = DateTime::parse_from_rfc3339(text).map(|time| time.with_timezone(&Utc));
     rfc3339.or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S UTC").map(|time| time.and_utc())).ok()
 }

@@ -1,6 +1,7 @@
 //! Tests of settings and projects with real requests, and settings and projects as one document.
 
 use crate::access::Caller;
+use crate::actions::forges::watch::hooks::check_webhooks;
 use crate::actions::projects::check::{ProjectCheck, check_project};
 use crate::actions::system::probe::{Testable, test_settings};
 use crate::actions::system::transfer::{self, Exported, Imported};
@@ -71,6 +72,17 @@ pub async fn test(State(app): State<App>, JsonBody(body): JsonBody<SettingsTest>
 pub async fn check(State(app): State<App>, Path(path): Path<ProjectPath>) -> ApiResult<Json<ProjectChecks>> {
     let (api, lease) = (app.config.forge_api(), app.config.limits.lease);
     let checks = check_project(&app.database, &app.sealer, api, lease, path.project_id).await?;
+    Ok(Json(ProjectChecks { checks }))
+}
+
+/// Says what of the webhooks and of the sweep is set up for a project, here and at its forge, and what is missing. Changes
+/// nothing.
+#[utoipa::path(post, path = "/api/projects/{project_id}/webhooks/check", tag = "projects",
+    security(("bearer" = []), ("session" = [])), params(ProjectPath),
+    responses((status = 200, body = ProjectChecks), (status = 404, body = ErrorBody)))]
+pub async fn check_hooks(State(app): State<App>, Path(path): Path<ProjectPath>) -> ApiResult<Json<ProjectChecks>> {
+    let public = app.config.public_url.as_ref();
+    let checks = check_webhooks(&app.database, app.read_forge.as_deref(), public, path.project_id).await?;
     Ok(Json(ProjectChecks { checks }))
 }
 

@@ -109,17 +109,16 @@ impl Gitea {
     }
 }
 
-/// A pull request. Whether it can be merged is a boolean, which is false while it is being found out.
+/// A pull request. Whether it can be merged is a boolean, which is false for a moment while it is being found out.
 pub(super) fn read_pull(json: &Value) -> Option<Pull> {
     let mut pull = read::pull(json)?;
     let (is_draft, title) = drafts::read(&pull.title, GITEA);
     pull.draft |= is_draft;
     pull.title = title.to_owned();
-    let no = |why: &str| Mergeable::No(why.to_owned());
     pull.mergeable = match json["mergeable"].as_bool() {
-        _ if pull.draft => no("it is a draft"),
+        _ if pull.draft => Mergeable::No("it is a draft".to_owned()),
         Some(true) => Mergeable::Yes,
-        Some(false) => no("it conflicts with its base, or is still being checked"),
+        Some(false) => Mergeable::Conflict,
         None => Mergeable::Unknown,
     };
     Some(pull)

@@ -73,7 +73,7 @@ fn of_run(run: &Value) -> Option<Check> {
     };
     let output = &run["output"];
     let summary: Vec<String> = ["title", "summary"].iter().filter_map(|key| read::some_text(&output[*key])).collect();
-    let mut check = Check::new(run["name"].as_str()?, state);
+    let mut check = Check::new(read::id(&run["id"]), run["name"].as_str()?, state);
     check.url = read::some_text(&run["html_url"]).or_else(|| read::some_text(&run["details_url"]));
     check.summary = (!summary.is_empty()).then(|| summary.join("\n\n"));
     // A job of Actions has the id of its check run.
@@ -90,7 +90,7 @@ pub(crate) fn of_status(status: &Value, field: &str) -> Option<Check> {
         // Gitea's and Forgejo's `warning` and `skipped`.
         _ => CheckState::Neutral,
     };
-    let mut check = Check::new(status["context"].as_str()?, state);
+    let mut check = Check::new(format!("status-{}", read::id(&status["id"])), status["context"].as_str()?, state);
     check.url = read::some_text(&status["target_url"]);
     check.summary = read::some_text(&status["description"]);
     Some(check)

@@ -58,18 +58,14 @@ fn end(end: &Value, base_repo: Option<&str>) -> Ref {
 }
 
 fn mergeable(pull: &Value) -> Mergeable {
-    let reason = match pull["mergeable_state"].as_str().unwrap_or_default() {
-        "dirty" => Some("it conflicts with its base"),
-        "blocked" => Some("a rule of the repository is not met, such as a review or a check"),
-        "behind" => Some("its branch must be updated first"),
-        "draft" => Some("it is a draft"),
-        _ => None,
-    };
-    match (pull["mergeable"].as_bool(), reason) {
-        (None, _) => Mergeable::Unknown,
-        (Some(_), Some(reason)) => Mergeable::No(reason.to_owned()),
-        (Some(true), None) => Mergeable::Yes,
-        (Some(false), None) => Mergeable::No("it conflicts with its base".to_owned()),
+    let Some(can) = pull["mergeable"].as_bool() else { return Mergeable::Unknown };
+    match pull["mergeable_state"].as_str().unwrap_or_default() {
+        "blocked" => Mergeable::No("a rule of the repository is not met, such as a review or a check".to_owned()),
+        "draft" => Mergeable::No("it is a draft".to_owned()),
+        "dirty" => Mergeable::Conflict,
+        "behind" => Mergeable::Behind,
+        _ if can => Mergeable::Yes,
+        _ => Mergeable::Conflict,
     }
 }
 

@@ -59,7 +59,7 @@ fn check(status: &Value) -> Option<Check> {
         "skipped" | "manual" | "canceled" | "canceling" => CheckState::Neutral,
         _ => CheckState::Pending,
     };
-    let mut check = Check::new(status["name"].as_str()?, state);
+    let mut check = Check::new(read::id(&status["id"]), status["name"].as_str()?, state);
     check.url = read::some_text(&status["target_url"]);
     check.summary = read::some_text(&status["description"]);
     // A job of GitLab's own has a page, and its id is the status's; those of others have no log.

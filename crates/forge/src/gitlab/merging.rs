@@ -2,7 +2,7 @@
 
 use super::{GitLab, read};
 use crate::http::{Call, Once, PULL, segment};
-use crate::types::{Mergeable, Merged, Method, PullState};
+use crate::types::{Merged, Method, PullState};
 use crate::{Conflict, Forge, ForgeError};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -34,9 +34,9 @@ impl GitLab {
             }
             // It does not say why; the merge request does.
             let pull = self.read_pull(number).await?;
-            let why = match pull.mergeable {
-                Mergeable::No(why) => why,
-                Mergeable::Yes | Mergeable::Unknown => {
+            let why = match pull.mergeable.why_not() {
+                Some(why) => why.to_owned(),
+                None => {
                     if let Some(wait) = waits.next_wait() {
                         tokio::time::sleep(wait).await;
                         continue;

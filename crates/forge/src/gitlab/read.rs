@@ -63,8 +63,8 @@ fn mergeable(json: &Value) -> Mergeable {
     let no = |why: &str| Mergeable::No(why.to_owned());
     match json["detailed_merge_status"].as_str().unwrap_or_default() {
         "mergeable" => Mergeable::Yes,
-        "conflict" | "broken_status" | "commits_status" => no("it conflicts with its base"),
-        "need_rebase" => no("its branch must be updated first"),
+        "conflict" | "broken_status" | "commits_status" => Mergeable::Conflict,
+        "need_rebase" => Mergeable::Behind,
         "ci_must_pass" | "status_checks_must_pass" | "external_status_checks" => no("a check must pass first"),
         "not_approved" | "approvals_required" => no("it is not approved"),
         "requested_changes" => no("a reviewer asks for changes"),
@@ -73,7 +73,7 @@ fn mergeable(json: &Value) -> Mergeable {
         "not_open" => no("it is not open"),
         "" => match json["merge_status"].as_str() {
             Some("can_be_merged") => Mergeable::Yes,
-            Some("cannot_be_merged") => no("it conflicts with its base"),
+            Some("cannot_be_merged") => Mergeable::Conflict,
             _ => Mergeable::Unknown,
         },
         "preparing" | "checking" | "unchecked" | "approvals_syncing" | "ci_still_running" => Mergeable::Unknown,
@@ -149,9 +149,7 @@ mod tests {
         for waits in ["checking", "ci_still_running", "one that comes later"] {
             assert_eq!(of(waits), Mergeable::Unknown, "{waits}");
         }
-        assert_eq!(
-            mergeable(&json!({"merge_status": "cannot_be_merged"})),
-            Mergeable::No("it conflicts with its base".into())
-        );
+        assert_eq!(mergeable(&json!({"merge_status": "cannot_be_merged"})), Mergeable::Conflict);
+        assert_eq!(of("need_rebase").why_not(), Some("its branch must be updated first"));
     }
 }

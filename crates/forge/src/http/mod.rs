@@ -2,6 +2,7 @@
 //! limits, pages, redirects, and refusals as sentences. It knows no endpoint.
 
 mod call;
+mod kept;
 mod once;
 mod pages;
 mod plain;
@@ -17,7 +18,9 @@ pub(crate) use reply::{Reply, last};
 use crate::credential::Credential;
 use crate::limit::{LONGEST_WAIT, client, limit_of, since_1970};
 use crate::{Conflict, ForgeError};
-use reqwest::StatusCode;
+use kept::Kept;
+use reqwest::header::IF_NONE_MATCH;
+use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use terarchitect_outbound::{Mask, Retriable, Retry, chain, endpoint, retry, retry_after};
@@ -74,6 +77,7 @@ pub(crate) struct Http {
     token: String,
     mask: Mask,
     manners: Manners,
+    kept: Kept,
     pub(crate) patience: Patience,
 }
 
@@ -111,7 +115,7 @@ impl Http {
             .build()
             .map_err(|error| ForgeError::Unavailable { host: host(&api), message: chain(&error) })?;
         let (token, mask) = (credential.name().to_owned(), Mask::new([&secret]));
-        Ok(Self { client, api, secret, token, mask, manners, patience })
+        Ok(Self { client, api, secret, token, mask, manners, kept: Kept::default(), patience })
     }
 
     /// The base of the API.
@@ -175,6 +179,12 @@ impl Http {
         if let Some(token) = request.headers_mut().get_mut("authorization") {
             token.set_sensitive(true);
         }
+        // A caller that has an entity tag of its own wants to know whether anything has changed.
+        let is_question = request.method() == Method::GET && !request.headers().contains_key(IF_NONE_MATCH);
+        let asked = is_question.then(|| request.url().to_string());
+        if let Some(etag) = asked.as_ref().and_then(|url| self.kept.etag(url)) {
+            request.headers_mut().insert(IF_NONE_MATCH, etag);
+        }
         let response = redirects::send(&self.client, request).await.map_err(unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
         if status.is_server_error() && !(call.reads_500 && status == StatusCode::INTERNAL_SERVER_ERROR) {
@@ -185,7 +195,11 @@ impl Http {
         if let Some(limit) = limit_of(status, &headers, &text, since_1970()) {
             return Err(TryError::Limited { status, wait: limit.wait });
         }
-        Ok(Reply { status, headers, text })
+        let reply = Reply { status, headers, text };
+        match asked {
+            Some(url) => Ok(self.kept.or_kept(&url, reply)),
+            None => Ok(reply),
+        }
     }
 
     /// The end of what is at an address that the forge redirected to, which may be at another host: asked without the

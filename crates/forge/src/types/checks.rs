@@ -8,6 +8,9 @@ const OURS: &str = "terarchitect";
 /// A check of a commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
+    /// What the forge calls this result of it: another one after a re-run. A status's begins with `status-`, as it may
+    /// have the number of a check run.
+    pub id: String,
     /// Its name.
     pub name: String,
     /// How it stands.
@@ -23,10 +26,10 @@ pub struct Check {
 }
 
 impl Check {
-    /// A check of this name, with nothing to read.
-    pub(crate) fn new(name: &str, state: CheckState) -> Self {
+    /// A check of this id and name, with nothing to read.
+    pub(crate) fn new(id: String, name: &str, state: CheckState) -> Self {
         let ours = name.starts_with(OURS);
-        Self { name: name.to_owned(), state, url: None, summary: None, ours, log: None }
+        Self { id, name: name.to_owned(), state, url: None, summary: None, ours, log: None }
     }
 }
 

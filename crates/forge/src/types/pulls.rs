@@ -99,8 +99,25 @@ pub enum Mergeable {
     Yes,
     /// It can't, and why.
     No(String),
+    /// It conflicts with its base.
+    Conflict,
+    /// Its branch must be brought up to date with its base first.
+    Behind,
     /// The forge has not found out yet, or was not asked.
     Unknown,
+}
+
+impl Mergeable {
+    /// Why it can't be merged, where the forge says that it can't.
+    #[must_use]
+    pub fn why_not(&self) -> Option<&str> {
+        match self {
+            Self::Yes | Self::Unknown => None,
+            Self::No(why) => Some(why),
+            Self::Conflict => Some("it conflicts with its base"),
+            Self::Behind => Some("its branch must be updated first"),
+        }
+    }
 }
 
 /// How a branch gets into another one.

@@ -77,6 +77,7 @@ async fn a_log_at_another_host_is_read_without_the_token() {
     home.on("GET /api/v3/repos/o/r/actions/jobs/12/logs", [text(302, "").header("location", to)]);
     elsewhere.on("GET /log", [text(200, &format!("{}the end", "long\n".repeat(10_000)))]);
     let check = Check {
+        id: "12".into(),
         name: "test".into(),
         state: CheckState::Failure,
         url: None,
