@@ -4,7 +4,7 @@
 use crate::actions::ActionError;
 use crate::actions::people::{links, manage};
 use crate::backup::reach::Reached;
-use crate::changes::{Database, Hub};
+use crate::changes::Database;
 use crate::config::{AdminCommand, ServeOptions};
 use crate::db;
 use crate::domain::actor::Actor;
@@ -13,7 +13,6 @@ use crate::domain::people::link::{LinkKind, address};
 use crate::server::stop_on_signals;
 use anyhow::{Context, bail};
 use std::io::Write;
-use std::sync::Arc;
 
 /// Does it, and prints the link alone on the standard output.
 ///
@@ -43,19 +42,9 @@ fn base(options: &ServeOptions) -> anyhow::Result<String> {
 }
 
 async fn link(reached: &Reached, command: &AdminCommand, base: &str) -> anyhow::Result<String> {
-    let failed = "could not connect to the database";
-    let pool = db::connect(reached.connect.clone(), 2).await.context(failed)?;
-    let mut conn = pool.acquire().await.context(failed)?;
-    let newest = db::backup::applied(&mut conn).await.context(failed)?.last().map_or(0, |applied| applied.version);
-    drop(conn);
-    if newest != db::backup::known_version() {
-        bail!(
-            "the database has not been migrated to this version; start this terarchitect-api on it once, then try again"
-        );
-    }
-    let database = Database::new(pool.clone(), Arc::new(Hub::new(pool.clone())), Arc::default());
+    let database = reached.open().await?;
     let made = make(&database, command).await;
-    pool.close().await;
+    database.pool().close().await;
     Ok(address(base, &made?))
 }
 

@@ -34,3 +34,4 @@ pub mod sealing;
 pub mod server;
 pub mod serving;
 pub mod state;
+pub mod webhooks;

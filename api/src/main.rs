@@ -7,7 +7,7 @@ use rustix::process::umask;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 use terarchitect_api::config::{Cli, Command, LogFormat};
-use terarchitect_api::{admin, app, backup, server};
+use terarchitect_api::{admin, app, backup, server, webhooks};
 use terarchitect_outbound::chain;
 use tracing_subscriber::EnvFilter;
 
@@ -28,6 +28,15 @@ async fn main() -> ExitCode {
         Command::Admin(command) => {
             start_logging(cli.serve.log_format, "warn");
             admin::run(&cli.serve, &command).await
+        }
+        Command::Webhooks(command) => {
+            start_logging(cli.serve.log_format, "warn");
+            match webhooks::run(&cli.serve, &command).await {
+                Ok(true) => Ok(()),
+                // What is missing has been printed.
+                Ok(false) => return ExitCode::FAILURE,
+                Err(error) => Err(error),
+            }
         }
         Command::Serve => {
             start_logging(cli.serve.log_format, "info");

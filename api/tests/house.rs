@@ -8,7 +8,7 @@ const HOUSE: House = House {
     folder: env!("CARGO_MANIFEST_DIR"),
     floors: &[
         &["main", "lib"],
-        &["admin"],
+        &["admin", "webhooks"],
         &["backup"],
         &["server"],
         &["serving"],
@@ -33,6 +33,7 @@ const HOUSE: House = House {
         ("background", &["sqlx::query"]),
         ("backup", &["sqlx::query", "axum"]),
         ("admin", &["sqlx::query", "axum"]),
+        ("webhooks", &["sqlx::query", "axum"]),
         ("access", &["sqlx::"]),
         ("actions", &["sqlx::query", "axum", "http::"]),
         ("changes", &["sqlx::query", "axum"]),

@@ -1,12 +1,15 @@
 //! Getting to the database without serving: the configured one, or the private one, which is started if no API runs it.
 
+use crate::changes::{Database, Hub};
 use crate::config::{ServeOptions, non_empty};
 use crate::database_address;
+use crate::db;
 use crate::embedded_postgres::{Cluster, ClusterError, DataDirLock};
 use anyhow::{Context, ensure};
 use secrecy::ExposeSecret;
 use sqlx::postgres::PgConnectOptions;
 use std::path::Path;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// A database that can be connected to.
@@ -68,6 +71,23 @@ impl Reached {
         let cluster = Cluster::start(data_dir, lock, stop).await?;
         let cluster = cluster.context("stopped before the private Postgres had started; nothing was changed")?;
         Ok(Self { connect: cluster.connect_options(), cluster: Some(cluster) })
+    }
+
+    /// A few connections to a database that this version has migrated.
+    ///
+    /// # Errors
+    /// When it can't be reached, or is not of this version.
+    pub(crate) async fn open(&self) -> anyhow::Result<Database> {
+        let failed = "could not connect to the database";
+        let pool = db::connect(self.connect.clone(), 2).await.context(failed)?;
+        let mut conn = pool.acquire().await.context(failed)?;
+        let newest = db::backup::applied(&mut conn).await.context(failed)?.last().map_or(0, |applied| applied.version);
+        drop(conn);
+        ensure!(
+            newest == db::backup::known_version(),
+            "the database has not been migrated to this version; start this terarchitect-api on it once, then try again"
+        );
+        Ok(Database::new(pool.clone(), Arc::new(Hub::new(pool)), Arc::default()))
     }
 
     /// Stops what was started.

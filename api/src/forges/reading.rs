@@ -43,7 +43,8 @@ impl ReadForge for Forges {
         let reviews = forge.reviews(number).await?;
         let (comments, threads) = (forge.comments(number).await?, forge.threads(number).await?);
         let is_open = pull.state == at::PullState::Open;
-        let checks = if is_open && !pull.head.sha.is_empty() { forge.checks(&pull.head.sha).await? } else { Vec::new() };
+        let checks =
+            if is_open && !pull.head.sha.is_empty() { forge.checks(&pull.head.sha).await? } else { Vec::new() };
         // GitLab has a state for each reviewer in place of reviews; a review there says nothing by itself.
         let has_reviews = forge.kind() != at::Kind::GitLab;
         let mut said: Vec<Spoken> = reviews.iter().filter(|_| has_reviews).filter_map(review).collect();

@@ -5,11 +5,12 @@ use crate::support::TestApp;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use terarchitect_api::actions::forges::ask::{ForgePlace, NoAnswer};
-use terarchitect_api::actions::forges::watch::{Changed, IssueComment, ReadForge, SeenIssue};
+use terarchitect_api::actions::forges::watch::{Changed, IssueComment, ReadForge, SeenHook, SeenIssue, SeenRepository};
 use terarchitect_api::config::Limits;
 use terarchitect_api::domain::forges::event::{CheckFacts, CheckState, NewComment, PullFacts, PullRef};
 use terarchitect_api::domain::forges::seen::{Fit, Seen, Spoken, Verdict};
@@ -92,6 +93,14 @@ impl ReadForge for Watched {
         Ok(self.issues.lock().unwrap().clone())
     }
 
+    async fn webhooks(&self, _: &ForgePlace) -> Result<SeenRepository, NoAnswer> {
+        self.respond()?;
+        let hook =
+            SeenHook { url: "https://other.example/webhooks/github".to_owned(), is_active: true, missing: vec![] };
+        let (me, permission) = ("terabot[bot]".to_owned(), Permission::Write);
+        Ok(SeenRepository { forge: ForgeKind::GitHub, me, permission, hooks: Ok(vec![hook]) })
+    }
+
     async fn issue_comments(&self, _: &ForgePlace, _: i64) -> Result<Vec<IssueComment>, NoAnswer> {
         Ok(self.issue_comments.lock().unwrap().clone())
     }
@@ -101,12 +110,8 @@ impl ReadForge for Watched {
 async fn start(watched: &Arc<Watched>) -> (TestApp, Arc<ScriptedForge>) {
     let forge = ScriptedForge::with_writers(&["ann"]);
     let limits = Limits { forge_sweep: Duration::from_millis(100), ..Limits::default() };
-    let config = AppConfig {
-        ask_forge: Some(forge.clone()),
-        read_forge: Some(watched.clone()),
-        limits,
-        ..AppConfig::default()
-    };
+    let config =
+        AppConfig { ask_forge: Some(forge.clone()), read_forge: Some(watched.clone()), limits, ..AppConfig::default() };
     let app = TestApp::start_with(config).await;
     app.may_leave_jobs_live();
     (app, forge)
@@ -163,7 +168,7 @@ fn spoken(kind: CommentKind, id: i64, author: Account, body: &str) -> Spoken {
 }
 
 async fn rows(app: &TestApp, table: &str) -> i64 {
-    sqlx::query_scalar(&format!("select count(*) from {table}")).fetch_one(&app.pool).await.unwrap()
+    sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {table}"))).fetch_one(&app.pool).await.unwrap()
 }
 
 /// Waits for `looks` more looks.
@@ -174,7 +179,8 @@ async fn looked(app: &TestApp, watched: &Watched, looks: usize) {
         sqlx::query(again).execute(&app.pool).await.unwrap();
         app.eventually(async || watched.looks() >= before + number).await;
         // The look is noted in the transaction that applies it.
-        let is_noted = "select not exists (select from pull_requests where next_look_at <= now() + interval '200 seconds'
+        let is_noted =
+            "select not exists (select from pull_requests where next_look_at <= now() + interval '200 seconds'
             and next_look_at > now() + interval '100 seconds')";
         app.eventually(async || sqlx::query_scalar::<_, bool>(is_noted).fetch_one(&app.pool).await.unwrap()).await;
     }
@@ -200,7 +206,8 @@ async fn a_review_becomes_a_job_without_a_webhook_and_the_webhook_that_comes_lat
         spoken(CommentKind::General, 12, account(BOT_ID, "terabot[bot]"), "I am on it."),
         Spoken { is_settled: true, ..spoken(CommentKind::Line, 13, account(7, "ann"), "@terabot settled") },
     ];
-    seen.verdicts = vec![Verdict { state: changes, by: account(7, "ann"), head: Some(HEAD.to_owned()), at: Some(now()) }];
+    seen.verdicts =
+        vec![Verdict { state: changes, by: account(7, "ann"), head: Some(HEAD.to_owned()), at: Some(now()) }];
     seen.pull.updated_at = Some(now() + TimeDelta::seconds(5));
     watched.set(seen);
     let job = next_job(&app).await;
@@ -334,7 +341,10 @@ async fn what_was_said_before_this_was_built_and_what_vanished_is_no_order() {
     let pull = Reviewed::new(&app, 3).await;
     app.put(&pull.project, json!({"review_quiet_sec": 3600})).await.expect(200);
     sqlx::query("update pull_requests set said_since = now() - interval '1 minute'").execute(&app.pool).await.unwrap();
-    let old = Spoken { at: Some(now() - TimeDelta::hours(1)), ..spoken(CommentKind::General, 1, account(7, "ann"), "@terabot old") };
+    let old = Spoken {
+        at: Some(now() - TimeDelta::hours(1)),
+        ..spoken(CommentKind::General, 1, account(7, "ann"), "@terabot old")
+    };
     let mut seen = open(&pull);
     seen.said = vec![old, spoken(CommentKind::General, 2, account(7, "ann"), "@terabot new")];
     watched.set(seen);
@@ -345,7 +355,10 @@ async fn what_was_said_before_this_was_built_and_what_vanished_is_no_order() {
     watched.set(open(&pull));
     looked(&app, &watched, 1).await;
     assert_eq!(verdicts(&app).await[0].1, "waiting", "a list may lag behind");
-    sqlx::query("update review_comments set received_at = now() - interval '5 minutes'").execute(&app.pool).await.unwrap();
+    sqlx::query("update review_comments set received_at = now() - interval '5 minutes'")
+        .execute(&app.pool)
+        .await
+        .unwrap();
     looked(&app, &watched, 1).await;
     assert!(verdicts(&app).await[0].1.starts_with("refused: It was deleted"), "{:?}", verdicts(&app).await);
 }
@@ -360,10 +373,16 @@ async fn a_forge_that_does_not_respond_is_asked_again_and_says_why() {
     watched.set(open(&pull));
     let waits = "select reason = 'It limits requests.' and next_at between now() + interval '70 seconds' and now() + interval '77 seconds'
         from forge_sweeps";
-    app.eventually(async || sqlx::query_scalar::<_, Option<bool>>(waits).fetch_one(&app.pool).await.unwrap() == Some(true)).await;
+    app.eventually(async || {
+        sqlx::query_scalar::<_, Option<bool>>(waits).fetch_one(&app.pool).await.unwrap() == Some(true)
+    })
+    .await;
     let waits = "select look_reason = 'It limits requests.' and looks_failed = 1 and next_look_at > now() + interval '70 seconds'
         from pull_requests";
-    app.eventually(async || sqlx::query_scalar::<_, Option<bool>>(waits).fetch_one(&app.pool).await.unwrap() == Some(true)).await;
+    app.eventually(async || {
+        sqlx::query_scalar::<_, Option<bool>>(waits).fetch_one(&app.pool).await.unwrap() == Some(true)
+    })
+    .await;
     *watched.silence.lock().unwrap() = None;
     looked(&app, &watched, 1).await;
     assert_eq!(rows(&app, "pull_requests where look_reason is null and looks_failed = 0").await, 1);
@@ -411,4 +430,34 @@ async fn a_labelled_issue_becomes_one_ticket_and_is_told_so() {
     app.eventually(async || sqlx::query_scalar::<_, bool>(again).fetch_one(&app.pool).await.unwrap()).await;
     let after = app.get(&format!("{project}/tickets")).await.expect(200);
     assert_eq!(after.as_array().unwrap().len(), tickets.as_array().unwrap().len() - 1);
+}
+
+#[tokio::test]
+async fn what_is_set_up_for_webhooks_is_said_with_what_is_missing() {
+    let watched = Arc::new(Watched::default());
+    let (app, _) = start(&watched).await;
+    let project = app.project().await;
+    let check = async || app.post(&format!("{project}/webhooks/check"), json!({})).await.expect(200);
+    let oks = |checks: &Value| -> Vec<(String, Value)> {
+        let all = checks["checks"].as_array().unwrap().iter();
+        all.map(|check| (check["check"].as_str().unwrap().to_owned(), check["ok"].clone())).collect()
+    };
+    let (yes, no) = (json!(true), json!(false));
+    let expected = [
+        ("forge", &yes),
+        ("permission", &yes),
+        ("secret", &no),
+        // Without an address of its own, the API takes the path for its own.
+        ("webhook", &yes),
+        ("events", &yes),
+        ("delivery", &Value::Null),
+        ("sweep", &Value::Null),
+    ];
+    let expected: Vec<_> = expected.into_iter().map(|(check, ok)| (check.to_owned(), ok.clone())).collect();
+    assert_eq!(oks(&check().await), expected);
+    let down = NoAnswer { sentence: "It does not respond.".to_owned(), retry_after: None };
+    *watched.silence.lock().unwrap() = Some(down);
+    let checks = check().await;
+    assert_eq!(checks["checks"][0]["sentence"], "It does not respond.");
+    assert!(checks["checks"][0]["fix"].as_str().unwrap().contains("credential"), "{checks}");
 }

@@ -33,7 +33,11 @@ pub struct ProjectCheck {
 }
 
 /// A result without anything to do about it.
-pub(in crate::actions) fn found(check: &'static str, ok: impl Into<Option<bool>>, sentence: impl Into<String>) -> ProjectCheck {
+pub(in crate::actions) fn found(
+    check: &'static str,
+    ok: impl Into<Option<bool>>,
+    sentence: impl Into<String>,
+) -> ProjectCheck {
     ProjectCheck { check, ok: ok.into(), sentence: sentence.into(), fix: None }
 }
 

@@ -53,7 +53,11 @@ pub(super) fn shortened(title: &str) -> String {
 }
 
 /// Checks that the project's board has this column.
-pub(super) async fn require_column(conn: &mut PgConnection, project: ProjectId, column: &str) -> ActionResult<()> {
+pub(in crate::actions) async fn require_column(
+    conn: &mut PgConnection,
+    project: ProjectId,
+    column: &str,
+) -> ActionResult<()> {
     let board = db::projects::boards::find(conn, project).await?;
     let board = board.ok_or_else(|| Refusal::not_found("project", project))?;
     Ok(board::require_column(&board.columns, column)?)

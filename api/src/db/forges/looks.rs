@@ -175,12 +175,7 @@ pub async fn set_checks(conn: &mut PgConnection, id: Uuid, head: &str, checks: &
 }
 
 /// Notes for what waits to be decided what its author's review says, where the forge tells both apart (GitLab).
-pub async fn says_review(
-    conn: &mut PgConnection,
-    pull: Uuid,
-    author: &str,
-    state: ReviewState,
-) -> sqlx::Result<()> {
+pub async fn says_review(conn: &mut PgConnection, pull: Uuid, author: &str, state: ReviewState) -> sqlx::Result<()> {
     sqlx::query!(
         "update review_comments set review_state = $3, decide_at = now()
          where pull_request_id = $1 and author_login = $2 and state = 'waiting' and accepted_at is null

@@ -85,7 +85,10 @@ mod tests {
         let by = |verdicts: &[Verdict]| standing(verdicts).map(|verdict| (verdict.by.login.clone(), verdict.state));
         assert_eq!(by(&[]), None);
         assert_eq!(by(&[verdict("ann", no, 1), verdict("bob", yes, 2)]), Some(("bob".into(), yes)));
-        assert_eq!(by(&[verdict("ann", no, 1), verdict("bob", yes, 2), verdict("bob", None, 3)]), Some(("ann".into(), no)));
+        assert_eq!(
+            by(&[verdict("ann", no, 1), verdict("bob", yes, 2), verdict("bob", None, 3)]),
+            Some(("ann".into(), no))
+        );
         assert_eq!(by(&[verdict("ann", yes, 1), verdict("ann", None, 2)]), None);
     }
 }

@@ -56,13 +56,17 @@ pub async fn check_webhooks(
 
 fn findings(project: ProjectId, there: &SeenRepository, here: &Here, public: Option<&Url>) -> Vec<ProjectCheck> {
     let mut checks = vec![
-        found("forge", true, format!("The forge is of the kind {}, and this system is {} there.", there.forge, there.me)),
+        found(
+            "forge",
+            true,
+            format!("The forge is of the kind {}, and this system is {} there.", there.forge.as_str(), there.me),
+        ),
         permission(there),
     ];
     checks.push(if here.has_secret {
         found("secret", true, "A secret for its webhooks is set.")
     } else {
-        let fix = format!("Make one: POST /api/webhook-secrets with {{\"sender\": \"{}\"}}.", there.forge);
+        let fix = format!("Make one: POST /api/webhook-secrets with {{\"sender\": \"{}\"}}.", there.forge.as_str());
         found("secret", false, "No secret for its webhooks is set, so every delivery is refused.").fix(fix)
     });
     checks.extend(webhook(project, there, public));
@@ -107,10 +111,12 @@ fn webhook(project: ProjectId, there: &SeenRepository, public: Option<&Url>) -> 
             return vec![found("webhook", None, sentence).fix("Look at the repository's settings at the forge.")];
         }
     };
-    let path = format!("/webhooks/{}", there.forge);
+    let path = format!("/webhooks/{}", there.forge.as_str());
     let paths = [path.clone(), format!("{path}/{project}")];
     let is_ours = |hook: &&SeenHook| match (hook.url.parse::<Url>(), public) {
-        (Ok(url), Some(public)) => url.origin() == public.origin() && paths.iter().any(|path| url.path().ends_with(path)),
+        (Ok(url), Some(public)) => {
+            url.origin() == public.origin() && paths.iter().any(|path| url.path().ends_with(path))
+        }
         // Without an address of our own, the path has to do.
         (Ok(url), None) => paths.iter().any(|path| url.path().ends_with(path)),
         (Err(_), _) => false,
@@ -124,7 +130,8 @@ fn webhook(project: ProjectId, there: &SeenRepository, public: Option<&Url>) -> 
     let mut checks = vec![if hook.is_active {
         found("webhook", true, format!("A webhook sends to {}.", hook.url))
     } else {
-        found("webhook", false, format!("The webhook to {} is switched off.", hook.url)).fix("Switch it on at the forge.")
+        found("webhook", false, format!("The webhook to {} is switched off.", hook.url))
+            .fix("Switch it on at the forge.")
     }];
     checks.push(if hook.missing.is_empty() {
         found("events", true, "It sends everything that this system understands.")
@@ -177,7 +184,13 @@ mod tests {
         let secret = there(Err("Only admins may.".to_owned()));
         assert_eq!(
             wrong(&SeenRepository { permission: Permission::Read, ..secret }, &bare, "https://tera.example/"),
-            [("permission", Some(false)), ("secret", Some(false)), ("webhook", None), ("delivery", None), ("sweep", None)]
+            [
+                ("permission", Some(false)),
+                ("secret", Some(false)),
+                ("webhook", None),
+                ("delivery", None),
+                ("sweep", None)
+            ]
         );
         let failed = Here {
             latest: Some((Utc::now(), DeliveryState::Failed)),

@@ -71,7 +71,8 @@ async fn apply(database: &Database, due: &DueLook, seen: &Seen, begun: DateTime<
     if seen.pull.state == PullState::Open
         && let Some(before) = db::forges::looks::stored(&mut change, due.id).await?
     {
-        let is_news = review(&mut change, &pull, seen, &before).await? | checks(&mut change, &pull, seen, &before).await?;
+        let is_news =
+            review(&mut change, &pull, seen, &before).await? | checks(&mut change, &pull, seen, &before).await?;
         if is_news {
             let (project, ticket) = pull.place();
             let data = json!({"pr_number": pull.number, "pr_state": seen.pull.state, "head_sha": seen.pull.head_sha});
@@ -79,7 +80,8 @@ async fn apply(database: &Database, due: &DueLook, seen: &Seen, begun: DateTime<
         }
         said(&mut change, &pull, seen, due.said_since).await?;
         conflict(&mut change, &pull, seen).await?;
-        let there = seen.said.iter().map(|spoken| format!("{} {}", spoken.comment.kind, spoken.comment.forge_id));
+        let there =
+            seen.said.iter().map(|spoken| format!("{} {}", spoken.comment.kind.as_str(), spoken.comment.forge_id));
         db::forges::looks::vanished(&mut change, due.id, &there.collect::<Vec<_>>(), begun - LIST_LAG).await?;
     }
     db::forges::looks::looked(&mut change, due, pause(seen)).await?;

@@ -2,7 +2,15 @@
 
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::bare_urls, reason = "the options' texts are written for --help")]
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+mod commands;
+mod error;
+
+pub use commands::{
+    AdminCommand, AdminCreate, AdminPerson, BackupOptions, Command, PassphraseOptions, RestoreOptions, WebhooksCommand,
+};
+pub use error::ConfigError;
+
+use clap::{Args, Parser, ValueEnum};
 use secrecy::SecretString;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -24,100 +32,6 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "Without DATABASE_URL the API runs a private Postgres in its data directory.\n\
 Without keys it accepts requests from this machine only. RUST_LOG sets the log level, such as RUST_LOG=debug.";
-
-/// What the program can do besides serving.
-#[derive(Clone, Debug, Subcommand)]
-pub enum Command {
-    /// Serve the API (the default).
-    Serve,
-    /// Print the OpenAPI document and exit.
-    Openapi,
-    /// Write everything in the database into one file. The API may go on working meanwhile.
-    ///
-    /// The key that opens the secret settings is not in the file, unless you add it with --with-key.
-    Backup(BackupOptions),
-    /// Load a backup into an empty database, or with --replace into one that holds data. No API may run on it.
-    ///
-    /// Everything happens in one transaction: whatever ends it half-way leaves the database as it was. Jobs that ran when
-    /// the backup was written are due again, and coordinators that still run them are refused.
-    Restore(RestoreOptions),
-    /// Make an admin, or let someone in who can't sign in. The API may go on working meanwhile.
-    #[command(subcommand)]
-    Admin(AdminCommand),
-}
-
-/// What can be done for people from a shell.
-#[derive(Clone, Debug, Subcommand)]
-pub enum AdminCommand {
-    /// Make someone an admin, and print a link with which the person sets a password.
-    Create(AdminCreate),
-    /// Print a link with which the person sets a new password.
-    Reset(AdminPerson),
-    /// Print a link that signs the person in, once.
-    Link(AdminPerson),
-}
-
-/// Whom to make an admin.
-#[derive(Args, Clone, Debug)]
-pub struct AdminCreate {
-    /// The person's address.
-    #[arg(long, value_name = "ADDRESS")]
-    pub email: String,
-    /// What others call the person [default: what stands before the @].
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
-}
-
-/// For whom.
-#[derive(Args, Clone, Debug)]
-pub struct AdminPerson {
-    /// The person's address.
-    #[arg(long, value_name = "ADDRESS")]
-    pub email: String,
-}
-
-/// How to write a backup.
-#[derive(Args, Clone, Debug)]
-pub struct BackupOptions {
-    /// The file to write; - is the standard output.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// Replace the file if it exists.
-    #[arg(long)]
-    pub force: bool,
-    /// Put the secret key into the file, encrypted with a passphrase, which is asked for if it is not given.
-    #[arg(long)]
-    pub with_key: bool,
-    /// Where the passphrase comes from.
-    #[command(flatten)]
-    pub passphrase: PassphraseOptions,
-}
-
-/// How to load a backup.
-#[derive(Args, Clone, Debug)]
-pub struct RestoreOptions {
-    /// The file to read; - is the standard input.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// Replace what the database holds now. It is lost.
-    #[arg(long)]
-    pub replace: bool,
-    /// Where the passphrase comes from.
-    #[command(flatten)]
-    pub passphrase: PassphraseOptions,
-}
-
-/// Where a passphrase comes from.
-#[derive(Args, Clone, Debug)]
-pub struct PassphraseOptions {
-    /// The passphrase for the secret key in the backup.
-    #[arg(long = "passphrase", env = "TERARCHITECT_BACKUP_PASSPHRASE", hide_env_values = true, hide = true)]
-    pub passphrase: Option<SecretString>,
-    /// A file with the passphrase for the secret key in the backup, in its first line. The variable
-    /// TERARCHITECT_BACKUP_PASSPHRASE does the same.
-    #[arg(long, value_name = "FILE")]
-    pub passphrase_file: Option<PathBuf>,
-}
 
 /// How to serve.
 #[derive(Debug, Args)]
@@ -269,94 +183,6 @@ impl Default for Limits {
         let forge_sweep = Duration::from_secs(30);
         Self { job_timeout, lease, retention: None, audit_retention: None, forge_sweep }
     }
-}
-
-/// What is wrong with the configuration, each a sentence for the terminal.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// An address is not valid.
-    #[error("TERARCHITECT_LISTEN: '{address}' is not an address with a port, such as 127.0.0.1:5010")]
-    Listen {
-        /// The address as given.
-        address: String,
-    },
-    /// An origin is not valid.
-    #[error(
-        "TERARCHITECT_ALLOWED_ORIGINS: '{origin}' is not an origin such as https://board.example: a scheme, a host, maybe a port, and nothing else"
-    )]
-    AllowedOrigin {
-        /// The origin as given.
-        origin: String,
-    },
-    /// The forge's address is not valid.
-    #[error("GITHUB_API_URL: '{address}' is not an address such as https://git.example/api/v3")]
-    ForgeApi {
-        /// The address as given.
-        address: String,
-    },
-    /// The public address is none.
-    #[error(
-        "TERARCHITECT_PUBLIC_URL: '{url}' is not an address such as https://board.example: http or https, a host, and no query"
-    )]
-    PublicUrl {
-        /// The address as given.
-        url: String,
-    },
-    /// The provider's address is none.
-    #[error("TERARCHITECT_OIDC_ISSUER: '{issuer}' is not an address such as https://id.example/realms/team")]
-    OidcIssuer {
-        /// The address as given.
-        issuer: String,
-    },
-    /// Something that a provider needs is missing.
-    #[error("{variable} is not set, and signing in with TERARCHITECT_OIDC_ISSUER needs it")]
-    OidcIncomplete {
-        /// What is missing.
-        variable: &'static str,
-    },
-    /// A group's role is none.
-    #[error(
-        "TERARCHITECT_OIDC_ROLES: '{pair}' is not a group and its role, such as devs=member; roles are admin, member and viewer"
-    )]
-    OidcRoles {
-        /// The part as given.
-        pair: String,
-    },
-    /// No address at all.
-    #[error("TERARCHITECT_LISTEN is empty; set it to an address with a port, such as 127.0.0.1:5010")]
-    NoListen,
-    /// An open API would be reachable from elsewhere.
-    #[error(
-        "refusing to listen on {address}: no key is set and no one can sign in, so anyone who can reach it could read and change everything; set TERARCHITECT_API_KEY and TERARCHITECT_WORKER_API_KEY, or TERARCHITECT_PUBLIC_URL to sign in there, or listen on 127.0.0.1 only"
-    )]
-    OpenToOthers {
-        /// The address.
-        address: SocketAddr,
-    },
-    /// The database's address is not valid.
-    #[error("DATABASE_URL is not an address such as postgres://user:password@host/database")]
-    DatabaseUrl,
-    /// The database's address has special characters where they mean something else.
-    #[error(
-        "DATABASE_URL can't be read: its user or password contains a special character; write / as %2F, ? as %3F, # as %23, @ as %40 and % as %25"
-    )]
-    DatabaseUrlNotEncoded,
-    /// The mode of encryption is none.
-    #[error("DATABASE_URL: sslmode has to be disable, allow, prefer, require, verify-ca or verify-full")]
-    DatabaseUrlSslMode,
-    /// More than one host is named.
-    #[error(
-        "DATABASE_URL names several hosts, but the API uses one; name the primary, or an address that always leads to it"
-    )]
-    DatabaseUrlSeveralHosts,
-    /// The folder of a socket stands where a URL has none.
-    #[error(
-        "DATABASE_URL has no host; the folder of a Unix socket goes to the end, such as postgres:///database?host=/run/postgresql&user=name"
-    )]
-    DatabaseUrlSocket,
-    /// There is no home directory to keep data in.
-    #[error("there is no home directory to keep data in; set TERARCHITECT_DATA_DIR")]
-    NoDataDir,
 }
 
 /// For how long something is kept; none for ever, which 0 days stand for.
