@@ -191,6 +191,7 @@ fn table() -> Vec<(Method, String, Guard)> {
         (&get, "/api/settings/export".into(), Admin),
         (&post, "/api/settings/import".into(), Admin),
         (&post, format!("{P}/check"), Member),
+        (&post, format!("{P}/webhooks/check"), Member),
         (&get, "/api/credentials".into(), SignedIn),
         (&post, "/api/credentials".into(), SignedIn),
         (&delete, "/api/credentials/{credential_id}".into(), SignedIn),

@@ -1059,6 +1059,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{project_id}/webhooks/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Says what of the webhooks and of the sweep is set up for a project, here and at its forge, and what is missing. Changes
+         *     nothing.
+         */
+        post: operations["check_hooks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/session": {
         parameters: {
             query?: never;
@@ -2371,10 +2391,18 @@ export interface components {
              */
             weight?: number | null;
         };
+        /** @description A review whose work is done. */
+        FinishedReview: {
+            /** @description What is said about it at the pull request. */
+            comment: string;
+            /** @description Names what the reviewers said: another review of the same ticket has another one. */
+            id: string;
+        };
         /** @description Work that is done and pushed, while its pull request or its report is missing. */
         FinishedWork: {
             /** @description The id of the commit that the branch ended with. It counts only while that is still the branch's head. */
             head: string;
+            review?: components["schemas"]["FinishedReview"] | null;
             /** @description What was done. */
             summary: string;
         };
@@ -3359,7 +3387,10 @@ export interface components {
         };
         /** @description The result of one check. */
         ProjectCheck: {
-            /** @description What was checked: `repository`, `token`, `push`, `pull_request`, `model` or `coordinator`. */
+            /**
+             * @description What was checked: `repository`, `token`, `push`, `pull_request`, `model` or `coordinator`; of webhooks also `forge`,
+             *     `permission`, `secret`, `webhook`, `events`, `delivery` or `sweep`.
+             */
             check: string;
             /** @description What to do about it. */
             fix?: string | null;
@@ -10565,6 +10596,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WorkerContext"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    check_hooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectChecks"];
                 };
             };
             /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */

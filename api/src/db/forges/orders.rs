@@ -17,7 +17,8 @@ pub struct Ready {
     pub ticket: TicketId,
 }
 
-/// Open pull requests whose orders have been quiet for as long as their project wants, and whose ticket has no live job.
+/// Open pull requests whose orders have been quiet for as long as their project wants, and whose ticket has no live job. What
+/// came with them and was not yet looked at belongs to them; what was, and waits for something else, does not hold them up.
 pub async fn ready(conn: &mut PgConnection) -> sqlx::Result<Vec<Ready>> {
     let rows = sqlx::query!(
         "with said as materialized (
@@ -31,6 +32,10 @@ pub async fn ready(conn: &mut PgConnection) -> sqlx::Result<Vec<Ready>> {
          join projects as project on project.id = pull.project_id
          where said.latest <= now() - project.review_quiet_sec * interval '1 second' and not exists (
              select from agent_jobs as job where job.ticket_id = pull.ticket_id and job.status in ('pending', 'running')
+         ) and not exists (
+             select from review_comments as comment
+             where comment.pull_request_id = pull.id and comment.state = 'waiting' and comment.accepted_at is null
+                 and comment.tries <= 1
          )
          order by said.latest limit 20"
     )
