@@ -2,6 +2,7 @@
 
 use crate::db::words::Word;
 use crate::domain::forges::event::PullFacts;
+use crate::domain::forges::seen::Verdict;
 use crate::domain::forges::{ForgeKind, PullState, ReviewState};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -137,16 +138,11 @@ pub async fn stored(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<St
     .await
 }
 
-/// Sets the review that counts, as it was read.
-pub async fn set_review(
-    conn: &mut PgConnection,
-    id: Uuid,
-    review: Option<(ReviewState, &str, Option<&str>, Option<DateTime<Utc>>)>,
-) -> sqlx::Result<()> {
-    let (state, by, head, at) = match review {
-        Some((state, by, head, at)) => (Some(state.as_str()), Some(by), head, at),
-        None => (None, None, None, None),
-    };
+/// Sets the review that counts, as it was read; none: none does.
+pub async fn set_review(conn: &mut PgConnection, id: Uuid, verdict: Option<&Verdict>) -> sqlx::Result<()> {
+    let state = verdict.and_then(|verdict| verdict.state).map(ReviewState::as_str);
+    let by = verdict.map(|verdict| verdict.by.login.as_str());
+    let (head, at) = (verdict.and_then(|verdict| verdict.head.as_deref()), verdict.and_then(|verdict| verdict.at));
     sqlx::query!(
         "update pull_requests set review_state = $2, review_by = $3, review_head = $4, review_at = $5, updated_at = now()
          where id = $1",

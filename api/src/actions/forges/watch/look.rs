@@ -113,8 +113,7 @@ async fn review(change: &mut Change, pull: &Pull, seen: &Seen, before: &Stored) 
         None => known.0.is_some(),
     };
     if is_news {
-        let set = now.map(|(state, verdict)| (state, verdict.by.login.as_str(), verdict.head.as_deref(), verdict.at));
-        db::forges::looks::set_review(change, pull.id, set).await?;
+        db::forges::looks::set_review(change, pull.id, now.map(|(_, verdict)| verdict)).await?;
     }
     // GitLab has one state for each reviewer, and does not tie what is said to it.
     if seen.forge == ForgeKind::GitLab {
