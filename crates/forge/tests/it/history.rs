@@ -4,7 +4,7 @@
 use crate::local::{At, LINES, README, all, with_pull};
 use std::time::Duration;
 use terarchitect_forge::{
-    CheckState, Conditional, Conflict, Forge, ForgeError, Mergeable, Method, NewStatus, PullState, Reaction, Remark,
+    CheckState, Conditional, Conflict, ForgeError, Mergeable, Method, NewStatus, PullState, Reaction, Remark,
     ReviewState, Side, marked,
 };
 use terarchitect_testbed::forge::{

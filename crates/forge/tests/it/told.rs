@@ -5,7 +5,7 @@ use crate::local::{At, LINES, all, seam, with_pull};
 use crate::stub::{Stub, json, text};
 use serde_json::json as v;
 use std::time::Duration;
-use terarchitect_forge::{Forge, ForgeError, HookEvent, NewPull, Permission as May, find_kind};
+use terarchitect_forge::{ForgeError, HookEvent, NewPull, Permission as May, find_kind};
 use terarchitect_testbed::forge::{Dialect, Forge as LocalForge, Permission, Sending, Verdict};
 
 const SIGNING: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
