@@ -1,6 +1,7 @@
 //! The testbed's forge in each dialect, with a repository and a branch, and the seam to it for the bot and for people.
 
 use crate::PATIENCE;
+use crate::schema::odd_answers;
 use terarchitect_forge::{Credential, Forge, Kind, Method, NewPull, Place, Repository, connect};
 use terarchitect_testbed::forge::{Dialect, Forge as LocalForge, Permission};
 
@@ -12,6 +13,16 @@ pub(crate) const LINES: &[(&str, u64, &str)] =
 pub(crate) struct At {
     pub(crate) local: LocalForge,
     pub(crate) bot: Box<dyn Forge>,
+}
+
+/// Whatever a test was about: the forge has answered as the forges publish it.
+impl Drop for At {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let odd = odd_answers(&self.local);
+            assert!(odd.is_empty(), "{:?}: {} odd answers:\n{}", self.dialect(), odd.len(), odd.join("\n"));
+        }
+    }
 }
 
 /// The seam to a local forge.

@@ -11,6 +11,7 @@ mod hosts;
 mod local;
 mod lost;
 mod opening;
+mod schema;
 mod stub;
 mod told;
 

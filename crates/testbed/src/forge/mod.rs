@@ -28,6 +28,7 @@ pub use bare::Method;
 pub use faults::{Answer, Faults, OnCall, Trouble};
 pub use gitea::Replies;
 pub use model::{Account, Check, CheckState, Comment, Hook, Issue, Permission, Pull, Review, Rules, Thread, Verdict};
+pub use server::Exchange;
 pub use webhooks::{Delivery, Sending};
 
 use crate::listen::{Server, any_loopback, serve};
@@ -120,6 +121,7 @@ impl Forge {
             storage: Mutex::default(),
             offered: Mutex::default(),
             calls: Mutex::default(),
+            exchanges: Mutex::default(),
             faults: Mutex::default(),
             elsewhere: Mutex::default(),
             counted: Default::default(),
@@ -208,6 +210,12 @@ impl Forge {
     #[must_use]
     pub fn calls(&self) -> Vec<String> {
         lock(&self.shared.calls).clone()
+    }
+
+    /// The REST calls so far with what they were answered with, but for faults.
+    #[must_use]
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        lock(&self.shared.exchanges).clone()
     }
 
     /// How many REST calls have counted against GitHub's rate limit.

@@ -19,6 +19,9 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
+/// The most calls and answers that are kept.
+const MAX_KEPT: usize = 4_000;
+
 pub(super) struct Shared {
     pub(super) root: PathBuf,
     pub(super) dialect: Dialect,
@@ -29,6 +32,8 @@ pub(super) struct Shared {
     pub(super) offered: Mutex<Vec<String>>,
     /// The REST calls, as `METHOD /path?query`.
     pub(super) calls: Mutex<Vec<String>>,
+    /// What the REST calls were answered with, but for faults.
+    pub(super) exchanges: Mutex<Vec<Exchange>>,
     pub(super) state: Mutex<State>,
     pub(super) faults: Mutex<Faults>,
     /// Where REST calls are redirected to.
@@ -36,6 +41,19 @@ pub(super) struct Shared {
     /// How many calls have counted against the rate limit.
     pub(super) counted: AtomicU64,
     pub(super) webhooks: Webhooks,
+}
+
+/// A REST call and its answer.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The call's method.
+    pub method: String,
+    /// Its path, as it came.
+    pub path: String,
+    /// The answer's status.
+    pub status: u16,
+    /// Its body.
+    pub body: String,
 }
 
 /// A REST call.
@@ -118,6 +136,14 @@ impl Shared {
     }
 }
 
+/// Adds to what is kept for tests: a demonstration may run for weeks.
+fn keep<T>(all: &mut Vec<T>, one: T) {
+    if all.len() >= MAX_KEPT {
+        all.drain(..MAX_KEPT / 2);
+    }
+    all.push(one);
+}
+
 /// A mutex whose holder can't have panicked: nothing in this crate panics while it holds one.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -165,7 +191,7 @@ pub(super) async fn dispatch(Given(shared): Given<Arc<Shared>>, request: Request
 
 async fn rest_call(shared: &Shared, path: Vec<String>, request: Request) -> Response {
     let whole = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
-    lock(&shared.calls).push(format!("{} {whole}", request.method()));
+    keep(&mut lock(&shared.calls), format!("{} {whole}", request.method()));
     let trouble = {
         let mut faults = lock(&shared.faults);
         if let Some(status) = faults.take_status() {
@@ -187,6 +213,7 @@ async fn rest_call(shared: &Shared, path: Vec<String>, request: Request) -> Resp
         return answer.response();
     }
     let (parts, body) = request.into_parts();
+    let (method, called) = (parts.method.to_string(), parts.uri.path().to_owned());
     let body = read_body(body).await.unwrap_or_default();
     let call = Call {
         method: parts.method,
@@ -206,6 +233,8 @@ async fn rest_call(shared: &Shared, path: Vec<String>, request: Request) -> Resp
             Dialect::Gitea => gitea::respond(&mut context),
         }
     });
+    let (status, body) = (reply.status, reply.text.clone());
+    keep(&mut lock(&shared.exchanges), Exchange { method, path: called, status, body });
     match trouble {
         Some(Trouble::Lost) => reply.lost(),
         Some(Trouble::DoneBut(answer)) => answer.response(),

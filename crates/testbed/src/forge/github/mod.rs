@@ -139,7 +139,12 @@ fn listed(context: &Context<'_>, items: &[Value]) -> Reply {
 }
 
 fn refuse(status: u16, message: &str) -> Reply {
-    Reply::json(status, &json!({"message": message, "documentation_url": DOCS, "status": status.to_string()}))
+    let mut body = json!({"message": message, "documentation_url": DOCS});
+    // These have no status in their bodies.
+    if !matches!(status, 405 | 409 | 422) {
+        body["status"] = status.to_string().into();
+    }
+    Reply::json(status, &body)
 }
 
 fn not_found() -> Reply {
@@ -148,7 +153,7 @@ fn not_found() -> Reply {
 
 /// 422 with a list of what is wrong.
 fn invalid(error: &Value) -> Reply {
-    let body = json!({"message": "Validation Failed", "errors": [error], "documentation_url": DOCS, "status": "422"});
+    let body = json!({"message": "Validation Failed", "errors": [error], "documentation_url": DOCS});
     Reply::json(422, &body)
 }
 

@@ -62,7 +62,7 @@ pub(super) fn review(context: &mut Context<'_>, at: usize, number: u64) -> Resul
     let lines = call.body["comments"].as_array().into_iter().flatten().map(line_of).collect();
     let new = NewReview { verdict, body: call.text("body"), commit: call.some("commit_id"), lines, joins: false };
     let unprocessable = |why: &str| {
-        let body = json!({"message": "Unprocessable Entity", "errors": [why], "documentation_url": super::DOCS, "status": "422"});
+        let body = json!({"message": "Unprocessable Entity", "errors": [why], "documentation_url": super::DOCS});
         Ok(Reply::json(422, &body))
     };
     match context.state.review(at, context.who, number, new) {
