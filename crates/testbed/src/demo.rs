@@ -1,7 +1,7 @@
 //! What the quickstart needs on one address: the scripted model, and a forge with a sample repository.
 
 use crate::chat::{ChatServer, Script};
-use crate::forge::Forge;
+use crate::forge::{Forge, Permission};
 use anyhow::Context;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -9,6 +9,9 @@ use std::path::Path;
 
 /// The sample repository's owner and name.
 pub const SAMPLE: (&str, &str) = ("demo", "hello");
+
+/// Who reviews the sample repository's pull requests.
+const REVIEWER: &str = "ann";
 
 const README: &str = "# Hello\n\nA small sample. It says hello:\n\n    sh hello.sh\n";
 const PROGRAM: &str = "#!/bin/sh\necho \"Hello!\"\n";
@@ -33,6 +36,7 @@ impl Demo {
         let any_port: Vec<SocketAddr> = addresses.iter().map(|address| SocketAddr::new(address.ip(), 0)).collect();
         let forge = Forge::start_on(&any_port, &data_dir.join("repositories"), token).await?;
         forge.create_repo(SAMPLE.0, SAMPLE.1, &[("README.md", README), ("hello.sh", PROGRAM)])?;
+        forge.account(REVIEWER, Permission::Write);
         Ok(Self { chat, forge })
     }
 
@@ -46,6 +50,8 @@ impl Demo {
             "repo_url": self.forge.git_url(SAMPLE.0, SAMPLE.1),
             "repo_path": self.forge.repo_path(SAMPLE.0, SAMPLE.1),
             "token": self.forge.token(),
+            "owner_token": self.forge.owner().token,
+            "reviewer_token": self.forge.account(REVIEWER, Permission::Write).token,
             "pid": std::process::id(),
         })
     }

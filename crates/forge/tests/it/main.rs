@@ -6,10 +6,14 @@ mod finding;
 mod gitea;
 mod github;
 mod gitlab;
+mod history;
 mod hosts;
+mod local;
 mod lost;
 mod opening;
+mod schema;
 mod stub;
+mod told;
 
 use std::time::Duration;
 use stub::Stub;

@@ -1,6 +1,10 @@
 //! Git over HTTP, by the real git's own CGI program.
 
-use super::{Answer, Shared, authorised, git_command, lock, read_body};
+use super::Dialect;
+use super::bare::git_command;
+use super::faults::Answer;
+use super::model::Permission;
+use super::server::{Shared, account_of, lock, read_body};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -21,10 +25,14 @@ pub(super) async fn serve(shared: &Shared, owner: &str, name: &str, rest: &str, 
         let location = format!("/{owner}/{new}.git/{rest}?{query}");
         return (StatusCode::MOVED_PERMANENTLY, [("location", location)]).into_response();
     }
-    if !authorised(shared, request.headers()) {
+    // Gitea takes a token as the password alone.
+    let is_basic = request.headers().get("authorization").is_some_and(|value| value.as_bytes().starts_with(b"Basic "));
+    let who =
+        account_of(&lock(&shared.state), request.headers()).filter(|_| is_basic || shared.dialect != Dialect::Gitea);
+    let Some(who) = who else {
         let ask = [("www-authenticate", "Basic realm=\"forge\"")];
         return (StatusCode::UNAUTHORIZED, ask, "a token is needed").into_response();
-    }
+    };
     let plain = |word: &str| !word.is_empty() && !word.starts_with('.') && !word.contains("..");
     let known = plain(owner) && plain(name) && shared.root.join(owner).join(format!("{name}.git")).is_dir();
     if !known {
@@ -41,11 +49,20 @@ pub(super) async fn serve(shared: &Shared, owner: &str, name: &str, rest: &str, 
     if let Some(answer) = answer {
         return answer;
     }
-    if pushes && lock(&shared.faults).refuse_pushes {
-        return (StatusCode::FORBIDDEN, "pushes are refused, as a test asked for").into_response();
+    if pushes && (lock(&shared.faults).refuse_pushes || who.permission < Permission::Write) {
+        return (StatusCode::FORBIDDEN, "pushes are refused").into_response();
     }
     match run_backend(shared, &format!("/{owner}/{name}.git/{rest}"), &query, request).await {
-        Ok(response) => response,
+        Ok(response) => {
+            if rest == "git-receive-pack" {
+                shared.act(|state| {
+                    if let Some(at) = state.repo_at(owner, name) {
+                        state.notice(at, who.id);
+                    }
+                });
+            }
+            response
+        }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
     }
 }
