@@ -251,6 +251,7 @@ async fn complete(
         pr_number: pull.map(|pull| pull.number).or(attempt.config.review.as_ref().and_then(|order| order.pr_number)),
         summary: Some(attempt.mask.apply(&outcome.summary).replace('\0', "")),
         review_comment_body: reply,
+        review_replies: Vec::new(),
     };
     let (project, ticket) = (attempt.config.project, attempt.config.ticket);
     attempt

@@ -20,7 +20,11 @@ pub(super) async fn note(attempt: &Attempt, head: &str, outcome: &Outcome, comme
     let summary = outcome.summary.trim();
     let summary = summary[..summary.floor_char_boundary(MAX_SUMMARY_BYTES)].to_owned();
     let review = attempt.config.review.as_ref().zip(comment);
-    let review = review.map(|(order, comment)| FinishedReview { id: order.id(), comment: comment.to_owned() });
+    let review = review.map(|(order, comment)| FinishedReview {
+        id: order.id(),
+        comment: comment.to_owned(),
+        replies: Vec::new(),
+    });
     let work = FinishedWork { head: head.to_owned(), summary, review };
     let Ok(raw) = serde_json::to_string(&work) else { return };
     let text = format!("The work is done, as {}", &head[..head.floor_char_boundary(8)]);
@@ -63,7 +67,7 @@ mod tests {
         let note = |of: Option<&ReviewOrder>| FinishedWork {
             head: "a1".to_owned(),
             summary: "Done".to_owned(),
-            review: of.map(|order| FinishedReview { id: order.id(), comment: "Done".to_owned() }),
+            review: of.map(|order| FinishedReview { id: order.id(), comment: "Done".to_owned(), replies: Vec::new() }),
         };
         let (mine, other) = (order("rename it"), order("test it"));
         for (noted, of) in [(None, None), (Some(&mine), Some(&mine))] {
