@@ -7,6 +7,7 @@ mod backup_refusals;
 mod board;
 mod clients;
 mod contract;
+mod conversations;
 mod credentials;
 mod crowds;
 mod databases;
