@@ -7,7 +7,7 @@ use crate::git::Workspace;
 use crate::review::ReviewOrder;
 use std::time::Duration;
 use terarchitect_outbound::Retry;
-use terarchitect_worker_api::{FinishedReview, FinishedWork};
+use terarchitect_worker_api::{FinishedReview, FinishedWork, ReviewReply};
 
 /// For how long the note is retried. The report that the ticket is complete waits for the API anyway.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -15,15 +15,21 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const MAX_SUMMARY_BYTES: usize = 16 * 1024;
 
 /// Writes down that the branch with this head is the whole work, before it is pushed. A failure costs nothing but the safety.
-/// `comment` is what a review's job says about it at the pull request.
-pub(super) async fn note(attempt: &Attempt, head: &str, outcome: &Outcome, comment: Option<&str>) {
+/// `comment` is what a review's job says about it at the pull request, `replies` what it says in its threads.
+pub(super) async fn note(
+    attempt: &Attempt,
+    head: &str,
+    outcome: &Outcome,
+    comment: Option<&str>,
+    replies: &[ReviewReply],
+) {
     let summary = outcome.summary.trim();
     let summary = summary[..summary.floor_char_boundary(MAX_SUMMARY_BYTES)].to_owned();
     let review = attempt.config.review.as_ref().zip(comment);
     let review = review.map(|(order, comment)| FinishedReview {
         id: order.id(),
         comment: comment.to_owned(),
-        replies: Vec::new(),
+        replies: replies.to_vec(),
     });
     let work = FinishedWork { head: head.to_owned(), summary, review };
     let Ok(raw) = serde_json::to_string(&work) else { return };

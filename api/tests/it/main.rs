@@ -20,6 +20,7 @@ mod events;
 mod fleet;
 mod forge_calls;
 mod forges;
+mod github_threads;
 mod inbox;
 mod input;
 mod jobs;
