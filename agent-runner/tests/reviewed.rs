@@ -149,12 +149,9 @@ This file was changed in {after}."
         "{}",
         said(1)
     );
-    let other = format!(
-        "What was done about this is in the comment on the pull request.
-
-This file was not changed; the head of the          branch is now {after}."
-    );
-    assert_eq!(said(2), other);
+    let other =
+        "What was done about this is in the comment on the pull request.\n\nThis file was not changed; the head of";
+    assert_eq!(said(2), format!("{other} the branch is now {after}."));
     let prompts: Vec<String> = world.chat.requests()[turns..].iter().map(|request| request.last("user")).collect();
     let parts =
         ["- Thread 1: greet.sh, line 1", "> Before 11.", "## Thread 2: ann about README.md, line 1", "Shorten it."];
@@ -179,9 +176,8 @@ This file was not changed; the head of the          branch is now {after}."
 async fn an_agent_that_works_alone_replies_in_the_threads_itself() {
     let text =
         "I changed nothing.\n\n### Reply to thread 1\n\nIt says so already.\n\n### Reply to thread 2\n\nIt is short.";
-    let rule = format!(
-        r#"{{"when": {{"model": "scripted-coder", "contains": "Phase: review"}}, "reply": {{"text": "{text}"}}}}"#
-    );
+    let rule =
+        json!({"when": {"model": "scripted-coder", "contains": "Phase: review"}, "reply": {"text": text}}).to_string();
     let Some(world) = World::start(script(&[&rule], &json!({}))).await else { return };
     world.attempt_with_pulls().await.unwrap();
     let mut context = with_threads(&world);

@@ -4,6 +4,7 @@
 use super::{Attempt, AttemptError};
 use crate::director::Outcome;
 use crate::git::Workspace;
+use crate::report::MAX_RAW_BYTES;
 use crate::review::ReviewOrder;
 use std::time::Duration;
 use terarchitect_outbound::Retry;
@@ -31,8 +32,16 @@ pub(super) async fn note(
         comment: comment.to_owned(),
         replies: replies.to_vec(),
     });
-    let work = FinishedWork { head: head.to_owned(), summary, review };
-    let Ok(raw) = serde_json::to_string(&work) else { return };
+    let mut work = FinishedWork { head: head.to_owned(), summary, review };
+    let Ok(mut raw) = serde_json::to_string(&work) else { return };
+    if raw.len() > MAX_RAW_BYTES
+        && let Some(review) = &mut work.review
+    {
+        // What is cut can't be read. A later attempt says in the threads where to read about them.
+        review.replies.clear();
+        let Ok(shorter) = serde_json::to_string(&work) else { return };
+        raw = shorter;
+    }
     let text = format!("The work is done, as {}", &head[..head.floor_char_boundary(8)]);
     let entry = attempt.reporter.entry(FinishedWork::STEP, &text, Some(&raw));
     let (project, ticket) = (attempt.config.project, attempt.config.ticket);

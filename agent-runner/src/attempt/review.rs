@@ -60,7 +60,7 @@ pub(super) fn replies(
     let Some(order) = &attempt.config.review else { return Ok(Vec::new()) };
     let head = workspace.head_id()?;
     let noted = attempt.context.finished_work.as_ref().filter(|noted| noted.head == head);
-    if let Some(said) = noted.and_then(|noted| noted.review.as_ref()) {
+    if let Some(said) = noted.and_then(|noted| noted.review.as_ref()).filter(|said| !said.replies.is_empty()) {
         return Ok(said.replies.clone());
     }
     let mark = mark(order);

@@ -159,6 +159,10 @@ async fn retention_deletes_what_is_old_and_nothing_else() {
     .await
     .unwrap();
     terarchitect_api::background::delete_old(&app.database(), keep, Duration::ZERO).await.unwrap();
+    let old_posts =
+        "select count(*), count(*) filter (where finished_at < now() - interval '30 days') from forge_posts";
+    let (posts, old_posts): (i64, i64) = sqlx::query_as(old_posts).fetch_one(&mut conn).await.unwrap();
+    assert!(posts > 1_000 && old_posts == 0, "{posts} posts, {old_posts} of them old");
     let after: i64 = sqlx::query_scalar(count).fetch_one(&mut conn).await.unwrap();
     assert!(old > 1_000 && before - after == old, "{old} are old, {} were deleted", before - after);
     let orphans: i64 = sqlx::query_scalar(
