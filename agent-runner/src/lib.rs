@@ -13,6 +13,7 @@ pub mod director;
 pub mod git;
 pub mod instructions;
 pub mod open_files;
+pub mod points;
 pub mod probe;
 pub mod progress;
 pub mod prompts;

@@ -15,7 +15,7 @@ const MAX_WAITING: usize = 1_000;
 /// The longest summary, in bytes.
 const MAX_SUMMARY_BYTES: usize = 8 * 1024;
 /// The longest raw output, in bytes.
-const MAX_RAW_BYTES: usize = 64 * 1024;
+pub const MAX_RAW_BYTES: usize = 64 * 1024;
 /// Entries about single steps of the agent are dropped before this much of the room for waiting entries is left: what
 /// the agent does in detail must not displace what becomes of it.
 const ROOM_FOR_OTHERS: usize = MAX_WAITING / 4;

@@ -112,8 +112,13 @@ async fn a_ticket_goes_through_its_phases_and_ends_with_the_directors_summary() 
     let server = director(&[PLAN_OK], &[MORE, COMPLETE]).await;
     let (mut agent, mut hooks) = (Scribe::default(), Record::default());
     let outcome = drive_with(&server, Limits::default(), &mut agent, &mut hooks).await.unwrap();
-    let expected =
-        Outcome { summary: "A cart and its test".to_owned(), reason: None, agent_turns: 4, cost_usd: Some(1.0) };
+    let expected = Outcome {
+        summary: "A cart and its test".to_owned(),
+        reason: None,
+        agent_turns: 4,
+        cost_usd: Some(1.0),
+        ..Outcome::default()
+    };
     assert_eq!(outcome, expected);
     let phases = agent.phases.lock().unwrap().clone();
     assert_eq!(phases, ["Phase: research", "Phase: plan", "Phase: execution", "Phase: execution"]);

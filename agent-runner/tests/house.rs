@@ -12,7 +12,7 @@ const HOUSE: House = House {
         &["stdin_secrets", "director", "progress"],
         &["config"],
         &["agent"],
-        &["git", "cancel", "report", "prompts", "probe", "cli", "open_files", "review"],
+        &["git", "cancel", "report", "prompts", "probe", "cli", "open_files", "points", "review"],
         &["instructions"],
     ],
     reaches_around: &[

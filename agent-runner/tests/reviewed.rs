@@ -102,6 +102,103 @@ async fn a_review_in_which_nothing_needs_to_change_is_answered() {
     assert_eq!((&complete[1]["review_comment_body"], &complete[1]["pr_number"]), (&json!(said), &json!(1)));
 }
 
+/// Two threads, one of which is followed and one of which is answered.
+fn with_threads(world: &World) -> Value {
+    let point = |number: u128, thread: &str, path: &str, text: &str| {
+        json!({
+            "id": uuid::Uuid::from_u128(number), "kind": "line", "author": "ann", "thread_id": thread, "path": path,
+            "line": 1, "hunk": "@@ -0,0 +1 @@
+        +echo", "text": text,
+            "conversation": [{"author": "bob", "text": format!("Before {thread}.")}],
+        })
+    };
+    let mut context = world.context();
+    let points = [point(1, "11", "greet.sh", "Say `Good day`."), point(2, "21", "README.md", "Shorten it.")];
+    context["review"] = json!({"points": points});
+    context
+}
+
+#[tokio::test]
+async fn each_thread_gets_a_reply_that_names_the_commit() {
+    let write = r#"{"when": {"model": "scripted-coder", "contains": "Phase: review", "after_tool": false}, "times": 1,
+        "reply": {"text": "I change the word.", "tools": [{"name": "bash", "arguments": {
+            "command": "sed -i 's/Hello/Good day/' greet.sh && sh greet.sh Ada", "description": "Change the word"}}]}}"#;
+    let done = r#"{"when": {"model": "scripted-coder", "contains": "Phase: review"}, "reply": {"text": "Changed."}}"#;
+    let verdict =
+        json!({"complete": true, "summary": "One of two.", "replies": {"1": format!("It does. {WORKER_KEY}")}});
+    let Some(world) = World::start(script(&[write, done], &verdict)).await else { return };
+    world.attempt_with_pulls().await.unwrap();
+    world.api.set_context(with_threads(&world));
+    let turns = world.turns();
+    world.review(COMMENTS).await.unwrap();
+    let after = head(&world);
+    let complete = world.calls("/complete");
+    let replies = complete[1]["review_replies"].as_array().unwrap();
+    let said = |number: u128| {
+        let id = json!(uuid::Uuid::from_u128(number));
+        replies.iter().find(|reply| reply["point_id"] == id).unwrap()["body"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(replies.len(), 2);
+    assert!(said(1).starts_with("It does. ") && !said(1).contains(WORKER_KEY), "{}", said(1));
+    assert!(
+        said(1).ends_with(&format!(
+            "
+
+This file was changed in {after}."
+        )),
+        "{}",
+        said(1)
+    );
+    let other =
+        "What was done about this is in the comment on the pull request.\n\nThis file was not changed; the head of";
+    assert_eq!(said(2), format!("{other} the branch is now {after}."));
+    let prompts: Vec<String> = world.chat.requests()[turns..].iter().map(|request| request.last("user")).collect();
+    let parts =
+        ["- Thread 1: greet.sh, line 1", "> Before 11.", "## Thread 2: ann about README.md, line 1", "Shorten it."];
+    let has_all = |prompt: &&String| parts.iter().all(|part| prompt.contains(part));
+    assert!(prompts.iter().any(|prompt| prompt.contains("Phase: review") && has_all(&prompt)), "{prompts:?}");
+    assert!(
+        prompts.iter().any(|prompt| prompt.contains("Phase: turn-review") && prompt.contains("- Thread 2: README.md"))
+    );
+
+    // The report was lost: the same is said again.
+    let noted = world.logs("work_finished");
+    let mut context = with_threads(&world);
+    context["finished_work"] = serde_json::from_str(noted.last().unwrap()["raw_output"].as_str().unwrap()).unwrap();
+    world.api.set_context(context);
+    let turns = world.turns();
+    world.review(COMMENTS).await.unwrap();
+    assert_eq!((world.turns(), head(&world)), (turns, after));
+    assert_eq!(world.calls("/complete")[2]["review_replies"], complete[1]["review_replies"]);
+}
+
+#[tokio::test]
+async fn an_agent_that_works_alone_replies_in_the_threads_itself() {
+    let text =
+        "I changed nothing.\n\n### Reply to thread 1\n\nIt says so already.\n\n### Reply to thread 2\n\nIt is short.";
+    let rule =
+        json!({"when": {"model": "scripted-coder", "contains": "Phase: review"}, "reply": {"text": text}}).to_string();
+    let Some(world) = World::start(script(&[&rule], &json!({}))).await else { return };
+    world.attempt_with_pulls().await.unwrap();
+    let mut context = with_threads(&world);
+    context["agent_settings"].as_object_mut().unwrap().remove("AGENT_MODEL");
+    world.api.set_context(context);
+    world.review(COMMENTS).await.unwrap();
+    let complete = world.calls("/complete");
+    assert_eq!(
+        complete[1]["review_comment_body"],
+        "I changed nothing.
+
+Nothing was changed on the branch."
+    );
+    let bodies: Vec<&Value> =
+        complete[1]["review_replies"].as_array().unwrap().iter().map(|reply| &reply["body"]).collect();
+    let ending = "
+
+Nothing was changed on the branch.";
+    assert_eq!(bodies, [&json!(format!("It says so already.{ending}")), &json!(format!("It is short.{ending}"))]);
+}
+
 #[tokio::test]
 async fn without_a_branch_there_is_nothing_to_review() {
     let Some(world) = World::start(changing()).await else { return };

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_forge::{Forge, NewPull, OpenPull, Repository, forge_of};
 use terarchitect_outbound::{Retry, chain};
-use terarchitect_worker_api::{CompleteTicketRequest, EntryData, IndexRequest};
+use terarchitect_worker_api::{CompleteTicketRequest, EntryData, IndexRequest, ReviewReply};
 
 /// For how long the report that the ticket is complete is retried. Without it the work would not show on the board.
 const COMPLETE_PATIENCE: Duration = Duration::from_secs(600);
@@ -33,6 +33,7 @@ pub(super) async fn finish(
     }
     let has_work = workspace.has_work()?;
     let reply = review::reply(attempt, &workspace, &outcome)?;
+    let replies = review::replies(attempt, &workspace, &outcome)?;
     if !has_work && outcome.reason.is_none() && reply.is_none() {
         return Err(AttemptError::NothingChanged);
     }
@@ -43,7 +44,7 @@ pub(super) async fn finish(
     if has_work || reply.is_some() {
         let head = workspace.head_id()?;
         if attempt.context.finished_work.as_ref().is_none_or(|noted| noted.head != head) {
-            finished::note(attempt, &head, &outcome, reply.as_deref()).await;
+            finished::note(attempt, &head, &outcome, reply.as_deref(), &replies).await;
         }
         push(attempt, workspace).await?;
         attempt.log_phase(&mut phases, "push", &format!("Pushed {branch}"));
@@ -63,7 +64,7 @@ pub(super) async fn finish(
         let reason = outcome.reason.as_deref().unwrap_or_default();
         attempt.reporter.log("nothing_changed", &format!("Nothing needed to change: {reason}"), None);
     }
-    complete(attempt, &outcome, pull.as_ref(), reply, &mut phases).await?;
+    complete(attempt, &outcome, pull.as_ref(), (reply, replies), &mut phases).await?;
     remember(attempt, &outcome).await;
     Ok(Finished {
         branch,
@@ -243,7 +244,7 @@ async fn complete(
     attempt: &Attempt,
     outcome: &Outcome,
     pull: Option<&OpenPull>,
-    reply: Option<String>,
+    (reply, replies): (Option<String>, Vec<ReviewReply>),
     phases: &mut Phases,
 ) -> Result<(), AttemptError> {
     let request = CompleteTicketRequest {
@@ -251,6 +252,7 @@ async fn complete(
         pr_number: pull.map(|pull| pull.number).or(attempt.config.review.as_ref().and_then(|order| order.pr_number)),
         summary: Some(attempt.mask.apply(&outcome.summary).replace('\0', "")),
         review_comment_body: reply,
+        review_replies: replies,
     };
     let (project, ticket) = (attempt.config.project, attempt.config.ticket);
     attempt

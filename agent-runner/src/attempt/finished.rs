@@ -4,10 +4,11 @@
 use super::{Attempt, AttemptError};
 use crate::director::Outcome;
 use crate::git::Workspace;
+use crate::report::MAX_RAW_BYTES;
 use crate::review::ReviewOrder;
 use std::time::Duration;
 use terarchitect_outbound::Retry;
-use terarchitect_worker_api::{FinishedReview, FinishedWork};
+use terarchitect_worker_api::{FinishedReview, FinishedWork, ReviewReply};
 
 /// For how long the note is retried. The report that the ticket is complete waits for the API anyway.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -15,14 +16,32 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const MAX_SUMMARY_BYTES: usize = 16 * 1024;
 
 /// Writes down that the branch with this head is the whole work, before it is pushed. A failure costs nothing but the safety.
-/// `comment` is what a review's job says about it at the pull request.
-pub(super) async fn note(attempt: &Attempt, head: &str, outcome: &Outcome, comment: Option<&str>) {
+/// `comment` is what a review's job says about it at the pull request, `replies` what it says in its threads.
+pub(super) async fn note(
+    attempt: &Attempt,
+    head: &str,
+    outcome: &Outcome,
+    comment: Option<&str>,
+    replies: &[ReviewReply],
+) {
     let summary = outcome.summary.trim();
     let summary = summary[..summary.floor_char_boundary(MAX_SUMMARY_BYTES)].to_owned();
     let review = attempt.config.review.as_ref().zip(comment);
-    let review = review.map(|(order, comment)| FinishedReview { id: order.id(), comment: comment.to_owned() });
-    let work = FinishedWork { head: head.to_owned(), summary, review };
-    let Ok(raw) = serde_json::to_string(&work) else { return };
+    let review = review.map(|(order, comment)| FinishedReview {
+        id: order.id(),
+        comment: comment.to_owned(),
+        replies: replies.to_vec(),
+    });
+    let mut work = FinishedWork { head: head.to_owned(), summary, review };
+    let Ok(mut raw) = serde_json::to_string(&work) else { return };
+    if raw.len() > MAX_RAW_BYTES
+        && let Some(review) = &mut work.review
+    {
+        // What is cut can't be read. A later attempt says in the threads where to read about them.
+        review.replies.clear();
+        let Ok(shorter) = serde_json::to_string(&work) else { return };
+        raw = shorter;
+    }
     let text = format!("The work is done, as {}", &head[..head.floor_char_boundary(8)]);
     let entry = attempt.reporter.entry(FinishedWork::STEP, &text, Some(&raw));
     let (project, ticket) = (attempt.config.project, attempt.config.ticket);
@@ -63,7 +82,7 @@ mod tests {
         let note = |of: Option<&ReviewOrder>| FinishedWork {
             head: "a1".to_owned(),
             summary: "Done".to_owned(),
-            review: of.map(|order| FinishedReview { id: order.id(), comment: "Done".to_owned() }),
+            review: of.map(|order| FinishedReview { id: order.id(), comment: "Done".to_owned(), replies: Vec::new() }),
         };
         let (mine, other) = (order("rename it"), order("test it"));
         for (noted, of) in [(None, None), (Some(&mine), Some(&mine))] {

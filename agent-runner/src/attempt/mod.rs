@@ -25,6 +25,7 @@ use crate::config::{AgentConfig, CACHE_DIR, Config, ConfigError};
 use crate::director::chat::ChatModel;
 use crate::director::{self, Brief, Limits};
 use crate::git::{CloneRequest, ForgeToken, RemoteUrl, Shelf, Workspace, describe_update};
+use crate::points::Points;
 use crate::progress::Progress;
 use crate::report::Reporter;
 use diffs::Diffs;
@@ -270,7 +271,12 @@ impl Attempt {
         let mut brief = Brief::new(&self.context, &self.memory().await);
         brief.earlier_work = hooks.earlier_work()?;
         brief.conventions = hooks.conventions();
-        brief.review = self.config.review.as_ref().map(|order| order.said.clone()).unwrap_or_default();
+        if let Some(order) = &self.config.review {
+            let points = Points::of(self.context.review.as_ref());
+            let said = points.render();
+            brief.review = if said.is_empty() { order.said.clone() } else { said };
+            brief.threads = points.list();
+        }
         let director = match &self.agent.director {
             Some(director) => {
                 let (name, key) = (&director.model, director.key.clone());

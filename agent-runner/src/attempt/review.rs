@@ -3,11 +3,12 @@
 use super::phases::Phases;
 use super::{Attempt, AttemptError, finish};
 use crate::director::Outcome;
-use crate::git::{RemoteUrl, Workspace};
+use crate::git::{RemoteUrl, ReviewCommit, Workspace};
+use crate::points::Points;
 use crate::review::ReviewOrder;
 use std::fmt::Write;
 use terarchitect_forge::OpenPull;
-use terarchitect_worker_api::EntryData;
+use terarchitect_worker_api::{EntryData, ReviewReply};
 
 /// The longest reply, in bytes, without what is added about the branch; forges accept 64 KiB.
 const MAX_REPLY_BYTES: usize = 24 * 1024;
@@ -47,6 +48,44 @@ pub(super) fn reply(
     let head = workspace.is_further_or_says(&mark(order))?.then_some(head.as_str());
     let text = words(outcome, head);
     Ok(Some(attempt.mask.apply(&text).replace('\0', "")))
+}
+
+/// What is said in the threads of the review: what was done or why nothing was, and the commit. An attempt that repeats what
+/// an earlier one finished says the same.
+pub(super) fn replies(
+    attempt: &Attempt,
+    workspace: &Workspace,
+    outcome: &Outcome,
+) -> Result<Vec<ReviewReply>, AttemptError> {
+    let Some(order) = &attempt.config.review else { return Ok(Vec::new()) };
+    let head = workspace.head_id()?;
+    let noted = attempt.context.finished_work.as_ref().filter(|noted| noted.head == head);
+    if let Some(said) = noted.and_then(|noted| noted.review.as_ref()).filter(|said| !said.replies.is_empty()) {
+        return Ok(said.replies.clone());
+    }
+    let mark = mark(order);
+    let head = workspace.is_further_or_says(&mark)?.then_some(head.as_str());
+    let commits = workspace.review_commits(&mark)?;
+    let ending = |path: Option<&str>| ending(head, &commits, path);
+    let points = Points::of(attempt.context.review.as_ref());
+    let mut replies = points.replies(&outcome.replies, WITHOUT, ending);
+    for reply in &mut replies {
+        reply.body = attempt.mask.apply(&reply.body).replace('\0', "");
+    }
+    Ok(replies)
+}
+
+/// What is said in a thread for which the models have no words of their own.
+const WITHOUT: &str = "What was done about this is in the comment on the pull request.";
+
+/// Which commit has the change of the file that a thread is about.
+fn ending(head: Option<&str>, commits: &[ReviewCommit], path: Option<&str>) -> String {
+    let changed = path.and_then(|path| commits.iter().find(|commit| commit.files.contains(path)));
+    match (changed, head) {
+        (Some(commit), _) => format!("This file was changed in {}.", commit.id),
+        (None, Some(head)) => format!("This file was not changed; the head of the branch is now {head}."),
+        (None, None) => "Nothing was changed on the branch.".to_owned(),
+    }
 }
 
 fn words(outcome: &Outcome, new_head: Option<&str>) -> String {
@@ -111,6 +150,16 @@ mod tests {
         assert_eq!(text, "It stays.\n\nThe name is public.\n\nNothing was changed on the branch.");
         let text = words(&outcome("It stays: the name is public.", Some("the name is public")), None);
         assert_eq!(text, "It stays: the name is public.\n\nNothing was changed on the branch.");
+    }
+
+    #[test]
+    fn a_reply_in_a_thread_names_the_commit_that_changed_its_file() {
+        let commit = |id: &str, file: &str| ReviewCommit { id: id.to_owned(), files: [file.to_owned()].into() };
+        let commits = [commit("c3", "README.md"), commit("c2", "a.rs"), commit("c1", "a.rs")];
+        assert_eq!(ending(Some("c3"), &commits, Some("a.rs")), "This file was changed in c2.");
+        let elsewhere = "This file was not changed; the head of the branch is now c3.";
+        assert_eq!(ending(Some("c3"), &commits, Some("b.rs")), elsewhere);
+        assert_eq!(ending(None, &[], Some("a.rs")), "Nothing was changed on the branch.");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use super::lenient::{sentence, yes_or_no};
 use super::objects::objects;
+use super::replies::{self, Replies};
 use serde_json::{Map, Value};
 
 /// What the Director says about a plan.
@@ -20,12 +21,15 @@ pub(super) struct TurnVerdict {
     pub(super) instructions: Option<String>,
     pub(super) reason: Option<String>,
     pub(super) blocked: Option<String>,
+    /// Of a review: what is replied in each thread.
+    pub(super) replies: Replies,
 }
 
 /// The shapes, to show to a Director whose answer had another one.
 pub(super) const PLAN_SHAPE: &str = r#"{"approved": true or false, "feedback": "text"}"#;
 pub(super) const TURN_SHAPE: &str =
     r#"{"complete": true or false, "summary": "text", "instructions": "text", "reason": "text", "blocked": "text"}"#;
+pub(super) const REVIEW_SHAPE: &str = r#"{"complete": true or false, "summary": "text", "replies": {"1": "text"}, "instructions": "text", "reason": "text"}"#;
 
 impl PlanVerdict {
     /// Parses the answer to a plan review. The error is text for the Director.
@@ -50,6 +54,7 @@ impl TurnVerdict {
                 instructions: object.text("instructions"),
                 reason: object.text("reason"),
                 blocked: object.text("blocked"),
+                replies: object.get("replies").map(replies::of_value).unwrap_or_default(),
             };
             if verdict.complete && verdict.summary.is_none() {
                 return Err("`summary` must say what was done, since `complete` is true".to_owned());
@@ -149,5 +154,9 @@ mod tests {
         let verdict =
             TurnVerdict::parse(r#"{"complete": true, "summary": "All", "reason": null, "extra": 1}"#).unwrap();
         assert_eq!((verdict.summary.as_deref(), verdict.reason), (Some("All"), None));
+        assert!(verdict.replies.is_empty());
+        let verdict =
+            TurnVerdict::parse(r#"{"complete": true, "summary": "All", "Replies": {"1": "Renamed."}}"#).unwrap();
+        assert_eq!(verdict.replies.get(&1).map(String::as_str), Some("Renamed."));
     }
 }

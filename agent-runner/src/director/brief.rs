@@ -42,6 +42,8 @@ pub struct Brief {
     pub earlier_work: String,
     /// What reviewers say about the pull request, if that is what to work on; empty otherwise. Filled in by the caller.
     pub review: String,
+    /// The threads of it that get replies, with their numbers; empty if none do. Filled in by the caller.
+    pub threads: String,
 }
 
 impl Brief {
@@ -66,6 +68,7 @@ impl Brief {
             conventions: String::new(),
             earlier_work: String::new(),
             review: String::new(),
+            threads: String::new(),
         }
     }
 

@@ -7,6 +7,7 @@ use super::words::{Report, with_messages};
 use super::{Brief, DriveError, Limits, Phase};
 use crate::agent::{Agent, AgentError, TurnOutput};
 use async_trait::async_trait;
+use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 
 /// What the caller does around the turns.
@@ -66,6 +67,8 @@ pub struct Outcome {
     pub summary: String,
     /// Why nothing needed to change, if the Director gives a reason.
     pub reason: Option<String>,
+    /// Of a review: what is replied in each thread, by its number.
+    pub replies: BTreeMap<u32, String>,
     /// How many turns the agent took, research and plan included.
     pub agent_turns: u32,
     /// The agent's cost in dollars, where its model's prices are known.
@@ -98,7 +101,9 @@ pub async fn drive(
             Action::AskDirector { phase, messages } => drive.ask(phase, &messages).await?,
             Action::Compact => drive.compact().await?,
             Action::HearPeople => drive.hear_people().await,
-            Action::Finish { summary, reason } => return Ok(drive.outcome(summary, reason)),
+            Action::Finish { summary, reason } => {
+                return Ok(Outcome { replies: step.state.replies, ..drive.outcome(summary, reason) });
+            }
             Action::Fail(failure) => return Err(failed(failure)),
         };
         answer = match &event {
@@ -195,7 +200,7 @@ impl Drive<'_> {
     }
 
     fn outcome(self, summary: String, reason: Option<String>) -> Outcome {
-        Outcome { summary, reason, agent_turns: self.agent_turns, cost_usd: self.cost_usd }
+        Outcome { summary, reason, agent_turns: self.agent_turns, cost_usd: self.cost_usd, replies: BTreeMap::new() }
     }
 }
 

@@ -4,9 +4,10 @@
 //! Short flow, for a new project's setup and for what reviewers say: turns that work, each reviewed. Without a Director:
 //! one turn that does it all.
 
-use super::answer::{PLAN_SHAPE, PlanVerdict, TURN_SHAPE, TurnVerdict};
+use super::answer::{PLAN_SHAPE, PlanVerdict, REVIEW_SHAPE, TURN_SHAPE, TurnVerdict};
 use super::chat::ChatMessage;
 use super::history::History;
+use super::replies::{self, Replies};
 use super::verdict::Verdict;
 use super::words::{self, Report};
 use super::{Brief, Limits, Phase};
@@ -96,6 +97,8 @@ pub(super) struct State {
     idle_turns: u32,
     /// What people wrote to the agent since the Director's last question.
     heard: Vec<String>,
+    /// Of a review: what is replied in each thread, as far as that was said.
+    pub(super) replies: Replies,
 }
 
 #[derive(Clone, Debug)]
@@ -144,11 +147,12 @@ pub(super) fn start(brief: Brief, limits: Limits, has_director: bool) -> Step {
         turns_since_compaction: 0,
         idle_turns: 0,
         heard: Vec::new(),
+        replies: Replies::new(),
         brief,
         limits,
     };
     if state.brief.is_review() {
-        let prompt = words::review(&state.ticket, !has_director);
+        let prompt = words::review(&state.ticket, &state.brief.threads, !has_director);
         state.work(Phase::Review, prompt)
     } else if state.brief.is_project_setup() {
         let prompt = words::setup(&state.ticket);
@@ -247,10 +251,17 @@ impl State {
         self.heard.extend_from_slice(&report.heard);
         self.idle_turns = if report.changes.changed { 0 } else { self.idle_turns + 1 };
         if !self.has_director {
-            return self.finish_unless_people_wrote(phase, report.text.trim().to_owned(), None);
+            let mut summary = report.text.trim().to_owned();
+            if phase == Phase::Review && !self.brief.threads.is_empty() {
+                let (rest, replies) = replies::of_message(&summary);
+                self.replies.extend(replies);
+                summary = rest;
+            }
+            return self.finish_unless_people_wrote(phase, summary, None);
         }
         let turns_left = self.limits.execution_turns.saturating_sub(self.work_turns);
-        let question = words::turn_review(phase, report, self.work_turns, turns_left, self.idle_turns, &self.heard);
+        let rounds = (self.work_turns, turns_left, self.idle_turns);
+        let question = words::turn_review(phase, &self.brief.threads, report, rounds, &self.heard);
         self.ask(Phase::TurnReview, Question { text: question, unusable: 0 }, Some(phase))
     }
 
@@ -259,7 +270,8 @@ impl State {
             Ok(verdict) => verdict,
             Err(problem) => {
                 self.at = At::Working(phase);
-                return self.ask_again(Phase::TurnReview, question, answer, problem, TURN_SHAPE);
+                let shape = if self.brief.threads.is_empty() { TURN_SHAPE } else { REVIEW_SHAPE };
+                return self.ask_again(Phase::TurnReview, question, answer, problem, shape);
             }
         };
         self.history.remember(&question.text, answer);
@@ -267,6 +279,7 @@ impl State {
         let decided = Verdict::of_turn(&verdict);
         let turn = self.work_turns;
         if verdict.complete {
+            self.replies.extend(verdict.replies);
             let summary = verdict.summary.unwrap_or_default();
             let what = if phase == Phase::Review {
                 "everything the reviewers said is dealt with"

@@ -13,6 +13,7 @@ mod flow;
 mod history;
 mod lenient;
 mod objects;
+mod replies;
 #[cfg(test)]
 mod shapes_tests;
 mod verdict;

@@ -62,10 +62,10 @@ pub(super) fn alone(ticket: &str) -> String {
     with_ticket(AGENT_ALONE, ticket)
 }
 
-/// `alone`: no Director writes the reply to the reviewers.
-pub(super) fn review(ticket: &str, alone: bool) -> String {
+/// `threads` are those that get replies. `alone`: no Director writes the reply to the reviewers.
+pub(super) fn review(ticket: &str, threads: &str, alone: bool) -> String {
     let alone = if alone { "yes" } else { "" };
-    render(AGENT_REVIEW, &[("rules", AGENT_RULES), ("ticket", ticket), ("alone", alone)])
+    render(AGENT_REVIEW, &[("rules", AGENT_RULES), ("ticket", ticket), ("threads", threads), ("alone", alone)])
 }
 
 fn with_ticket(template: &str, ticket: &str) -> String {
@@ -115,19 +115,21 @@ pub(super) fn plan_review(plan: &str, round: u32, research: &str, heard: &[Strin
     render(DIRECTOR_PLAN_REVIEW, &values)
 }
 
-/// `work` is the phase of the turn.
+/// `work` is the phase of the turn, `threads` are those that get replies. The turns: which it is, how many are left, and how
+/// many in a row have changed nothing.
 pub(super) fn turn_review(
     work: Phase,
+    threads: &str,
     report: &Report,
-    turn: u32,
-    turns_left: u32,
-    idle_turns: u32,
+    (turn, turns_left, idle_turns): (u32, u32, u32),
     heard: &[String],
 ) -> String {
     let (reviewed, unreviewed) = if work == Phase::Review { ("yes", "") } else { ("", "yes") };
     let values = [
         ("reviewed", reviewed.to_owned()),
         ("unreviewed", unreviewed.to_owned()),
+        ("threads", threads.to_owned()),
+        ("unthreaded", if threads.is_empty() { "yes".to_owned() } else { String::new() }),
         ("turn", turn.to_string()),
         ("turns_left", turns_left.to_string()),
         ("report", or_nothing(&fenced(&shortened(&report.text, REPORT_CHARS)))),

@@ -220,6 +220,8 @@ mod tests {
             "alone",
             "reviewed",
             "unreviewed",
+            "threads",
+            "unthreaded",
         ];
         let all = [
             DIRECTOR_SYSTEM,

@@ -1,4 +1,4 @@
-//! Deletes events, log entries, diffs, messages, deliveries and finished jobs that are old, but nothing that a live job or
+//! Deletes events, log entries, diffs, messages, deliveries, finished posts and finished jobs that are old, but nothing that a live job or
 //! an open ticket needs; and entries of the audit, which have a time of their own.
 
 use crate::changes::Database;
@@ -81,12 +81,14 @@ pub async fn delete_old(database: &Database, keep: Duration, pause: Duration) ->
         let old_diffs = db::tickets::old::delete_diffs(&mut tx, keep, BATCH).await?;
         let old_messages = db::tickets::old::delete_messages(&mut tx, keep, BATCH).await?;
         let old_deliveries = db::forges::deliveries::delete_old(&mut tx, keep, BATCH).await?;
+        let old_posts = db::forges::posts::delete_old(&mut tx, keep, BATCH).await?;
         let old_events = db::live::events::delete_old(&mut tx, keep, BATCH).await?;
         tx.commit().await?;
         let old_shown = old_diffs + old_messages;
         (jobs, logs, shown, events) = (jobs + old_jobs, logs + old_logs, shown + old_shown, events + old_events);
-        delivered += old_deliveries;
-        if old_jobs + old_logs + old_shown + old_deliveries + old_events == 0 {
+        let old_delivered = old_deliveries + old_posts;
+        delivered += old_delivered;
+        if old_jobs + old_logs + old_shown + old_delivered + old_events == 0 {
             break;
         }
         tokio::time::sleep(pause).await;
@@ -96,7 +98,7 @@ pub async fn delete_old(database: &Database, keep: Duration, pause: Duration) ->
             jobs,
             log_entries = logs,
             diffs_and_messages = shown,
-            deliveries = delivered,
+            deliveries_and_posts = delivered,
             events,
             "deleted old records"
         );

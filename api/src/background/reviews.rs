@@ -1,6 +1,7 @@
-//! Makes a job of the orders of a pull request once it has been quiet.
+//! Makes a job of the orders of a pull request once it has been quiet, and settles the orders of jobs that have ended.
 
 use crate::actions::forges::gather::gather;
+use crate::actions::forges::settle::settle;
 use crate::state::App;
 use std::time::Duration;
 use terarchitect_outbound::chain;
@@ -22,6 +23,11 @@ pub(super) async fn run(app: App, stop: CancellationToken) {
         };
         if let Err(error) = gathered {
             tracing::warn!(error = chain(&error), "could not make jobs of reviews; retrying");
+        }
+        match settle(&app.database).await {
+            Ok(0) => {}
+            Ok(_) => app.forge_signals.notify_posts(),
+            Err(error) => tracing::warn!(error = chain(&error), "could not settle what reviews asked for; retrying"),
         }
     }
 }

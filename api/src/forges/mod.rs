@@ -2,6 +2,7 @@
 
 mod questions;
 mod reading;
+mod threads;
 
 use crate::actions::forges::ask::{ForgePlace, NoAnswer};
 use crate::actions::forges::credentials::secret_for;
@@ -32,6 +33,7 @@ pub struct Forges {
     /// Whether another one was set.
     is_own: bool,
     known: Mutex<HashMap<ForgePlace, (Instant, Arc<Connected>)>>,
+    recent: threads::Recent,
 }
 
 /// A repository at its forge, and the account that is used there.
@@ -54,7 +56,8 @@ impl Forges {
     pub fn new(database: Database, sealer: Arc<Sealer>, api: Option<Url>) -> Self {
         let is_own = api.is_some();
         let github = || Url::parse("https://api.github.com").expect("a constant address parses");
-        Self { database, sealer, api: api.unwrap_or_else(github), is_own, known: Mutex::default() }
+        let (known, recent) = (Mutex::default(), threads::Recent::default());
+        Self { database, sealer, api: api.unwrap_or_else(github), is_own, known, recent }
     }
 
     /// A connection with the credential for the repository's host. The forge was asked whose it is.

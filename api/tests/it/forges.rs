@@ -6,16 +6,20 @@ use hmac::{Hmac, KeyInit, Mac};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use terarchitect_api::actions::forges::ask::{AskForge, ForgePlace, NoAnswer};
-use terarchitect_api::domain::forges::{Account, Permission};
+use terarchitect_api::domain::forges::conversation::Thread;
+use terarchitect_api::domain::forges::{Account, CommentKind, Permission};
 use terarchitect_api::state::AppConfig;
 
 /// The secret of every webhook here.
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";
 /// The account of the bot.
 pub(crate) const BOT_ID: i64 = 99;
+/// So that no test waits for the real pauses.
+const SOON: Duration = Duration::from_millis(50);
 /// The head of every pull request here.
 pub(crate) const HEAD: &str = "1111111111111111111111111111111111111111";
 
@@ -27,10 +31,24 @@ pub(crate) struct ScriptedForge {
     is_down: Mutex<bool>,
     /// Whether the checks of the base pass.
     base: Mutex<Option<bool>>,
+    /// The threads of each pull request.
+    pub(crate) threads: Mutex<HashMap<i64, Vec<Thread>>>,
+    /// Whether it refuses to show them.
+    pub(crate) hides_threads: Mutex<bool>,
+    /// The log of every failed check.
+    pub(crate) log: Mutex<Option<String>>,
     /// How often it was asked about each account.
     pub(crate) asked: Mutex<HashMap<String, usize>>,
     /// What was said: the pull request, the text and its key.
     pub(crate) said: Mutex<Vec<(i64, String, String)>>,
+    /// Replies: the pull request, the thread, the text and its key.
+    pub(crate) replies: Mutex<Vec<(i64, String, String, String)>>,
+    /// Threads that are gone.
+    pub(crate) gone: Mutex<HashSet<String>>,
+    /// On which comments there is a reaction.
+    pub(crate) reactions: Mutex<Vec<(i64, CommentKind, String)>>,
+    /// Whether it knows none.
+    pub(crate) has_no_reactions: Mutex<bool>,
     /// The branches that were deleted.
     pub(crate) deleted: Mutex<Vec<String>>,
 }
@@ -50,9 +68,7 @@ impl ScriptedForge {
 
     fn respond(&self) -> Result<(), NoAnswer> {
         if *self.is_down.lock().unwrap() {
-            // Soon, so that no test waits for the real pauses.
-            let retry_after = Some(std::time::Duration::from_millis(50));
-            return Err(NoAnswer { sentence: "The forge does not respond.".to_owned(), retry_after });
+            return Err(NoAnswer { sentence: "The forge does not respond.".to_owned(), retry_after: Some(SOON) });
         }
         Ok(())
     }
@@ -76,6 +92,20 @@ impl AskForge for ScriptedForge {
         Ok(*self.base.lock().unwrap())
     }
 
+    async fn threads(&self, _: &ForgePlace, pull: i64, _: &str) -> Result<Vec<Thread>, NoAnswer> {
+        self.respond()?;
+        if *self.hides_threads.lock().unwrap() {
+            return Err(NoAnswer { sentence: "The forge hides its threads.".to_owned(), retry_after: Some(SOON) });
+        }
+        Ok(self.threads.lock().unwrap().get(&pull).cloned().unwrap_or_default())
+    }
+
+    async fn check_log(&self, _: &ForgePlace, _: &str, _: &str, bytes: usize) -> Result<Option<String>, NoAnswer> {
+        self.respond()?;
+        let log = self.log.lock().unwrap().clone();
+        Ok(log.map(|log| log[log.len().saturating_sub(bytes)..].to_owned()))
+    }
+
     async fn comment(&self, _: &ForgePlace, pull: i64, body: &str, key: &str) -> Result<(), NoAnswer> {
         self.respond()?;
         let said = (pull, body.to_owned(), key.to_owned());
@@ -89,6 +119,37 @@ impl AskForge for ScriptedForge {
 
     async fn comment_issue(&self, place: &ForgePlace, issue: i64, body: &str, key: &str) -> Result<(), NoAnswer> {
         self.comment(place, issue, body, key).await
+    }
+
+    async fn reply(
+        &self,
+        _: &ForgePlace,
+        pull: i64,
+        thread: &str,
+        _: &[&str],
+        body: &str,
+        key: &str,
+    ) -> Result<bool, NoAnswer> {
+        self.respond()?;
+        if self.gone.lock().unwrap().contains(thread) {
+            return Ok(false);
+        }
+        let reply = (pull, thread.to_owned(), body.to_owned(), key.to_owned());
+        let mut all = self.replies.lock().unwrap();
+        // As the real ones do, by the marker.
+        if !all.contains(&reply) {
+            all.push(reply);
+        }
+        Ok(true)
+    }
+
+    async fn react(&self, _: &ForgePlace, pull: i64, kind: CommentKind, comment: &str) -> Result<(), NoAnswer> {
+        self.respond()?;
+        if *self.has_no_reactions.lock().unwrap() {
+            return Err(NoAnswer { sentence: "There are no reactions.".to_owned(), retry_after: Some(SOON) });
+        }
+        self.reactions.lock().unwrap().push((pull, kind, comment.to_owned()));
+        Ok(())
     }
 
     async fn delete_branch(&self, _: &ForgePlace, branch: &str) -> Result<(), NoAnswer> {

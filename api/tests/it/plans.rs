@@ -19,6 +19,7 @@ const LARGE: &[&str] = &[
     "deliveries",
     "pull_requests",
     "review_comments",
+    "forge_posts",
 ];
 
 /// Queries that run with sequential scans off, by a part of their text: retention, which would otherwise read from the
@@ -27,6 +28,7 @@ const WITHOUT_SEQUENTIAL_SCANS: &[&str] = &[
     "delete from agent_jobs where id in",
     "delete from execution_logs where id in",
     "delete from deliveries where id in",
+    "delete from forge_posts where id in",
     "delete from events",
     "with open as materialized",
     "where ticket.column_id in ('in_progress', 'in_review')",
@@ -69,11 +71,14 @@ async fn large() -> (TestApp, PgConnection) {
              select project_id, id, n + 1, 'ticket-' || id, md5(n::text), 'main', case when n % 10 = 0 then 'open' else 'merged' end
              from t;
          insert into review_comments (pull_request_id, forge_id, kind, review_id, author_login, body, state, job_id)
-             select pull.id, g::text, 'line', g::text, 'ann', 'x', 'ordered', gen_random_uuid()
+             select pull.id, g::text, 'line', g::text, 'ann', 'x', 'answered', gen_random_uuid()
              from generate_series(1, 5) as s (g) cross join pull_requests as pull;
          insert into review_comments (pull_request_id, forge_id, kind, author_login, body, accepted_at)
              select id, 'a', 'general', 'ann', 'x', case when number % 2 = 0 then now() end
-             from pull_requests where state = 'open' and number % 4 < 2;",
+             from pull_requests where state = 'open' and number % 4 < 2;
+         insert into forge_posts (project_id, ticket_id, pr_number, kind, key, body, state, finished_at)
+             select t.project_id, t.id, t.n + 1, 'reply', s.g::text, 'x', 'posted', now() - interval '1 minute' * s.g
+             from generate_series(1, 60000) as s (g) join t on t.n = s.g % 12000;",
     )
     .execute(&mut conn)
     .await
@@ -154,6 +159,10 @@ async fn retention_deletes_what_is_old_and_nothing_else() {
     .await
     .unwrap();
     terarchitect_api::background::delete_old(&app.database(), keep, Duration::ZERO).await.unwrap();
+    let old_posts =
+        "select count(*), count(*) filter (where finished_at < now() - interval '30 days') from forge_posts";
+    let (posts, old_posts): (i64, i64) = sqlx::query_as(old_posts).fetch_one(&mut conn).await.unwrap();
+    assert!(posts > 1_000 && old_posts == 0, "{posts} posts, {old_posts} of them old");
     let after: i64 = sqlx::query_scalar(count).fetch_one(&mut conn).await.unwrap();
     assert!(old > 1_000 && before - after == old, "{old} are old, {} were deleted", before - after);
     let orphans: i64 = sqlx::query_scalar(

@@ -20,12 +20,13 @@ async fn a_failing_check_is_fixed_a_few_times_and_never_one_of_this_system() {
     complete(&app, &job).await;
     send_all(&app, vec![pull.check(4, "build", "timed_out", HEAD)]).await;
     decided(&app).await;
+    app.eventually(async || verdicts(&app).await[0].1 == "answered").await;
     let (fixes, checks): (i32, Value) =
         sqlx::query_as("select fixes, checks from pull_requests").fetch_one(&app.pool).await.unwrap();
     assert_eq!((fixes, checks), (1, json!({"lint": "success", "build": "failure"})));
     let last =
         "refused: Failing checks of this pull request were given to the agent 1 times, which is max_check_fixes.";
-    assert_eq!(verdicts(&app).await, [("3".into(), "ordered".into()), ("4".into(), last.into())]);
+    assert_eq!(verdicts(&app).await, [("3".into(), "answered".into()), ("4".into(), last.into())]);
     // Where the base fails as well, it is not this pull request's fault.
     app.put(&pull.project, json!({"max_check_fixes": 5})).await.expect(200);
     forge.set_base(Some(false));

@@ -63,7 +63,7 @@ pub(crate) struct TestApp {
     pub(crate) database: String,
     http: reqwest::Client,
     may_leave_jobs_live: AtomicBool,
-    _server: DropGuard,
+    server: DropGuard,
 }
 
 /// The caller.
@@ -193,14 +193,7 @@ impl TestApp {
         let database = postgres.create_database(Some(template().await)).unwrap();
         let pool = db::connect(postgres.url(&database).parse().unwrap(), 8).await.unwrap();
         let (base, server) = serve(pool.clone(), config).await;
-        Self {
-            base,
-            pool,
-            database,
-            http: reqwest::Client::new(),
-            may_leave_jobs_live: AtomicBool::new(false),
-            _server: server,
-        }
+        Self { base, pool, database, http: reqwest::Client::new(), may_leave_jobs_live: AtomicBool::new(false), server }
     }
 
     /// The database as actions get it.
@@ -212,7 +205,14 @@ impl TestApp {
     pub(crate) async fn on_database(pool: PgPool, database: String) -> Self {
         let (base, server) = serve(pool.clone(), AppConfig::default()).await;
         let may_leave_jobs_live = AtomicBool::new(false);
-        Self { base, pool, database, http: reqwest::Client::new(), may_leave_jobs_live, _server: server }
+        Self { base, pool, database, http: reqwest::Client::new(), may_leave_jobs_live, server }
+    }
+
+    /// Ends this API as a kill does, and starts another one on the same database, which works on what the first one left.
+    pub(crate) async fn restart(&mut self, config: AppConfig) {
+        let (base, server) = serve(self.pool.clone(), config).await;
+        self.base = base;
+        drop(std::mem::replace(&mut self.server, server));
     }
 
     /// Another API process on the same database, as far as a test can tell: nothing is shared but the database.

@@ -1,7 +1,7 @@
 //! What a runner learns about its ticket: the response of `worker-context`.
 
 use crate::words::words;
-use crate::{ProjectId, TicketId};
+use crate::{ProjectId, ReviewContext, ReviewReply, TicketId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -91,6 +91,9 @@ pub struct WorkerContext {
     /// What an earlier attempt of the same job had finished before it failed; absent if there is nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_work: Option<FinishedWork>,
+    /// What reviewers say, where the job is one of a review that the API made of comments; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewContext>,
     /// How the ticket's branch gets what its base got since, where an earlier attempt has started it.
     #[serde(default)]
     pub update_strategy: UpdateStrategy,
@@ -120,6 +123,9 @@ pub struct FinishedReview {
     pub id: String,
     /// What is said about it at the pull request.
     pub comment: String,
+    /// What is said in its threads.
+    #[serde(default, deserialize_with = "crate::lenient::list", skip_serializing_if = "Vec::is_empty")]
+    pub replies: Vec<ReviewReply>,
 }
 
 impl FinishedWork {

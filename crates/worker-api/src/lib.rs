@@ -12,6 +12,7 @@ mod ids;
 mod job;
 pub mod lenient;
 mod memory;
+mod review;
 mod steering;
 mod ticket;
 mod visible;
@@ -35,6 +36,7 @@ pub use job::{
     ExecutionMode, Job, JobKind, JobReport, JobReportResponse, JobStatus, Reason, ReleaseRequest, StartJobRequest,
 };
 pub use memory::{IndexRequest, IndexResponse, RetrieveRequest, RetrieveResponse, RetrieveResult};
+pub use review::{ReviewContext, ReviewPoint, ReviewRemark, ReviewReply};
 pub use steering::{DiffInfo, PersonMessage, StoreDiffRequest, TakenMessages, TurnOfAttempt};
 pub use ticket::{AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, Message};
 pub use visible::{seen, visible};

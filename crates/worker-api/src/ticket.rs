@@ -1,6 +1,6 @@
 //! What a runner reports about its ticket: log entries and completion; and the cancellation poll.
 
-use crate::{EntryData, LogId};
+use crate::{EntryData, LogId, ReviewReply};
 use serde::{Deserialize, Serialize};
 
 /// Body of `POST /api/projects/{p}/tickets/{t}/logs`.
@@ -55,6 +55,9 @@ pub struct CompleteTicketRequest {
     /// For review jobs: the reply to the comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_comment_body: Option<String>,
+    /// For review jobs: a reply in each thread. Without them, `review_comment_body` is all that is posted.
+    #[serde(default, deserialize_with = "crate::lenient::list", skip_serializing_if = "Vec::is_empty")]
+    pub review_replies: Vec<ReviewReply>,
 }
 
 /// Response of `GET /api/projects/{p}/tickets/{t}/cancel-requested`.

@@ -1,6 +1,8 @@
 //! Decides whether what was said is an order. The forge is asked in between, without a lock.
 
 use super::ask::{AskForge, ForgePlace, NoAnswer};
+use super::posts;
+use super::surroundings::{self, Surroundings};
 use crate::actions::ActionResult;
 use crate::changes::Database;
 use crate::db;
@@ -39,18 +41,21 @@ pub enum Decided {
 pub async fn decide_next(database: &Database, forge: &dyn AskForge) -> ActionResult<Decided> {
     let next = db::forges::comments::claim_undecided(&mut *database.read().await?, LEASE).await?;
     let Some(comment) = next else { return Ok(Decided::Nothing) };
-    match verdict(forge, &comment).await {
-        Ok(Verdict::Wait) => {
+    match learn(forge, &comment).await {
+        Ok(Learned::Wait) => {
             put_off(database, &comment, WAIT, None).await?;
             Ok(Decided::Other)
         }
-        Ok(Verdict::Refused(reason)) => {
-            note(database, &comment, Some(&reason)).await?;
+        Ok(Learned::Refused(reason)) => {
+            note(database, &comment, Err(&reason), false).await?;
             Ok(Decided::Other)
         }
-        // The others were asked for, so nothing is in its way.
-        Ok(Verdict::Accepted | Verdict::IfWriter | Verdict::IfBasePasses) => {
-            note(database, &comment, None).await?;
+        Ok(Learned::Spent(reason)) => {
+            note(database, &comment, Err(&reason), true).await?;
+            Ok(Decided::Other)
+        }
+        Ok(Learned::Accepted(surroundings)) => {
+            note(database, &comment, Ok(&surroundings), false).await?;
             Ok(Decided::Accepted)
         }
         Err(NoAnswer { sentence, retry_after }) => {
@@ -68,17 +73,47 @@ pub(super) fn pause(tries: i32) -> Duration {
     FIRST_PAUSE.saturating_mul(2_u32.pow(doublings.unsigned_abs())).min(LONGEST_PAUSE)
 }
 
-async fn verdict(forge: &dyn AskForge, comment: &Undecided) -> Result<Verdict, NoAnswer> {
+/// What is known of a comment once the forge was asked.
+enum Learned {
+    /// Not enough.
+    Wait,
+    /// It is no order; a sentence says why.
+    Refused(String),
+    /// It is a failing check beyond those that the project allows; a sentence says so.
+    Spent(String),
+    /// It is an order, and this comes with it.
+    Accepted(Surroundings),
+}
+
+async fn learn(forge: &dyn AskForge, comment: &Undecided) -> Result<Learned, NoAnswer> {
     let Some(address) = comment.github_url.clone() else {
-        return Ok(Verdict::Refused("The project has no repository any more.".to_owned()));
+        return Ok(Learned::Refused("The project has no repository any more.".to_owned()));
     };
     let place = ForgePlace { project: ProjectId(comment.project_id), address, kind: comment.forge_kind };
     // What is over needs no question.
     let bot = if comment.pull_state == PullState::Open { forge.me(&place).await? } else { Account::default() };
+    match verdict(forge, &place, &bot, comment).await? {
+        Verdict::Wait => Ok(Learned::Wait),
+        Verdict::Refused(reason) => Ok(Learned::Refused(reason)),
+        Verdict::Spent(reason) => Ok(Learned::Spent(reason)),
+        // The others were asked for, so nothing is in its way.
+        Verdict::Accepted | Verdict::IfWriter | Verdict::IfBasePasses => {
+            let read = surroundings::read(forge, &place, &bot, comment).await?;
+            Ok(read.map_or_else(Learned::Refused, Learned::Accepted))
+        }
+    }
+}
+
+async fn verdict(
+    forge: &dyn AskForge,
+    place: &ForgePlace,
+    bot: &Account,
+    comment: &Undecided,
+) -> Result<Verdict, NoAnswer> {
     let author =
         Account { id: comment.author_id.clone(), login: comment.author_login.clone(), is_bot: comment.author_is_bot };
     let rules = Rules {
-        bot: &bot,
+        bot,
         trigger: comment.review_trigger,
         bots: &comment.review_bots,
         pull: comment.pull_state,
@@ -95,8 +130,8 @@ async fn verdict(forge: &dyn AskForge, comment: &Undecided) -> Result<Verdict, N
         age: Duration::try_from_secs_f64(comment.age_sec).unwrap_or_default(),
     };
     match decide(&said, &rules) {
-        Verdict::IfWriter => Ok(may_order(&author.login, forge.permission(&place, &author.login).await?)),
-        Verdict::IfBasePasses => base_passes(forge, &place, comment).await,
+        Verdict::IfWriter => Ok(may_order(&author.login, forge.permission(place, &author.login).await?)),
+        Verdict::IfBasePasses => base_passes(forge, place, comment).await,
         verdict => Ok(verdict),
     }
 }
@@ -128,20 +163,32 @@ async fn put_off(database: &Database, comment: &Undecided, wait: Duration, reaso
     Ok(db::forges::comments::put_off(&mut *database.read().await?, comment.id, wait, reason).await?)
 }
 
-/// Notes what was decided, unless something else was meanwhile.
-async fn note(database: &Database, comment: &Undecided, refused: Option<&str>) -> ActionResult<()> {
+/// Notes what was decided, unless something else was meanwhile. `is_spent`: checks are left to people from here on, which
+/// they are told, where the project has checks fixed at all.
+async fn note(
+    database: &Database,
+    comment: &Undecided,
+    decided: Result<&Surroundings, &str>,
+    is_spent: bool,
+) -> ActionResult<()> {
     let mut change = database.change(&Actor::System).await?;
-    let is_noted = match refused {
-        Some(reason) => db::forges::comments::refuse(&mut change, comment.id, reason).await?,
-        None => db::forges::comments::accept(&mut change, comment.id).await?,
+    let is_noted = match decided {
+        Err(reason) => db::forges::comments::refuse(&mut change, comment.id, reason).await?,
+        Ok(Surroundings { conversation, log }) => {
+            db::forges::comments::accept(&mut change, comment.id, conversation.as_deref(), log.as_deref()).await?
+        }
     };
     if is_noted {
         let (project, ticket) = (ProjectId(comment.project_id), TicketId(comment.ticket_id));
         let data = json!({
             "comment_id": comment.id, "pr_number": comment.number, "comment_kind": comment.kind,
-            "by": comment.author_login, "accepted": refused.is_none(), "reason": refused,
+            "by": comment.author_login, "accepted": decided.is_ok(), "reason": decided.err(),
         });
         change.record(NewEvent::of_ticket(EventKind::CommentDecided, project, ticket).with(data));
+        if is_spent && comment.max_check_fixes > 0 {
+            let limit = comment.max_check_fixes;
+            posts::say_checks_are_left(&mut change, (project, ticket), comment.number, limit).await?;
+        }
     }
     Ok(change.commit().await?)
 }

@@ -71,6 +71,7 @@ fn as_order(row: &OrderRow) -> Order<'_> {
         path: row.path.as_deref(),
         line: row.line,
         hunk: row.hunk.as_deref(),
+        log: row.log.as_deref(),
     }
 }
 

@@ -9,7 +9,10 @@ mod follow;
 pub mod gather;
 pub mod posts;
 pub mod receive;
+pub(in crate::actions) mod replies;
 pub mod secrets;
+pub mod settle;
+mod surroundings;
 pub mod watch;
 
 use crate::actions::ActionResult;

@@ -4,6 +4,7 @@ use super::append_log::store;
 use super::attempt::attempt_of;
 use crate::actions::ActionResult;
 use crate::actions::forges::posts::{self, Said};
+use crate::actions::forges::replies;
 use crate::changes::Database;
 use crate::db;
 use crate::db::tickets::logs::NewLogEntry;
@@ -53,9 +54,12 @@ pub async fn complete_ticket(
             store(&mut change, &NewLogEntry::outcome(project, id, step, text)).await?;
         }
     }
-    if let (Some(number), Some(body)) = (ticket.pr_number, said) {
-        let by = attempt_of(&mut change, token, id, None).await?;
-        posts::say(&mut change, &Said { project, ticket: id, pr_number: number, job: by.job, body: &body }).await?;
+    if let Some(number) = ticket.pr_number {
+        let job = attempt_of(&mut change, token, id, None).await?.job;
+        if let Some(body) = said {
+            posts::say(&mut change, &Said { project, ticket: id, pr_number: number, job, body: &body }).await?;
+        }
+        replies::reply(&mut change, (project, id), number, job, &request.review_replies).await?;
     }
     change.commit().await?;
     tracing::info!(ticket.id = %id, pr.url = request.pr_url, "completed a ticket");

@@ -1,20 +1,25 @@
 //! Begins an attempt: everything that a runner needs to know about its ticket, and its settings.
 
 use crate::actions::ActionResult;
+use crate::actions::forges::replies;
 use crate::actions::system::settings::open;
 use crate::changes::Database;
 use crate::db;
+use crate::db::forges::orders::OrderOfJob;
 use crate::db::tickets::Ticket;
+use crate::domain::forges::job_text::Order;
+use crate::domain::forges::points::{Point, points};
 use crate::domain::projects::board;
 use crate::domain::refusal::Refusal;
 use crate::domain::system::settings::agent_name;
 use crate::domain::worker::context::graph_view;
+use crate::job_tokens::JobToken;
 use crate::sealing::Sealer;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use terarchitect_worker_api::{
-    AgentSettings, ContextTicket, CurrentTicket, FinishedWork, ProjectId, TicketId, WorkerContext,
+    AgentSettings, ContextTicket, CurrentTicket, FinishedWork, ProjectId, ReviewContext, TicketId, WorkerContext,
 };
 
 const MAX_BACKLOG: i64 = 10;
@@ -23,17 +28,19 @@ const MAX_DONE: i64 = 5;
 const MAX_MEMORY: i64 = 5;
 const MAX_QUESTION_CHARS: usize = 2_000;
 
-/// The project, its graph, the ticket, notes, other tickets, the repository and the agent's settings. Clears a stop
-/// request for an earlier attempt.
+/// The project, its graph, the ticket, notes, other tickets, the repository and the agent's settings; for the job of the
+/// token also what reviewers say. Clears a stop request for an earlier attempt, and stores that the comments of a review
+/// that starts are seen; true if there are any.
 ///
 /// # Errors
 /// When the ticket does not exist, or a stored secret cannot be opened.
 pub async fn worker_context(
     database: &Database,
     sealer: &Sealer,
+    token: Option<JobToken>,
     project_id: ProjectId,
     ticket_id: TicketId,
-) -> ActionResult<WorkerContext> {
+) -> ActionResult<(WorkerContext, bool)> {
     let mut tx = database.transaction().await?;
     let missing = || Refusal::not_found("ticket", ticket_id);
     let ticket = db::tickets::find(&mut tx, project_id, ticket_id).await?.ok_or_else(missing)?;
@@ -65,17 +72,52 @@ pub async fn worker_context(
         current_ticket: current(ticket, view.nodes_labeled, view.edges_labeled),
         agent_settings: agent_settings(sealer, &mut tx).await?,
         finished_work: finished_work(&mut tx, ticket_id).await?,
+        review: review(&mut tx, token).await?,
         update_strategy: project.update_strategy,
         submodules: project.submodules,
     };
+    let job = match token {
+        Some(token) => Some(token.job_id),
+        None => db::jobs::running_review(&mut tx, ticket_id).await?,
+    };
+    let has_posts = match job {
+        Some(job) => replies::react(&mut tx, (project_id, ticket_id), job).await?,
+        None => false,
+    };
     tx.commit().await?;
-    Ok(context)
+    Ok((context, has_posts))
 }
 
 /// What an earlier attempt of the ticket's live job noted as done. A note that can't be read is none.
 async fn finished_work(conn: &mut PgConnection, ticket: TicketId) -> ActionResult<Option<FinishedWork>> {
     let noted = db::tickets::logs::newest_of_live_job(conn, ticket, FinishedWork::STEP).await?;
     Ok(noted.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// What reviewers say, for the runner of the job that was made of it.
+async fn review(conn: &mut PgConnection, token: Option<JobToken>) -> ActionResult<Option<ReviewContext>> {
+    let Some(token) = token else { return Ok(None) };
+    let orders = db::forges::orders::of_job(conn, token.job_id).await?;
+    let points = points(&orders.iter().map(as_point).collect::<Vec<_>>());
+    Ok((!points.is_empty()).then_some(ReviewContext { points }))
+}
+
+/// An order as a point of the review.
+fn as_point(order: &OrderOfJob) -> Point<'_> {
+    Point {
+        id: order.id,
+        order: Order {
+            kind: order.kind,
+            author: &order.author_login,
+            body: &order.body,
+            path: order.path.as_deref(),
+            line: order.line,
+            hunk: order.hunk.as_deref(),
+            log: order.log.as_deref(),
+        },
+        thread: order.thread_id.as_deref(),
+        conversation: order.conversation.as_ref().map(|remarks| remarks.0.as_slice()).unwrap_or_default(),
+    }
 }
 
 fn current(ticket: Ticket, nodes_labeled: Vec<String>, edges_labeled: Vec<String>) -> CurrentTicket {

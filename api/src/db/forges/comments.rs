@@ -1,8 +1,10 @@
 //! What is said about pull requests, until it is decided whether it is an order.
 
 use crate::db::words::Word;
+use crate::domain::forges::conversation::Remark;
 use crate::domain::forges::event::NewComment;
 use crate::domain::forges::{CommentKind, ForgeKind, PullState, ReviewState, ReviewTrigger};
+use serde_json::json;
 use sqlx::PgConnection;
 use std::time::Duration;
 use uuid::Uuid;
@@ -90,6 +92,8 @@ pub async fn refuse_waiting(conn: &mut PgConnection, pull: Uuid, reason: &str) -
 pub struct Undecided {
     /// The comment.
     pub id: Uuid,
+    /// What the forge calls it.
+    pub forge_id: String,
     /// What it is.
     pub kind: CommentKind,
     /// Its author's id.
@@ -149,7 +153,7 @@ pub async fn claim_undecided(conn: &mut PgConnection, lease: Duration) -> sqlx::
                set decide_at = clock_timestamp() + $1 * interval '1 second', tries = comment.tries + 1
                from next where comment.id = next.id returning comment.*
            )
-           select comment.id as "id!", comment.kind as "kind!: Word<CommentKind>", comment.author_id,
+           select comment.id as "id!", comment.forge_id as "forge_id!", comment.kind as "kind!: Word<CommentKind>", comment.author_id,
                comment.author_login as "author_login!", comment.author_is_bot as "author_is_bot!", comment.body as "body!",
                comment.head_sha, comment.review_id, coalesce(comment.review_state, (
                    select review.review_state from review_comments as review
@@ -170,12 +174,20 @@ pub async fn claim_undecided(conn: &mut PgConnection, lease: Duration) -> sqlx::
     .await
 }
 
-/// Accepts a comment as an order; false if something else was decided meanwhile.
-pub async fn accept(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<bool> {
+/// Accepts a comment as an order, with what was said before it or the end of its check's log; false if something else was
+/// decided meanwhile.
+pub async fn accept(
+    conn: &mut PgConnection,
+    id: Uuid,
+    conversation: Option<&[Remark]>,
+    log: Option<&str>,
+) -> sqlx::Result<bool> {
     let done = sqlx::query!(
-        "update review_comments set accepted_at = now(), reason = null
+        "update review_comments set accepted_at = now(), reason = null, conversation = $2, log = $3
          where id = $1 and state = 'waiting' and accepted_at is null",
-        id
+        id,
+        conversation.map(|remarks| json!(remarks)),
+        log
     )
     .execute(conn)
     .await?;

@@ -20,22 +20,25 @@ pub struct NewPost<'a> {
     pub kind: PostKind,
     /// What makes it one among those of the pull request.
     pub key: &'a str,
-    /// The text, or the branch.
+    /// The thread or the comment that it is about; none where that is the pull request.
+    pub target: Option<&'a str>,
+    /// The text, the branch, or of a reaction the kind of comment that it is on.
     pub body: &'a str,
 }
 
 /// Stores a post; one with the same key is stored already.
 pub async fn insert(conn: &mut PgConnection, new: &NewPost<'_>) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into forge_posts (id, project_id, ticket_id, pr_number, kind, key, body) values ($1, $2, $3, $4, $5, $6, $7)
-         on conflict on constraint forge_posts_key_key do nothing",
+        "insert into forge_posts (id, project_id, ticket_id, pr_number, kind, key, body, target)
+         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict on constraint forge_posts_key_key do nothing",
         Uuid::now_v7(),
         new.project.0,
         new.ticket.0,
         new.pr_number,
         new.kind.as_str(),
         new.key,
-        new.body
+        new.body,
+        new.target
     )
     .execute(conn)
     .await?;
@@ -57,7 +60,9 @@ pub struct Claimed {
     pub kind: PostKind,
     /// What makes it one.
     pub key: String,
-    /// The text, or the branch.
+    /// What it is about; none: the pull request.
+    pub target: Option<String>,
+    /// The text, the branch, or of a reaction the kind of comment that it is on.
     pub body: String,
     /// How many times it was tried, this time included.
     pub tries: i32,
@@ -79,7 +84,8 @@ pub async fn claim_next(conn: &mut PgConnection, lease: Duration) -> sqlx::Resul
                from next where post.id = next.id returning post.*
            )
            select claimed.id as "id!", claimed.project_id as "project_id!", claimed.ticket_id as "ticket_id!",
-               claimed.pr_number as "pr_number!", claimed.kind as "kind!: Word<PostKind>", claimed.key as "key!", claimed.body as "body!", claimed.tries as "tries!",
+               claimed.pr_number as "pr_number!", claimed.kind as "kind!: Word<PostKind>", claimed.key as "key!",
+               claimed.target, claimed.body as "body!", claimed.tries as "tries!",
                project.github_url, project.forge_kind as "forge_kind: ForgeKind"
            from claimed join projects as project on project.id = claimed.project_id"#,
         lease.as_secs_f64()
@@ -114,4 +120,18 @@ pub async fn put_off(conn: &mut PgConnection, id: Uuid, wait: Duration, reason: 
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Deletes up to this many that the forge has, or that could not be said, for so long.
+pub async fn delete_old(conn: &mut PgConnection, keep: Duration, limit: i64) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "delete from forge_posts where id in (
+             select id from forge_posts where finished_at < now() - $1 * interval '1 second' limit $2
+         )",
+        keep.as_secs_f64(),
+        limit
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
 }

@@ -87,6 +87,16 @@ pub async fn running_attempt(conn: &mut PgConnection, ticket: TicketId) -> sqlx:
     Ok(row.map(|row| (JobId(row.id), row.attempt)))
 }
 
+/// The running job of the ticket's review.
+pub async fn running_review(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Option<JobId>> {
+    let id = sqlx::query_scalar!(
+        "select id from agent_jobs
+         where ticket_id = $1 and kind = 'review' and status in ('pending', 'running') and lease_expires_at is not null",
+        ticket.0
+    );
+    Ok(id.fetch_optional(conn).await?.map(JobId))
+}
+
 /// The ticket's live jobs, locked until the transaction ends.
 pub async fn live_for_update(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Vec<Live>> {
     let rows = sqlx::query!(

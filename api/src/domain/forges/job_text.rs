@@ -5,7 +5,9 @@ use terarchitect_worker_api::{seen, visible};
 
 /// The longest text of a job, in bytes. It is a variable of the runner's environment, and Linux starts no program with one
 /// of more than 128 KiB.
-const MAX_BYTES: usize = 96 * 1024;
+pub const MAX_BYTES: usize = 96 * 1024;
+/// The longest end of a check's log, in bytes.
+pub const MAX_LOG_BYTES: usize = 16 * 1024;
 
 /// One order.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,8 @@ pub struct Order<'a> {
     pub line: Option<i32>,
     /// The part of the diff that ends with that line.
     pub hunk: Option<&'a str>,
+    /// Of a check: the end of its log.
+    pub log: Option<&'a str>,
 }
 
 /// The text of a job. A single remark about the pull request is passed on as it is.
@@ -34,10 +38,18 @@ pub fn text(orders: &[Order<'_>]) -> String {
         return cut(visible(only.body), MAX_BYTES);
     }
     let room = MAX_BYTES / orders.len().max(1);
-    orders.iter().map(|order| cut(section(order), room)).collect::<Vec<_>>().join("\n\n")
+    orders.iter().map(|order| cut(section(order, room), room)).collect::<Vec<_>>().join("\n\n")
 }
 
-fn section(order: &Order<'_>) -> String {
+/// What an order says, with the end of a check's log, in about so many bytes.
+#[must_use]
+pub fn words(order: &Order<'_>, room: usize) -> String {
+    let log = order.log.map(seen).filter(|log| !log.trim().is_empty());
+    let log = log.map(|log| format!("\n\nThe end of its log:\n\n{}", fenced("text", end(&log, room / 2))));
+    format!("{}{}", cut(visible(order.body), room), log.unwrap_or_default())
+}
+
+fn section(order: &Order<'_>, room: usize) -> String {
     let head = match (order.kind, order.path, order.line) {
         (CommentKind::Check, _, _) => "A check failed".to_owned(),
         (CommentKind::Conflict, _, _) => "A conflict with the base".to_owned(),
@@ -45,18 +57,30 @@ fn section(order: &Order<'_>) -> String {
         (_, Some(path), None) => format!("{} about {path}", order.author),
         _ => order.author.to_owned(),
     };
-    let hunk = order.hunk.map(|hunk| format!("{}\n\n", fenced(&seen(hunk)))).unwrap_or_default();
-    format!("## {}\n\n{hunk}{}", head.replace(['\n', '\r'], " "), visible(order.body))
+    let hunk = order.hunk.map(|hunk| format!("{}\n\n", fenced("diff", &seen(hunk)))).unwrap_or_default();
+    format!("## {}\n\n{hunk}{}", head.replace(['\n', '\r'], " "), words(order, room))
 }
 
 /// In a fence that nothing inside can close.
-fn fenced(hunk: &str) -> String {
-    let longest = hunk.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+fn fenced(kind: &str, text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest.max(2) + 1);
-    format!("{fence}diff\n{hunk}\n{fence}")
+    format!("{fence}{kind}\n{text}\n{fence}")
 }
 
-fn cut(text: String, room: usize) -> String {
+/// The end of a text, in at most so many bytes.
+#[must_use]
+pub fn end(text: &str, max_bytes: usize) -> &str {
+    let mut start = text.len().saturating_sub(max_bytes);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    &text[start..]
+}
+
+/// The beginning of a text, with a note where the rest of it is left out.
+#[must_use]
+pub fn cut(text: String, room: usize) -> String {
     if text.len() <= room {
         return text;
     }
@@ -72,7 +96,15 @@ mod tests {
     use super::*;
 
     fn order<'a>(kind: CommentKind, body: &'a str, path: Option<&'a str>) -> Order<'a> {
-        Order { kind, author: "ann", body, path, line: path.map(|_| 3), hunk: path.map(|_| "@@ -1 +1 @@\n+```x") }
+        Order {
+            kind,
+            author: "ann",
+            body,
+            path,
+            line: path.map(|_| 3),
+            hunk: path.map(|_| "@@ -1 +1 @@\n+```x"),
+            log: None,
+        }
     }
 
     #[test]
@@ -100,5 +132,18 @@ mod tests {
         let said = text(&[order(CommentKind::General, &long, None), order(CommentKind::General, "last", None)]);
         assert!(said.len() < MAX_BYTES && said.ends_with("## ann\n\nlast"), "{}", said.len());
         assert!(text(&[order(CommentKind::General, &long, None)]).ends_with("is longer)"));
+    }
+
+    #[test]
+    fn a_check_has_the_end_of_its_log_in_a_fence() {
+        let log = format!("{}\u{1b}\u{202e}FAILED\n```", "ä".repeat(MAX_BYTES));
+        let check = Order { log: Some(&log), ..order(CommentKind::Check, "build: failure", None) };
+        let said = text(&[check, order(CommentKind::General, "and test it", None)]);
+        assert!(
+            said.starts_with("## A check failed\n\nbuild: failure\n\nThe end of its log:\n\n````text\nä"),
+            "{said}"
+        );
+        assert!(said.ends_with("äFAILED\n```\n````\n\n## ann\n\nand test it"), "{said}");
+        assert!(said.len() < MAX_BYTES);
     }
 }

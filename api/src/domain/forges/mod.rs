@@ -1,5 +1,7 @@
 //! Forges: what their webhooks say, whether they are genuine, and what of it is an order to the agent.
 
+pub mod check_log;
+pub mod conversation;
 pub mod credential;
 pub mod event;
 pub mod gitea;
@@ -10,6 +12,7 @@ pub mod job_text;
 pub mod mentions;
 pub mod orders;
 pub mod pace;
+pub mod points;
 pub mod read;
 pub mod seen;
 pub mod settings;
@@ -50,6 +53,10 @@ words! {
     pub enum PostKind "kind of post" {
         /// A comment on the pull request.
         Comment = "comment",
+        /// A reply in one of its threads.
+        Reply = "reply",
+        /// A reaction that says that one of its comments is seen.
+        Reaction = "reaction",
         /// Its branch is deleted.
         DeleteBranch = "delete_branch",
         /// A comment on an issue.
@@ -138,8 +145,10 @@ words! {
         Waiting = "waiting",
         /// It is part of a job.
         Ordered = "ordered",
-        /// Its thread got a reply.
+        /// Its job has dealt with it.
         Answered = "answered",
+        /// Its job failed or was cancelled; the reason says so.
+        Failed = "failed",
         /// It is no order; the reason says why.
         Refused = "refused",
     }

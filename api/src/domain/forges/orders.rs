@@ -65,6 +65,8 @@ pub enum Review {
 pub enum Verdict {
     /// It is no order; a sentence says why.
     Refused(String),
+    /// It is a failing check, and as many were given to the agent as may be; a sentence says so.
+    Spent(String),
     /// What it depends on is not known yet.
     Wait,
     /// It is an order, if its author may write to the repository.
@@ -134,7 +136,7 @@ pub fn decide(said: &Said<'_>, rules: &Rules<'_>) -> Verdict {
 
 fn decide_check(said: &Said<'_>, rules: &Rules<'_>) -> Verdict {
     if rules.fixes >= rules.max_check_fixes {
-        return Verdict::Refused(format!(
+        return Verdict::Spent(format!(
             "Failing checks of this pull request were given to the agent {} times, which is max_check_fixes.",
             rules.fixes
         ));
@@ -159,7 +161,7 @@ pub fn may_order(author: &str, permission: Permission) -> Verdict {
 }
 
 /// By the id where both have one: a name can be changed, and taken by another account.
-fn is_same(author: &Account, bot: &Account) -> bool {
+pub(super) fn is_same(author: &Account, bot: &Account) -> bool {
     match (&author.id, &bot.id) {
         (Some(author), Some(bot)) => author == bot,
         _ => !bot.login.is_empty() && plain_login(&author.login) == plain_login(&bot.login),

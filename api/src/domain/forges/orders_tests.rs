@@ -162,7 +162,7 @@ fn checks_are_fixed_a_few_times_and_of_the_head_alone() {
     assert_eq!(check(None, "a", 0, 0), Verdict::IfBasePasses);
     assert_eq!(check(Some("b"), "a", 0, 10), Verdict::Wait);
     assert!(matches!(check(Some("b"), "a", 0, 121), Verdict::Refused(why) if why.contains("not the head")));
-    assert!(matches!(check(Some("a"), "a", 2, 0), Verdict::Refused(why) if why.contains("max_check_fixes")));
+    assert!(matches!(check(Some("a"), "a", 2, 0), Verdict::Spent(why) if why.contains("max_check_fixes")));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The terms on which a job is enqueued.
 
+use crate::domain::forges::job_text::MAX_BYTES;
 use crate::domain::refusal::Refusal;
-use crate::domain::text;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use std::time::Duration;
@@ -109,13 +109,19 @@ impl JobTerms {
         if kind == JobKind::Review && pr_number.is_none() {
             return Err(Refusal::invalid("A review needs 'pr_number': the ticket has no pull request yet."));
         }
+        if self.comment_body.as_ref().is_some_and(|body| body.len() > MAX_BYTES) {
+            return Err(Refusal::invalid(format!(
+                "'comment_body' is larger than {} KiB, and no runner can be started with more.",
+                MAX_BYTES / 1024
+            )));
+        }
         Ok(NewJob {
             priority: self.priority,
             run_at: self.run_at.filter(|at| *at > DateTime::UNIX_EPOCH),
             delay: self.delay_sec.map(Duration::from_secs_f64),
             idempotency_key: key,
             pr_number,
-            comment_body: self.comment_body.map(|body| text::long_text("comment_body", body)).transpose()?,
+            comment_body: self.comment_body,
             github_comment_id: self.github_comment_id,
             ..NewJob::of_ticket(project, ticket, kind)
         })

@@ -1,5 +1,6 @@
 //! `worker-context`: everything that a runner needs to know about its ticket, and its settings.
 
+use crate::access::Caller;
 use crate::actions;
 use crate::http::error::ApiResult;
 use crate::http::extract::{Path, TicketPath};
@@ -12,7 +13,16 @@ use terarchitect_worker_api::{ErrorBody, WorkerContext};
 #[utoipa::path(get, path = "/api/projects/{project_id}/tickets/{ticket_id}/worker-context", tag = "worker",
     security(("bearer" = []), ("session" = [])), params(TicketPath),
     responses((status = 200, body = WorkerContext), (status = 404, body = ErrorBody)))]
-pub async fn worker_context(State(app): State<App>, Path(path): Path<TicketPath>) -> ApiResult<Json<WorkerContext>> {
+pub async fn worker_context(
+    State(app): State<App>,
+    caller: Caller,
+    Path(path): Path<TicketPath>,
+) -> ApiResult<Json<WorkerContext>> {
     let (project, ticket) = (path.project_id, path.ticket_id);
-    Ok(Json(actions::worker::context::worker_context(&app.database, &app.sealer, project, ticket).await?))
+    let context = actions::worker::context::worker_context;
+    let (context, has_posts) = context(&app.database, &app.sealer, caller.job_token(), project, ticket).await?;
+    if has_posts {
+        app.forge_signals.notify_posts();
+    }
+    Ok(Json(context))
 }
