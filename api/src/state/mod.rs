@@ -13,6 +13,7 @@ pub use presence::Presence;
 pub use shared_settings::HotSettings;
 
 use crate::actions::forges::ask::AskForge;
+use crate::actions::forges::review::Reviews;
 use crate::actions::system::settings::open;
 use crate::changes::{Database, Hub};
 use crate::config::Limits;
@@ -65,6 +66,8 @@ pub struct App {
     pub stop: CancellationToken,
     /// Asks forges, and comments there.
     pub ask_forge: Arc<dyn AskForge>,
+    /// Pull requests for the people who review them here.
+    pub reviews: Arc<Reviews>,
     settings: Arc<SharedSettings>,
     any_people: Arc<AtomicBool>,
 }
@@ -136,9 +139,9 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let database = Database::new(pool.clone(), Arc::new(Hub::new(pool)), metrics.clone());
         let (job_tokens, sealer) = (Arc::new(JobTokens::new(&sealer)), Arc::new(sealer));
-        let forges =
-            || Arc::new(Forges::new(database.clone(), sealer.clone(), config.forge_api.clone())) as Arc<dyn AskForge>;
-        let ask_forge = config.ask_forge.clone().unwrap_or_else(forges);
+        let forges = Arc::new(Forges::new(database.clone(), sealer.clone(), config.forge_api.clone()));
+        let ask_forge = config.ask_forge.clone().unwrap_or_else(|| forges.clone());
+        let reviews = Arc::new(Reviews::new(database.clone(), forges));
         Self {
             queue: Arc::new(Queue::new(database.clone(), &config.limits, metrics.clone())),
             job_tokens,
@@ -152,6 +155,7 @@ impl App {
             passwords: Passwords::default(),
             provider: config.oidc.clone().map(|oidc| Arc::new(Provider::new(oidc))),
             ask_forge,
+            reviews,
             config: Arc::new(config),
             metrics,
             stop,

@@ -77,6 +77,7 @@ async fn apply(change: &mut Change, scope: &Scope, heard: Heard, found: &[Candid
         ForgeEvent::CommentDeleted { pull, kind, forge_id, author } => {
             let pulls = pulls_of(change, scope, &pull).await?;
             for found in &pulls {
+                db::forges::reviews::touch(change, found.id).await?;
                 db::forges::comments::deleted(change, found.id, kind, &forge_id, &author.login).await?;
             }
             Ok(of_pulls(&pulls, &pull))
@@ -160,6 +161,8 @@ async fn pull_changed(
 
 /// Notes a comment as it is now, and that its review is known, if it is one.
 async fn receive(change: &mut Change, pull: &Pull, comment: &NewComment) -> ActionResult<()> {
+    // Before the comment: what was read of the pull request before is old, whether or not the comment is new here.
+    db::forges::reviews::touch(change, pull.id).await?;
     if !db::forges::comments::insert(change, pull.id, comment).await? {
         return Ok(());
     }

@@ -9,6 +9,7 @@ mod follow;
 pub mod gather;
 pub mod posts;
 pub mod receive;
+pub mod review;
 pub mod secrets;
 
 use crate::actions::ActionResult;

@@ -6,4 +6,5 @@ pub mod deliveries;
 pub mod orders;
 pub mod posts;
 pub mod pulls;
+pub mod reviews;
 pub mod secrets;

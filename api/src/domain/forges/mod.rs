@@ -11,6 +11,8 @@ pub mod orders;
 pub mod read;
 pub mod settings;
 pub mod signature;
+pub mod snapshot;
+pub mod standing;
 
 use crate::domain::forges::event::Heard;
 use crate::domain::words::words;
