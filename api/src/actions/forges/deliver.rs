@@ -209,7 +209,11 @@ async fn checked(change: &mut Change, scope: &Scope, check: &CheckFacts) -> Acti
     }
     let pulls = pulls_of(change, scope, &check.pull).await?;
     for pull in &pulls {
-        db::forges::pulls::checked(change, pull.id, &check.sha, &check.name, check.state).await?;
+        if db::forges::pulls::checked(change, pull.id, &check.sha, &check.name, check.state).await? {
+            let (project, ticket) = pull.place();
+            let data = json!({"pr_number": pull.number, "check": check.name, "check_state": check.state.as_str()});
+            change.record(NewEvent::of_ticket(EventKind::PullRequestChanged, project, ticket).with(data));
+        }
         if check.state == CheckState::Failure {
             receive(change, pull, &failed_check(check)).await?;
         }

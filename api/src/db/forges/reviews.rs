@@ -244,17 +244,15 @@ pub async fn insert_order(conn: &mut PgConnection, new: &NewOrder<'_>) -> sqlx::
     Ok(())
 }
 
-/// A pull request of a project, from what is known here.
+/// How a pull request stands, from what is known here.
 #[derive(Clone, Debug)]
-pub struct ListedPull {
+pub struct StandingRow {
+    /// Its row.
+    pub id: Uuid,
     /// Its ticket.
     pub ticket_id: Uuid,
-    /// The ticket's title.
-    pub ticket_title: String,
     /// Its number.
     pub number: i64,
-    /// Its page.
-    pub url: Option<String>,
     /// Its state.
     pub state: PullState,
     /// Whether it is a draft.
@@ -271,8 +269,48 @@ pub struct ListedPull {
     pub checks: Value,
     /// How many of its threads were open when it was last read.
     pub open_threads: Option<i32>,
-    /// How many orders are not answered.
+    /// How many orders wait, or are worked on.
     pub open_orders: i64,
+}
+
+/// How the pull requests of these tickets stand.
+pub async fn standings(conn: &mut PgConnection, tickets: &[Uuid]) -> sqlx::Result<Vec<StandingRow>> {
+    sqlx::query_as!(
+        StandingRow,
+        r#"select pull.id as "id!", pull.ticket_id as "ticket_id!", pull.number as "number!",
+               pull.state as "state!: Word<PullState>", pull.draft as "draft!", pull.head_sha as "head_sha?",
+               pull.review_state as "review_state?: ReviewState", pull.review_by as "review_by?",
+               pull.review_head as "review_head?", pull.checks as "checks!", snap.open_threads as "open_threads?",
+               open.orders as "open_orders!"
+           from pull_requests as pull left join pull_snapshots as snap on snap.pull_request_id = pull.id
+           cross join lateral (
+               select count(*) as orders from review_comments as comment
+               where comment.pull_request_id = pull.id and comment.accepted_at is not null and (
+                   comment.state = 'waiting' or comment.state = 'ordered' and exists (
+                       select from agent_jobs as job where job.id = comment.job_id and job.status in ('pending', 'running')
+                   )
+               )
+           ) as open
+           where pull.ticket_id = any ($1)"#,
+        tickets
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// A pull request in a list.
+#[derive(Clone, Debug)]
+pub struct ListedPull {
+    /// Its row.
+    pub id: Uuid,
+    /// Its ticket.
+    pub ticket_id: Uuid,
+    /// The ticket's title.
+    pub ticket_title: String,
+    /// Its number.
+    pub number: i64,
+    /// Its page.
+    pub url: Option<String>,
     /// What its runner reported at the end, the last time.
     pub summary: Option<String>,
     /// What its forge showed last.
@@ -285,16 +323,8 @@ pub struct ListedPull {
 pub async fn of_project(conn: &mut PgConnection, project: ProjectId, limit: i64) -> sqlx::Result<Vec<ListedPull>> {
     sqlx::query_as!(
         ListedPull,
-        r#"select pull.ticket_id, ticket.title as ticket_title, pull.number, coalesce(pull.url, ticket.pr_url) as url,
-               pull.state as "state: Word<PullState>", pull.draft, pull.head_sha,
-               pull.review_state as "review_state: ReviewState", pull.review_by, pull.review_head, pull.checks,
-               snap.open_threads as "open_threads?",
-               (select count(*) from review_comments as comment
-                where comment.pull_request_id = pull.id and comment.accepted_at is not null
-                    and comment.state in ('waiting', 'ordered')
-                    and (comment.state = 'waiting' or exists (
-                        select from agent_jobs as job where job.id = comment.job_id and job.status in ('pending', 'running')
-                    ))) as "open_orders!",
+        r#"select pull.id, pull.ticket_id, ticket.title as ticket_title, pull.number,
+               coalesce(pull.url, ticket.pr_url) as url,
                (select summary from execution_logs where ticket_id = ticket.id and step = 'completed'
                 order by seq desc limit 1) as summary,
                snap.snapshot as "snapshot?", snap.asked_at as "asked_at?"

@@ -9,6 +9,7 @@ pub mod comment;
 pub mod list;
 pub mod merge;
 pub mod read;
+pub mod standing;
 pub mod view;
 
 use crate::actions::ActionResult;
