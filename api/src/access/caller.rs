@@ -110,7 +110,7 @@ impl Caller {
         }
     }
 
-    /// What others call whoever calls.
+    /// What people call the caller.
     #[must_use]
     pub fn name(&self) -> String {
         match self {

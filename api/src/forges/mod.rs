@@ -31,7 +31,7 @@ pub struct Forges {
     api: Url,
     /// Whether another one was set.
     is_own: bool,
-    known: Mutex<HashMap<(ForgePlace, CredentialKind), (Instant, Arc<Connected>)>>,
+    known: Mutex<HashMap<ForgePlace, (Instant, Arc<Connected>)>>,
 }
 
 /// A repository at its forge, and the account that is used there.
@@ -77,8 +77,10 @@ impl Forges {
         place: &ForgePlace,
         kind: CredentialKind,
     ) -> Result<Option<Arc<Connected>>, NoAnswer> {
-        let key = (place.clone(), kind);
-        if let Some((since, connected)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
+        // Approvals are rare: for each, the credential that is stored now is used.
+        let is_kept = kind == CredentialKind::Bot;
+        if is_kept
+            && let Some((since, connected)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(place)
             && since.elapsed() < KEPT
         {
             return Ok(Some(connected.clone()));
@@ -88,9 +90,11 @@ impl Forges {
         let forge = connect(at, &credential, Patience::SHORT)?;
         let me = account(forge.me().await?);
         let connected = Arc::new(Connected { forge, me });
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, (since, _)| since.elapsed() < KEPT);
-        known.insert(key, (Instant::now(), connected.clone()));
+        if is_kept {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.retain(|_, (since, _)| since.elapsed() < KEPT);
+            known.insert(place.clone(), (Instant::now(), connected.clone()));
+        }
         Ok(Some(connected))
     }
 

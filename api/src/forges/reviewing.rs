@@ -235,7 +235,7 @@ fn thread(thread: Thread) -> PullThread {
     }
 }
 
-/// An address that a page may link to: a check's comes from whoever posted it.
+/// An address that a page may link to: a check's is from the program that posted it.
 fn web(url: Option<String>) -> Option<String> {
     url.filter(|url| url.starts_with("https://") || url.starts_with("http://"))
 }

@@ -69,7 +69,7 @@ async fn a_pull_request_is_shown_with_all_that_a_reviewer_needs() {
         (&review["pr_state"], &review["merged"], &review["pr_number"]),
         (&json!("open"), &json!(false), &json!(1))
     );
-    assert_eq!(review["body"], "Says hello.", "what nobody can see is left out");
+    assert_eq!(review["body"], "Says hello.", "what cannot be seen is left out");
     assert_eq!(review["head"], json!({"branch": "say-hello", "sha": HEAD, "repo": null}));
     assert_eq!(review["checks"][0]["state"], "success");
     let thread = &review["threads"][0];
@@ -141,7 +141,8 @@ async fn a_forge_that_does_not_respond_is_said_and_what_was_read_stays() {
 #[tokio::test]
 async fn a_comment_says_whose_words_it_has_and_is_only_a_comment() {
     let at = Reviewed::start().await;
-    let cookie = at.app.person("Ann Lee", "member", &[]).await;
+    let cookie = at.app.person("ann@example.com", "member", &[]).await;
+    sqlx::raw_sql("update people set name = 'Ann Lee'").execute(&at.app.pool).await.unwrap();
     let path = format!("{}/review/comment", at.ticket);
     let headers = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
     let done = at.app.send(reqwest::Method::POST, &path, &headers, Some(json!({"body": "Good."}))).await.expect(200);

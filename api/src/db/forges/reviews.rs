@@ -323,15 +323,17 @@ pub struct ListedPull {
 pub async fn of_project(conn: &mut PgConnection, project: ProjectId, limit: i64) -> sqlx::Result<Vec<ListedPull>> {
     sqlx::query_as!(
         ListedPull,
-        r#"select pull.id, pull.ticket_id, ticket.title as ticket_title, pull.number,
+        r#"select pull.id as "id!", pull.ticket_id as "ticket_id!", ticket.title as "ticket_title!", pull.number as "number!",
                coalesce(pull.url, ticket.pr_url) as url,
-               (select summary from execution_logs where ticket_id = ticket.id and step = 'completed'
+               (select summary from execution_logs where ticket_id = pull.ticket_id and step = 'completed'
                 order by seq desc limit 1) as summary,
                snap.snapshot as "snapshot?", snap.asked_at as "asked_at?"
-           from pull_requests as pull join tickets as ticket on ticket.id = pull.ticket_id
+           from (
+               select * from pull_requests where project_id = $1 order by state = 'open' desc, created_at desc limit $2
+           ) as pull
+           cross join lateral (select title, pr_url from tickets where id = pull.ticket_id offset 0) as ticket
            left join pull_snapshots as snap on snap.pull_request_id = pull.id
-           where pull.project_id = $1
-           order by pull.state = 'open' desc, pull.created_at desc limit $2"#,
+           order by pull.state = 'open' desc, pull.created_at desc"#,
         project.0,
         limit
     )

@@ -147,7 +147,7 @@ pub fn approval(name: &str, body: Option<&str>) -> String {
     format!("Approved by {}.{said}", plain_name(name))
 }
 
-/// A name that is only text at a forge: it mentions nobody, and is neither markup nor a line of its own.
+/// A name that is only text at a forge: no mention, no markup, and no line of its own.
 fn plain_name(name: &str) -> String {
     let is_plain = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '.' | '-' | '\'' | ',');
     let name: String = name.chars().filter(is_plain).take(100).collect();

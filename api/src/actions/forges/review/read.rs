@@ -15,6 +15,7 @@ use crate::domain::forges::snapshot::{PullNow, Snapshot};
 use crate::domain::forges::{ForgeKind, PullState};
 use crate::domain::refusal::{ErrorCode, Refusal};
 use chrono::DateTime;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,7 +35,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 const TRIES: usize = 3;
 /// The most orders that are shown.
 const MAX_ORDERS: i64 = 200;
-/// From so many pull requests on, those that nobody reads are forgotten.
+/// From so many pull requests on, those without a reader are forgotten.
 const MANY: usize = 256;
 
 /// Of each pull request, who reads it now: the others wait for it.
@@ -175,9 +176,8 @@ impl Reviews {
         let (now, known) = self.in_step(pull, place).await?;
         let snapshot = self.forge.all_of(place, now, before).await.map_err(Refusal::from)?;
         let open = i32::try_from(snapshot.open_threads()).unwrap_or(i32::MAX);
-        // Made of words, numbers and texts: it can always be written. A NUL character is the one thing that Postgres refuses.
-        let text = serde_json::to_string(&snapshot).unwrap_or_default().replace("\\u0000", "");
-        let value = serde_json::from_str(&text).unwrap_or_default();
+        // Made of words, numbers and texts: it can always be written.
+        let value = without_nul(serde_json::to_value(&snapshot).unwrap_or_default());
         let mut conn = self.database.read().await?;
         db::forges::reviews::store(&mut conn, pull.id, &known, open, &value).await?;
         let stored = Stored { snapshot: value, asked_at: known.now, age_sec: 0.0, is_current: true };
@@ -216,6 +216,16 @@ impl Read {
     fn is_fresh(&self) -> bool {
         let longest = if self.snapshot.pull.state == PullState::Open { OPEN_SEC } else { OVER_SEC };
         self.stored.is_current && self.stored.age_sec < longest
+    }
+}
+
+/// A NUL character is the one thing in a text that Postgres refuses.
+fn without_nul(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.replace('\0', "")),
+        Value::Array(items) => items.into_iter().map(without_nul).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(key, value)| (key, without_nul(value))).collect(),
+        value => value,
     }
 }
 
