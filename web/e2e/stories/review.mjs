@@ -70,7 +70,8 @@ async function panel(world) {
   const comments = page.getByRole('textbox', { name: 'Comment', exact: true })
   await comments.fill('Thank you, Ann.')
   await page.getByRole('button', { name: 'Post', exact: true }).click()
-  await page.getByText('Thank you, Ann.').first().waitFor()
+  await page.getByText('Posted.', { exact: true }).first().waitFor()
+  await page.getByRole('listitem').filter({ hasText: 'Ada wrote:' }).getByText('Thank you, Ann.').waitFor()
   assert.ok(forge.state.comments.at(-1).body.startsWith('Ada wrote:\n\nThank you, Ann.'))
 
   await page.getByRole('button', { name: 'Reply at src/greeting/greeter.rs:15' }).click()
@@ -90,6 +91,13 @@ async function panel(world) {
   await inspectAll(page, 'review-stale', visitor)
   forge.state.down = false
   await visitor.leave()
+}
+
+/** The forge says that the pull request was changed. */
+async function edited({ system, review: { forge, secret } }) {
+  const pull = { number: 7, state: 'open', merged: false, draft: false, html_url: 'https://git.example/demo/hello/pull/7', updated_at: new Date().toISOString() }
+  const ends = { head: { ref: 'say-hello-to-everybody', sha: forge.state.head, repo: { id: 1 } }, base: { ref: 'main', repo: { id: 1 } } }
+  await forge.deliver(system.url, secret.path, secret.secret, 'pull_request', { action: 'edited', pull_request: { ...pull, ...ends } })
 }
 
 /** Approving without an approver says what is missing; with one it is done, and the Inbox says that it is ready. */
@@ -122,26 +130,23 @@ async function approvedAndMerged(world) {
   await inbox.close()
 
   forge.state.mergeable_state = 'dirty'
-  await forge.deliver(system.url, secret.path, secret.secret, 'pull_request', { action: 'edited', pull_request: { number: 7, state: 'open', merged: false, draft: false, html_url: 'https://git.example/demo/hello/pull/7', head: { ref: 'say-hello-to-everybody', sha: forge.state.head, repo: { id: 1 } }, base: { ref: 'main', repo: { id: 1 } }, updated_at: new Date().toISOString() } })
+  await edited(world)
   await page.getByText('It conflicts with its base.').waitFor()
   await inspectAll(page, 'review-conflict', visitor)
   forge.state.mergeable_state = 'clean'
-  await page.reload()
-  await system.until('it can be merged again', async () => (await system.call('GET', `${path}/review`)).can_merge.possible, 90_000)
-  await page.reload()
+  await edited(world)
+  await page.getByText('It conflicts with its base.').waitFor({ state: 'detached' })
   await page.getByRole('combobox', { name: 'How it is merged' }).selectOption('squash')
   await page.getByRole('button', { name: 'Merge', exact: true }).click()
   const dialog = page.getByRole('dialog')
   // Somebody pushes at this moment: what was seen is not what would be merged.
-  const head = forge.state.head
   forge.state.head = 'f'.repeat(40)
   await dialog.getByRole('button', { name: 'Merge the pull request' }).click()
   await dialog.getByText(/head has moved/).waitFor()
   await inspectAll(page, 'review-head-moved', visitor)
-  forge.state.head = head
   await page.keyboard.press('Escape')
-  await system.until('the old head is known again', async () => (await system.call('GET', `${path}/review`)).head.sha === head, 90_000)
-  await page.reload()
+  // What was pushed is shown, and can be merged once it was seen.
+  await page.getByText('head ffffffff').waitFor()
   await page.getByRole('button', { name: 'Merge', exact: true }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Merge the pull request' }).click()
   await page.getByText('Merged', { exact: true }).first().waitFor()

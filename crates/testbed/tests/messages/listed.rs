@@ -129,6 +129,7 @@ pub(crate) const UNLISTED: &[(&str, &str, &str)] = &[
     ("agent-runner/src/git/update.rs", "Merged what is new in … into the branch", IS_WELL),
     ("agent-runner/src/git/update.rs", "Rebased the branch onto what is new in …", IS_WELL),
     ("agent-runner/src/probe", "it redirects to …", "shown as `… redirects to …: set …`"),
+    ("api/src/actions/forges/review", ", and asked the agent to work on it", "a part of a log entry"),
     ("api/src/backup", "Passphrase of the backup:", "a question"),
     ("api/src/backup", "The same once more:", "a question"),
     ("api/src/backup", "the secret key … is in …", IS_WELL),

@@ -2,8 +2,10 @@
 
 use super::{ReviewDone, Reviewer, Reviews};
 use crate::actions::ActionResult;
+use crate::actions::forges::ask::ForgePlace;
 use crate::actions::tickets::append_log::store;
 use crate::db;
+use crate::db::forges::reviews::TicketPull;
 use crate::db::tickets::logs::NewLogEntry;
 use crate::domain::forges::ReviewState;
 use crate::domain::forges::standing::{approval, require_head, require_length, require_open, short};
@@ -36,11 +38,23 @@ impl Reviews {
     ) -> ActionResult<ReviewDone> {
         require_length(new.body.as_deref().unwrap_or_default())?;
         let (pull, place) = self.pull_of(project, ticket).await?;
-        let (_, now) = self.forge.pull(&place, pull.number).await.map_err(Refusal::from)?;
+        self.heeding(pull.id, self.approve_it(by, &pull, &place, &new).await).await?;
+        Ok(self.after("Pull request approved".to_owned(), &pull, &place).await)
+    }
+
+    async fn approve_it(
+        &self,
+        by: &Reviewer,
+        pull: &TicketPull,
+        place: &ForgePlace,
+        new: &Approval,
+    ) -> ActionResult<()> {
+        let (project, ticket) = (ProjectId(pull.project_id), TicketId(pull.ticket_id));
+        let (_, now) = self.forge.pull(place, pull.number).await.map_err(Refusal::from)?;
         require_open(now.state)?;
         require_head(new.head_sha.as_deref(), &now.head.sha)?;
         let (text, head) = (approval(&by.name, new.body.as_deref()), now.head.sha.as_str());
-        let account = self.forge.approve(&place, pull.number, &now.author, &text, head).await.map_err(Refusal::from)?;
+        let account = self.forge.approve(place, pull.number, &now.author, &text, head).await.map_err(Refusal::from)?;
         let mut change = self.database.change(&by.actor).await?;
         if !db::tickets::hold(&mut change, project, ticket).await? {
             return Err(Refusal::not_found("ticket", ticket).into());
@@ -51,7 +65,6 @@ impl Reviews {
         db::forges::pulls::reviewed(&mut change, pull.id, state, &account, Some(head), None).await?;
         let data = json!({"pr_number": pull.number, "head_sha": head, "account": account});
         change.record(NewEvent::of_ticket(EventKind::PullRequestApproved, project, ticket).with(data));
-        change.commit().await?;
-        Ok(self.after("Pull request approved".to_owned(), &pull, &place).await)
+        Ok(change.commit().await?)
     }
 }

@@ -4,8 +4,10 @@ use super::at_forge::MergeMethod;
 use super::read::{facts, row};
 use super::{ReviewDone, Reviewer, Reviews};
 use crate::actions::ActionResult;
+use crate::actions::forges::ask::ForgePlace;
 use crate::actions::forges::follow::follow;
 use crate::db;
+use crate::db::forges::reviews::TicketPull;
 use crate::domain::forges::PullState;
 use crate::domain::forges::event::PullFacts;
 use crate::domain::forges::standing::{can_merge, require_head, require_open};
@@ -38,22 +40,29 @@ impl Reviews {
         new: NewMerge,
     ) -> ActionResult<ReviewDone> {
         let (pull, place) = self.pull_of(project, ticket).await?;
-        let (kind, now) = self.forge.pull(&place, pull.number).await.map_err(Refusal::from)?;
+        self.heeding(pull.id, self.merge_it(by, &pull, &place, &new).await).await?;
+        Ok(self.after("Pull request merged".to_owned(), &pull, &place).await)
+    }
+
+    async fn merge_it(&self, by: &Reviewer, pull: &TicketPull, place: &ForgePlace, new: &NewMerge) -> ActionResult<()> {
+        let (kind, now) = self.forge.pull(place, pull.number).await.map_err(Refusal::from)?;
         require_open(now.state)?;
         require_head(new.head_sha.as_deref(), &now.head.sha)?;
         if now.draft {
             // Some forges would merge it all the same.
             return Err(Refusal::new(ErrorCode::NotMergeable, can_merge(&now).reason.unwrap_or_default()).into());
         }
-        self.forge.merge(&place, pull.number, new.merge_method, &now.head.sha).await.map_err(Refusal::from)?;
+        self.forge.merge(place, pull.number, new.merge_method, &now.head.sha).await.map_err(Refusal::from)?;
         let mut change = self.database.change(&by.actor).await?;
         let merged = PullFacts { state: PullState::Merged, updated_at: None, ..facts(&now) };
         if let Some(known) = db::forges::reviews::known(&mut change, pull.id).await? {
-            follow(&mut change, &row(&pull, &known), kind, &merged, Some(&by.name)).await?;
+            follow(&mut change, &row(pull, &known), kind, &merged, Some(&by.name)).await?;
         }
         let data = json!({"pr_number": pull.number, "head_sha": now.head.sha, "merge_method": new.merge_method});
-        change.record(NewEvent::of_ticket(EventKind::PullRequestMerged, project, ticket).with(data));
-        change.commit().await?;
-        Ok(self.after("Pull request merged".to_owned(), &pull, &place).await)
+        change.record(
+            NewEvent::of_ticket(EventKind::PullRequestMerged, ProjectId(pull.project_id), TicketId(pull.ticket_id))
+                .with(data),
+        );
+        Ok(change.commit().await?)
     }
 }

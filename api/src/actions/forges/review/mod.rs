@@ -12,9 +12,9 @@ pub mod read;
 pub mod standing;
 pub mod view;
 
-use crate::actions::ActionResult;
 use crate::actions::forges::ask::ForgePlace;
 use crate::actions::forges::ask::NoAnswer;
+use crate::actions::{ActionError, ActionResult};
 use crate::changes::Database;
 use crate::db;
 use crate::db::forges::reviews::TicketPull;
@@ -26,6 +26,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use terarchitect_worker_api::{ProjectId, TicketId};
 use utoipa::ToSchema;
+use uuid::Uuid;
 use view::PullReview;
 
 /// Pull requests for the people who review them.
@@ -75,6 +76,22 @@ impl Reviews {
         };
         let place = ForgePlace { project, address, kind: pull.forge_kind };
         Ok((pull, place))
+    }
+
+    /// A refusal that says that what is known here is old lets it be read again.
+    async fn heeding<T>(&self, pull: Uuid, done: ActionResult<T>) -> ActionResult<T> {
+        if let Err(ActionError::Refused(refusal)) = &done
+            && matches!(
+                refusal.code,
+                ErrorCode::HeadMoved
+                    | ErrorCode::NotMergeable
+                    | ErrorCode::PullRequestNotOpen
+                    | ErrorCode::ForgeRefused
+            )
+        {
+            db::forges::reviews::touch(&mut *self.database.read().await?, pull).await?;
+        }
+        done
     }
 
     /// The pull request once more after a change. The change is done, so that a forge that does not respond now only means

@@ -4,14 +4,15 @@ import type { PullReview, ReviewDone } from '@/api/contract'
 import { keys } from '@/api/keys'
 import { Button, Confirm, ErrorNote, Icon, Select, toast } from '@/ui'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { Link } from '@tanstack/react-router'
+import { type ReactNode, useState } from 'react'
 
 const METHODS = { merge: 'with a merge commit', squash: 'as one commit', rebase: 'rebased on the base' } as const
 type Method = keyof typeof METHODS
 
-interface Props { path: string; ticketId: string; review: PullReview }
+interface Props { projectId: string; path: string; ticketId: string; review: PullReview }
 
-export function Decide({ path, ticketId, review }: Props) {
+export function Decide({ projectId, path, ticketId, review }: Props) {
   const queries = useQueryClient()
   const [method, setMethod] = useState<Method>('merge')
   const [confirming, setConfirming] = useState(false)
@@ -43,7 +44,9 @@ export function Decide({ path, ticketId, review }: Props) {
           {Object.entries(METHODS).map(([id, about]) => <option key={id} value={id}>{about}</option>)}
         </Select>
       </div>
-      <Reason what="Approving" possible={canApprove.possible} reason={canApprove.reason} />
+      <Reason what="Approving" possible={canApprove.possible} reason={canApprove.reason}>
+        {!canApprove.possible && <Link to="/projects/$projectId" params={{ projectId }} search={{ show: 'forge' }} className="underline">Add it</Link>}
+      </Reason>
       <Reason what="Merging" possible={canMerge.possible} reason={canMerge.reason} />
       {approve.error && <ErrorNote what="It was not approved." error={approve.error} />}
       {confirming && (
@@ -58,7 +61,7 @@ export function Decide({ path, ticketId, review }: Props) {
   )
 }
 
-function Reason({ what, possible, reason }: { what: string; possible: boolean; reason: string | null }) {
+function Reason({ what, possible, reason, children }: { what: string; possible: boolean; reason: string | null; children?: ReactNode }) {
   if (!reason) return null
-  return <p className="flex items-start gap-1.5 text-xs text-muted"><Icon name={possible ? 'info' : 'warning'} className="mt-0.5 size-3.5" /><span><span className="sr-only">{what}: </span>{reason}</span></p>
+  return <p className="flex items-start gap-1.5 text-xs text-muted"><Icon name={possible ? 'info' : 'warning'} className="mt-0.5 size-3.5" /><span><span className="sr-only">{what}: </span>{reason} {children}</span></p>
 }

@@ -5,6 +5,7 @@ import { ApiError } from '@/api/errors'
 import { keys } from '@/api/keys'
 import { Badge, EmptyState, ErrorNote, Icon, Prose, Skeleton, TimeAgo } from '@/ui'
 import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { Comments } from './Comments'
 import { Decide } from './Decide'
 import { Standing } from './Standing'
@@ -19,14 +20,21 @@ export default function ReviewTab({ projectId, ticketId, mayChange }: Props) {
   if (review.error instanceof ApiError && review.error.code === 'no_pull_request') {
     return <EmptyState icon="pr" title="No pull request yet">The runner opens one when the work is done.</EmptyState>
   }
-  if (review.error && !review.data) return <ErrorNote what="The pull request could not be read." error={review.error} onRetry={() => void review.refetch()} />
+  if (review.error && !review.data) {
+    return (
+      <div className="flex flex-col gap-3">
+        <ErrorNote what="The pull request could not be read." error={review.error} onRetry={() => void review.refetch()} />
+        <p className="text-sm text-muted">What this server needs of the forge is under <Link to="/projects/$projectId" params={{ projectId }} search={{ show: 'forge' }} className="underline">Forge in the project’s settings</Link>.</p>
+      </div>
+    )
+  }
   if (!review.data) return <Skeleton lines={8} label="Reading the pull request from its forge" />
   return (
     <div className="flex flex-col gap-4 pb-4">
       {review.error && <ErrorNote what="What you see may be old." error={review.error} onRetry={() => void review.refetch()} />}
       <Head review={review.data} onRetry={() => void review.refetch()} />
       <Standing review={review.data} />
-      {mayChange && review.data.pr_state === 'open' && <Decide path={path} ticketId={ticketId} review={review.data} />}
+      {mayChange && review.data.pr_state === 'open' && <Decide projectId={projectId} path={path} ticketId={ticketId} review={review.data} />}
       <Threads path={path} ticketId={ticketId} review={review.data} mayChange={mayChange} />
       <Comments path={path} ticketId={ticketId} review={review.data} mayChange={mayChange} />
     </div>
@@ -36,7 +44,7 @@ export default function ReviewTab({ projectId, ticketId, mayChange }: Props) {
 function Head({ review, onRetry }: { review: PullReview; onRetry: () => void }) {
   const look = stateLook(review)
   return (
-    <section aria-label="Pull request" className="flex flex-col gap-2">
+    <div className="flex flex-col gap-2">
       <div className="flex flex-wrap items-center gap-x-2 gap-y-1">
         <Badge tone={look.tone} icon={look.icon}>{look.word}</Badge>
         <h2 className="min-w-0 text-base">
@@ -46,7 +54,7 @@ function Head({ review, onRetry }: { review: PullReview; onRetry: () => void }) 
         </h2>
       </div>
       <p className="text-xs text-muted">
-        {review.author} wants <code className="break-all">{review.head.repo && `${review.head.repo}:`}{review.head.branch}</code> in <code className="break-all">{review.base.branch}</code>, head <code>{review.head.sha.slice(0, 8)}</code>. Read from the forge <TimeAgo at={review.read_at} />.
+        {review.author} wants to merge <code className="break-all">{review.head.repo && `${review.head.repo}:`}{review.head.branch}</code> into <code className="break-all">{review.base.branch}</code>, head <code>{review.head.sha.slice(0, 8)}</code>. Read from the forge <TimeAgo at={review.read_at} />.
       </p>
       {review.stale_reason && (
         <div role="status" className="flex flex-wrap items-start gap-2 rounded-md bg-wait-soft px-3 py-2 text-sm text-wait">
@@ -61,6 +69,6 @@ function Head({ review, onRetry }: { review: PullReview; onRetry: () => void }) 
           <Prose text={review.body} className="mt-2" />
         </details>
       )}
-    </section>
+    </div>
   )
 }
