@@ -110,6 +110,7 @@ export class GitHub {
       'GET pulls/7/comments': ok(state.lines),
       'GET issues/7/comments': ok(state.comments),
       'GET commits/sha/check-runs': ok({ total_count: state.runs.length, check_runs: state.runs }),
+      'GET collaborators/ann/permission': ok({ permission: 'write' }),
       'GET commits/sha/status': ok({ total_count: 0, statuses: [] }),
       'POST graphql': () => {
         const nodes = state.lines.filter((one) => !one.in_reply_to_id).map(({ id }) => ({ isResolved: state.resolved.has(id), comments: { nodes: [{ databaseId: id }] } }))

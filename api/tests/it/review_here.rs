@@ -271,3 +271,22 @@ async fn what_the_forge_shows_is_followed_where_no_webhook_came() {
     assert_eq!(at.app.get(&at.ticket).await.expect(200)["column_id"], "done");
     assert_eq!(at.log().await, ["Pull request 1 was merged."]);
 }
+
+#[tokio::test]
+async fn the_inbox_says_which_pull_requests_are_ready() {
+    let at = Reviewed::start().await;
+    at.review().await;
+    let item = async || at.app.get("/api/inbox").await.expect(200)["items"][0]["review"].clone();
+    let checks = "update pull_requests set checks = '{\"build\": \"success\"}'";
+    sqlx::raw_sql(checks).execute(&at.app.pool).await.unwrap();
+    let waits = item().await;
+    assert_eq!(
+        (&waits["ready"], &waits["checks"], &waits["open_threads"]),
+        (&json!(false), &json!("success"), &json!(1))
+    );
+    sqlx::raw_sql("update pull_snapshots set open_threads = 0").execute(&at.app.pool).await.unwrap();
+    assert_eq!(item().await["ready"], true);
+    at.post("comment", json!({"body": "One more thing.", "order": true}), 200).await;
+    sqlx::raw_sql("update pull_snapshots set open_threads = 0").execute(&at.app.pool).await.unwrap();
+    assert_eq!(item().await["ready"], false, "the agent has something to do");
+}

@@ -9,6 +9,8 @@ async function reviewed(world) {
   const forge = new GitHub()
   await forge.start()
   const project = await system.call('POST', '/api/projects', { name: 'Greeter', github_url: forge.repository, is_existing_repo: true })
+  // Nothing of it runs: this forge has no git.
+  await system.call('PUT', `/api/projects/${project.id}`, { paused: true })
   const path = `/api/projects/${project.id}/tickets`
   const ticket = await system.call('POST', path, { title: 'Say hello to everybody', column_id: 'backlog', description: 'Not only to the first one.' })
   const report = { pr_url: 'https://git.example/demo/hello/pull/7', pr_number: 7, summary: 'I greet everybody now.' }
@@ -66,6 +68,8 @@ async function panel(world) {
   forge.state.comments.push(said)
   await forge.deliver(system.url, secret.path, secret.secret, 'issue_comment', { action: 'created', issue: { number: 7, pull_request: {} }, comment: said })
   await page.getByText('One more thing: please rename it.').first().waitFor()
+  // It mentions nobody, so the agent leaves it alone.
+  await page.getByText('No order', { exact: true }).first().waitFor()
 
   const comments = page.getByRole('textbox', { name: 'Comment', exact: true })
   await comments.fill('Thank you, Ann.')

@@ -21,6 +21,7 @@ export function SecretForm({ projectId, sender, fixed, onClose }: { projectId: s
   if (make.data) {
     return (
       <OnceBox label="Secret" text={make.data.secret}>
+        <p className="text-sm font-medium">The address to send to</p>
         <CopyBox label="Address" text={new URL(make.data.path, window.location.origin).href} />
         <p className="text-sm text-muted">At {senders[from]}, add a webhook to this address with this secret. Events: {eventsOf[from]}.</p>
         <div><Button kind="primary" onClick={onClose}>I have copied it</Button></div>

@@ -1,6 +1,7 @@
 /** Approve and merge, with the reason where one of them is not possible. */
 import { api } from '@/api/client'
 import type { PullReview, ReviewDone } from '@/api/contract'
+import { ApiError } from '@/api/errors'
 import { keys } from '@/api/keys'
 import { Button, Confirm, ErrorNote, Icon, Select, toast } from '@/ui'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
@@ -15,31 +16,31 @@ interface Props { projectId: string; path: string; ticketId: string; review: Pul
 export function Decide({ projectId, path, ticketId, review }: Props) {
   const queries = useQueryClient()
   const [method, setMethod] = useState<Method>('merge')
-  const [confirming, setConfirming] = useState(false)
-  // What was seen is what is approved and merged, also where somebody pushes meanwhile.
-  const seen = review.head.sha
+  // What was seen is what is approved and merged, also where somebody pushes meanwhile: the head at the press of the button.
+  const [confirming, setConfirming] = useState<string | null>(null)
   const renewed = (done: ReviewDone) => {
     if (done.review) queries.setQueryData(keys.review(ticketId), done.review)
     else void queries.invalidateQueries({ queryKey: keys.review(ticketId) })
   }
   const stale = () => void queries.invalidateQueries({ queryKey: keys.review(ticketId) })
   const approve = useMutation({
-    mutationFn: () => api.post<ReviewDone>(`${path}/approve`, { head_sha: seen }),
+    mutationFn: (seen: string) => api.post<ReviewDone>(`${path}/approve`, { head_sha: seen }),
     onSuccess: (done) => { renewed(done); toast.done('The pull request is approved.') },
     onError: stale,
   })
   const merge = useMutation({
-    mutationFn: () => api.post<ReviewDone>(`${path}/merge`, { merge_method: method, head_sha: seen }),
-    onSuccess: (done) => { renewed(done); setConfirming(false); toast.done('The pull request is merged.') },
+    mutationFn: (seen: string) => api.post<ReviewDone>(`${path}/merge`, { merge_method: method, head_sha: seen }),
+    onSuccess: (done) => { renewed(done); setConfirming(null); toast.done('The pull request is merged.') },
     onError: stale,
   })
+  const moved = merge.error instanceof ApiError && merge.error.code === 'head_moved'
   const { can_approve: canApprove, can_merge: canMerge } = review
   return (
     <section aria-label="Decide" className="flex flex-col gap-2 rounded-lg border bg-surface p-4 shadow-card">
       <div className="flex flex-wrap items-center gap-2">
-        <Button icon="check" disabled={!canApprove.possible} sending={approve.isPending} onClick={() => approve.mutate()}>Approve</Button>
+        <Button icon="check" disabled={!canApprove.possible} sending={approve.isPending} onClick={() => approve.mutate(review.head.sha)}>Approve</Button>
         <span className="mx-1 hidden h-6 border-l sm:block" aria-hidden="true" />
-        <Button kind="primary" icon="pr" disabled={!canMerge.possible} onClick={() => { merge.reset(); setConfirming(true) }}>Merge</Button>
+        <Button kind="primary" icon="pr" disabled={!canMerge.possible} onClick={() => { merge.reset(); setConfirming(review.head.sha) }}>Merge</Button>
         <Select aria-label="How it is merged" className="w-auto" value={method} disabled={!canMerge.possible} onChange={(event) => setMethod(event.target.value as Method)}>
           {Object.entries(METHODS).map(([id, about]) => <option key={id} value={id}>{about}</option>)}
         </Select>
@@ -49,12 +50,12 @@ export function Decide({ projectId, path, ticketId, review }: Props) {
       </Reason>
       <Reason what="Merging" possible={canMerge.possible} reason={canMerge.reason} />
       {approve.error && <ErrorNote what="It was not approved." error={approve.error} />}
-      {confirming && (
+      {confirming !== null && (
         <Confirm
-          open onClose={() => setConfirming(false)} title={`Merge pull request #${review.pr_number}?`} action="Merge the pull request"
-          sending={merge.isPending} error={merge.error} onConfirm={() => merge.mutate()}
+          open onClose={() => setConfirming(null)} title={`Merge pull request #${review.pr_number}?`} action="Merge the pull request"
+          sending={merge.isPending} error={merge.error} disabled={moved} onConfirm={() => merge.mutate(confirming)}
         >
-          <p><code className="break-all">{review.head.branch}</code> at <code>{seen.slice(0, 8)}</code> goes into <code className="break-all">{review.base.branch}</code>, {METHODS[method]}. The ticket moves to Done.</p>
+          <p><code className="break-all">{review.head.branch}</code> at <code>{confirming.slice(0, 8)}</code> goes into <code className="break-all">{review.base.branch}</code>, {METHODS[method]}. The ticket moves to Done.</p>
         </Confirm>
       )}
     </section>
