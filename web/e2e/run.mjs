@@ -10,12 +10,13 @@ import looks from './stories/looks.mjs'
 import people from './stories/people.mjs'
 import provider from './stories/provider.mjs'
 import proxy from './stories/proxy.mjs'
+import review from './stories/review.mjs'
 import tabs from './stories/tabs.mjs'
 import together from './stories/together.mjs'
 import troubles from './stories/troubles.mjs'
 
 // In this order: later ones use what earlier ones made.
-const stories = [firstStart, troubles, together, tabs, killed, proxy, people, provider, large, looks].flat()
+const stories = [firstStart, troubles, together, tabs, killed, proxy, people, provider, review, large, looks].flat()
 
 const { BIN, IMAGE, DIR, OUT, ADDRESSES, ONLY = '' } = process.env
 const script = join(fileURLToPath(new URL('.', import.meta.url)), 'script.json')

@@ -3,6 +3,7 @@ import { ApiError } from './api/errors'
 import { buttonClass, EmptyState, ErrorNote, Screen } from '@/ui'
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from '@tanstack/react-router'
 import type { AuditFilters } from '@/api/contract'
+import type { DeliveryFilters } from './screens/deliveries/words'
 import { Gate } from './shell/Gate'
 import { Shell } from './shell/Shell'
 
@@ -62,6 +63,12 @@ const projects = createRoute({ getParentRoute: () => shell, path: '/projects', c
 const project = createRoute({ getParentRoute: () => shell, path: '/projects/$projectId', validateSearch: shown, component: lazyRouteComponent(() => import('./screens/project/Project')) })
 const settings = createRoute({ getParentRoute: () => shell, path: '/settings', validateSearch: shown, component: lazyRouteComponent(() => import('./screens/settings/Settings')) })
 const people = createRoute({ getParentRoute: () => shell, path: '/people', validateSearch: shown, component: lazyRouteComponent(() => import('./screens/people/People')) })
+const deliveries = createRoute({
+  getParentRoute: () => shell, path: '/deliveries',
+  validateSearch: (search: Record<string, unknown>): DeliveryFilters =>
+    Object.fromEntries((['state', 'project_id'] as const).flatMap((name) => (text(search[name]) ? [[name, text(search[name])]] : []))),
+  component: lazyRouteComponent(() => import('./screens/deliveries/Deliveries')),
+})
 const audit = createRoute({
   getParentRoute: () => shell, path: '/audit',
   validateSearch: (search: Record<string, unknown>): AuditFilters =>
@@ -70,7 +77,7 @@ const audit = createRoute({
 })
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, link, device, shell.addChildren([home, lastBoard, firstStart, board, ticket, inbox, fleet, projects, project, settings, people, audit])]),
+  routeTree: root.addChildren([signIn, link, device, shell.addChildren([home, lastBoard, firstStart, board, ticket, inbox, fleet, projects, project, settings, deliveries, people, audit])]),
   defaultPreload: 'intent',
   // A part of the page that could not be loaded is not asked for again by the browser: only a reload helps.
   defaultErrorComponent: ({ error, reset }) => <Screen title="Something went wrong"><ErrorNote error={error} onRetry={error instanceof ApiError ? reset : () => window.location.reload()} /></Screen>,

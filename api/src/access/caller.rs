@@ -110,6 +110,17 @@ impl Caller {
         }
     }
 
+    /// What people call the caller.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Person(session) => session.person.name.clone(),
+            Self::Token(token) => token.name.clone(),
+            Self::Application => "The application".to_owned(),
+            Self::Local | Self::Worker | Self::Job(_) => "Someone".to_owned(),
+        }
+    }
+
     /// Whose things the caller may touch: its own alone, or, as an admin, anyone's.
     #[must_use]
     pub fn only_own(&self) -> Option<Uuid> {

@@ -76,6 +76,8 @@ error_codes! {
     ForeignOrigin = "foreign_origin", 403;
     /// The project, ticket, job or other object does not exist.
     NotFound = "not_found", 404;
+    /// The ticket has no pull request yet.
+    NoPullRequest = "no_pull_request", 404;
     /// There is no endpoint at this path.
     NoSuchAddress = "no_such_address", 404;
     /// The endpoint does not support this HTTP method.
@@ -100,6 +102,8 @@ error_codes! {
     TwoSecrets = "two_secrets", 409;
     /// A delivery that waits is worked on by itself, so there is nothing to replay.
     NotFinished = "not_finished", 409;
+    /// The pull request has other commits by now than those that were seen. Look at it again, then repeat the request.
+    HeadMoved = "head_moved", 409;
     /// A column that holds tickets cannot be removed. Move the tickets first.
     ColumnInUse = "column_in_use", 409;
     /// The events after this position have been deleted. Start again without a position.
@@ -118,12 +122,23 @@ error_codes! {
     InvalidBody = "invalid_body", 422;
     /// A text contains a NUL character, which Postgres cannot store.
     NulCharacter = "nul_character", 422;
+    /// The pull request is closed or merged, so this can't be done with it.
+    PullRequestNotOpen = "pull_request_not_open", 422;
+    /// The forge does not merge the pull request as it is. The sentence has its reason.
+    NotMergeable = "not_mergeable", 422;
+    /// The forge did not accept the request. The sentence has its reason.
+    ForgeRefused = "forge_refused", 422;
+    /// Approval needs a credential of another account than the one that opened the pull request. Store one of the kind
+    /// `approver`.
+    NoApprover = "no_approver", 422;
     /// Too many requests are in progress, of all clients or of the client's address. Try again.
     TooManyConnections = "too_many_connections", 429;
     /// Too many sign-ins failed of late, or too many were begun. Wait for the time that the header `Retry-After` says.
     SlowDown = "slow_down", 429;
     /// The server failed. Its log has the cause under the request id.
     Internal = "internal", 500;
+    /// The forge could not be reached, or denies access. The sentence says what to do.
+    ForgeFailed = "forge_failed", 502;
     /// The database is not available at the moment. Try again.
     Unavailable = "unavailable", 503;
 }

@@ -2,6 +2,7 @@
 
 mod questions;
 mod reading;
+mod reviewing;
 mod threads;
 
 use crate::actions::forges::ask::{ForgePlace, NoAnswer};
@@ -60,29 +61,53 @@ impl Forges {
         Self { database, sealer, api: api.unwrap_or_else(github), is_own, known, recent }
     }
 
-    /// A connection with the credential for the repository's host. The forge was asked whose it is.
+    /// A connection with the bot's credential for the repository's host. The forge was asked whose it is.
     ///
     /// # Errors
     /// When there is no such credential, the forge refuses it, or it does not respond.
     pub async fn connected(&self, place: &ForgePlace) -> Result<Arc<Connected>, NoAnswer> {
-        if let Some((since, connected)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(place)
-            && since.elapsed() < KEPT
-        {
-            return Ok(connected.clone());
+        match self.connected_as(place, CredentialKind::Bot).await? {
+            Some(connected) => Ok(connected),
+            None => Err(NoAnswer { sentence: no_credential(&self.host(place)?), retry_after: None }),
         }
-        let connected = Arc::new(self.connect(place).await?);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, (since, _)| since.elapsed() < KEPT);
-        known.insert(place.clone(), (Instant::now(), connected.clone()));
-        Ok(connected)
     }
 
-    async fn connect(&self, place: &ForgePlace) -> Result<Connected, NoAnswer> {
+    /// A connection with the credential of this kind; none where none is stored for the repository's host.
+    ///
+    /// # Errors
+    /// When the forge refuses it, or does not respond.
+    pub async fn connected_as(
+        &self,
+        place: &ForgePlace,
+        kind: CredentialKind,
+    ) -> Result<Option<Arc<Connected>>, NoAnswer> {
+        // Approvals are rare: for each, the credential that is stored now is used.
+        let is_kept = kind == CredentialKind::Bot;
+        if is_kept
+            && let Some((since, connected)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(place)
+            && since.elapsed() < KEPT
+        {
+            return Ok(Some(connected.clone()));
+        }
         let at = self.place(place).await?;
-        let credential = self.credential(place, &at).await?;
+        let Some(credential) = self.credential(place, &at, kind).await? else { return Ok(None) };
         let forge = connect(at, &credential, Patience::SHORT)?;
         let me = account(forge.me().await?);
-        Ok(Connected { forge, me })
+        let connected = Arc::new(Connected { forge, me });
+        if is_kept {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.retain(|_, (since, _)| since.elapsed() < KEPT);
+            known.insert(place.clone(), (Instant::now(), connected.clone()));
+        }
+        Ok(Some(connected))
+    }
+
+    /// The host that a credential for the repository is stored for.
+    fn host(&self, place: &ForgePlace) -> Result<String, NoAnswer> {
+        let (root, _) = repository_at(&place.address)?;
+        let is_at_own = self.is_own && serves(&self.api, &root, place.kind.map(as_kind));
+        let host = host_of(if is_at_own { &self.api } else { &root });
+        Ok(host.strip_prefix("www.").filter(|host| *host == "github.com").map_or(host.clone(), str::to_owned))
     }
 
     /// The API of the repository's forge.
@@ -95,26 +120,31 @@ impl Forges {
         Ok(find_kind(&place.address, kind).await?)
     }
 
-    /// The project's credential for the API's host, else the one for all; else the setting, which is for one API alone.
-    async fn credential(&self, place: &ForgePlace, at: &Place) -> Result<Credential, NoAnswer> {
-        let api = Credential::of_api(&at.api, GITHUB_AGENT_TOKEN, SecretString::default());
-        // GitHub's own APIs have a name beside that of their repositories, which is the one that people store.
-        let host = match api.home().strip_prefix("api.") {
-            Some(home) if Credential::new(home, "", SecretString::default()).covers(&at.api) => home,
-            _ => api.home(),
-        };
-        let found = secret_for(&self.database, &self.sealer, place.project, host, CredentialKind::Bot).await;
+    /// The project's credential for the API's host, else the one for all. For the bot, else the setting, which is for one API
+    /// alone.
+    async fn credential(
+        &self,
+        place: &ForgePlace,
+        at: &Place,
+        kind: CredentialKind,
+    ) -> Result<Option<Credential>, NoAnswer> {
+        let host = host_of(&at.api);
+        let found = secret_for(&self.database, &self.sealer, place.project, &host, kind).await;
         if let Some(secret) = found.map_err(|error| broken(&error))? {
-            return Ok(Credential::new(host, &format!("the credential for {host}"), secret));
+            let name = match kind {
+                CredentialKind::Bot => format!("the credential for {host}"),
+                CredentialKind::Approver => format!("the approver's credential for {host}"),
+            };
+            return Ok(Some(Credential::new(&host, &name, secret)));
         }
-        if at.kind == Kind::GitHub
+        if kind == CredentialKind::Bot
+            && at.kind == Kind::GitHub
             && at.api == self.api
             && let Some(secret) = self.setting().await?
         {
-            return Ok(Credential::of_api(&self.api, GITHUB_AGENT_TOKEN, secret));
+            return Ok(Some(Credential::of_api(&self.api, GITHUB_AGENT_TOKEN, secret)));
         }
-        let sentence = format!("No credential is stored for {host}: add one, so that this system can ask the forge.");
-        Err(NoAnswer { sentence, retry_after: None })
+        Ok(None)
     }
 
     async fn setting(&self) -> Result<Option<SecretString>, NoAnswer> {
@@ -122,6 +152,19 @@ impl Forges {
         let stored = db::system::settings::find(&mut conn, GITHUB_AGENT_TOKEN).await.map_err(|error| broken(&error))?;
         stored.map(|stored| open(&self.sealer, &stored)).transpose().map_err(|error| broken(&error))
     }
+}
+
+/// The host that people store credentials for. GitHub's own APIs have a name beside that of their repositories.
+fn host_of(api: &Url) -> String {
+    let of_api = Credential::of_api(api, GITHUB_AGENT_TOKEN, SecretString::default());
+    match of_api.home().strip_prefix("api.") {
+        Some(home) if Credential::new(home, "", SecretString::default()).covers(api) => home.to_owned(),
+        _ => of_api.home().to_owned(),
+    }
+}
+
+fn no_credential(host: &str) -> String {
+    format!("No credential is stored for {host}: add one, so that this system can ask the forge.")
 }
 
 /// Whether GitHub's API that was set for this process has this host's repositories: they have the same host, or a person has
@@ -156,12 +199,17 @@ impl From<ForgeError> for NoAnswer {
             ForgeError::Limited { retry_after, .. } => *retry_after,
             _ => None,
         };
-        let mut sentence = chain(&error);
-        if let Some(first) = sentence.get(..1) {
-            sentence.replace_range(..1, &first.to_uppercase());
-        }
-        Self { sentence: format!("{sentence}."), retry_after }
+        Self { sentence: sentence_of(&error), retry_after }
     }
+}
+
+/// An error of a forge as a sentence of its own.
+fn sentence_of(error: &ForgeError) -> String {
+    let mut sentence = chain(error);
+    if let Some(first) = sentence.get(..1) {
+        sentence.replace_range(..1, &first.to_uppercase());
+    }
+    format!("{sentence}.")
 }
 
 #[cfg(test)]

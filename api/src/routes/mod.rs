@@ -67,6 +67,8 @@ fn for_viewers() -> OpenApiRouter<App> {
         .routes(routes!(live::inbox::read_inbox))
         .routes(routes!(live::fleet::read_fleet))
         .routes(routes!(forges::deliveries::list_deliveries))
+        .routes(routes!(forges::reviews::list_reviews))
+        .routes(routes!(forges::reviews::get_review))
         .routes(routes!(system::settings::check_settings))
         .routes(routes!(worker::coordinators::list_coordinators))
 }
@@ -87,6 +89,9 @@ fn for_members() -> OpenApiRouter<App> {
         .routes(routes!(jobs::actions::retry_job))
         .routes(routes!(jobs::actions::cancel_job))
         .routes(routes!(live::inbox::snooze_ticket))
+        .routes(routes!(forges::reviews::comment))
+        .routes(routes!(forges::reviews::approve))
+        .routes(routes!(forges::reviews::merge))
         .routes(routes!(system::trials::check))
         .routes(routes!(system::trials::check_hooks))
 }

@@ -13,6 +13,7 @@ pub use presence::Presence;
 pub use shared_settings::HotSettings;
 
 use crate::actions::forges::ask::AskForge;
+use crate::actions::forges::review::Reviews;
 use crate::actions::forges::watch::ReadForge;
 use crate::actions::system::settings::open;
 use crate::changes::{Database, Hub};
@@ -68,6 +69,8 @@ pub struct App {
     pub ask_forge: Arc<dyn AskForge>,
     /// Reads what is at forges; none: what happens there is learnt from webhooks alone, as in some tests.
     pub read_forge: Option<Arc<dyn ReadForge>>,
+    /// Pull requests for the people who review them here.
+    pub reviews: Arc<Reviews>,
     settings: Arc<SharedSettings>,
     any_people: Arc<AtomicBool>,
 }
@@ -144,7 +147,8 @@ impl App {
         let forges = Arc::new(Forges::new(database.clone(), sealer.clone(), config.forge_api.clone()));
         let real = config.ask_forge.is_none().then(|| forges.clone() as Arc<dyn ReadForge>);
         let read_forge = config.read_forge.clone().or(real);
-        let ask_forge = config.ask_forge.clone().unwrap_or(forges);
+        let ask_forge = config.ask_forge.clone().unwrap_or_else(|| forges.clone());
+        let reviews = Arc::new(Reviews::new(database.clone(), forges));
         Self {
             queue: Arc::new(Queue::new(database.clone(), &config.limits, metrics.clone())),
             job_tokens,
@@ -159,6 +163,7 @@ impl App {
             provider: config.oidc.clone().map(|oidc| Arc::new(Provider::new(oidc))),
             ask_forge,
             read_forge,
+            reviews,
             config: Arc::new(config),
             metrics,
             stop,

@@ -33,9 +33,9 @@ pub use limit::{LONGEST_WAIT, Limit, Standing, standing_at};
 pub use marker::{marked, marker, marker_in};
 pub use seam::Forge;
 pub use types::{
-    About, Account, Changes, Check, CheckState, Comment, Conditional, EditPull, Hook, HookEvent, Issue, Mergeable,
-    Merged, Method, NewPull, NewStatus, OpenPull, Permission, Pull, PullState, Reaction, Ref, Remark, Repository,
-    Review, ReviewState, Side, Thread,
+    About, Account, Changes, Check, CheckState, Comment, Commit, Conditional, EditPull, Hook, HookEvent, Issue,
+    Mergeable, Merged, Method, NewPull, NewStatus, OpenPull, Permission, Pull, PullState, Reaction, Ref, Remark,
+    Repository, Review, ReviewState, Side, Thread,
 };
 
 use secrecy::SecretString;

@@ -1,8 +1,8 @@
 //! The seam: what every forge can do, in the same words.
 
 use crate::types::{
-    About, Account, Check, Comment, Conditional, EditPull, Hook, HookEvent, Issue, Merged, Method, NewPull, NewStatus,
-    OpenPull, Permission, Pull, Reaction, Remark, Review, Thread,
+    About, Account, Check, Comment, Commit, Conditional, EditPull, Hook, HookEvent, Issue, Merged, Method, NewPull,
+    NewStatus, OpenPull, Permission, Pull, Reaction, Remark, Review, Thread,
 };
 use crate::{ForgeError, Kind};
 use async_trait::async_trait;
@@ -53,6 +53,12 @@ pub trait Forge: Send + Sync {
         since: Option<&str>,
         etag: Option<&str>,
     ) -> Result<Conditional<Vec<Pull>>, ForgeError>;
+
+    /// The commits of a pull request, in the forge's order; none where its version has no such list.
+    async fn commits(&self, number: i64) -> Result<Vec<Commit>, ForgeError>;
+
+    /// The paths of the files that a pull request changes; none where the forge's version has no such list.
+    async fn files(&self, number: i64) -> Result<Vec<String>, ForgeError>;
 
     /// The comments on a pull request, without those in threads, the oldest first.
     async fn comments(&self, number: i64) -> Result<Vec<Comment>, ForgeError>;

@@ -48,6 +48,24 @@ export type Entry = Of<'TimelineEntry'>
 export type TimelinePage = Of<'Timeline'>
 export type FullEntry = Of<'WholeEntry'>
 
+// A ticket's pull request
+
+export type PullReview = Of<'PullReview'>
+export type PullThread = Of<'PullThread'>
+export type PullComment = Of<'PullComment'>
+export type PullCheck = Of<'PullCheck'>
+export type PullVerdict = Of<'PullVerdict'>
+export type PullOrder = Of<'PullOrder'>
+export type ReviewDone = Of<'ReviewDone'>
+
+// Forges
+
+export type Credential = Of<'Credential'>
+export type WebhookSecret = Of<'WebhookSecret'>
+export type NewSecret = Of<'NewSecretView'>
+export type Delivery = Of<'Delivery'>
+export type DeliveryPage = Of<'DeliveryPage'>
+
 // Inbox and fleet
 
 export type InboxItem = Of<'InboxItem'>

@@ -15,6 +15,8 @@ export const keys = {
   columns: (projectId: string) => ['columns', projectId] as const,
   ticket: (ticketId: string) => ['ticket', ticketId] as const,
   ticketPage: (ticketId: string) => ['ticket', ticketId, 'page'] as const,
+  review: (ticketId: string) => ['review', ticketId] as const,
+  reviews: ['review'] as const,
   timeline: (ticketId: string) => ['ticket', ticketId, 'timeline'] as const,
   entry: (ticketId: string, logId: string) => ['entry', ticketId, logId] as const,
   diff: (ticketId: string, diffId: string) => ['diff', ticketId, diffId] as const,
@@ -26,4 +28,9 @@ export const keys = {
   invitations: ['invitations'] as const,
   tokens: ['tokens'] as const,
   audit: ['audit'] as const,
+  credentials: ['credentials'] as const,
+  webhookSecrets: ['webhook-secrets'] as const,
+  deliveries: ['deliveries'] as const,
+  deliveryList: (filters: object) => ['deliveries', 'list', filters] as const,
+  deliveriesOf: (projectId: string | null) => ['deliveries', 'of', projectId] as const,
 }

@@ -749,6 +749,26 @@ export interface paths {
         patch: operations["update_note"];
         trace?: never;
     };
+    "/api/projects/{project_id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The pull requests of a project's tickets, those that are open first; at most 100. From what is known here: no forge is
+         *     asked.
+         */
+        get: operations["list_reviews"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{project_id}/tickets": {
         parameters: {
             query?: never;
@@ -1019,6 +1039,77 @@ export interface paths {
         get: operations["live_page"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The ticket's pull request, as its forge shows it now or did a moment ago. Where the forge can't be asked, what was read
+         *     last, with `stale_reason`.
+         */
+        get: operations["get_review"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/review/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves the ticket's pull request, with the approver's credential for its host. */
+        post: operations["approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/review/comment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Comments on the ticket's pull request, or replies in a thread. With `order`, the agent works on it, as on a review. */
+        post: operations["comment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/review/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Merges the ticket's pull request, if its head is still `head_sha`. The ticket goes to Done. */
+        post: operations["merge"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1608,6 +1699,13 @@ export interface components {
             /** @description A sentence for people. */
             message: string;
         };
+        /** @description An approval. */
+        Approval: {
+            /** @description A text, beside the name of who approves. */
+            body?: string | null;
+            /** @description The head that was seen; absent: the one that the forge has now. */
+            head_sha?: string | null;
+        };
         /** @description An ended attempt. */
         AttemptEntry: {
             /**
@@ -1772,6 +1870,8 @@ export interface components {
             /** @description That worker's name, if it told one. */
             worker_name?: string | null;
         };
+        /** @enum {string} */
+        CheckResult: "pending" | "success" | "failure" | "neutral";
         /** @description Which program waits. */
         CollectToken: {
             /** @description The program's code. */
@@ -1789,6 +1889,10 @@ export interface components {
             /** @description What people read. */
             title: string;
         };
+        /** @enum {string} */
+        CommentKind: "line" | "general" | "review" | "check" | "conflict";
+        /** @enum {string} */
+        CommentState: "waiting" | "ordered" | "answered" | "refused";
         /** @description Body of `POST /api/projects/{p}/tickets/{t}/complete`. Every field may be absent. */
         CompleteTicketRequest: {
             /**
@@ -2280,7 +2384,7 @@ export interface components {
              * @description A stable word for programs, such as `not_found` or `stale_attempt`.
              * @enum {string}
              */
-            code?: "empty_body" | "invalid_path" | "invalid_query" | "malformed_json" | "invalid_utf8" | "unreadable_body" | "invalid_field" | "name_not_confirmed" | "unauthorized" | "job_token_refused" | "wrong_credentials" | "sign_in_not_begun" | "provider_failed" | "signature_refused" | "not_allowed" | "this_machine_only" | "foreign_origin" | "not_found" | "no_such_address" | "method_not_allowed" | "job_exists" | "stale_attempt" | "not_running" | "not_ended" | "not_live" | "last_admin" | "email_taken" | "name_taken" | "two_secrets" | "not_finished" | "column_in_use" | "position_too_old" | "link_used_or_expired" | "code_used_or_expired" | "body_too_large" | "not_json" | "encoded_body" | "invalid_body" | "nul_character" | "too_many_connections" | "slow_down" | "internal" | "unavailable";
+            code?: "empty_body" | "invalid_path" | "invalid_query" | "malformed_json" | "invalid_utf8" | "unreadable_body" | "invalid_field" | "name_not_confirmed" | "unauthorized" | "job_token_refused" | "wrong_credentials" | "sign_in_not_begun" | "provider_failed" | "signature_refused" | "not_allowed" | "this_machine_only" | "foreign_origin" | "not_found" | "no_pull_request" | "no_such_address" | "method_not_allowed" | "job_exists" | "stale_attempt" | "not_running" | "not_ended" | "not_live" | "last_admin" | "email_taken" | "name_taken" | "two_secrets" | "not_finished" | "head_moved" | "column_in_use" | "position_too_old" | "link_used_or_expired" | "code_used_or_expired" | "body_too_large" | "not_json" | "encoded_body" | "invalid_body" | "nul_character" | "pull_request_not_open" | "not_mergeable" | "forge_refused" | "no_approver" | "too_many_connections" | "slow_down" | "internal" | "forge_failed" | "unavailable";
             /** @description One sentence for a person: what was wrong and what to do. */
             error: string;
             /** @description The request's id, also in the header `x-request-id` and in the API's log. */
@@ -2331,7 +2435,7 @@ export interface components {
             ticket_id?: string | null;
         };
         /** @enum {string} */
-        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "log.appended" | "message.posted" | "message.delivered" | "diff.stored" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "fleet.stopped" | "fleet.resumed" | "inbox.snoozed" | "settings.changed" | "memory.changed" | "person.created" | "person.changed" | "person.deleted" | "invitation.created" | "invitation.deleted" | "link.created" | "token.created" | "token.revoked" | "session.started" | "session.ended" | "login.approved" | "login.denied" | "sign_in.failed" | "credential.created" | "credential.deleted" | "webhook_secret.created" | "webhook_secret.deleted" | "delivery.failed" | "delivery.replayed" | "pull_request.changed" | "comment.received" | "comment.decided" | "forge.noted";
+        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "log.appended" | "message.posted" | "message.delivered" | "diff.stored" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "fleet.stopped" | "fleet.resumed" | "inbox.snoozed" | "settings.changed" | "memory.changed" | "person.created" | "person.changed" | "person.deleted" | "invitation.created" | "invitation.deleted" | "link.created" | "token.created" | "token.revoked" | "session.started" | "session.ended" | "login.approved" | "login.denied" | "sign_in.failed" | "credential.created" | "credential.deleted" | "webhook_secret.created" | "webhook_secret.deleted" | "delivery.failed" | "delivery.replayed" | "pull_request.changed" | "pull_request.commented" | "pull_request.approved" | "pull_request.merged" | "comment.received" | "comment.decided" | "forge.noted";
         /** @description A page of events. */
         EventPage: {
             /** @description The events in order. */
@@ -2663,6 +2767,7 @@ export interface components {
             project_id: components["schemas"]["ProjectId"];
             /** @description What people call the project. */
             project_name: string;
+            review?: components["schemas"]["PullStanding"] | null;
             /** @description What happened, in a sentence. */
             sentence: string;
             /**
@@ -2966,6 +3071,38 @@ export interface components {
             project_name?: string | null;
             role?: components["schemas"]["Role"] | null;
         };
+        /** @description A pull request in a list, as far as it was read. */
+        ListedReview: components["schemas"]["PullStanding"] & {
+            /** @description What was said about it as a whole. */
+            comments: components["schemas"]["PullComment"][];
+            /** @description Its commits. */
+            commits: components["schemas"]["PullCommit"][];
+            /** @description Whether it is merged. */
+            merged: boolean;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            pr_number: number;
+            /** @description Its page. */
+            pr_url?: string | null;
+            /**
+             * Format: date-time
+             * @description When its forge was asked; null: never.
+             */
+            read_at?: string | null;
+            /** @description What the runner reported about its work, else the pull request's description. */
+            summary: string;
+            /** @description The files that look like tests. */
+            test_files: string[];
+            /**
+             * Format: uuid
+             * @description The ticket.
+             */
+            ticket_id: string;
+            /** @description The ticket's title. */
+            ticket_title: string;
+        };
         /** @description A project's board with its cards. */
         LiveBoard: {
             /** @description Its tickets. */
@@ -3023,6 +3160,11 @@ export interface components {
             /** @description What the person may do everywhere. */
             role: components["schemas"]["Role"];
         };
+        /**
+         * @description How a pull request is merged.
+         * @enum {string}
+         */
+        MergeMethod: "merge" | "squash" | "rebase";
         /** @description A response that only says what was done. */
         Message: {
             /** @description A sentence for people. */
@@ -3112,6 +3254,13 @@ export interface components {
             /** @description What happened. */
             summary?: string | null;
         };
+        /** @description A merge. */
+        NewMerge: {
+            /** @description The head that was seen; absent: the one that the forge has now. */
+            head_sha?: string | null;
+            /** @description How; absent: with a merge commit. */
+            merge_method?: components["schemas"]["MergeMethod"];
+        };
         /** @description A message to send. */
         NewMessage: {
             /** @description The words, at most 32 KiB. */
@@ -3133,6 +3282,17 @@ export interface components {
             /** @description Whether the runner fetches the repository's submodules; `false` if unset. */
             submodules?: boolean | null;
             update_strategy?: components["schemas"]["UpdateStrategy"] | null;
+        };
+        /** @description A comment to post. */
+        NewPullComment: {
+            /** @description The text, at most 60,000 characters. It is posted by this system's account, with the name of who wrote it. */
+            body: string;
+            /** @description The head that was seen. */
+            head_sha?: string | null;
+            /** @description Whether the agent should work on it; absent: it is only a comment. */
+            order?: boolean;
+            /** @description The thread to reply in; absent: a comment on the pull request. */
+            thread_id?: string | null;
         };
         /** @description A new secret, and where the forge should send to. */
         NewSecretView: components["schemas"]["WebhookSecret"] & {
@@ -3299,6 +3459,13 @@ export interface components {
              */
             turn?: number | null;
         };
+        /** @description Whether something can be done, and otherwise why not. */
+        Possible: {
+            /** @description Whether it can be done, as far as that is known. */
+            possible: boolean;
+            /** @description Why not, in a sentence; or what is not known yet. */
+            reason?: string | null;
+        };
         /** @enum {string} */
         Priority: "low" | "medium" | "high";
         /** @description A project: one repository with its graph, board and tickets. */
@@ -3449,6 +3616,219 @@ export interface components {
             /** @description What the page calls it. */
             name: string;
         };
+        /** @description One end of a pull request. */
+        PullBranch: {
+            /** @description The branch. */
+            branch: string;
+            /** @description The repository, where it is another one: a fork. */
+            repo?: string | null;
+            /** @description Its commit; empty where the forge does not say it. */
+            sha: string;
+        };
+        /** @description A check of a pull request's head. */
+        PullCheck: {
+            /** @description Its name. */
+            name: string;
+            /** @description Whether this system posted it. */
+            ours: boolean;
+            /** @description How it stands. */
+            state: components["schemas"]["CheckResult"];
+            /** @description A sentence or more about it. */
+            summary?: string | null;
+            /** @description Its page. */
+            url?: string | null;
+        };
+        /** @description Something that was said. */
+        PullComment: {
+            /** @description Who wrote it. */
+            author: string;
+            /** @description Its text, as far as it can be seen. */
+            body: string;
+            /** @description When it was written. */
+            created_at: string;
+            /** @description What the forge calls it. */
+            id: string;
+            /** @description Whether the forge shows the author as a program. */
+            is_bot: boolean;
+            /** @description Its place on the forge's page. */
+            url: string;
+        };
+        /** @description A commit of a pull request. */
+        PullCommit: {
+            /** @description Its author's name. */
+            author: string;
+            /** @description Its message. */
+            message: string;
+            /** @description Its id. */
+            sha: string;
+            /** @description Its page. */
+            url?: string | null;
+        };
+        /** @description Something that was said about a pull request, and what this system makes of it. */
+        PullOrder: {
+            /** @description Whether it is an order to the agent; while it waits and is none, that is not decided. */
+            accepted: boolean;
+            /** @description Who said it. */
+            author: string;
+            /** @description How it begins. */
+            body: string;
+            /** @description What the forge calls it. */
+            forge_id: string;
+            /**
+             * Format: uuid
+             * @description It.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The job that it is part of.
+             */
+            job_id?: string | null;
+            /** @description What it is. */
+            kind: components["schemas"]["CommentKind"];
+            /**
+             * Format: int32
+             * @description The line.
+             */
+            line?: number | null;
+            /** @description The file. */
+            path?: string | null;
+            /** @description Why it is none, or still waits. */
+            reason?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was received.
+             */
+            received_at: string;
+            /** @description How far it is. */
+            state: components["schemas"]["CommentState"];
+            /** @description The thread that it is in. */
+            thread_id?: string | null;
+        };
+        /** @description A ticket's pull request. */
+        PullReview: {
+            /**
+             * Format: double
+             * @description How long ago that was, in seconds.
+             */
+            age_sec: number;
+            /** @description Who opened it. */
+            author: string;
+            /** @description The branch that it goes into. */
+            base: components["schemas"]["PullBranch"];
+            /** @description Its description, as far as it can be seen. */
+            body: string;
+            /** @description Whether it can be approved from here. */
+            can_approve: components["schemas"]["Possible"];
+            /** @description Whether it can be merged. */
+            can_merge: components["schemas"]["Possible"];
+            /** @description The checks of its head. */
+            checks: components["schemas"]["PullCheck"][];
+            /** @description What was said about it as a whole, the oldest first. */
+            comments: components["schemas"]["PullComment"][];
+            /** @description Its commits. */
+            commits: components["schemas"]["PullCommit"][];
+            /** @description Whether it is not ready for review yet. */
+            draft: boolean;
+            /** @description The files that it changes. */
+            files: string[];
+            /** @description The branch with the change. */
+            head: components["schemas"]["PullBranch"];
+            /** @description Whether the forge says that it can be merged; null while it has not found out. */
+            mergeable?: boolean | null;
+            /** @description Whether it is merged. */
+            merged: boolean;
+            /** @description What this system makes of what was said, the latest first; at most 200. */
+            orders: components["schemas"]["PullOrder"][];
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            pr_number: number;
+            /** @description Its state. */
+            pr_state: components["schemas"]["PullState"];
+            /** @description Its page. */
+            pr_url: string;
+            /**
+             * Format: date-time
+             * @description When the forge was asked.
+             */
+            read_at: string;
+            review_job_id?: components["schemas"]["JobId"] | null;
+            /** @description Its reviews, the oldest first. */
+            reviews: components["schemas"]["PullVerdict"][];
+            /** @description Why this is not newer: the forge could not be asked. */
+            stale_reason?: string | null;
+            /** @description What the runner reported about its work, else the pull request's description. */
+            summary: string;
+            /** @description Those of them that look like tests. */
+            test_files: string[];
+            /** @description What was said at lines. */
+            threads: components["schemas"]["PullThread"][];
+            /** @description The ticket. */
+            ticket_id: components["schemas"]["TicketId"];
+            /** @description The ticket's title. */
+            ticket_title: string;
+            /** @description Its title. */
+            title: string;
+        };
+        /** @description How a pull request stands, as far as it is known. */
+        PullStanding: {
+            checks?: components["schemas"]["CheckResult"] | null;
+            /** @description Whether it is not ready for review yet. */
+            draft: boolean;
+            /**
+             * Format: int32
+             * @description How many threads are open, when it was last read; null: it was never read.
+             */
+            open_threads?: number | null;
+            /** @description Its state. */
+            pr_state: components["schemas"]["PullState"];
+            /** @description Whether it is approved or its checks pass, and nothing is open. */
+            ready: boolean;
+            /** @description Whose it is. */
+            review_by?: string | null;
+            /** @description Whether the pull request has another head by now. */
+            review_stale: boolean;
+            review_state?: components["schemas"]["ReviewState"] | null;
+        };
+        /** @enum {string} */
+        PullState: "open" | "closed" | "merged";
+        /** @description A conversation at a line of the change. */
+        PullThread: {
+            /** @description What was said, the oldest first. */
+            comments: components["schemas"]["PullComment"][];
+            /** @description The part of the diff that ends with the line, where the forge has it. */
+            hunk?: string | null;
+            /** @description What the forge calls it. */
+            id: string;
+            /**
+             * Format: int32
+             * @description The line of the file; none: it is about the whole file.
+             */
+            line?: number | null;
+            /** @description Whether the line is one of the base, which the change removes. */
+            on_base: boolean;
+            /** @description The file. */
+            path: string;
+            /** @description Whether it is settled, where the forge says so. */
+            resolved?: boolean | null;
+        };
+        /** @description A review. */
+        PullVerdict: {
+            /** @description Who reviewed. */
+            author: string;
+            /** @description Its text, as far as it can be seen. */
+            body: string;
+            /** @description The head that was reviewed, where the forge says it. */
+            head_sha?: string | null;
+            /** @description Whether the pull request has another head by now. */
+            stale: boolean;
+            /** @description What it says. */
+            state: components["schemas"]["Verdict"];
+            /** @description When it was submitted; empty where the forge does not say it. */
+            submitted_at: string;
+        };
         /** @description Whether a ticket can be worked on with these settings. */
         Readiness: {
             /** @description What is missing. */
@@ -3514,6 +3894,14 @@ export interface components {
             /** @description Words to the agent of the new job, as with `POST …/messages`. */
             note?: string | null;
         };
+        /** @description What came of something that a person did with a pull request. */
+        ReviewDone: {
+            /** @description What was done, in a sentence. */
+            message: string;
+            review?: components["schemas"]["PullReview"] | null;
+        };
+        /** @enum {string} */
+        ReviewState: "approved" | "changes_requested" | "commented";
         /** @enum {string} */
         ReviewTrigger: "changes_or_mention" | "changes" | "mention" | "any";
         /** @enum {string} */
@@ -4012,6 +4400,8 @@ export interface components {
             /** @description The link's secret: what stands behind its #. */
             token: string;
         };
+        /** @enum {string} */
+        Verdict: "approved" | "changes_requested" | "commented" | "dismissed";
         /** @description A call of this API, for a button. */
         WaitingAction: {
             /** @description The body. */
@@ -4354,7 +4744,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4595,7 +4985,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4903,7 +5293,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4970,7 +5360,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5648,7 +6038,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5814,7 +6204,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6238,7 +6628,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6331,7 +6721,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6414,7 +6804,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6752,7 +7142,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6977,7 +7367,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7158,7 +7548,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7264,7 +7654,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7595,7 +7985,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7784,7 +8174,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7890,7 +8280,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7996,7 +8386,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8102,7 +8492,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8283,7 +8673,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8545,8 +8935,83 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_reviews: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedReview"][];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8726,7 +9191,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8988,7 +9453,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9327,7 +9792,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9512,7 +9977,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9718,7 +10183,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9903,7 +10368,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10167,7 +10632,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10275,7 +10740,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10383,7 +10848,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10471,6 +10936,455 @@ export interface operations {
             };
             /** @description Codes: `internal` */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullReview"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    approve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Approval"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDone"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    comment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPullComment"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDone"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMerge"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewDone"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10811,7 +11725,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10951,7 +11865,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11253,7 +12167,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11457,7 +12371,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11551,7 +12465,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11764,7 +12678,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12005,7 +12919,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12175,7 +13089,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12352,7 +13266,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12466,7 +13380,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12580,7 +13494,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12694,7 +13608,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12890,7 +13804,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12977,7 +13891,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13053,7 +13967,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13140,7 +14054,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13216,7 +14130,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13303,7 +14217,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `invalid_body`, `nul_character` */
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
                 headers: {
                     [name: string]: unknown;

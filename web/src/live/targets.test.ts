@@ -26,3 +26,13 @@ it('kinds that this page does not know make their ticket old', () => {
   expect(lists).toContainEqual(keys.ticketPage('t'))
   expect(card).not.toBeNull()
 })
+
+it('what happens to a pull request makes its panel and the deliveries old', () => {
+  for (const kind of ['pull_request.changed', 'comment.received']) {
+    const { lists } = targetsOf(event(kind))
+    expect(lists).toContainEqual(keys.review('t'))
+    expect(lists).toContainEqual(keys.deliveries)
+    expect(lists).toContainEqual(keys.inbox)
+  }
+  expect(targetsOf(event('credential.created', { ticket_id: null })).lists).toContainEqual(keys.credentials)
+})

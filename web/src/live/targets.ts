@@ -36,6 +36,8 @@ export function targetsOf(event: LiveEvent): Targets {
     case 'job':
     case 'attempt':
       lists.push(keys.summary, keys.inbox, keys.fleet)
+      // What a review's job makes of remarks is shown beside them.
+      if (ticketId) lists.push(keys.review(ticketId))
       break
     case 'message':
     case 'diff':
@@ -60,6 +62,21 @@ export function targetsOf(event: LiveEvent): Targets {
     case 'inbox':
       lists.push(keys.inbox, keys.summary)
       break
+    case 'pull_request':
+    case 'comment':
+      lists.push(keys.inbox, keys.summary)
+      if (ticketId) lists.push(keys.review(ticketId))
+      break
+    case 'credential':
+      lists.push(keys.credentials, keys.reviews)
+      break
+    case 'webhook_secret':
+      lists.push(keys.webhookSecrets)
+      break
+    case 'delivery':
+    case 'forge':
+      lists.push(keys.deliveries)
+      break
     case 'person':
     case 'invitation':
       lists.push(keys.people, keys.invitations, keys.session)
@@ -72,6 +89,8 @@ export function targetsOf(event: LiveEvent): Targets {
       break
   }
   if (ticketId) lists.push(keys.ticketPage(ticketId))
+  // A delivery is behind each of these.
+  if (family === 'pull_request' || family === 'comment') lists.push(keys.deliveries)
   lists.push(keys.audit)
   return targets
 }

@@ -7,6 +7,7 @@ export const screens = [
   { to: '/fleet', title: 'Fleet', icon: 'fleet', admin: false },
   { to: '/projects', title: 'Projects', icon: 'projects', admin: false },
   { to: '/settings', title: 'Settings', icon: 'settings', admin: false },
+  { to: '/deliveries', title: 'Deliveries', icon: 'link', admin: true },
   { to: '/people', title: 'People', icon: 'people', admin: true },
   { to: '/audit', title: 'Audit', icon: 'audit', admin: true },
 ] as const satisfies readonly { to: string; title: string; icon: IconName; admin: boolean }[]

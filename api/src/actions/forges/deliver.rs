@@ -70,13 +70,14 @@ async fn apply(change: &mut Change, scope: &Scope, heard: Heard, found: &[Candid
         ForgeEvent::CommentMade { pull, comment } => {
             let pulls = pulls_of(change, scope, &pull).await?;
             for found in &pulls {
-                receive(change, found, &comment).await?;
+                receive_anew(change, found, &comment).await?;
             }
             Ok(of_pulls(&pulls, &pull))
         }
         ForgeEvent::CommentDeleted { pull, kind, forge_id, author } => {
             let pulls = pulls_of(change, scope, &pull).await?;
             for found in &pulls {
+                db::forges::reviews::touch(change, found.id).await?;
                 db::forges::comments::deleted(change, found.id, kind, &forge_id, &author.login).await?;
             }
             Ok(of_pulls(&pulls, &pull))
@@ -181,10 +182,17 @@ async fn pull_changed(
     Ok(of_pulls(&pulls, &which))
 }
 
-/// Notes a comment as it is now, and that its review is known, if it is one.
-pub(super) async fn receive(change: &mut Change, pull: &Pull, comment: &NewComment) -> ActionResult<()> {
+/// Notes a comment that a delivery tells of.
+async fn receive_anew(change: &mut Change, pull: &Pull, comment: &NewComment) -> ActionResult<()> {
+    // Before the comment: what was read of the pull request before is old, whether or not the comment is new here.
+    db::forges::reviews::touch(change, pull.id).await?;
+    receive(change, pull, comment).await.map(drop)
+}
+
+/// Notes a comment as it is now, and that its review is known, if it is one. False: it is not new.
+pub(super) async fn receive(change: &mut Change, pull: &Pull, comment: &NewComment) -> ActionResult<bool> {
     if !db::forges::comments::insert(change, pull.id, comment).await? {
-        return Ok(());
+        return Ok(false);
     }
     if comment.kind == CommentKind::Review {
         db::forges::comments::wake_review(change, pull.id, &comment.forge_id).await?;
@@ -194,7 +202,7 @@ pub(super) async fn receive(change: &mut Change, pull: &Pull, comment: &NewComme
         "pr_number": pull.number, "comment_kind": comment.kind, "by": comment.author.login, "path": comment.path,
     });
     change.record(NewEvent::of_ticket(EventKind::CommentReceived, project, ticket).with(data));
-    Ok(())
+    Ok(true)
 }
 
 async fn reviewed(change: &mut Change, scope: &Scope, review: &ReviewFacts) -> ActionResult<Applied> {
@@ -217,7 +225,7 @@ async fn reviewed(change: &mut Change, scope: &Scope, review: &ReviewFacts) -> A
             change.record(NewEvent::of_ticket(EventKind::PullRequestChanged, project, ticket).with(data));
         }
         if let Some(comment) = &review.comment {
-            receive(change, pull, comment).await?;
+            receive_anew(change, pull, comment).await?;
         }
     }
     Ok(of_pulls(&pulls, &review.pull))
@@ -229,9 +237,13 @@ async fn checked(change: &mut Change, scope: &Scope, check: &CheckFacts) -> Acti
     }
     let pulls = pulls_of(change, scope, &check.pull).await?;
     for pull in &pulls {
-        db::forges::pulls::checked(change, pull.id, &check.sha, &check.name, check.state).await?;
+        if db::forges::pulls::checked(change, pull.id, &check.sha, &check.name, check.state).await? {
+            let (project, ticket) = pull.place();
+            let data = json!({"pr_number": pull.number, "check": check.name, "check_state": check.state.as_str()});
+            change.record(NewEvent::of_ticket(EventKind::PullRequestChanged, project, ticket).with(data));
+        }
         if check.state == CheckState::Failure {
-            receive(change, pull, &failed_check(check)).await?;
+            receive_anew(change, pull, &failed_check(check)).await?;
         }
     }
     let is_ours = check.pull.head_branch.as_deref().and_then(ticket_of).is_some();

@@ -10,6 +10,7 @@ pub mod gather;
 pub mod posts;
 pub mod receive;
 pub(in crate::actions) mod replies;
+pub mod review;
 pub mod secrets;
 pub mod settle;
 mod surroundings;

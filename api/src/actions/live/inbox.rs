@@ -2,6 +2,7 @@
 
 use super::cards::{Card, Diffstat, card};
 use crate::actions::ActionResult;
+use crate::actions::forges::review::standing::PullStanding;
 use crate::changes::Database;
 use crate::db;
 use crate::domain::actor::Actor;
@@ -11,6 +12,7 @@ use crate::domain::tickets::state::StateWord;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
+use std::collections::HashMap;
 use std::time::Duration;
 use terarchitect_worker_api::{JobId, ProjectId, TicketId};
 use utoipa::ToSchema;
@@ -56,6 +58,8 @@ pub struct InboxItem {
     pub pr_url: Option<String>,
     /// The pull request's number at its forge.
     pub pr_number: Option<i64>,
+    /// How the pull request stands, where it is known.
+    pub review: Option<PullStanding>,
     /// How much the ticket's branch changes.
     pub diffstat: Option<Diffstat>,
 }
@@ -80,11 +84,16 @@ pub async fn inbox(database: &Database, lease: Duration, visible: Option<&[Uuid]
     let projects = db::live::surroundings::projects(&mut tx, visible).await?;
     let rows = db::tickets::cards::for_a_person(&mut tx, visible, MAX_ITEMS).await?;
     let counts = db::live::surroundings::counts(&mut tx, visible).await?;
+    let with_pull: Vec<Uuid> = rows.iter().filter(|row| row.pr_number.is_some()).map(|row| row.id.0).collect();
+    let standings = db::forges::reviews::standings(&mut tx, &with_pull).await?;
     tx.commit().await?;
+    let mut standings: HashMap<(Uuid, i64), PullStanding> =
+        standings.into_iter().map(|row| ((row.ticket_id, row.number), row.into())).collect();
     let items = rows.into_iter().filter_map(|row| {
         let project = projects.get(&row.project_id.0)?;
         let detail = row.job.as_ref().and_then(|job| job.last_detail.clone());
-        item(card(row, project, &around), &project.name, detail)
+        let review = row.pr_number.and_then(|number| standings.remove(&(row.id.0, number)));
+        Some(InboxItem { review, ..item(card(row, project, &around), &project.name, detail)? })
     });
     let mut items: Vec<_> = items.collect();
     items.sort_by_key(|item| item.since);
@@ -109,6 +118,7 @@ fn item(card: Card, project_name: &str, detail: Option<String>) -> Option<InboxI
         job_id: card.job_id,
         pr_url: card.pr_url,
         pr_number: card.pr_number,
+        review: None,
         diffstat: card.diffstat,
     })
 }

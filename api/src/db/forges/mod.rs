@@ -8,5 +8,6 @@ pub mod looks;
 pub mod orders;
 pub mod posts;
 pub mod pulls;
+pub mod reviews;
 pub mod secrets;
 pub mod sweeps;

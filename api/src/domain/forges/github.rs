@@ -32,6 +32,7 @@ pub fn read(event: &str, said: &Value) -> Heard {
         "workflow_job" => Some(noted(&said["workflow_job"], &said["workflow_job"])),
         "deployment" => Some(noted(&said["deployment"], &said["deployment"])),
         "deployment_status" => Some(noted(&said["deployment_status"], &said["deployment"])),
+        "ping" => Some(ForgeEvent::Nothing("It is the forge's test of the webhook.")),
         _ => Some(ForgeEvent::Nothing("Events of this kind mean nothing here.")),
     };
     Heard {

@@ -17,6 +17,8 @@ pub mod read;
 pub mod seen;
 pub mod settings;
 pub mod signature;
+pub mod snapshot;
+pub mod standing;
 
 use crate::domain::forges::event::Heard;
 use crate::domain::words::words;

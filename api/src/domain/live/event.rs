@@ -103,6 +103,12 @@ words! {
         DeliveryReplayed = "delivery.replayed",
         /// A ticket's pull request was opened, changed, reviewed, closed or merged.
         PullRequestChanged = "pull_request.changed",
+        /// A person commented on a ticket's pull request from here.
+        PullRequestCommented = "pull_request.commented",
+        /// A person approved a ticket's pull request from here.
+        PullRequestApproved = "pull_request.approved",
+        /// A person merged a ticket's pull request from here.
+        PullRequestMerged = "pull_request.merged",
         /// Something was said about a ticket's pull request, or one of its checks failed.
         CommentReceived = "comment.received",
         /// It was decided whether that is an order to the agent.

@@ -76,9 +76,17 @@ pub fn sentence(who: &Who, kind: EventKind, data: &Value) -> String {
         EventKind::WebhookSecretCreated => format!("made a secret for webhooks of {}", text("sender")),
         EventKind::WebhookSecretDeleted => format!("deleted a secret for webhooks of {}", text("sender")),
         EventKind::DeliveryReplayed => "asked to work on a forge's delivery once more".to_owned(),
+        EventKind::PullRequestChanged => format!("changed pull request #{}", number(data)),
+        EventKind::PullRequestCommented => format!("commented on pull request #{}", number(data)),
+        EventKind::PullRequestApproved => format!("approved pull request #{}", number(data)),
+        EventKind::PullRequestMerged => format!("merged pull request #{}", number(data)),
         kind => format!("did {}", kind.as_str()),
     };
     format!("{} {did}.", who.name)
+}
+
+fn number(data: &Value) -> String {
+    data["pr_number"].as_i64().map_or_else(|| "?".to_owned(), |number| number.to_string())
 }
 
 fn invited(data: &Value) -> String {

@@ -68,13 +68,14 @@ async fn receive(
     require_plain_json(&headers)?;
     let said = |message: &str| Json(Message { message: message.to_owned() });
     let event = event(sender, &headers);
-    if event == "ping" {
-        return Ok((StatusCode::OK, said("The webhook works")));
-    }
     let id = id(sender, &headers).unwrap_or_else(|| hex::encode(Sha256::digest(&body)));
     let new = NewDelivery { sender, hook_project, delivery_id: &id, event: &event, body: &body };
     if store(&app.database, &new).await? {
         app.forge_signals.notify_received();
+    }
+    // Stored like the others, so that people see that it came.
+    if event == "ping" {
+        return Ok((StatusCode::OK, said("The webhook works")));
     }
     Ok((StatusCode::ACCEPTED, said("Received")))
 }

@@ -1,6 +1,7 @@
 //! Gitea's REST calls, which Forgejo has too. It looks like GitHub's, and differs in many small ways.
 
 mod checks;
+mod contents;
 mod hooks;
 mod merging;
 mod pulls;
@@ -11,8 +12,8 @@ use crate::credential::Credential;
 use crate::github::read;
 use crate::http::{Call, Http, Manners, Patience, segment};
 use crate::types::{
-    About, Account, Check, Comment, Conditional, EditPull, Hook, HookEvent, Issue, Merged, Method, NewPull, NewStatus,
-    OpenPull, Permission, Pull, Reaction, Remark, Repository, Review, Thread,
+    About, Account, Check, Comment, Commit, Conditional, EditPull, Hook, HookEvent, Issue, Merged, Method, NewPull,
+    NewStatus, OpenPull, Permission, Pull, Reaction, Remark, Repository, Review, Thread,
 };
 use crate::{Forge, ForgeError, Kind};
 use async_trait::async_trait;
@@ -129,6 +130,14 @@ impl Forge for Gitea {
         etag: Option<&str>,
     ) -> Result<Conditional<Vec<Pull>>, ForgeError> {
         self.changed(since, etag).await
+    }
+
+    async fn commits(&self, number: i64) -> Result<Vec<Commit>, ForgeError> {
+        self.commits_of(number).await
+    }
+
+    async fn files(&self, number: i64) -> Result<Vec<String>, ForgeError> {
+        self.files_of(number).await
     }
 
     async fn comments(&self, number: i64) -> Result<Vec<Comment>, ForgeError> {

@@ -1,6 +1,7 @@
 //! GitHub's REST calls, also of GitHub Enterprise Server, and GraphQL where there is no REST call.
 
 pub(crate) mod checks;
+pub(crate) mod contents;
 mod graphql;
 mod hooks;
 mod merging;
@@ -12,8 +13,8 @@ mod threads;
 use crate::credential::Credential;
 use crate::http::{Call, Http, Manners, Patience, segment};
 use crate::types::{
-    About, Account, Check, Comment, Conditional, EditPull, Hook, HookEvent, Issue, Merged, Method, NewPull, NewStatus,
-    OpenPull, Permission, Pull, Reaction, Remark, Repository, Review, Thread,
+    About, Account, Check, Comment, Commit, Conditional, EditPull, Hook, HookEvent, Issue, Merged, Method, NewPull,
+    NewStatus, OpenPull, Permission, Pull, Reaction, Remark, Repository, Review, Thread,
 };
 use crate::{Forge, ForgeError, Kind};
 use async_trait::async_trait;
@@ -142,6 +143,14 @@ impl Forge for GitHub {
         etag: Option<&str>,
     ) -> Result<Conditional<Vec<Pull>>, ForgeError> {
         self.changed(since, etag).await
+    }
+
+    async fn commits(&self, number: i64) -> Result<Vec<Commit>, ForgeError> {
+        self.commits_of(number).await
+    }
+
+    async fn files(&self, number: i64) -> Result<Vec<String>, ForgeError> {
+        self.files_of(number).await
     }
 
     async fn comments(&self, number: i64) -> Result<Vec<Comment>, ForgeError> {

@@ -1,6 +1,7 @@
 //! GitLab's REST calls. Its pull requests are merge requests, whose numbers are `iid`s.
 
 mod checks;
+mod contents;
 mod hooks;
 mod hunk;
 mod merging;
@@ -13,8 +14,8 @@ mod threads;
 use crate::credential::Credential;
 use crate::http::{Call, Http, Manners, Patience, segment};
 use crate::types::{
-    About, Account, Check, Comment, Conditional, EditPull, Hook, HookEvent, Issue, Merged, Method, NewPull, NewStatus,
-    OpenPull, Permission, Pull, Reaction, Remark, Repository, Review, Thread,
+    About, Account, Check, Comment, Commit, Conditional, EditPull, Hook, HookEvent, Issue, Merged, Method, NewPull,
+    NewStatus, OpenPull, Permission, Pull, Reaction, Remark, Repository, Review, Thread,
 };
 use crate::{Forge, ForgeError, Kind};
 use async_trait::async_trait;
@@ -152,6 +153,14 @@ impl Forge for GitLab {
         etag: Option<&str>,
     ) -> Result<Conditional<Vec<Pull>>, ForgeError> {
         self.changed(since, etag).await
+    }
+
+    async fn commits(&self, number: i64) -> Result<Vec<Commit>, ForgeError> {
+        self.commits_of(number).await
+    }
+
+    async fn files(&self, number: i64) -> Result<Vec<String>, ForgeError> {
+        self.files_of(number).await
     }
 
     async fn comments(&self, number: i64) -> Result<Vec<Comment>, ForgeError> {

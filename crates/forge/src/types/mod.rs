@@ -7,7 +7,9 @@ mod talk;
 
 pub use checks::{Check, CheckState, NewStatus};
 pub use hooks::{Hook, HookEvent};
-pub use pulls::{Changes, Conditional, EditPull, Mergeable, Merged, Method, NewPull, OpenPull, Pull, PullState, Ref};
+pub use pulls::{
+    Changes, Commit, Conditional, EditPull, Mergeable, Merged, Method, NewPull, OpenPull, Pull, PullState, Ref,
+};
 pub use talk::{Account, Comment, Issue, Reaction, Remark, Review, ReviewState, Side, Thread};
 
 use serde::{Deserialize, Serialize};

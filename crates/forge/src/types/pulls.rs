@@ -67,6 +67,19 @@ pub struct Pull {
     pub updated_at: String,
 }
 
+/// A commit of a pull request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Its id.
+    pub sha: String,
+    /// Its message.
+    pub message: String,
+    /// Its author's name, as git has it.
+    pub author: String,
+    /// Its page, for people.
+    pub url: Option<String>,
+}
+
 /// Whether a pull request is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

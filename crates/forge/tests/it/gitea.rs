@@ -351,3 +351,14 @@ async fn a_list_that_is_no_list_is_said() {
     let error = forge.comments(7).await.unwrap_err();
     assert_eq!(error.to_string(), "127.0.0.1 did not accept the comment: its response is not what a forge sends");
 }
+
+#[tokio::test]
+async fn commits_and_files_are_those_of_githubs_shape() {
+    let (stub, forge) = gitea().await;
+    let commit = v!({"sha": "h1", "html_url": "", "commit": {"message": "Say hello", "author": {"name": "Ann"}}});
+    stub.on(&format!("GET {R}/pulls/7/commits"), [json(200, v!([commit]))]);
+    stub.on(&format!("GET {R}/pulls/7/files"), [json(200, v!([{"filename": "tests/a.rs", "status": "added"}]))]);
+    let commits = forge.commits(7).await.unwrap();
+    assert_eq!((commits[0].sha.as_str(), commits[0].author.as_str(), commits[0].url.as_deref()), ("h1", "Ann", None));
+    assert_eq!(forge.files(7).await.unwrap(), ["tests/a.rs"]);
+}

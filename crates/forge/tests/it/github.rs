@@ -396,3 +396,19 @@ async fn an_edit_sends_what_changes_alone() {
     forge.edit_pull(7, &EditPull { open: Some(false), ..EditPull::default() }).await.unwrap();
     assert_eq!(stub.body(&patch), v!({"state": "closed"}));
 }
+
+#[tokio::test]
+async fn commits_and_files_are_listed_and_a_version_without_the_lists_has_none() {
+    let (stub, forge) = github().await;
+    let commit = v!({
+        "sha": "h1", "html_url": "https://h/o/r/commit/h1",
+        "commit": {"message": "Say hello\n\nMore.", "author": {"name": "Ann"}},
+    });
+    stub.on(&format!("GET {R}/pulls/7/commits"), [json(200, v!([commit]))]);
+    stub.on(&format!("GET {R}/pulls/7/files"), [json(200, v!([{"filename": "src/a.rs"}, {"filename": "tests/a.rs"}]))]);
+    let commits = forge.commits(7).await.unwrap();
+    assert_eq!((commits.len(), commits[0].author.as_str()), (1, "Ann"));
+    assert!(commits[0].message.starts_with("Say hello"));
+    assert_eq!(forge.files(7).await.unwrap(), ["src/a.rs", "tests/a.rs"]);
+    assert_eq!((forge.commits(8).await.unwrap().len(), forge.files(8).await.unwrap().len()), (0, 0));
+}

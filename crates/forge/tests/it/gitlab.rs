@@ -379,3 +379,17 @@ async fn issues_have_notes_of_their_own() {
     assert_eq!(forge.issue_comments(4).await.unwrap().len(), 1);
     assert!(forge.comment_issue(4, "b").await.unwrap().url.ends_with("/g/sub/r/-/issues/4#note_1"));
 }
+
+#[tokio::test]
+async fn commits_come_with_the_oldest_first_and_files_by_their_new_paths() {
+    let (stub, forge) = gitlab().await;
+    let commit = |id: &str| v!({"id": id, "message": "Say hello", "author_name": "Ann", "web_url": "https://h/c"});
+    stub.on(&format!("GET {P}/merge_requests/7/commits"), [json(200, v!([commit("new"), commit("old")]))]);
+    let diff = v!({"old_path": "a.rs", "new_path": "b.rs", "renamed_file": true});
+    stub.on(&format!("GET {P}/merge_requests/7/diffs"), [json(200, v!([diff]))]);
+    let commits = forge.commits(7).await.unwrap();
+    assert_eq!(commits.iter().map(|commit| commit.sha.as_str()).collect::<Vec<_>>(), ["old", "new"]);
+    assert_eq!((commits[0].author.as_str(), commits[0].url.as_deref()), ("Ann", Some("https://h/c")));
+    assert_eq!(forge.files(7).await.unwrap(), ["b.rs"]);
+    assert!(forge.files(8).await.unwrap().is_empty(), "an older version has no such list");
+}

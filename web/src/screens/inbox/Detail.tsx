@@ -4,7 +4,7 @@ import { saysMore } from '@/lib/text'
 import { plural } from '@/lib/time'
 import { Button, buttonClass, Icon, Kbd, Menu, Output, TimeAgo } from '@/ui'
 import { Link } from '@tanstack/react-router'
-import { type Decision, looks, snoozes, type Verdict, verdictsFor } from './decisions'
+import { type Decision, looks, snoozes, standingLine, type Verdict, verdictsFor } from './decisions'
 import { KindBadge } from './Row'
 
 interface Props {
@@ -32,6 +32,7 @@ export function Detail({ item, deciding, onDecide, onNote, onOpen, mayChange, ke
         <Link to="/projects/$projectId/tickets/$ticketId" params={{ projectId: item.project_id, ticketId: item.ticket_id }} className="text-ink no-underline hover:underline">{item.title}</Link>
       </h2>
       <p className="text-sm">{item.sentence}</p>
+      {item.review && <p className="text-sm text-muted">{standingLine(item.review)}</p>}
       {item.detail && saysMore(item.sentence, item.detail) && <Output label={`What was reported: ${item.title}`} text={item.detail} className="max-h-64" />}
       {(item.diffstat || item.pr_url) && (
         <p className="flex flex-wrap items-center gap-x-4 gap-y-1 text-sm">
@@ -64,7 +65,10 @@ function Actions({ item, keysShown, onDecide, onNote, onOpen }: Pick<Props, 'onD
           <Button icon="edit" className={tall} onClick={() => onNote(item)}>Retry with a note{key('R')}</Button>
         </>
       )}
-      {item.kind === 'pull_request' && item.pr_url && (
+      {item.kind === 'pull_request' && item.pr_number !== null && (
+        <Link to="/projects/$projectId/tickets/$ticketId" params={{ projectId: item.project_id, ticketId: item.ticket_id }} search={{ show: 'review' }} className={cx(buttonClass('primary'), tall)}><Icon name="pr" />Review it{key('v')}</Link>
+      )}
+      {item.kind === 'pull_request' && item.pr_number === null && item.pr_url && (
         <a href={item.pr_url} target="_blank" rel="noopener noreferrer" className={cx(buttonClass('primary'), tall)}><Icon name="external" />Review it{key('p')}</a>
       )}
       <Button icon="done" className={tall} onClick={() => onDecide(item, 'done')}>Done{key('d')}</Button>

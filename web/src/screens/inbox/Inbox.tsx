@@ -73,7 +73,8 @@ function Items({ items }: { items: InboxItem[] }) {
     })),
     { key: 'R', about: 'Retry with a note to the agent', run: withItem((one) => { if (verdictsFor(one).includes('retry')) setNote(one) }) },
     { key: 'o', about: 'Open the ticket', run: withItem(open) },
-    { key: 'p', about: 'Open the pull request', run: withItem((one) => { if (one.pr_url) window.open(one.pr_url, '_blank', 'noopener,noreferrer') }) },
+    { key: 'v', about: 'Review the pull request here', run: withItem((one) => { if (one.pr_number !== null) void navigate({ to: '/projects/$projectId/tickets/$ticketId', params: { projectId: one.project_id, ticketId: one.ticket_id }, search: { show: 'review' } }) }) },
+    { key: 'p', about: 'Open the pull request at its forge', run: withItem((one) => { if (one.pr_url) window.open(one.pr_url, '_blank', 'noopener,noreferrer') }) },
   ])
 
   const parts = { deciding, onDecide: act, onNote: setNote, onOpen: open, mayChange: (one: InboxItem) => mayChange(session, one.project_id) }

@@ -4,6 +4,7 @@ import { Badge, TimeAgo } from '@/ui'
 import { type Decision, looks } from './decisions'
 
 export function KindBadge({ item }: { item: InboxItem }) {
+  if (item.review?.ready) return <Badge tone="good" icon="done">Ready{item.pr_number !== null && ` #${item.pr_number}`}</Badge>
   return item.kind === 'failed' ? <Badge tone="bad" icon="failed">Failed</Badge> : <Badge tone="review" icon="pr">Pull request{item.pr_number !== null && ` #${item.pr_number}`}</Badge>
 }
 

@@ -1,9 +1,9 @@
 import type { InboxItem } from '@/api/contract'
 import { describe, expect, it } from 'vitest'
-import { chosenAfter, neighbour, snoozes, verdictsFor } from './decisions'
+import { chosenAfter, neighbour, snoozes, standingLine, verdictsFor } from './decisions'
 
 const item = (change: Partial<InboxItem>): InboxItem => ({
-  ticket_id: 't', project_id: 'p', project_name: 'P', title: 'T', kind: 'failed', since: '2026-01-01T00:00:00Z', sentence: '', detail: null, job_id: 'j', pr_url: null, pr_number: null, diffstat: null, ...change,
+  ticket_id: 't', project_id: 'p', project_name: 'P', title: 'T', kind: 'failed', since: '2026-01-01T00:00:00Z', sentence: '', detail: null, job_id: 'j', pr_url: null, pr_number: null, review: null, diffstat: null, ...change,
 })
 
 describe('the inbox', () => {
@@ -31,4 +31,12 @@ describe('the inbox', () => {
     const sunday = new Date(2026, 5, 7, 12, 0)
     expect(snoozes(sunday).at(-1)?.forSec).toBe(21 * 3600)
   })
+})
+
+it('how a pull request stands is one line', () => {
+  const review = { pr_state: 'open' as const, draft: false, review_state: null, review_by: null, review_stale: false, checks: null, open_threads: null, ready: false }
+  expect(standingLine(review)).toBe('Not reviewed yet.')
+  expect(standingLine({ ...review, review_state: 'approved', review_by: 'ann', checks: 'success', ready: true })).toBe('Approved by ann, checks passed.')
+  expect(standingLine({ ...review, review_state: 'changes_requested', review_by: 'ann', review_stale: true, checks: 'pending', open_threads: 2 }))
+    .toBe('Changes requested by ann at an earlier head, checks running, 2 open threads.')
 })

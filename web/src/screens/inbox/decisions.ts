@@ -1,5 +1,6 @@
 /** What can be decided about something in the inbox, with one key each. Pure; `useDecide.ts` sends it. */
 import type { InboxItem } from '@/api/contract'
+import { plural } from '@/lib/time'
 import type { IconName } from '@/ui'
 
 export type Verdict = 'retry' | 'done' | 'backlog' | 'snooze'
@@ -17,6 +18,20 @@ export const looks: Record<Verdict, Look> = {
 /** What can be decided about this item: only what failed can be tried again, and only if its job is known. */
 export function verdictsFor(item: InboxItem): Verdict[] {
   return item.kind === 'failed' && item.job_id ? ['retry', 'backlog', 'done', 'snooze'] : ['done', 'backlog', 'snooze']
+}
+
+/** How a pull request stands, in one line. */
+export function standingLine(review: NonNullable<InboxItem['review']>): string {
+  const verdict = { approved: 'Approved', changes_requested: 'Changes requested', commented: 'Commented' } as const
+  const checks = { success: 'checks passed', failure: 'checks failed', pending: 'checks running', neutral: 'checks skipped' } as const
+  const parts = [
+    review.draft ? 'draft' : null,
+    review.review_state ? `${verdict[review.review_state]}${review.review_by ? ` by ${review.review_by}` : ''}${review.review_stale ? ' at an earlier head' : ''}` : 'not reviewed yet',
+    review.checks ? checks[review.checks] : null,
+    review.open_threads ? plural(review.open_threads, 'open thread') : null,
+  ].filter((part) => part !== null)
+  const line = parts.join(', ')
+  return `${line.charAt(0).toUpperCase()}${line.slice(1)}.`
 }
 
 export const HOUR = 3_600

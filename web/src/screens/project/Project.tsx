@@ -6,6 +6,7 @@ import { mayChange, useSession } from '@/shell/session'
 import { Badge, Button, buttonClass, ErrorNote, Icon, Screen, Skeleton, Tabs, toast } from '@/ui'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { ForgeTab } from './ForgeTab'
 import { Graph } from './graph/Graph'
 import { Memory } from './Memory'
 import { Notes } from './Notes'
@@ -37,6 +38,7 @@ export default function Project() {
         label={data.name} value={show} onChange={open}
         tabs={[
           { id: 'settings', title: 'Settings', content: <ProjectForm key={data.id} project={data} may={may} /> },
+          { id: 'forge', title: 'Forge', content: <ForgeTab project={data} may={may} /> },
           { id: 'checks', title: 'Set-up check', content: may ? <ProjectChecks projectId={projectId} /> : <p className="text-sm text-muted">Members and admins can check the set-up.</p> },
           { id: 'notes', title: 'Notes', content: <Notes projectId={projectId} may={may} /> },
           { id: 'memory', title: 'Memory', content: <Memory projectId={projectId} may={may} /> },

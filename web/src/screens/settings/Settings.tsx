@@ -1,8 +1,10 @@
 import { api } from '@/api/client'
 import { keys } from '@/api/keys'
 import type { Readiness } from '@/api/types'
+import { Credentials } from '@/parts/Credentials'
 import { groups, type SettingValues } from '@/parts/settings'
 import { SettingsGroup } from '@/parts/SettingsGroup'
+import { Webhooks } from '@/parts/Webhooks'
 import { isAdmin, useSession } from '@/shell/session'
 import { EmptyState, ErrorNote, Icon, Screen, Skeleton, Tabs } from '@/ui'
 import { useQuery } from '@tanstack/react-query'
@@ -34,7 +36,7 @@ export default function Settings() {
           ...(admin ? [
             { id: 'model', title: 'Model', content: group('model') },
             { id: 'director', title: 'Director', content: group('director') },
-            { id: 'forge', title: 'Forge', content: group('forge') },
+            { id: 'forge', title: 'Forge', content: <div className="flex flex-col gap-4">{group('forge')}<Credentials projectId={null} may /><Webhooks projectId={null} may /></div> },
             { id: 'limits', title: 'Limits', content: group('limits') },
             { id: 'memory', title: 'Memory', content: group('memory') },
           ] : []),

@@ -25,11 +25,13 @@ import { Truth, Why } from './Truth'
 const parts = {
   attempts: () => import('./Attempts'),
   diff: () => import('./diff/DiffTab'),
+  review: () => import('./review/ReviewTab'),
   edit: () => import('./EditTicket'),
   delete: () => import('./DeleteTicket'),
 }
 const Attempts = lazy(parts.attempts)
 const DiffTab = lazy(parts.diff)
+const ReviewTab = lazy(parts.review)
 const EditTicket = lazy(parts.edit)
 const DeleteTicket = lazy(parts.delete)
 
@@ -122,6 +124,12 @@ function Views({ page, wide, mayChange, onEdit }: { page: Page; wide: boolean; m
     { id: 'changes', title: card.diffstat ? <>Changes <span className="text-muted">{plural(card.diffstat.files, 'file')}</span></> : 'Changes', content: <div className="flex h-full flex-col"><Suspense fallback={<Skeleton />}><DiffTab projectId={ticket.project_id} ticketId={ticket.id} diffs={page.diffs} /></Suspense></div> },
     { id: 'attempts', title: `Attempts ${page.attempts.length}`, content: <div className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label="Attempts"><Suspense fallback={<Skeleton />}><Attempts attempts={page.attempts} /></Suspense></div> },
   ]
+  if (ticket.pr_number) {
+    tabs.splice(1, 0, {
+      id: 'review', title: <>Pull request <span className="text-muted">#{ticket.pr_number}</span></>,
+      content: <div className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label="Pull request"><Suspense fallback={<Skeleton />}><ReviewTab projectId={ticket.project_id} ticketId={ticket.id} mayChange={mayChange} /></Suspense></div>,
+    })
+  }
   if (!wide) tabs.push({ id: 'about', title: 'Ticket', content: <div className="h-full overflow-y-auto"><About page={page} onEdit={onEdit} /></div> })
   const value = tabs.some(({ id }) => id === show) ? (show as string) : 'log'
   return (

@@ -78,8 +78,11 @@ async fn apply(database: &Database, due: &DueLook, seen: &Seen, begun: DateTime<
             let data = json!({"pr_number": pull.number, "pr_state": seen.pull.state, "head_sha": seen.pull.head_sha});
             change.record(NewEvent::of_ticket(EventKind::PullRequestChanged, project, ticket).with(data));
         }
-        said(&mut change, &pull, seen, due.said_since).await?;
-        conflict(&mut change, &pull, seen).await?;
+        let is_said = said(&mut change, &pull, seen, due.said_since).await?;
+        if is_said | conflict(&mut change, &pull, seen).await? {
+            // What was read for people before is old.
+            db::forges::reviews::touch(&mut change, pull.id).await?;
+        }
         let there =
             seen.said.iter().map(|spoken| format!("{} {}", spoken.comment.kind.as_str(), spoken.comment.forge_id));
         db::forges::looks::vanished(&mut change, due.id, &there.collect::<Vec<_>>(), begun - LIST_LAG).await?;
@@ -138,22 +141,23 @@ async fn checks(change: &mut Change, pull: &Pull, seen: &Seen, before: &Stored) 
     Ok(now != before.checks && db::forges::looks::set_checks(change, pull.id, head, &now).await?)
 }
 
-/// Notes what was said, but for what this system itself said, and what is settled.
-async fn said(change: &mut Change, pull: &Pull, seen: &Seen, since: Option<DateTime<Utc>>) -> ActionResult<()> {
+/// Notes what was said, but for what this system itself said, and what is settled. True: something is new.
+async fn said(change: &mut Change, pull: &Pull, seen: &Seen, since: Option<DateTime<Utc>>) -> ActionResult<bool> {
     let is_own = |author: &Account| author.id.is_some() && author.id == seen.me.id;
+    let mut is_news = false;
     for spoken in &seen.said {
         let is_old = since.zip(spoken.at).is_some_and(|(since, at)| at < since);
         if !is_old && !spoken.is_settled && !is_own(&spoken.comment.author) {
-            receive(change, pull, &spoken.comment).await?;
+            is_news |= receive(change, pull, &spoken.comment).await?;
         }
     }
-    Ok(())
+    Ok(is_news)
 }
 
 /// Notes that it conflicts with its base: once for these two commits.
-async fn conflict(change: &mut Change, pull: &Pull, seen: &Seen) -> ActionResult<()> {
+async fn conflict(change: &mut Change, pull: &Pull, seen: &Seen) -> ActionResult<bool> {
     let (Fit::Conflicts, false, Some(head)) = (seen.fit, seen.pull.is_from_fork, &seen.pull.head_sha) else {
-        return Ok(());
+        return Ok(false);
     };
     let base = seen.pull.base.as_deref().unwrap_or("the base");
     let base_sha = seen.base_sha.as_deref().unwrap_or(base);
