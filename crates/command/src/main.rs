@@ -13,6 +13,7 @@ mod jobs;
 mod login;
 mod output;
 mod projects;
+mod review;
 mod servers;
 mod state;
 mod text;
@@ -65,6 +66,7 @@ async fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Ticket(action) => ticket::execute(&App::new(common)?, action).await,
         Command::Projects { action } => projects::execute(&App::new(common)?, action).await,
         Command::Inbox { action } => inbox::execute(&App::new(common)?, action).await,
+        Command::Review { ticket } => review::show(&App::new(common)?, &ticket).await,
         Command::Jobs(options) => jobs::list(&App::new(common)?, &options).await,
         Command::Fleet { action } => fleet::execute(&App::new(common)?, action).await,
         Command::Doctor => doctor::check(&App::new(common)?).await,

@@ -92,6 +92,7 @@ async function panel(world) {
   forge.state.down = true
   await forge.deliver(system.url, secret.path, secret.secret, 'issue_comment', { action: 'created', issue: { number: 7, pull_request: {} }, comment: { ...said, id: 651 } })
   await page.getByText(/This may be old\./).waitFor({ timeout: 40_000 })
+  await page.getByText(/This may be old\./).scrollIntoViewIfNeeded()
   await inspectAll(page, 'review-stale', visitor)
   forge.state.down = false
   await visitor.leave()

@@ -107,6 +107,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<InboxAction>,
     },
+    /// A ticket's pull request: its state, its checks, its reviews, and the threads that are open.
+    Review {
+        /// The ticket.
+        #[arg(value_name = "TICKET")]
+        ticket: String,
+    },
     /// The queue: what runs, what waits, and how it ended.
     Jobs(JobsOptions),
     /// The machines that run agents.

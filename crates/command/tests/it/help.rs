@@ -11,7 +11,9 @@ async fn the_help_leads_with_the_main_job_and_lists_the_exit_codes() {
 #[tokio::test]
 async fn every_command_explains_itself() {
     let person = Person::new();
-    for command in ["ticket", "projects", "inbox", "jobs", "fleet", "doctor", "login", "logout", "up", "completion"] {
+    for command in
+        ["ticket", "projects", "inbox", "review", "jobs", "fleet", "doctor", "login", "logout", "up", "completion"]
+    {
         let help = person.run(&[command, "--help"]).await.with_code(0);
         assert!(help.out.contains("Usage: terarchitect"), "{command}: {}", help.out);
     }

@@ -151,3 +151,37 @@ async fn a_watch_tells_why_it_waits_and_what_the_agent_does() {
     assert_eq!(done.out, format!("{url}\n"));
     insta::assert_snapshot!(done.err);
 }
+
+#[tokio::test]
+async fn a_pull_request_is_shown_with_what_is_open_of_it() {
+    let api = StandIn::start().await;
+    api.on(&format!("GET /api/projects/{ID}/tickets"), 200, json!([ticket("in_review", None)]));
+    let path = format!("GET /api/projects/{ID}/tickets/{ID}/review");
+    let thread = |resolved: bool, body: &str| {
+        let comments = json!([{"id": "1", "author": "ann", "body": body}]);
+        json!({"path": "src/a.rs", "line": 3, "resolved": resolved, "comments": comments})
+    };
+    let review = json!({
+        "pr_number": 7, "pr_url": "https://forge.example/o/r/pull/7", "pr_state": "open", "draft": false,
+        "title": "Greet\u{1b}[2J", "checks": [{"name": "build", "state": "failure"}],
+        "reviews": [{"author": "ann", "state": "approved", "stale": true}],
+        "threads": [thread(false, "Rename it.\n\nPlease."), thread(true, "Settled.")],
+        "stale_reason": "The forge does not respond.",
+    });
+    api.on(&path, 200, review);
+    let done = person(&api).run(&["review", "Greet"]).await.with_code(0);
+    let lines: Vec<&str> = done.out.lines().collect();
+    assert_eq!(lines[..2], ["#7 Greet\\e[2J  open", "https://forge.example/o/r/pull/7"]);
+    assert_eq!(lines[2..4], ["check\tfailed\tbuild", "review\tapproved an earlier head\tann"]);
+    assert!(lines[4].starts_with("thread\tsrc/a.rs:3\tann: Rename it.") && lines.len() == 5, "{lines:?}");
+    assert!(done.err.contains("This may be old: The forge does not respond."), "{}", done.err);
+    let document = person(&api).run(&["review", "Greet", "--json"]).await.with_code(0).json();
+    assert_eq!((&document["pr_number"], &document["threads"][0]["line"]), (&json!(7), &json!(3)));
+
+    let api = StandIn::start().await;
+    api.on(&format!("GET /api/projects/{ID}/tickets"), 200, json!([ticket("backlog", None)]));
+    let none = json!({"error": "This ticket has no pull request yet.", "code": "no_pull_request"});
+    api.on(&path, 404, none);
+    let done = person(&api).run(&["review", "Greet"]).await.with_code(1);
+    assert!(done.err.contains("This ticket has no pull request yet."), "{}", done.err);
+}

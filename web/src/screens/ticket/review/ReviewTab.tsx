@@ -54,7 +54,7 @@ function Head({ review, onRetry }: { review: PullReview; onRetry: () => void }) 
         </h2>
       </div>
       <p className="text-xs text-muted">
-        {review.author} wants to merge <code className="break-all">{review.head.repo && `${review.head.repo}:`}{review.head.branch}</code> into <code className="break-all">{review.base.branch}</code>, head <code>{review.head.sha.slice(0, 8)}</code>. Read from the forge <TimeAgo at={review.read_at} />.
+        {review.author} {review.pr_state === 'open' ? 'wants to merge' : 'opened it to merge'} <code className="break-all">{review.head.repo && `${review.head.repo}:`}{review.head.branch}</code> into <code className="break-all">{review.base.branch}</code>, head <code>{review.head.sha.slice(0, 8)}</code>. Read from the forge <TimeAgo at={review.read_at} />.
       </p>
       {review.stale_reason && (
         <div role="status" className="flex flex-wrap items-start gap-2 rounded-md bg-wait-soft px-3 py-2 text-sm text-wait">

@@ -51,7 +51,7 @@ export function Standing({ review }: { review: PullReview }) {
       {review.orders.length > 0 && (
         <Card level={3} className="md:col-span-2" title={<>For the agent <span className="font-normal text-muted">{plural(review.orders.length, 'remark')}</span></>}>
           <ul className="flex max-h-72 flex-col gap-2 overflow-y-auto" tabIndex={0} aria-label="What the agent makes of what was said">
-            {review.orders.slice(0, SHOWN_ORDERS).map((order) => <Order key={order.id} order={order} />)}
+            {review.orders.slice(0, SHOWN_ORDERS).map((order) => <Order key={order.id} order={order} jobId={review.review_job_id} />)}
           </ul>
         </Card>
       )}
@@ -59,8 +59,8 @@ export function Standing({ review }: { review: PullReview }) {
   )
 }
 
-function Order({ order }: { order: PullOrder }) {
-  const look = orderLook(order)
+function Order({ order, jobId }: { order: PullOrder; jobId: string | null }) {
+  const look = orderLook(order, jobId)
   const what = order.body.trim() || (order.kind === 'check' ? 'A check failed' : 'No text')
   return (
     <li className="flex flex-col gap-0.5 text-sm sm:flex-row sm:items-start sm:gap-2">

@@ -29,6 +29,11 @@ it('of a long hunk only its end is shown', () => {
 })
 
 it('what waits is either decided or not', () => {
-  expect(orderLook({ state: 'waiting', accepted: true }).word).toBe('Waits for its job')
-  expect(orderLook({ state: 'waiting', accepted: false }).word).toBe('Being decided')
+  expect(orderLook({ state: 'waiting', accepted: true, job_id: null }, null).word).toBe('Waits for its job')
+  expect(orderLook({ state: 'waiting', accepted: false, job_id: null }, null).word).toBe('Being decided')
+})
+
+it('an order is with the agent as long as its job lives', () => {
+  expect(orderLook({ state: 'ordered', accepted: true, job_id: 'j' }, 'j').word).toBe('The agent has it')
+  expect(orderLook({ state: 'ordered', accepted: true, job_id: 'j' }, null).word).toBe('Was given to the agent')
 })

@@ -60,9 +60,9 @@ export function hunkTail(hunk: string, lines = 8): string[] {
   return rest.length <= lines ? all : rest.slice(-lines)
 }
 
-/** What became of something that was said: an order, none, or not decided yet. */
-export function orderLook(order: Pick<PullOrder, 'state' | 'accepted'>): Look {
-  if (order.state === 'ordered') return { word: 'The agent has it', tone: 'run', icon: 'agent' }
+/** What became of something that was said: an order, none, or not decided yet. `jobId` is the review's job that waits or runs. */
+export function orderLook(order: Pick<PullOrder, 'state' | 'accepted' | 'job_id'>, jobId: string | null): Look {
+  if (order.state === 'ordered') return order.job_id === jobId ? { word: 'The agent has it', tone: 'run', icon: 'agent' } : { word: 'Was given to the agent', tone: 'quiet', icon: 'agent' }
   if (order.state === 'answered') return { word: 'Answered', tone: 'good', icon: 'done' }
   if (order.state === 'refused') return { word: 'No order', tone: 'quiet', icon: 'minus' }
   return order.accepted ? { word: 'Waits for its job', tone: 'wait', icon: 'waiting' } : { word: 'Being decided', tone: 'wait', icon: 'waiting' }
