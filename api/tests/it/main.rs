@@ -18,6 +18,7 @@ mod event_order;
 mod events;
 mod fleet;
 mod forge_calls;
+mod forge_told;
 mod forges;
 mod inbox;
 mod input;
