@@ -19,6 +19,7 @@ mod event_order;
 mod events;
 mod fleet;
 mod forge_calls;
+mod forge_told;
 mod forges;
 mod github;
 mod github_threads;

@@ -1,7 +1,7 @@
 //! What tests do at the forge without a call: as its people, as other programs, and as time.
 
 use super::model::{Account, Check, Edit, Issue, NewLine, NewReview, Permission, Refusal, Rules, State, Verdict};
-use super::model::{Hook, Pull};
+use super::model::{Hook, NewPull, Pull};
 use super::server::lock;
 use super::{CheckState, Comment, Forge, Method, Review};
 use anyhow::{Context, anyhow};
@@ -117,6 +117,22 @@ impl Forge {
         let (from, to) = (from.to_string_lossy(), to.to_string_lossy());
         super::git_output(&self.shared.root, &["clone", "--quiet", "--bare", &from, &to])?;
         self.at(new_owner, name, |_, _| Ok(()))
+    }
+
+    /// Opens a pull request of a branch into another one.
+    ///
+    /// # Errors
+    /// The forge refuses it, for example because there is one already.
+    pub fn open_pull(
+        &self,
+        (owner, name): (&str, &str),
+        by: &Account,
+        (head, base): (&str, &str),
+        title: &str,
+    ) -> anyhow::Result<Pull> {
+        let (head, base, title) = (head.to_owned(), base.to_owned(), title.to_owned());
+        let new = NewPull { head, base, title, ..NewPull::default() };
+        self.at(owner, name, |state, at| state.open_pull(at, by.id, new))
     }
 
     /// Comments on a pull request or an issue.

@@ -43,7 +43,9 @@ fn is_known(call: &str, exchange: &Exchange) -> bool {
         ("GET /user" | "GET /meta" | "POST /graphql", _) => call != "GET /user",
         // Gitea asks for permissions before it looks at a call.
         (_, 403) => exchange.path.starts_with("/api/v1") && body.contains("message"),
-        // Seen at a real Gitea.
+        // Seen at a real Gitea: what a version does not have is plain text, and a conflict is git's own output.
+        (_, 404) => exchange.path.starts_with("/api/v1") && body == "404 page not found\n",
+        (call, 409) if call.ends_with("/merge") => exchange.path.starts_with("/api/v1") && body.contains("\"StdErr\""),
         (call, 500) if call.ends_with("/update") => body.contains("up to date"),
         _ => false,
     }

@@ -37,7 +37,7 @@ pub(super) fn permission(context: &Context<'_>, login: &str) -> Result<Reply, Re
     Ok(Reply::json(200, &json!({"permission": name, "role_name": name, "user": user})))
 }
 
-/// Everyone who may write: whoever may read the repository may ask for it.
+/// All accounts that may write. Permission to read is enough to list them.
 pub(super) fn assignees(context: &Context<'_>) -> Reply {
     let shapes = Shapes::new(context.state, &context.links);
     let may = context.state.accounts.iter().filter(|account| account.permission >= Permission::Write);

@@ -68,7 +68,7 @@ pub(super) fn show(context: &mut Context<'_>, at: usize, number: u64) -> Result<
     Ok(reply)
 }
 
-/// It answers with 201.
+/// Success has the status 201.
 pub(super) fn edit(context: &mut Context<'_>, at: usize, number: u64) -> Result<Reply, Refusal> {
     let call = context.call;
     let title = call.some("title").map(|title| draft_in(&title));

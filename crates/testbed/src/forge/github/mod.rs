@@ -97,7 +97,7 @@ fn id(text: &str) -> Result<u64, Refusal> {
     text.parse().map_err(|_| Refusal::NotFound)
 }
 
-/// Tags what was read, answers 304 to what has not changed, and counts everything else.
+/// Tags what was read; what has not changed gets 304, and everything else is counted.
 fn finish(context: &Context<'_>, mut reply: Reply) -> Reply {
     if context.call.method == Method::GET && reply.status == 200 {
         let tag = format!("W/\"{}\"", hex::encode(Sha256::digest(reply.text.as_bytes())));
