@@ -140,15 +140,8 @@ async fn each_thread_gets_a_reply_that_names_the_commit() {
     };
     assert_eq!(replies.len(), 2);
     assert!(said(1).starts_with("It does. ") && !said(1).contains(WORKER_KEY), "{}", said(1));
-    assert!(
-        said(1).ends_with(&format!(
-            "
-
-This file was changed in {after}."
-        )),
-        "{}",
-        said(1)
-    );
+    let ending = format!("\n\nThis file was changed in {after}.");
+    assert!(said(1).ends_with(&ending), "{}", said(1));
     let other =
         "What was done about this is in the comment on the pull request.\n\nThis file was not changed; the head of";
     assert_eq!(said(2), format!("{other} the branch is now {after}."));
@@ -185,17 +178,11 @@ async fn an_agent_that_works_alone_replies_in_the_threads_itself() {
     world.api.set_context(context);
     world.review(COMMENTS).await.unwrap();
     let complete = world.calls("/complete");
-    assert_eq!(
-        complete[1]["review_comment_body"],
-        "I changed nothing.
-
-Nothing was changed on the branch."
-    );
+    let said = "I changed nothing.\n\nNothing was changed on the branch.";
+    assert_eq!(complete[1]["review_comment_body"], said);
     let bodies: Vec<&Value> =
         complete[1]["review_replies"].as_array().unwrap().iter().map(|reply| &reply["body"]).collect();
-    let ending = "
-
-Nothing was changed on the branch.";
+    let ending = "\n\nNothing was changed on the branch.";
     assert_eq!(bodies, [&json!(format!("It says so already.{ending}")), &json!(format!("It is short.{ending}"))]);
 }
 

@@ -13,19 +13,25 @@ const KEPT: Duration = Duration::from_secs(30);
 
 /// The threads that were read last.
 #[derive(Debug, Default)]
-pub(super) struct Recent(Mutex<HashMap<(ForgePlace, i64), (Instant, Vec<Thread>)>>);
+pub(super) struct Recent(Mutex<HashMap<(ForgePlace, i64), Read>>);
+
+#[derive(Debug)]
+struct Read {
+    at: Instant,
+    threads: Vec<Thread>,
+}
 
 impl Recent {
     fn with(&self, place: &ForgePlace, pull: i64, comment: &str) -> Option<Vec<Thread>> {
         let recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, threads) = recent.get(&(place.clone(), pull))?;
-        (since.elapsed() < KEPT && thread_of(threads, comment).is_some()).then(|| threads.clone())
+        let Read { at, threads } = recent.get(&(place.clone(), pull))?;
+        (at.elapsed() < KEPT && thread_of(threads, comment).is_some()).then(|| threads.clone())
     }
 
     fn keep(&self, place: &ForgePlace, pull: i64, threads: &[Thread]) {
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.retain(|_, (since, _)| since.elapsed() < KEPT);
-        recent.insert((place.clone(), pull), (Instant::now(), threads.to_vec()));
+        recent.retain(|_, read| read.at.elapsed() < KEPT);
+        recent.insert((place.clone(), pull), Read { at: Instant::now(), threads: threads.to_vec() });
     }
 }
 

@@ -20,7 +20,7 @@ use terarchitect_worker_api::{JobId, ProjectId, TicketId};
 const LEASE: Duration = Duration::from_secs(60);
 /// After so many tries, which is more than an hour, a post is given up, and the ticket's log says why.
 const MOST_TRIES: i32 = 20;
-/// A reaction is a courtesy: some forges have none, and nobody misses one that comes late.
+/// A reaction is a courtesy: some forges have none, and one that comes late says little.
 const MOST_TRIES_OF_REACTIONS: i32 = 3;
 
 /// What a runner has to say about its pull request.
@@ -182,7 +182,7 @@ async fn finish(database: &Database, post: &Claimed, failed: Option<&str>) -> Ac
     Ok(change.commit().await?)
 }
 
-/// What people miss at the forge: the log's step, and a sentence. Nobody misses a reaction.
+/// What people miss at the forge: the log's step, and a sentence. A missing reaction needs none.
 fn missing(post: &Claimed, why: &str) -> Option<(&'static str, String)> {
     let number = post.pr_number;
     match post.kind {
