@@ -26,7 +26,7 @@ function line(id, user, body, more = {}) {
 function world() {
   return {
     head: HEAD, draft: false, state: 'open', merged: false, mergeable_state: 'clean', down: false, resolved: new Set([505]),
-    comments: [{ id: 601, user: ANN, body: 'Nice and small. Does it say hello to an empty list, too?\n\nSee https://example.com/style.', created_at: '2026-11-02T08:50:00Z', html_url: 'https://git.example/c/601' }],
+    comments: [{ id: 601, user: ANN, body: 'Nice and small. Does it say hello to an empty list, too?\n\nSee https://example.com/style. <b>not bold</b>', created_at: '2026-11-02T08:50:00Z', html_url: 'https://git.example/c/601' }],
     lines: [
       line(501, ANN, 'Please take the greeting from the settings instead; see how `farewell` does it.'),
       line(502, BOT, 'Ada wrote:\n\nWould that not need a migration?', { in_reply_to_id: 501 }),

@@ -122,6 +122,13 @@ async fn a_ticket_without_a_pull_request_says_so() {
 }
 
 #[tokio::test]
+async fn a_pull_request_that_was_never_followed_is_read_all_the_same() {
+    let at = Reviewed::start().await;
+    sqlx::raw_sql("delete from pull_requests").execute(&at.app.pool).await.unwrap();
+    assert_eq!(at.review().await["title"], "Say hello");
+}
+
+#[tokio::test]
 async fn a_forge_that_does_not_respond_is_said_and_what_was_read_stays() {
     let at = Reviewed::start().await;
     at.forge.world().is_down = true;

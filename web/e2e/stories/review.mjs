@@ -58,6 +58,7 @@ async function panel(world) {
   await page.getByRole('heading', { name: /Say hello to everybody #7/ }).waitFor()
   await page.getByText('1 failed, 1 running, 1 passed').waitFor()
   await page.getByText('an earlier head').first().waitFor()
+  await page.getByText('<b>not bold</b>').waitFor()
   await inspectAll(page, 'review', visitor)
   await page.getByRole('article', { name: /docs\/a-folder/ }).getByText('Resolved').scrollIntoViewIfNeeded()
   await inspectAll(page, 'review-threads', visitor)
@@ -100,7 +101,7 @@ async function panel(world) {
 
 /** The forge says that the pull request was changed. */
 async function edited({ system, review: { forge, secret } }) {
-  const pull = { number: 7, state: 'open', merged: false, draft: false, html_url: 'https://git.example/demo/hello/pull/7', updated_at: new Date().toISOString() }
+  const pull = { number: 7, state: 'open', merged: false, draft: forge.state.draft, html_url: 'https://git.example/demo/hello/pull/7', updated_at: new Date().toISOString() }
   const ends = { head: { ref: 'say-hello-to-everybody', sha: forge.state.head, repo: { id: 1 } }, base: { ref: 'main', repo: { id: 1 } } }
   await forge.deliver(system.url, secret.path, secret.secret, 'pull_request', { action: 'edited', pull_request: { ...pull, ...ends } })
 }
@@ -139,8 +140,14 @@ async function approvedAndMerged(world) {
   await page.getByText('It conflicts with its base.').waitFor()
   await inspectAll(page, 'review-conflict', visitor)
   forge.state.mergeable_state = 'clean'
+  forge.state.draft = true
   await edited(world)
-  await page.getByText('It conflicts with its base.').waitFor({ state: 'detached' })
+  await page.getByText('Draft', { exact: true }).first().waitFor()
+  assert.ok(await page.getByRole('button', { name: 'Merge', exact: true }).isDisabled())
+  await inspectAll(page, 'review-draft', visitor)
+  forge.state.draft = false
+  await edited(world)
+  await page.getByText('Open', { exact: true }).first().waitFor()
   await page.getByRole('combobox', { name: 'How it is merged' }).selectOption('squash')
   await page.getByRole('button', { name: 'Merge', exact: true }).click()
   const dialog = page.getByRole('dialog')
@@ -179,6 +186,7 @@ async function webhook(world) {
   await forge.deliver(system.url, `/webhooks/github/${project.id}`, secret, 'ping', { zen: 'Keep it logically awesome.' })
   await page.reload()
   await page.getByText(/Last delivery received/).first().waitFor()
+  await page.getByText(/Last delivery received/).first().scrollIntoViewIfNeeded()
   await inspectAll(page, 'webhooks', visitor)
   world.review.own = { secret, path: `/webhooks/github/${project.id}` }
   await visitor.leave()
@@ -200,6 +208,7 @@ async function deliveryReplayed(world) {
   await page.getByText('The body is not valid JSON.').first().waitFor()
   await page.goto(`${system.url}/settings?show=forge`)
   await page.getByRole('heading', { name: 'Webhooks' }).waitFor()
+  await page.getByRole('heading', { name: 'Webhooks' }).scrollIntoViewIfNeeded()
   await inspectAll(page, 'settings-forge', visitor)
   await visitor.leave()
   await forge.stop()

@@ -65,11 +65,17 @@ impl Reviews {
     /// The pull request of a ticket, and where it is.
     async fn pull_of(&self, project: ProjectId, ticket: TicketId) -> ActionResult<(TicketPull, ForgePlace)> {
         let mut conn = self.database.read().await?;
-        let found = db::forges::reviews::of_ticket(&mut conn, project, ticket).await?;
-        let Some(pull) = found else {
-            let exists = db::tickets::find(&mut conn, project, ticket).await?.is_some();
-            return Err(if exists { no_pull_request() } else { Refusal::not_found("ticket", ticket) }.into());
-        };
+        let mut found = db::forges::reviews::of_ticket(&mut conn, project, ticket).await?;
+        if found.is_none() {
+            let stored = db::tickets::find(&mut conn, project, ticket).await?;
+            let stored = stored.ok_or_else(|| Refusal::not_found("ticket", ticket))?;
+            // Done before pull requests were followed.
+            if let Some(number) = stored.pr_number {
+                db::forges::pulls::insert(&mut conn, project, ticket, number, stored.pr_url.as_deref(), None).await?;
+                found = db::forges::reviews::of_ticket(&mut conn, project, ticket).await?;
+            }
+        }
+        let pull = found.ok_or_else(no_pull_request)?;
         let Some(address) = pull.github_url.clone() else {
             let sentence = "The project has no repository any more, so its pull requests can't be read.".to_owned();
             return Err(Refusal::from(NotDone::NoAnswer(NoAnswer { sentence, retry_after: None })).into());
