@@ -142,7 +142,7 @@ fn review_of(comment: &Undecided) -> Review {
         (Some(_), None) if comment.kind == CommentKind::Line => Review::Unknown,
         // GitLab sets the reviewer's state after what the reviewer says, and does not tie them together.
         (None, None)
-            if comment.forge_kind == Some(ForgeKind::GitLab)
+            if comment.at == Some(ForgeKind::GitLab)
                 && matches!(comment.kind, CommentKind::Line | CommentKind::General) =>
         {
             Review::Unknown

@@ -133,6 +133,8 @@ pub struct Undecided {
     /// Which forge that is at, where a person has set it: what a webhook says of it does not lead to the API that was set for
     /// GitHub.
     pub forge_kind: Option<ForgeKind>,
+    /// Which forge it came from, where that is known.
+    pub at: Option<ForgeKind>,
     /// What counts as an order there.
     pub review_trigger: ReviewTrigger,
     /// Bots whose comments count as those of people do.
@@ -164,7 +166,7 @@ pub async fn claim_undecided(conn: &mut PgConnection, lease: Duration) -> sqlx::
                comment.tries as "tries!", extract(epoch from now() - comment.received_at)::float8 as "age_sec!",
                pull.project_id as "project_id!", pull.ticket_id as "ticket_id!", pull.number as "number!",
                pull.state as "pull_state!: Word<PullState>", pull.head_sha as pull_head, pull.base, pull.fixes as "fixes!",
-               project.github_url, project.forge_kind as "forge_kind: ForgeKind",
+               project.github_url, project.forge_kind as "forge_kind: ForgeKind", pull.forge as "at: ForgeKind",
                project.review_trigger as "review_trigger!: Word<ReviewTrigger>", project.review_bots as "review_bots!",
                project.max_check_fixes as "max_check_fixes!"
            from taken as comment join pull_requests as pull on pull.id = comment.pull_request_id

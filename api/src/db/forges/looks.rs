@@ -28,7 +28,7 @@ pub struct DueLook {
     pub leased_until: DateTime<Utc>,
     /// The project's repository; none where it has none any more.
     pub github_url: Option<String>,
-    /// Which forge that is at.
+    /// Which forge that is at, where a person has set it.
     pub forge_kind: Option<ForgeKind>,
     /// How its branch gets what its base got since.
     pub base_update: UpdateStrategy,
@@ -49,7 +49,7 @@ pub async fn claim_look(conn: &mut PgConnection, lease: Duration) -> sqlx::Resul
            )
            select pull.id as "id!", pull.project_id as "project_id!", pull.number as "number!", pull.said_since,
                pull.looks_failed as "looks_failed!", pull.next_look_at as "leased_until!", project.github_url,
-               coalesce(project.forge_kind, pull.forge) as "forge_kind: ForgeKind",
+               project.forge_kind as "forge_kind: ForgeKind",
                project.base_update as "base_update!: Word<UpdateStrategy>",
                exists (
                    select from agent_jobs as job
