@@ -1892,7 +1892,7 @@ export interface components {
         /** @enum {string} */
         CommentKind: "line" | "general" | "review" | "check" | "conflict";
         /** @enum {string} */
-        CommentState: "waiting" | "ordered" | "answered" | "refused";
+        CommentState: "waiting" | "ordered" | "answered" | "failed" | "refused";
         /** @description Body of `POST /api/projects/{p}/tickets/{t}/complete`. Every field may be absent. */
         CompleteTicketRequest: {
             /**
@@ -1904,6 +1904,8 @@ export interface components {
             pr_url?: string | null;
             /** @description For review jobs: the reply to the comment. */
             review_comment_body?: string | null;
+            /** @description For review jobs: a reply in each thread. Without them, `review_comment_body` is all that is posted. */
+            review_replies?: components["schemas"]["ReviewReply"][];
             /** @description What was done. */
             summary?: string | null;
         };
@@ -2501,6 +2503,8 @@ export interface components {
             comment: string;
             /** @description Names what the reviewers said: another review of the same ticket has another one. */
             id: string;
+            /** @description What is said in its threads. */
+            replies?: components["schemas"]["ReviewReply"][];
         };
         /** @description Work that is done and pushed, while its pull request or its report is missing. */
         FinishedWork: {
@@ -3894,11 +3898,60 @@ export interface components {
             /** @description Words to the agent of the new job, as with `POST …/messages`. */
             note?: string | null;
         };
+        /** @description What reviewers say, in a job of the kind `review`. Additive: `comment_body` of the job has the same as one text. */
+        ReviewContext: {
+            /** @description The points, in the order in which they came. */
+            points?: components["schemas"]["ReviewPoint"][];
+        };
         /** @description What came of something that a person did with a pull request. */
         ReviewDone: {
             /** @description What was done, in a sentence. */
             message: string;
             review?: components["schemas"]["PullReview"] | null;
+        };
+        /** @description One thing that a reviewer says, or that failed. Its texts are bounded, and have nothing that a person does not see. */
+        ReviewPoint: {
+            /** @description Who says it. */
+            author?: string;
+            /** @description What was said before in its thread by people who may write to the repository and by the bot, the oldest first. */
+            conversation?: components["schemas"]["ReviewRemark"][];
+            /** @description The piece of the diff that ends with that line. */
+            hunk?: string | null;
+            /**
+             * Format: uuid
+             * @description What a reply refers to.
+             */
+            id: string;
+            /** @description `line`, `general`, `review`, `check` or `conflict`. */
+            kind?: string;
+            /**
+             * Format: int32
+             * @description The line of the file.
+             */
+            line?: number | null;
+            /** @description The file. */
+            path?: string | null;
+            /** @description What is said. */
+            text?: string;
+            /** @description Its thread at the forge; absent where it has none, and so no reply of its own. */
+            thread_id?: string | null;
+        };
+        /** @description A remark in a thread. */
+        ReviewRemark: {
+            /** @description Whose it is. */
+            author: string;
+            /** @description What it says. */
+            text: string;
+        };
+        /** @description A runner's reply to a point, which the API posts in its thread. */
+        ReviewReply: {
+            /** @description The reply. */
+            body: string;
+            /**
+             * Format: uuid
+             * @description The point's id.
+             */
+            point_id: string;
         };
         /** @enum {string} */
         ReviewState: "approved" | "changes_requested" | "commented";
@@ -4484,6 +4537,7 @@ export interface components {
             project_name: string;
             /** @description The repository to clone. */
             repo_url?: string | null;
+            review?: components["schemas"]["ReviewContext"] | null;
             /** @description Whether the runner fetches the repository's submodules. */
             submodules?: boolean;
             /** @description How the ticket's branch gets what its base got since, where an earlier attempt has started it. */
