@@ -139,7 +139,7 @@ fn hook(kind: at::Kind, hook: at::Hook) -> SeenHook {
         (Push, "pushes"),
         (Issue, "issues"),
     ];
-    // Gitea tells of no checks, but in newer versions.
+    // Only newer versions of Gitea have events for checks.
     let is_there = |event| kind != at::Kind::Gitea || event != Check;
     let missing = wanted.into_iter().filter(|(event, _)| is_there(*event) && !hook.events.contains(event));
     SeenHook { url: hook.url, is_active: hook.active, missing: missing.map(|(_, name)| name).collect() }

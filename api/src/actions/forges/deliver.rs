@@ -171,7 +171,7 @@ async fn pull_changed(
     let pulls = pulls_of(change, scope, &which).await?;
     for pull in &pulls {
         follow(change, pull, scope.sender, facts, by).await?;
-        // GitLab tells of a reviewer's state in the same breath as of anything else.
+        // GitLab has no event of its own for a reviewer's state.
         if scope.sender == ForgeKind::GitLab {
             db::forges::pulls::look(change, pull.id).await?;
         }
@@ -182,7 +182,7 @@ async fn pull_changed(
     Ok(of_pulls(&pulls, &which))
 }
 
-/// Notes a comment that a delivery tells of.
+/// Notes a comment of a delivery.
 async fn receive_anew(change: &mut Change, pull: &Pull, comment: &NewComment) -> ActionResult<()> {
     // Before the comment: what was read of the pull request before is old, whether or not the comment is new here.
     db::forges::reviews::touch(change, pull.id).await?;

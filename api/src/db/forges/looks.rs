@@ -77,7 +77,7 @@ pub async fn looked(conn: &mut PgConnection, of: &DueLook, wait: Option<Duration
     Ok(())
 }
 
-/// Notes why a pull request could not be read, and when that is tried again.
+/// Notes why a pull request could not be read, and when that is retried.
 pub async fn put_off_look(conn: &mut PgConnection, of: &DueLook, wait: Duration, reason: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "update pull_requests set looks_failed = looks_failed + 1, look_reason = $2,

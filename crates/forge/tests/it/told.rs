@@ -208,5 +208,5 @@ async fn a_token_never_reaches_another_host() {
     // A stranger's page is not taken for a forge.
     let stub = Stub::start().await;
     stub.on("GET /api/v1/version", [text(200, "<html>")]);
-    assert!(find_kind(&stub.url("/demo/hello").to_string(), None).await.is_err());
+    assert!(find_kind(stub.url("/demo/hello").as_ref(), None).await.is_err());
 }

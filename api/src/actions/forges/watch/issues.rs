@@ -13,7 +13,7 @@ use crate::domain::forges::issue::{Issue, description, title};
 use crate::domain::projects::board::BACKLOG;
 use crate::domain::tickets::TicketFields;
 
-/// Makes a ticket of each issue with the label that has not become one. Returns how many were made.
+/// Creates a ticket for each issue with the label that has not become one. Returns how many were made.
 ///
 /// # Errors
 /// When the database is not available.
@@ -52,7 +52,7 @@ async fn make_ticket(
 ) -> ActionResult<bool> {
     let seen =
         Issue { number: issue.number, url: &issue.url, title: &issue.title, body: &issue.body, author: &issue.author };
-    // What others say could be meant for the agent, and nobody has asked them.
+    // What others say could be meant for the agent, and is no part of the ticket.
     let writers = comments.iter().filter(|comment| comment.permission >= Permission::Write);
     let said: Vec<_> = writers.map(|comment| (comment.author.as_str(), comment.body.as_str())).collect();
     let fields =
@@ -64,7 +64,7 @@ async fn make_ticket(
         return Ok(false);
     }
     let answer = format!(
-        "This issue is a ticket of Terarchitect now, in the backlog: {}. An agent begins once somebody moves it to In \
+        "This issue is a ticket of Terarchitect now, in the backlog: {}. An agent begins once it is moved to In \
          Progress, and its pull request will close this issue. What is written here from now on is not part of the ticket.",
         ticket.id
     );

@@ -69,7 +69,7 @@ pub(super) fn review(context: &mut Context<'_>, at: usize, number: u64) -> Resul
     }
 }
 
-fn all_of<'a>(pull: &'a Pull) -> impl Iterator<Item = (&'a Thread, &'a super::super::model::Comment)> {
+fn all_of(pull: &Pull) -> impl Iterator<Item = (&Thread, &super::super::model::Comment)> {
     pull.threads.iter().flat_map(|thread| thread.comments.iter().map(move |comment| (thread, comment)))
 }
 
