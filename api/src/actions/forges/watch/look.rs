@@ -75,7 +75,12 @@ async fn apply(database: &Database, due: &DueLook, seen: &Seen, begun: DateTime<
             review(&mut change, &pull, seen, &before).await? | checks(&mut change, &pull, seen, &before).await?;
         if is_news {
             let (project, ticket) = pull.place();
-            let data = json!({"pr_number": pull.number, "pr_state": seen.pull.state, "head_sha": seen.pull.head_sha});
+            let now = standing(&seen.verdicts);
+            let data = json!({
+                "pr_number": pull.number, "pr_state": seen.pull.state, "head_sha": seen.pull.head_sha,
+                "review_state": now.and_then(|verdict| verdict.state), "review_by": now.map(|verdict| &verdict.by.login),
+                "review_head": now.and_then(|verdict| verdict.head.as_ref()),
+            });
             change.record(NewEvent::of_ticket(EventKind::PullRequestChanged, project, ticket).with(data));
         }
         let is_said = said(&mut change, &pull, seen, due.said_since).await?;
