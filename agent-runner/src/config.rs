@@ -8,8 +8,9 @@ use crate::review::ReviewOrder;
 use secrecy::SecretString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use terarchitect_forge::Kind;
 use terarchitect_outbound::{api_base, http_url, reachable_as};
-use terarchitect_worker_api::{ProjectId, TicketId, WorkerContext};
+use terarchitect_worker_api::{AgentSettings, ProjectId, TicketId, WorkerContext};
 use url::Url;
 
 /// The project's cache volume, where the container has one.
@@ -65,6 +66,8 @@ pub struct AgentConfig {
     pub token_home: TokenHome,
     /// GitHub's REST API, where it is set.
     pub github_api_url: Option<Url>,
+    /// The kind of the repository's forge, where it is set for the project.
+    pub forge_kind: Option<Kind>,
     /// The agent program.
     pub kind: AgentKind,
     /// The agent's model.
@@ -183,12 +186,14 @@ impl AgentConfig {
         context: &WorkerContext,
         host_alias: Option<&str>,
     ) -> Result<Self, ConfigError> {
+        let has_own_token = given(&options.github_token).is_some();
         for (name, value) in &context.agent_settings.0 {
             options.set(name, &aliased(value, host_alias));
         }
         if let Some(url) = context.repo_url.as_deref() {
             options.set("REPO_URL", &aliased(url, host_alias));
         }
+        use_stored_token(options, &context.agent_settings, has_own_token, host_alias);
         let mut problems = Vec::new();
         let mut need = |name: &str, text: &str| {
             if given(text).is_none() {
@@ -229,6 +234,7 @@ impl AgentConfig {
             github_token: secret(&options.github_token),
             token_home,
             github_api_url,
+            forge_kind: context.agent_settings.get(AgentSettings::FORGE_KIND).and_then(|kind| kind.parse().ok()),
             kind,
             model,
             turn_timeout: Duration::from_secs(number(&options.worker_timeout_sec, 3600).into()),
@@ -240,6 +246,21 @@ impl AgentConfig {
                 given(&options.git_user_email).unwrap_or("terarchitect@localhost").to_owned(),
             ),
         })
+    }
+}
+
+/// Takes the token that is stored for the repository's own host, unless the environment has one for that host: the
+/// setting's may be for another one. A token and its host are taken together.
+fn use_stored_token(options: &mut Options, settings: &AgentSettings, has_own_token: bool, host_alias: Option<&str>) {
+    let stored = settings.get(AgentSettings::FORGE_TOKEN).zip(settings.get(AgentSettings::FORGE_TOKEN_HOST));
+    let (Some((token, home)), Ok(repository)) = (stored, options.repo_url.parse::<Url>()) else { return };
+    let home = aliased(home, host_alias);
+    let api = given(&options.github_api_url).and_then(|url| url.parse().ok());
+    let own = TokenHome::find(given(&aliased(&options.github_token_host, host_alias)), api.as_ref());
+    let covers = |home: Option<TokenHome>| home.is_some_and(|home| home.covers(&repository));
+    if !(has_own_token && covers(own)) && covers(TokenHome::find(Some(&home), None)) {
+        token.clone_into(&mut options.github_token);
+        options.github_token_host = home;
     }
 }
 
@@ -333,6 +354,33 @@ mod tests {
         let order = by_kind.review.unwrap();
         assert_eq!((order.said.as_str(), order.pr_number), ("- rename it", Some(7)));
         assert_eq!(parse(&["ticket", "--pr-number", "x"]).unwrap().review, None);
+    }
+
+    #[test]
+    fn the_stored_token_is_taken_for_its_own_host_alone() {
+        let used = |own: &[&str], repository: &str| {
+            let mut options = Cli::parse_from(["agent-runner"].iter().chain(own)).options;
+            let has_own = !options.github_token.is_empty();
+            let stored = [
+                ("GITHUB_TOKEN", "of-the-settings"),
+                ("FORGE_TOKEN", "stored"),
+                ("FORGE_TOKEN_HOST", "https://git.example:3000"),
+            ];
+            let settings = stored.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            options.set("GITHUB_TOKEN", "of-the-settings");
+            options.set("REPO_URL", repository);
+            use_stored_token(&mut options, &AgentSettings(settings.into()), has_own, None);
+            (options.github_token, options.github_token_host)
+        };
+        let taken = |token: &str, host: &str| (token.to_owned(), host.to_owned());
+        assert_eq!(used(&[], "https://git.example:3000/o/r"), taken("stored", "https://git.example:3000"));
+        assert_eq!(used(&[], "https://github.com/o/r"), taken("of-the-settings", ""));
+        let own = ["--github-token", "own"];
+        assert_eq!(used(&own, "https://git.example:3000/o/r"), taken("stored", "https://git.example:3000"));
+        let own = ["--github-token", "own", "--github-token-host", "git.example"];
+        assert_eq!(used(&own, "https://git.example:3000/o/r"), taken("own", "git.example"));
+        // Not in the clear where it was stored for an encrypted address.
+        assert_eq!(used(&[], "http://git.example:3000/o/r"), taken("of-the-settings", ""));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 use terarchitect_agent_runner::attempt::AttemptError;
 use terarchitect_testbed::chat::{Rule, Script};
+use terarchitect_testbed::forge::{Answer, Dialect, Faults};
 use ticket_support::{WORKER_KEY, World};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -92,9 +93,35 @@ async fn the_machine_s_git_configuration_changes_nothing() {
     }
 }
 
+/// GitLab and Gitea are found by their addresses, and the setting's token, which is for GitHub, stays away from them.
+#[tokio::test]
+async fn a_ticket_at_another_forge_becomes_a_pull_request_there() {
+    for dialect in [Dialect::GitLab, Dialect::Gitea] {
+        let Some(world) = World::start_at(dialect, Script::demo()).await else { return };
+        let mut context = world.context();
+        let settings = context["agent_settings"].as_object_mut().unwrap();
+        settings.insert("GITHUB_TOKEN".to_owned(), json!("for-github-alone"));
+        settings.remove("GITHUB_TOKEN_HOST");
+        settings.insert("FORGE_TOKEN".to_owned(), json!(world.forge.token()));
+        settings.insert("FORGE_TOKEN_HOST".to_owned(), json!(format!("http://{}", world.forge.address())));
+        context["closes_issue"] = json!(4);
+        world.api.set_context(context);
+        let finished = world.attempt(&[]).await.unwrap();
+        let pulls = world.forge.pulls("demo", "hello");
+        assert_eq!((pulls.len(), pulls[0].title.as_str()), (1, "Greet people by name"), "{dialect:?}");
+        assert!(pulls[0].body.contains("\nCloses #4\n"), "{}", pulls[0].body);
+        assert!(finished.pull_url.is_some());
+        assert_eq!(world.calls("/complete")[0]["pr_number"], json!(pulls[0].number));
+        // A second attempt finds it.
+        world.attempt(&[]).await.unwrap();
+        assert_eq!(world.forge.pulls("demo", "hello").len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn without_a_known_forge_the_branch_is_pushed_and_that_is_said() {
     let Some(world) = World::start(Script::demo()).await else { return };
+    world.forge.set_faults(Faults { rest_answer: Some(Answer::PAGE.times(u32::MAX)), ..Faults::default() });
     let finished = world.attempt(&[]).await.unwrap();
     assert_eq!(finished.pull_url, None);
     assert!(world.forge.git("demo", "hello", &["rev-parse", &finished.branch]).is_ok());

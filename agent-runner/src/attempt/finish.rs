@@ -2,12 +2,13 @@
 
 use super::phases::Phases;
 use super::{Attempt, AttemptError, Finished, finished, review};
+use crate::config::AgentConfig;
 use crate::director::{DriveError, Outcome};
-use crate::git::{Change, GitError, RemoteUrl, Workspace};
+use crate::git::{Change, GitError, RemoteUrl, TokenHome, Workspace};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use terarchitect_forge::{Forge, NewPull, OpenPull, Repository, forge_of};
+use terarchitect_forge::{Forge, NewPull, OpenPull, Repository, Tokens, forge_at};
 use terarchitect_outbound::{Retry, chain};
 use terarchitect_worker_api::{CompleteTicketRequest, EntryData, IndexRequest, ReviewReply};
 
@@ -172,7 +173,7 @@ async fn open_pull(
     new: NewPull,
     phases: &mut Phases,
 ) -> Result<Option<OpenPull>, AttemptError> {
-    let Some(forge) = forge(attempt, remote)? else {
+    let Some(forge) = forge(attempt, remote).await? else {
         let text = format!(
             "Pushed {}, but opened no pull request: {} is not on a supported forge. For GitHub Enterprise, set \
              GITHUB_API_URL",
@@ -193,11 +194,20 @@ async fn open_pull(
 }
 
 /// The repository's forge, if it is a known one.
-pub(super) fn forge(attempt: &Attempt, remote: &RemoteUrl) -> Result<Option<Box<dyn Forge>>, AttemptError> {
-    let api = attempt.agent.github_api_url.as_ref();
-    let token = attempt.agent.github_token.as_ref();
+pub(super) async fn forge(attempt: &Attempt, remote: &RemoteUrl) -> Result<Option<Box<dyn Forge>>, AttemptError> {
+    let AgentConfig { github_api_url: api, forge_kind, token_home, .. } = &attempt.agent;
     let Some(repository) = repository(remote) else { return Ok(None) };
-    forge_of(repository, api, token).map_err(AttemptError::Forge)
+    let token = attempt.agent.github_token.as_ref();
+    let is_home_of_api = TokenHome::find(None, api.as_ref()).is_some_and(|home| home.host() == token_home.host());
+    let tokens = Tokens {
+        for_host: token.filter(|_| remote.as_url().is_some_and(|url| token_home.covers(url))),
+        for_api: token.filter(|_| is_home_of_api),
+    };
+    let found = tokio::select! {
+        found = forge_at(remote.as_str(), repository, *forge_kind, api.as_ref(), tokens) => found,
+        () = attempt.cancel.cancelled() => return Err(AttemptError::Cancelled),
+    };
+    found.map_err(AttemptError::Forge)
 }
 
 /// The repository as forges know it: an owner and a name.
@@ -215,6 +225,10 @@ fn body(attempt: &Attempt, outcome: &Outcome, change: &Change, instructions: &[S
         "\n\n### Ticket\n\n{} (`{}`)\n\n### Changes\n\n```\n{}\n```\n",
         ticket.title, ticket.id, change.diffstat
     );
+    if let Some(number) = attempt.context.closes_issue {
+        // The words that every forge takes: the merge closes the issue.
+        let _ = write!(text, "\nCloses #{number}\n");
+    }
     if text.len() > MAX_BODY_BYTES {
         text.truncate(text.floor_char_boundary(MAX_BODY_BYTES));
         text.push_str("\n```\n\n(cut)\n");

@@ -112,7 +112,7 @@ pub(super) async fn find_pull(
     branch: &str,
     phases: &mut Phases,
 ) -> Result<Option<OpenPull>, AttemptError> {
-    let Some(forge) = finish::forge(attempt, remote)? else {
+    let Some(forge) = finish::forge(attempt, remote).await? else {
         let text = format!(
             "Pushed {branch}; {} is not on a supported forge, so its pull request is not looked for",
             remote.as_str()

@@ -13,7 +13,7 @@ use terarchitect_agent_runner::cli::Cli;
 use terarchitect_agent_runner::config::Config;
 use terarchitect_testbed::api::ApiServer;
 use terarchitect_testbed::chat::{ChatServer, Script};
-use terarchitect_testbed::forge::Forge;
+use terarchitect_testbed::forge::{Dialect, Forge};
 use terarchitect_worker_api::{ProjectId, TicketId};
 use tokio_util::sync::CancellationToken;
 
@@ -61,8 +61,16 @@ impl World {
         Some(Self::with_agent(opencode()?, script).await)
     }
 
+    /// At a forge of this kind. None where OpenCode is not installed.
+    pub async fn start_at(dialect: Dialect, script: Script) -> Option<Self> {
+        Some(Self::with_forge(Forge::start_as(dialect).await.unwrap(), opencode()?, script).await)
+    }
+
     pub async fn with_agent(opencode: PathBuf, script: Script) -> Self {
-        let forge = Forge::start().await.unwrap();
+        Self::with_forge(Forge::start().await.unwrap(), opencode, script).await
+    }
+
+    async fn with_forge(forge: Forge, opencode: PathBuf, script: Script) -> Self {
         forge.create_repo("demo", "hello", &[("README.md", "# Hello\n"), ("hello.sh", "echo hello\n")]).unwrap();
         let chat = ChatServer::start(script).await.unwrap();
         let (project, ticket) = (ProjectId::new(), TicketId::new());

@@ -208,3 +208,29 @@ async fn a_project_at_a_forge_that_is_not_supported_is_refused_with_a_sentence()
         "invalid_field"
     );
 }
+
+#[tokio::test]
+async fn a_runner_gets_the_token_of_its_repositorys_host_and_no_other() {
+    let app = TestApp::start().await;
+    for (name, host) in [("one", "git.example:3000"), ("two", "git.example"), ("three", "github.com")] {
+        let new = json!({"name": name, "host": host, "secret": format!("token-{name}")});
+        app.post("/api/credentials", new).await.expect(201);
+    }
+    let approver = json!({"name": "four", "host": "gitlab.com", "kind": "approver", "secret": "token-four"});
+    app.post("/api/credentials", approver).await.expect(201);
+    let settings = async |address: &str, kind: Value| {
+        let new = json!({"name": address, "github_url": address, "forge_kind": kind, "is_existing_repo": true});
+        let project = app.post("/api/projects", new).await.expect(201);
+        let ticket = app.ticket(&format!("/api/projects/{}", project["id"].as_str().unwrap())).await;
+        let settings = app.get(&format!("{ticket}/worker-context")).await.expect(200)["agent_settings"].clone();
+        ["FORGE_TOKEN", "FORGE_TOKEN_HOST", "FORGE_KIND"].map(|name| settings[name].clone())
+    };
+    let expected = |token: &str, host: &str| [json!(token), json!(host), Value::Null];
+    assert_eq!(
+        settings("https://git.example:3000/o/r", Value::Null).await,
+        expected("token-one", "https://git.example:3000")
+    );
+    assert_eq!(settings("https://git.example/o/r", Value::Null).await, expected("token-two", "https://git.example"));
+    assert_eq!(settings("https://github.com/o/r", Value::Null).await, expected("token-three", "https://github.com"));
+    assert_eq!(settings("https://gitlab.com/o/r", json!("gitlab")).await, [Value::Null, Value::Null, json!("gitlab")]);
+}

@@ -79,6 +79,48 @@ pub fn forge_of(
     connect(Place { kind: Kind::GitHub, api, repository }, &credential, Patience::LONG).map(Some)
 }
 
+/// A runner's token, as far as it may be sent: it is for one host.
+#[derive(Clone, Copy, Debug)]
+pub struct Tokens<'a> {
+    /// It, if it is for the repository's host.
+    pub for_host: Option<&'a SecretString>,
+    /// It, if it is for GitHub's API.
+    pub for_api: Option<&'a SecretString>,
+}
+
+/// The forge of a repository for a runner, of whichever kind it is. `kind` is what a person has set, and `api` is that of
+/// GitHub where one is set: it is meant where the repository is at the same host, or at one that is of no other kind. None:
+/// there is no forge.
+///
+/// # Errors
+/// There is a forge, and no token for it.
+pub async fn forge_at(
+    address: &str,
+    repository: Repository,
+    kind: Option<Kind>,
+    api: Option<&Url>,
+    tokens: Tokens<'_>,
+) -> Result<Option<Box<dyn Forge>>, ForgeError> {
+    let host = repository.host.as_deref();
+    let is_at_api = api.is_some_and(|api| api.host_str() == host);
+    let is_github = kind == Some(Kind::GitHub) || (kind.is_none() && (is_at_api || host == Some("github.com")));
+    if is_github && (api.is_some() || matches!(host, Some("github.com" | "www.github.com"))) {
+        return forge_of(repository, api, tokens.for_api);
+    }
+    match find_kind(address, kind).await {
+        Ok(place) => {
+            let token = tokens.for_host.ok_or(ForgeError::NoToken)?.clone();
+            let credential = Credential::of_api(&place.api, RUNNERS_TOKEN, token);
+            connect(place, &credential, Patience::LONG).map(Some)
+        }
+        // Nothing that is known as a forge is there, unless it is behind GitHub's API.
+        Err(ForgeError::Unsupported { .. } | ForgeError::Unavailable { .. }) if kind.is_none() => {
+            forge_of(repository, api, tokens.for_api)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +134,23 @@ mod tests {
         assert!(matches!(forge_of(at("git.example"), Some(&api), None), Err(ForgeError::NoToken)));
         let token = SecretString::from("t");
         assert!(forge_of(at("git.example"), Some(&api), Some(&token)).unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_runners_token_goes_to_the_host_that_it_is_for() {
+        let (host, other) = (SecretString::from("host"), SecretString::from("api"));
+        let api = Url::parse("http://127.0.0.1:1/api/v3").unwrap();
+        let found = async |address: &str, kind, api: Option<&Url>, for_host, for_api| {
+            let repository = Repository { owner: "o".into(), name: "r".into(), ..repository_at(address).unwrap().1 };
+            forge_at(address, repository, kind, api, Tokens { for_host, for_api }).await
+        };
+        let gitlab = found("https://gitlab.com/o/r", None, Some(&api), Some(&host), None).await.unwrap().unwrap();
+        assert_eq!(gitlab.kind(), Kind::GitLab);
+        let without = found("https://gitlab.com/o/r", None, Some(&api), None, Some(&other)).await;
+        assert!(matches!(without, Err(ForgeError::NoToken)));
+        let gitea = found("https://git.example/o/r", Some(Kind::Gitea), None, Some(&host), None).await;
+        assert_eq!(gitea.unwrap().unwrap().kind(), Kind::Gitea);
+        let github = found("http://127.0.0.1:2/o/r", None, Some(&api), None, Some(&other)).await.unwrap().unwrap();
+        assert_eq!(github.kind(), Kind::GitHub);
     }
 }

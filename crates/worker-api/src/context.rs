@@ -16,6 +16,13 @@ use std::collections::BTreeMap;
 pub struct AgentSettings(pub BTreeMap<String, String>);
 
 impl AgentSettings {
+    /// The kind of the project's forge, where a person has set it.
+    pub const FORGE_KIND: &'static str = "FORGE_KIND";
+    /// The token that is stored for the host of the project's repository. Not every runner knows it.
+    pub const FORGE_TOKEN: &'static str = "FORGE_TOKEN";
+    /// The address of that host, such as `https://git.example:3000`.
+    pub const FORGE_TOKEN_HOST: &'static str = "FORGE_TOKEN_HOST";
+
     /// The setting's value, unless it is absent or empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
@@ -94,6 +101,10 @@ pub struct WorkerContext {
     /// What reviewers say, where the job is one of a review that the API made of comments; absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<ReviewContext>,
+    /// The issue at the repository's forge that the ticket was made of, and that its pull request closes; absent if there is
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closes_issue: Option<i64>,
     /// How the ticket's branch gets what its base got since, where an earlier attempt has started it.
     #[serde(default)]
     pub update_strategy: UpdateStrategy,

@@ -16,6 +16,7 @@ use crate::sealing::{Sealer, SealingError};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
+use sqlx::PgConnection;
 use terarchitect_worker_api::ProjectId;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -116,8 +117,18 @@ pub async fn secret_for(
     host: &str,
     kind: CredentialKind,
 ) -> ActionResult<Option<SecretString>> {
-    let mut conn = database.read().await?;
-    let found = db::forges::credentials::find_for_host(&mut conn, project, host, kind).await?;
+    secret_of(&mut *database.read().await?, sealer, project, host, kind).await
+}
+
+/// The secret for a host, over a connection.
+pub(in crate::actions) async fn secret_of(
+    conn: &mut PgConnection,
+    sealer: &Sealer,
+    project: ProjectId,
+    host: &str,
+    kind: CredentialKind,
+) -> ActionResult<Option<SecretString>> {
+    let found = db::forges::credentials::find_for_host(conn, project, host, kind).await?;
     let open =
         |sealed: db::forges::credentials::Sealed| sealer.open(&sealed_under(sealed.id), &sealed.key_id, &sealed.sealed);
     Ok(found.map(open).transpose()?)

@@ -1,15 +1,18 @@
 //! Begins an attempt: everything that a runner needs to know about its ticket, and its settings.
 
 use crate::actions::ActionResult;
+use crate::actions::forges::credentials::secret_of;
 use crate::actions::forges::replies;
 use crate::actions::system::settings::open;
 use crate::changes::Database;
 use crate::db;
 use crate::db::forges::orders::OrderOfJob;
+use crate::db::projects::Project;
 use crate::db::tickets::Ticket;
+use crate::domain::forges::CredentialKind;
 use crate::domain::forges::job_text::Order;
 use crate::domain::forges::points::{Point, points};
-use crate::domain::projects::board;
+use crate::domain::projects::{board, repository};
 use crate::domain::refusal::Refusal;
 use crate::domain::system::settings::agent_name;
 use crate::domain::worker::context::graph_view;
@@ -54,6 +57,8 @@ pub async fn worker_context(
     let question = format!("{}. {}", ticket.title, ticket.description.as_deref().unwrap_or_default());
     let question: String = question.chars().take(MAX_QUESTION_CHARS).collect();
     let memory = db::projects::memory::search(&mut tx, project_id, &question, MAX_MEMORY).await?;
+    let mut agent_settings = agent_settings(sealer, &mut tx).await?;
+    agent_settings.0.extend(forge_settings(sealer, &mut tx, &project).await?);
     let mut column =
         async |column, limit| db::tickets::list_for_context(&mut tx, project_id, column, ticket_id, limit).await;
     let context = WorkerContext {
@@ -70,7 +75,8 @@ pub async fn worker_context(
         in_progress_tickets: column(board::IN_PROGRESS, MAX_IN_PROGRESS).await?,
         done_tickets: column(board::DONE, MAX_DONE).await?,
         current_ticket: current(ticket, view.nodes_labeled, view.edges_labeled),
-        agent_settings: agent_settings(sealer, &mut tx).await?,
+        closes_issue: db::forges::issues::of_ticket(&mut tx, project_id, ticket_id).await?,
+        agent_settings,
         finished_work: finished_work(&mut tx, ticket_id).await?,
         review: review(&mut tx, token).await?,
         update_strategy: project.update_strategy,
@@ -147,6 +153,24 @@ async fn notes(conn: &mut PgConnection, project_id: ProjectId) -> ActionResult<V
             _ => None,
         })
         .collect())
+}
+
+/// What runners need of the project's forge beside the settings: its kind, and the token that is stored for its host.
+async fn forge_settings(
+    sealer: &Sealer,
+    conn: &mut PgConnection,
+    project: &Project,
+) -> ActionResult<Vec<(String, String)>> {
+    let mut settings = Vec::new();
+    if let Some(kind) = project.forge_kind {
+        settings.push((AgentSettings::FORGE_KIND.to_owned(), kind.as_str().to_owned()));
+    }
+    let Some((root, host)) = project.github_url.as_deref().and_then(repository::home) else { return Ok(settings) };
+    if let Some(secret) = secret_of(conn, sealer, project.id, &host, CredentialKind::Bot).await? {
+        settings.push((AgentSettings::FORGE_TOKEN.to_owned(), secret.expose_secret().to_owned()));
+        settings.push((AgentSettings::FORGE_TOKEN_HOST.to_owned(), root));
+    }
+    Ok(settings)
 }
 
 /// The settings that concern runners, under the names that runners use.

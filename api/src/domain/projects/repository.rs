@@ -20,6 +20,20 @@ pub fn place(address: &str) -> Option<(String, String)> {
     (path.contains('/')).then(|| (host.to_owned(), path.to_owned()))
 }
 
+/// The address of a repository's host, and that host as credentials name it, with its port where that is not the scheme's
+/// own; none where it is not reached over HTTP.
+#[must_use]
+pub fn home(address: &str) -> Option<(String, String)> {
+    let url: Url = address.trim().parse().ok()?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return None;
+    }
+    let host = url.host_str()?.to_ascii_lowercase();
+    let host = host.strip_prefix("www.").unwrap_or(&host);
+    let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    Some((format!("{}://{authority}", url.scheme()), authority))
+}
+
 fn host_and_path(address: &str) -> Option<(String, String)> {
     if address.contains("://") {
         // Some pages show `ssh://git@host:owner/name`.
