@@ -3,6 +3,7 @@
 use crate::forges::{SECRET, next_job, signed};
 use crate::github::{ANN, BOT, GitHub, HEAD, NEXT_HEAD};
 use crate::support::TestApp;
+use crate::sweeps::Watched;
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -20,7 +21,12 @@ impl Reviewed {
     async fn start() -> Self {
         let forge = GitHub::start().await;
         let api = format!("http://{}", forge.address).parse().unwrap();
-        let app = TestApp::start_with(AppConfig { forge_api: Some(api), ..AppConfig::default() }).await;
+        let app = TestApp::start_with(AppConfig {
+            forge_api: Some(api),
+            read_forge: Some(Watched::silent()),
+            ..AppConfig::default()
+        })
+        .await;
         app.may_leave_jobs_live();
         let url = format!("http://{}/demo/hello", forge.address);
         let new = json!({"name": "Demo", "github_url": url, "is_existing_repo": true});

@@ -20,7 +20,7 @@ use terarchitect_worker_api::UpdateStrategy;
 
 /// What is at the forge, and how often it was asked.
 #[derive(Debug, Default)]
-struct Watched {
+pub(crate) struct Watched {
     seen: Mutex<HashMap<i64, Seen>>,
     issues: Mutex<Vec<SeenIssue>>,
     issue_comments: Mutex<Vec<IssueComment>>,
@@ -33,6 +33,13 @@ struct Watched {
 }
 
 impl Watched {
+    /// One that never responds, for tests that count who else asks the forge.
+    pub(crate) fn silent() -> Arc<Self> {
+        let silence =
+            NoAnswer { sentence: "It is not asked.".to_owned(), retry_after: Some(Duration::from_secs(3_600)) };
+        Arc::new(Self { silence: Mutex::new(Some(silence)), ..Self::default() })
+    }
+
     fn set(&self, seen: Seen) {
         self.seen.lock().unwrap().insert(seen.pull.number, seen);
     }
