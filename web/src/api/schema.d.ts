@@ -4509,6 +4509,12 @@ export interface components {
             agent_settings?: components["schemas"]["AgentSettings"];
             /** @description Up to 10. */
             backlog_tickets?: components["schemas"]["ContextTicket"][];
+            /**
+             * Format: int64
+             * @description The issue at the repository's forge that the ticket was made of, and that its pull request closes; absent if there is
+             *     none.
+             */
+            closes_issue?: number | null;
             /** @description The ticket to work on. */
             current_ticket: components["schemas"]["CurrentTicket"];
             /** @description Up to 5. */
