@@ -76,9 +76,11 @@ impl ReadForge for Watched {
 
     async fn see(&self, _: &ForgePlace, number: i64) -> Result<Seen, NoAnswer> {
         self.respond()?;
-        *self.looks.lock().unwrap() += 1;
         let seen = self.seen.lock().unwrap().get(&number).cloned();
-        seen.ok_or_else(|| NoAnswer { sentence: "There is no such pull request.".to_owned(), retry_after: None })
+        let none = || NoAnswer { sentence: "There is no such pull request.".to_owned(), retry_after: None };
+        let seen = seen.ok_or_else(none)?;
+        *self.looks.lock().unwrap() += 1;
+        Ok(seen)
     }
 
     async fn update_branch(

@@ -77,15 +77,16 @@ pub async fn looked(conn: &mut PgConnection, of: &DueLook, wait: Option<Duration
     Ok(())
 }
 
-/// Notes why a pull request could not be read, and when that is retried.
+/// Notes why a pull request could not be read, and when that is retried: not later than it was asked for meanwhile.
 pub async fn put_off_look(conn: &mut PgConnection, of: &DueLook, wait: Duration, reason: &str) -> sqlx::Result<()> {
     sqlx::query!(
-        "update pull_requests set looks_failed = looks_failed + 1, look_reason = $2,
-             next_look_at = clock_timestamp() + $3 * interval '1 second'
+        "update pull_requests set looks_failed = looks_failed + 1, look_reason = $2, next_look_at =
+             case when next_look_at = $4 then clock_timestamp() + $3 * interval '1 second' else next_look_at end
          where id = $1",
         of.id,
         reason,
-        wait.as_secs_f64()
+        wait.as_secs_f64(),
+        of.leased_until
     )
     .execute(conn)
     .await?;
