@@ -38,7 +38,7 @@ pub(super) async fn follow(
     if !db::forges::pulls::apply(change, pull.id, forge, facts).await? {
         return Ok(());
     }
-    // What is read again and again is news once. What somebody did there is news, also where the facts do not show it.
+    // What is read again and again is news once. A delivery is news, also where the facts do not show why it was sent.
     if by.is_some() || known.is_none_or(|known| !known.is_as(facts)) {
         let data = json!({
             "pr_number": facts.number, "pr_state": facts.state, "draft": facts.draft, "head_sha": facts.head_sha,
