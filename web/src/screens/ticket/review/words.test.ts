@@ -30,6 +30,7 @@ it('of a long hunk only its end is shown', () => {
 
 it('what waits is either decided or not', () => {
   expect(orderLook({ state: 'waiting', accepted: true, job_id: null }, null).word).toBe('Waits for its job')
+  expect(orderLook({ state: 'failed', accepted: true, job_id: '1' }, null).word).toBe('Not done')
   expect(orderLook({ state: 'waiting', accepted: false, job_id: null }, null).word).toBe('Being decided')
 })
 

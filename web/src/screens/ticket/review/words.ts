@@ -65,6 +65,7 @@ export function orderLook(order: Pick<PullOrder, 'state' | 'accepted' | 'job_id'
   if (order.state === 'ordered') return order.job_id === jobId ? { word: 'The agent has it', tone: 'run', icon: 'agent' } : { word: 'Was given to the agent', tone: 'quiet', icon: 'agent' }
   if (order.state === 'answered') return { word: 'Answered', tone: 'good', icon: 'done' }
   if (order.state === 'refused') return { word: 'No order', tone: 'quiet', icon: 'minus' }
+  if (order.state === 'failed') return { word: 'Not done', tone: 'bad', icon: 'failed' }
   return order.accepted ? { word: 'Waits for its job', tone: 'wait', icon: 'waiting' } : { word: 'Being decided', tone: 'wait', icon: 'waiting' }
 }
 
