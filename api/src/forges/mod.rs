@@ -13,7 +13,7 @@ use crate::db;
 use crate::domain::forges::{Account, CredentialKind, ForgeKind};
 use crate::domain::system::settings::GITHUB_AGENT_TOKEN;
 use crate::sealing::Sealer;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::HashMap;
 use std::fmt::{self, Debug};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +24,9 @@ use url::Url;
 
 /// For how long a connection is used again. A token that was replaced works after that time at the latest.
 const KEPT: Duration = Duration::from_secs(60);
+/// For how long a connection is used again whose credential is still the same. A forge of another kind at the host, or
+/// another name of the account, is known after that time.
+const KEPT_WITH_ITS_CREDENTIAL: Duration = Duration::from_secs(3_600);
 
 /// Connections to the forges of projects, each with the credential that is stored for its host.
 pub struct Forges {
@@ -33,8 +36,19 @@ pub struct Forges {
     api: Url,
     /// Whether another one was set.
     is_own: bool,
-    known: Mutex<HashMap<ForgePlace, (Instant, Arc<Connected>)>>,
+    known: Mutex<HashMap<ForgePlace, Known>>,
     recent: threads::Recent,
+}
+
+/// A connection that is used again. It keeps responses with their entity tags, which a new one does not have.
+#[derive(Clone)]
+struct Known {
+    made: Instant,
+    /// When its credential was last compared with the one that is stored.
+    checked: Instant,
+    at: Place,
+    credential: Credential,
+    connected: Arc<Connected>,
 }
 
 /// A repository at its forge, and the account that is used there.
@@ -83,21 +97,31 @@ impl Forges {
     ) -> Result<Option<Arc<Connected>>, NoAnswer> {
         // Approvals are rare: for each, the credential that is stored now is used.
         let is_kept = kind == CredentialKind::Bot;
-        if is_kept
-            && let Some((since, connected)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(place)
-            && since.elapsed() < KEPT
+        let before = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned();
+        let before = before.filter(|known| is_kept && known.made.elapsed() < KEPT_WITH_ITS_CREDENTIAL);
+        if let Some(known) = &before
+            && known.checked.elapsed() < KEPT
         {
-            return Ok(Some(connected.clone()));
+            return Ok(Some(known.connected.clone()));
         }
-        let at = self.place(place).await?;
+        let at = match &before {
+            Some(known) => known.at.clone(),
+            None => self.place(place).await?,
+        };
         let Some(credential) = self.credential(place, &at, kind).await? else { return Ok(None) };
-        let forge = connect(at, &credential, Patience::SHORT)?;
-        let me = account(forge.me().await?);
-        let connected = Arc::new(Connected { forge, me });
+        let (made, connected) = match before {
+            Some(known) if is_same(&known.credential, &credential, &at) => (known.made, known.connected),
+            _ => {
+                let forge = connect(at.clone(), &credential, Patience::SHORT)?;
+                let me = account(forge.me().await?);
+                (Instant::now(), Arc::new(Connected { forge, me }))
+            }
+        };
         if is_kept {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.retain(|_, (since, _)| since.elapsed() < KEPT);
-            known.insert(place.clone(), (Instant::now(), connected.clone()));
+            known.retain(|_, known| known.made.elapsed() < KEPT_WITH_ITS_CREDENTIAL);
+            let entry = Known { made, checked: Instant::now(), at, credential, connected: connected.clone() };
+            known.insert(place.clone(), entry);
         }
         Ok(Some(connected))
     }
@@ -172,6 +196,12 @@ fn no_credential(host: &str) -> String {
 fn serves(api: &Url, root: &Url, kind: Option<Kind>) -> bool {
     let is_same_host = || Credential::of_api(root, GITHUB_AGENT_TOKEN, SecretString::default()).covers(api);
     kind.map_or_else(is_same_host, |kind| kind == Kind::GitHub)
+}
+
+/// Whether two credentials are the same for an API.
+fn is_same(one: &Credential, other: &Credential, at: &Place) -> bool {
+    let secret = |of: &Credential| of.secret_for(&at.api).ok().map(|secret| secret.expose_secret().to_owned());
+    one.home() == other.home() && secret(one) == secret(other)
 }
 
 fn broken(error: &(dyn std::error::Error + 'static)) -> NoAnswer {
