@@ -4,7 +4,7 @@ use super::{Forges, account};
 use crate::actions::forges::ask::{ForgePlace, NoAnswer};
 use crate::actions::forges::watch::{Changed, IssueComment, ReadForge, SeenHook, SeenIssue, SeenRepository};
 use crate::domain::forges::event::{CheckFacts, CheckState, NewComment, PullFacts, PullRef};
-use crate::domain::forges::read::{MAX_BODY_BYTES, end_of_hunk, instant, stored};
+use crate::domain::forges::read::{MAX_BODY_BYTES, MAX_NAME_BYTES, end_of_hunk, instant, stored};
 use crate::domain::forges::seen::{Fit, Seen, Spoken, Verdict};
 use crate::domain::forges::{Account, CommentKind, ForgeKind, Permission, PullState, ReviewState};
 use async_trait::async_trait;
@@ -232,7 +232,7 @@ fn lines(thread: &at::Thread) -> impl Iterator<Item = Spoken> {
         let comment = NewComment {
             thread_id: Some(thread.id.clone()),
             review_id: thread.review.clone().filter(|_| number == 0),
-            path: Some(thread.path.clone()).filter(|path| !path.is_empty()),
+            path: Some(stored(&thread.path, MAX_NAME_BYTES)).filter(|path| !path.is_empty()),
             line: thread.line.and_then(|line| line.try_into().ok()),
             hunk: thread.hunk.as_deref().and_then(end_of_hunk),
             url: Some(said.url.clone()),
@@ -270,11 +270,47 @@ fn check_facts(check: &at::Check, of: &PullFacts) -> CheckFacts {
         pull: PullRef::numbered(of.number),
         sha: of.head_sha.clone().unwrap_or_default(),
         forge_id: check.id.clone(),
-        name: check.name.clone(),
+        // As a delivery's: what Postgres can't store would keep the whole pull request from being read.
+        name: stored(&check.name, MAX_NAME_BYTES),
         state,
         conclusion: word.to_owned(),
-        summary: check.summary.clone(),
+        summary: check.summary.as_deref().map(|text| stored(text, MAX_BODY_BYTES)),
         url: check.url.clone(),
         author: Account { is_bot: true, ..Account::default() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_check_says_can_be_stored() {
+        let check = at::Check {
+            id: "1".to_owned(),
+            name: "te\0st".to_owned(),
+            state: at::CheckState::Failure,
+            url: None,
+            summary: Some(format!("a\0b{}", "x".repeat(MAX_BODY_BYTES))),
+            ours: false,
+            log: None,
+        };
+        let pull = at::Pull {
+            number: 3,
+            url: String::new(),
+            title: String::new(),
+            body: String::new(),
+            state: at::PullState::Open,
+            draft: false,
+            head: at::Ref { branch: "b".to_owned(), sha: "ABC".to_owned(), repo: None },
+            base: at::Ref::default(),
+            author: at::Account::default(),
+            mergeable: at::Mergeable::Yes,
+            updated_at: "2026-11-02T10:00:00Z".to_owned(),
+        };
+        let facts = check_facts(&check, &facts(&pull));
+        assert_eq!((facts.name.as_str(), facts.sha.as_str()), ("test", "abc"));
+        let summary = facts.summary.unwrap();
+        assert!(summary.starts_with("abx") && summary.len() == MAX_BODY_BYTES, "{}", summary.len());
     }
 }

@@ -10,7 +10,7 @@ pub const MAX_BODY_BYTES: usize = 128 * 1024;
 /// The longest piece of a diff that is kept, in bytes.
 const MAX_HUNK_BYTES: usize = 32 * 1024;
 /// The longest name, in bytes.
-const MAX_NAME_BYTES: usize = 1024;
+pub const MAX_NAME_BYTES: usize = 1024;
 
 /// A text as Postgres can store it, cut at so many bytes.
 #[must_use]
