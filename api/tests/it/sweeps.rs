@@ -26,6 +26,8 @@ pub(crate) struct Watched {
     issue_comments: Mutex<Vec<IssueComment>>,
     /// What the next questions are answered with, in place of what is there.
     silence: Mutex<Option<NoAnswer>>,
+    /// Whether the repository has no issues.
+    has_no_issues: Mutex<bool>,
     /// The entity tags that came with the questions for what has changed.
     asked: Mutex<Vec<Option<String>>>,
     looks: Mutex<usize>,
@@ -99,6 +101,9 @@ impl ReadForge for Watched {
 
     async fn labelled(&self, _: &ForgePlace, _: &str) -> Result<Vec<SeenIssue>, NoAnswer> {
         self.respond()?;
+        if *self.has_no_issues.lock().unwrap() {
+            return Err(NoAnswer { sentence: "Issues are disabled.".to_owned(), retry_after: None });
+        }
         Ok(self.issues.lock().unwrap().clone())
     }
 
@@ -467,4 +472,19 @@ async fn what_is_set_up_for_webhooks_is_said_with_what_is_missing() {
     let checks = check().await;
     assert_eq!(checks["checks"][0]["sentence"], "It does not respond.");
     assert!(checks["checks"][0]["fix"].as_str().unwrap().contains("credential"), "{checks}");
+}
+
+#[tokio::test]
+async fn a_repository_without_issues_is_asked_about_its_pull_requests_all_the_same() {
+    let watched = Arc::new(Watched::default());
+    *watched.has_no_issues.lock().unwrap() = true;
+    let (app, _) = start(&watched).await;
+    let pull = Reviewed::new(&app, 3).await;
+    app.put(&pull.project, json!({"issue_label": "agent"})).await.expect(200);
+    watched.set(open(&pull));
+    app.eventually(async || watched.looks() > 0).await;
+    let mut merged = open(&pull);
+    (merged.pull.state, merged.pull.updated_at) = (PullState::Merged, Some(now() + TimeDelta::seconds(9)));
+    watched.set(merged);
+    app.eventually(async || app.get(&pull.ticket).await.expect(200)["column_id"] == "done").await;
 }

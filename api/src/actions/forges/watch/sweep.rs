@@ -1,9 +1,9 @@
 //! Asks a project's forge which of its pull requests have changed, and makes tickets of labelled issues.
 
 use super::{Changed, ReadForge, issues};
-use crate::actions::ActionResult;
 use crate::actions::forges::ask::{ForgePlace, NoAnswer};
 use crate::actions::forges::deliver::note_pull;
+use crate::actions::{ActionError, ActionResult};
 use crate::changes::Database;
 use crate::db;
 use crate::db::forges::sweeps::{DueSweep, Swept};
@@ -54,10 +54,17 @@ async fn ask(database: &Database, forge: &dyn ReadForge, due: &DueSweep) -> Acti
     }
     if let Some(label) = &due.issue_label {
         found.is_needed = true;
-        match issues::make_tickets(database, forge, &place, label).await? {
-            Ok(made) => found.new_tickets = made,
-            Err(error) => return Ok(Err(error)),
-        }
+        // A repository without issues, or a board without a backlog, must not keep what was found of pull requests.
+        let why = match issues::make_tickets(database, forge, &place, label).await {
+            Ok(Ok(made)) => {
+                found.new_tickets = made;
+                return Ok(Ok(found));
+            }
+            Ok(Err(no)) => no.sentence,
+            Err(ActionError::Refused(refusal)) => refusal.message,
+            Err(error) => return Err(error),
+        };
+        tracing::warn!(project.id = %due.project_id, why, "could not make tickets of issues; retrying later");
     }
     Ok(Ok(found))
 }
