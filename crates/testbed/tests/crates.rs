@@ -8,6 +8,7 @@ use std::process::Command;
 const OUTBOUND: &str = "terarchitect-outbound";
 const WORKER_API: &str = "terarchitect-worker-api";
 const FORGE: &str = "terarchitect-forge";
+const CURSOR: &str = "terarchitect-cursor";
 const CLIENT: &str = "terarchitect-client";
 const API: &str = "terarchitect-api";
 const COORDINATOR: &str = "terarchitect-coordinator";
@@ -20,10 +21,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (OUTBOUND, &[]),
     (WORKER_API, &[OUTBOUND]),
     (FORGE, &[OUTBOUND]),
+    (CURSOR, &[OUTBOUND]),
     (CLIENT, &[OUTBOUND]),
-    (API, &[FORGE, OUTBOUND, WORKER_API]),
+    (API, &[CURSOR, FORGE, OUTBOUND, WORKER_API]),
     (COORDINATOR, &[OUTBOUND, WORKER_API]),
-    (RUNNER, &[FORGE, OUTBOUND, WORKER_API]),
+    (RUNNER, &[CURSOR, FORGE, OUTBOUND, WORKER_API]),
     // It starts the programs, and calls them over HTTP alone.
     (COMMAND, &[CLIENT, OUTBOUND]),
     (TESTBED, &[]),

@@ -94,7 +94,7 @@ impl Answer {
         Self { times, ..self }
     }
 
-    pub(super) fn response(&self) -> Response {
+    pub(crate) fn response(&self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, self.body).into_response();
         for (name, value) in self.headers {

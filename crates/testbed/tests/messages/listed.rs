@@ -74,6 +74,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     },
     // Both the runner and the API say these.
     Program { name: "Forges", folders: &["crates/forge/src"], files: &[("crates/forge/src", Take::Sentences(4))] },
+    Program { name: "Cursor", folders: &["crates/cursor/src"], files: &[("crates/cursor/src", Take::Errors)] },
     Program {
         name: "The API",
         folders: &["api/src"],
