@@ -377,8 +377,11 @@ mod tests {
         assert_eq!(used(&[], "https://github.com/o/r"), taken("of-the-settings", ""));
         let own = ["--github-token", "own"];
         assert_eq!(used(&own, "https://git.example:3000/o/r"), taken("stored", "https://git.example:3000"));
+        let own = ["--github-token", "own", "--github-token-host", "git.example:3000"];
+        assert_eq!(used(&own, "https://git.example:3000/o/r"), taken("own", "git.example:3000"));
+        // Another port is another server.
         let own = ["--github-token", "own", "--github-token-host", "git.example"];
-        assert_eq!(used(&own, "https://git.example:3000/o/r"), taken("own", "git.example"));
+        assert_eq!(used(&own, "https://git.example:3000/o/r"), taken("stored", "https://git.example:3000"));
         // Not in the clear where it was stored for an encrypted address.
         assert_eq!(used(&[], "http://git.example:3000/o/r"), taken("of-the-settings", ""));
     }

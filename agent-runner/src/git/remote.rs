@@ -165,7 +165,7 @@ impl Connection<'_> {
     pub(super) fn check_token(&self) -> Result<(), GitError> {
         match (&self.request.token, self.request.url.parsed.as_ref()) {
             (Some(token), Some(url)) if self.request.url.is_http() && token.secret_for(url).is_none() => {
-                Err(GitError::WrongHost { home: token.host().to_owned(), url: self.request.url.as_str().to_owned() })
+                Err(GitError::WrongHost { home: token.host(), url: self.request.url.as_str().to_owned() })
             }
             _ => Ok(()),
         }

@@ -10,10 +10,11 @@ pub struct ForgeToken {
     home: TokenHome,
 }
 
-/// The host that a token is for.
+/// The host that a token is for, with its port: another port is another server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenHome {
     host: String,
+    port: Option<u16>,
     /// Whether it may also be sent without encryption.
     plain: bool,
 }
@@ -27,7 +28,7 @@ impl TokenHome {
             (Some(text), _) if text.contains("://") => Url::parse(text).ok()?,
             (Some(host), _) => Url::parse(&format!("https://{host}")).ok()?,
             (None, Some(api)) => api.clone(),
-            (None, None) => return Some(Self { host: "github.com".into(), plain: false }),
+            (None, None) => return Some(Self { host: "github.com".into(), port: None, plain: false }),
         };
         let host = url.host_str()?;
         // GitHub's own APIs have a name below that of their repositories: api.github.com, api.NAME.ghe.com.
@@ -35,20 +36,21 @@ impl TokenHome {
             Some(rest) if named.is_none() && (rest == "github.com" || rest.ends_with(".ghe.com")) => rest,
             _ => host,
         };
-        Some(Self { host: host.to_ascii_lowercase(), plain: url.scheme() == "http" })
+        Some(Self { host: host.to_ascii_lowercase(), port: url.port(), plain: url.scheme() == "http" })
     }
 
-    /// Its host.
+    /// Its host, with its port where that is not the scheme's own.
     #[must_use]
-    pub fn host(&self) -> &str {
-        &self.host
+    pub fn host(&self) -> String {
+        self.port.map_or_else(|| self.host.clone(), |port| format!("{}:{port}", self.host))
     }
 
     /// Whether the token may be sent to this address.
     #[must_use]
     pub fn covers(&self, url: &Url) -> bool {
         let encrypted = url.scheme() == "https" || (url.scheme() == "http" && self.plain);
-        encrypted && url.host_str().is_some_and(|host| host.eq_ignore_ascii_case(&self.host))
+        let is_host = url.host_str().is_some_and(|host| host.eq_ignore_ascii_case(&self.host));
+        encrypted && is_host && url.port() == self.port
     }
 }
 
@@ -67,7 +69,7 @@ impl ForgeToken {
 
     /// The host that it is for.
     #[must_use]
-    pub fn host(&self) -> &str {
+    pub fn host(&self) -> String {
         self.home.host()
     }
 }
@@ -94,7 +96,14 @@ mod tests {
             (None, None, "https://sub.github.com/o/r", false),
             (None, Some("https://api.github.com"), "https://github.com/o/r", true),
             (None, Some("https://api.octo.ghe.com"), "https://octo.ghe.com/o/r", true),
-            (None, enterprise, "https://git.example:8443/o/r", true),
+            (None, enterprise, "https://git.example/o/r", true),
+            (None, enterprise, "https://git.example:443/o/r", true),
+            (None, enterprise, "https://git.example:8443/o/r", false),
+            (None, Some("https://git.example:8443/api/v3"), "https://git.example:8443/o/r", true),
+            (None, Some("https://git.example:8443/api/v3"), "https://git.example/o/r", false),
+            (Some("git.example:8443"), None, "https://git.example:8443/o/r", true),
+            (Some("git.example"), None, "https://git.example:8443/o/r", false),
+            (Some("http://gitea.local:3000"), None, "https://gitea.local/o/r", false),
             (None, enterprise, "https://github.com/o/r", false),
             (None, enterprise, "http://git.example/o/r", false),
             (None, Some("http://127.0.0.1:3000"), "http://127.0.0.1:3000/o/r", true),

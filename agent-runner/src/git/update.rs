@@ -69,6 +69,7 @@ pub(super) fn start(
         return Ok(Start { at: base, update: Update::StartedAgain, replaces: Some(old), to_merge: None });
     }
     if strategy == UpdateStrategy::Rebase
+        && !has_commits_of_others(repo, old, parted, &connection.request.author).map_err(failed)?
         && let Some(at) = rebased(repo, base, old, &connection.request.author).map_err(failed)?
     {
         return Ok(Start { at, update: Update::Rebased, replaces: Some(old), to_merge: None });
@@ -121,6 +122,25 @@ fn has_work_of(repo: &Repository, base: Oid, old: Oid, parted: Oid) -> Result<bo
     }
     let own = since(old)?.into_iter().map(own_change).collect::<Result<Vec<Oid>, _>>()?;
     Ok(own.iter().all(|change| in_base.contains(change)))
+}
+
+/// Whether somebody else has commits on the branch: they keep their ids, so that nobody's checkout is left behind.
+fn has_commits_of_others(
+    repo: &Repository,
+    old: Oid,
+    parted: Oid,
+    author: &(String, String),
+) -> Result<bool, git2::Error> {
+    let mut walk = repo.revwalk()?;
+    walk.push(old)?;
+    walk.hide(parted)?;
+    for id in walk {
+        let commit = repo.find_commit(id?)?;
+        if commit.parent_count() < 2 && commit.author().email() != Ok(author.1.as_str()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The branch's commits on top of the base; none if that has conflicts.

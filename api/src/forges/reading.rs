@@ -70,11 +70,10 @@ impl ReadForge for Forges {
         head: &str,
         how: UpdateStrategy,
     ) -> Result<bool, NoAnswer> {
-        let method = match how {
-            UpdateStrategy::Merge => at::Method::Merge,
-            UpdateStrategy::Rebase => at::Method::Rebase,
-        };
-        match self.connected(place).await?.forge.update_branch(number, method, head).await {
+        let connected = self.connected(place).await?;
+        let is_rebase = how == UpdateStrategy::Rebase && has_one_author(&connected.forge.commits(number).await?);
+        let method = if is_rebase { at::Method::Rebase } else { at::Method::Merge };
+        match connected.forge.update_branch(number, method, head).await {
             Ok(()) => Ok(true),
             Err(at::ForgeError::Conflict { .. }) => Ok(false),
             Err(error) => Err(error.into()),
@@ -129,6 +128,11 @@ impl ReadForge for Forges {
 }
 
 /// A webhook, with what of the events that each forge has is missing.
+/// Whether all commits are of whoever wrote the first one, which is the runner: those of a person keep their ids.
+fn has_one_author(commits: &[at::Commit]) -> bool {
+    !commits.is_empty() && commits.iter().all(|commit| commit.author == commits[0].author)
+}
+
 fn hook(kind: at::Kind, hook: at::Hook) -> SeenHook {
     use at::HookEvent::{Check, Comment, Issue, Pull, Push, Review};
     let wanted = [
@@ -283,6 +287,20 @@ fn check_facts(check: &at::Check, of: &PullFacts) -> CheckFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_branch_with_commits_of_a_person_is_not_rebased() {
+        let by = |author: &str| at::Commit {
+            sha: "0".repeat(40),
+            message: "Greet".to_owned(),
+            author: author.to_owned(),
+            url: None,
+        };
+        assert!(has_one_author(&[by("Terarchitect"), by("Terarchitect")]));
+        assert!(!has_one_author(&[by("Terarchitect"), by("Ann")]));
+        // Where the forge has no list of them, nothing is known.
+        assert!(!has_one_author(&[]));
+    }
 
     #[test]
     fn what_a_check_says_can_be_stored() {

@@ -13,6 +13,7 @@ mod proxy;
 mod queue;
 mod report;
 mod seed;
+mod sweep;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -73,6 +74,14 @@ enum Command {
         #[arg(long)]
         short: bool,
     },
+    /// Measure what it costs to ask forges about quiet projects.
+    Sweep {
+        #[command(flatten)]
+        programs: Programs,
+        /// Use a tenth of the projects and a few seconds. Shows that everything works, not how much it costs.
+        #[arg(long)]
+        short: bool,
+    },
     /// Kill coordinators on a real Docker engine while their containers run, and count what is lost.
     ChaosCoordinator {
         #[command(flatten)]
@@ -106,6 +115,7 @@ async fn main() -> ExitCode {
         Command::Queue { programs, short, only } => queue::run(&programs.programs, short, only.as_deref()).await,
         Command::Events { programs, short } => events::run(&programs.programs, short).await,
         Command::Pages { programs, short } => pages::run(&programs.programs, short).await,
+        Command::Sweep { programs, short } => sweep::run(&programs.programs, short).await,
         Command::Launch { programs, images, short } => Box::pin(launch::run(&programs.programs, &images, short)).await,
         Command::ChaosCoordinator { programs, image, seconds, seed } => {
             chaos::coordinator::run(&programs.programs, &image, seconds, seed).await

@@ -102,7 +102,12 @@ pub async fn forge_at(
     tokens: Tokens<'_>,
 ) -> Result<Option<Box<dyn Forge>>, ForgeError> {
     let host = repository.host.as_deref();
-    let is_at_api = api.is_some_and(|api| api.host_str() == host);
+    // An address for SSH has no port of the API's.
+    let of_address = Url::parse(address).ok().filter(|url| url.scheme().starts_with("http"));
+    let is_at_api = api.is_some_and(|api| match &of_address {
+        Some(url) => credential::authority(url) == credential::authority(api),
+        None => api.host_str() == host,
+    });
     let is_github = kind == Some(Kind::GitHub) || (kind.is_none() && (is_at_api || host == Some("github.com")));
     if is_github && (api.is_some() || matches!(host, Some("github.com" | "www.github.com"))) {
         return forge_of(repository, api, tokens.for_api);

@@ -184,6 +184,23 @@ async fn a_project_may_have_its_branches_rebased() {
 }
 
 #[tokio::test]
+async fn commits_of_a_person_are_never_rewritten() {
+    let (forge, place) = (forge().await, Place::new());
+    first_attempt(&forge).await;
+    let person = Person::new(&forge, &place);
+    person.change("ticket-1", "theirs", "p\n");
+    let theirs = forge.git("demo", "hello", &["rev-parse", "ticket-1"]).unwrap();
+    person.change("main", "news", "n\n");
+    let mut workspace = next_attempt(&forge, &place, UpdateStrategy::Rebase).await;
+    assert_eq!(workspace.update(), &Update::Merged);
+    fs::write(place.work().join("three"), "3\n").unwrap();
+    workspace.commit("Three").unwrap().unwrap();
+    push(workspace).await.1.unwrap();
+    forge.git("demo", "hello", &["merge-base", "--is-ancestor", theirs.trim(), "ticket-1"]).unwrap();
+    assert_eq!(titles(&forge, "ticket-1")[..2], ["Three", "Merge branch 'main' into ticket-1"]);
+}
+
+#[tokio::test]
 async fn conflicts_are_left_in_the_workspace_and_committed_as_the_merge() {
     for strategy in [UpdateStrategy::Merge, UpdateStrategy::Rebase] {
         let (forge, place) = (forge().await, Place::new());

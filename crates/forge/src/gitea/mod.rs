@@ -98,6 +98,12 @@ impl Forge for Gitea {
             // No such account, or no such repository.
             return self.repository().await.map(|_| Permission::None);
         }
+        if reply.status == StatusCode::FORBIDDEN {
+            // Only administrators are told. Whoever may write to the repository may be assigned to its issues.
+            let may_write = |account: &serde_json::Value| read::account(account).login.eq_ignore_ascii_case(login);
+            let assignees = self.list("assignees", REPOSITORY).await?;
+            return Ok(if assignees.iter().any(may_write) { Permission::Write } else { Permission::None });
+        }
         if !reply.status.is_success() {
             return Err(self.http.refusal(REPOSITORY, &reply));
         }

@@ -318,6 +318,15 @@ async fn permissions_webhooks_and_issues() {
     );
     assert_eq!(forge.permission("ann").await.unwrap(), Permission::Admin);
     assert_eq!(forge.permission("nobody").await.unwrap(), Permission::None);
+    // A token that does not administer the repository is told who may be assigned.
+    for login in ["bob", "eve"] {
+        let refused = json(403, v!({"message": "Only admins can query all permissions"}));
+        stub.on(&format!("GET {R}/collaborators/{login}/permission"), [refused]);
+    }
+    let assignees = json(200, v!([{"id": 3, "login": "Bob"}]));
+    stub.on(&format!("GET {R}/assignees"), [assignees]);
+    assert_eq!(forge.permission("bob").await.unwrap(), Permission::Write);
+    assert_eq!(forge.permission("eve").await.unwrap(), Permission::None);
     assert_eq!(forge.repository().await.unwrap().default_branch, "");
 
     let hook = v!({"id": 3, "active": true, "config": {"url": "https://me/hook"}, "events": ["pull_request", "pull_request_review_approved", "pull_request_review_rejected"]});
