@@ -15,6 +15,9 @@ use std::io::Write;
 use std::sync::Arc;
 use terarchitect_worker_api::ProjectId;
 
+/// How many projects are named where the one that is meant is none of them.
+const NAMED: usize = 20;
+
 /// Checks, and prints what was found. False: something is missing.
 ///
 /// # Errors
@@ -51,7 +54,8 @@ async fn find(database: &Database, project: &str) -> anyhow::Result<ProjectId> {
         (Some(only), None) => Ok(only.id),
         (Some(_), Some(_)) => bail!("several projects are called '{project}'; name one by its id"),
         _ => {
-            let names: Vec<&str> = all.iter().map(|project| project.name.as_str()).collect();
+            let mut names: Vec<&str> = all.iter().map(|project| project.name.as_str()).take(NAMED).collect();
+            names.extend((all.len() > NAMED).then_some("…"));
             bail!("there is no project '{project}'; there are: {}", names.join(", "))
         }
     }

@@ -111,6 +111,10 @@ async fn what_was_said_before_an_order_comes_with_it_and_nothing_else_of_its_thr
         ],
     }]});
     assert_eq!(context["review"], expected);
+    // The queue's own answers have it, too.
+    let shown = app.get(&format!("/api/jobs/{}", job["job_id"].as_str().unwrap())).await.expect(200);
+    assert_eq!(job["review"], shown["review"]);
+    assert_eq!(job["review"]["points"][0]["conversation"], expected["points"][0]["conversation"]);
     // Of the job's text nothing is different, for a runner that knows only that.
     let body = job["comment_body"].as_str().unwrap();
     assert!(body.contains("rename it") && !body.contains("shorter"), "{body}");

@@ -1,7 +1,7 @@
 //! Jobs of the queue: claims and the reports that end them.
 
 use crate::words::words;
-use crate::{JobId, ProjectId, TicketId};
+use crate::{JobId, ProjectId, ReviewContext, TicketId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -102,6 +102,9 @@ pub struct Job {
     /// For reviews: the comment's id at GitHub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub github_comment_id: Option<i64>,
+    /// For reviews: the same point by point, with its threads. Additive; the context has it as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewContext>,
     /// The number of this attempt. It rises with every claim of the job, and fences later reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i32>,

@@ -2883,6 +2883,7 @@ export interface components {
             project_path?: string | null;
             /** @description The repository to clone; empty for a local project without one. */
             repo_url?: string;
+            review?: components["schemas"]["ReviewContext"] | null;
             /** @description Its ticket. */
             ticket_id: components["schemas"]["TicketId"];
         };
@@ -2892,6 +2893,7 @@ export interface components {
             attempts: components["schemas"]["AttemptEntry"][];
             /** @description The latest entries of its ticket's log from the time of this job, at most 500, the oldest first. */
             logs: components["schemas"]["LogEntry"][];
+            review?: components["schemas"]["ReviewContext"] | null;
         };
         /** @description A job of the queue. */
         JobEntry: {

@@ -4,14 +4,12 @@ use crate::actions::ActionResult;
 use crate::actions::forges::credentials::secret_of;
 use crate::actions::forges::replies;
 use crate::actions::system::settings::open;
+use crate::actions::worker::review::review_of_job;
 use crate::changes::Database;
 use crate::db;
-use crate::db::forges::orders::OrderOfJob;
 use crate::db::projects::Project;
 use crate::db::tickets::Ticket;
 use crate::domain::forges::CredentialKind;
-use crate::domain::forges::job_text::Order;
-use crate::domain::forges::points::{Point, points};
 use crate::domain::projects::{board, repository};
 use crate::domain::refusal::Refusal;
 use crate::domain::system::settings::agent_name;
@@ -78,7 +76,7 @@ pub async fn worker_context(
         closes_issue: db::forges::issues::of_ticket(&mut tx, project_id, ticket_id).await?,
         agent_settings,
         finished_work: finished_work(&mut tx, ticket_id).await?,
-        review: review(&mut tx, token).await?,
+        review: review_of_token(&mut tx, token).await?,
         update_strategy: project.update_strategy,
         submodules: project.submodules,
     };
@@ -101,28 +99,10 @@ async fn finished_work(conn: &mut PgConnection, ticket: TicketId) -> ActionResul
 }
 
 /// What reviewers say, for the runner of the job that was made of it.
-async fn review(conn: &mut PgConnection, token: Option<JobToken>) -> ActionResult<Option<ReviewContext>> {
-    let Some(token) = token else { return Ok(None) };
-    let orders = db::forges::orders::of_job(conn, token.job_id).await?;
-    let points = points(&orders.iter().map(as_point).collect::<Vec<_>>());
-    Ok((!points.is_empty()).then_some(ReviewContext { points }))
-}
-
-/// An order as a point of the review.
-fn as_point(order: &OrderOfJob) -> Point<'_> {
-    Point {
-        id: order.id,
-        order: Order {
-            kind: order.kind,
-            author: &order.author_login,
-            body: &order.body,
-            path: order.path.as_deref(),
-            line: order.line,
-            hunk: order.hunk.as_deref(),
-            log: order.log.as_deref(),
-        },
-        thread: order.thread_id.as_deref(),
-        conversation: order.conversation.as_ref().map(|remarks| remarks.0.as_slice()).unwrap_or_default(),
+async fn review_of_token(conn: &mut PgConnection, token: Option<JobToken>) -> ActionResult<Option<ReviewContext>> {
+    match token {
+        Some(token) => review_of_job(conn, token.job_id).await,
+        None => Ok(None),
     }
 }
 

@@ -3,3 +3,4 @@
 pub mod context;
 pub mod coordinators;
 pub mod leases;
+pub mod review;

@@ -84,6 +84,7 @@ pub async fn claim_many(
             pr_number: row.pr_number,
             comment_body: row.comment_body,
             github_comment_id: row.github_comment_id,
+            review: None,
             attempt: Some(row.attempt),
             lease_ms: Some(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX)),
             job_token: None,

@@ -3,6 +3,7 @@
 pub mod actions;
 
 use crate::access::Caller;
+use crate::actions::worker::review::review_of;
 use crate::db;
 use crate::db::jobs::list::{AttemptEntry, JobEntry, JobFilter};
 use crate::db::tickets::logs::LogEntry;
@@ -13,7 +14,7 @@ use crate::state::App;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use terarchitect_worker_api::{ErrorBody, JobKind, JobStatus, ProjectId, TicketId};
+use terarchitect_worker_api::{ErrorBody, JobKind, JobStatus, ProjectId, ReviewContext, TicketId};
 use utoipa::{IntoParams, ToSchema};
 
 const DEFAULT_LIMIT: i64 = 50;
@@ -60,6 +61,9 @@ pub struct JobDetail {
     attempts: Vec<AttemptEntry>,
     /// The latest entries of its ticket's log from the time of this job, at most 500, the oldest first.
     logs: Vec<LogEntry>,
+    /// For reviews: what is asked for, point by point, with its threads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    review: Option<ReviewContext>,
 }
 
 /// Jobs, the newest first, in pages.
@@ -100,5 +104,7 @@ pub async fn get_job(State(app): State<App>, Path(path): Path<JobPath>) -> ApiRe
     // A runner's last entries may come a moment after its end was reported.
     let until = job.finished_at.map(|at| at + chrono::TimeDelta::seconds(10));
     let logs = db::tickets::logs::list_between(&mut conn, job.ticket_id, job.created_at, until, LOGS).await?;
-    Ok(Json(JobDetail { job, attempts, logs }))
+    drop(conn);
+    let review = review_of(&app.database, path.job_id, job.kind).await?;
+    Ok(Json(JobDetail { job, attempts, logs, review }))
 }

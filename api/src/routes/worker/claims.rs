@@ -1,5 +1,6 @@
 //! Claims: the next job for a worker.
 
+use crate::actions::worker::review::review_of;
 use crate::domain::refusal::{ErrorCode, Refusal};
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::extract::{OptionalJsonBody, worker_id};
@@ -48,7 +49,7 @@ pub async fn start_job(
         require_one_of(&app, &projects).await?;
     }
     match app.queue.claim(claim, wait.map(|wait| Instant::now() + wait)).await? {
-        Some(grant) => respond(&app, grant),
+        Some(grant) => respond(&app, grant).await,
         None => {
             require_one_of(&app, &projects).await?;
             Ok(StatusCode::NO_CONTENT.into_response())
@@ -69,12 +70,13 @@ async fn require_one_of(app: &App, projects: &[ProjectId]) -> ApiResult<()> {
 }
 
 /// A response that gives the job back if the client goes away before it was sent.
-fn respond(app: &App, grant: Grant) -> ApiResult<Response> {
+async fn respond(app: &App, grant: Grant) -> ApiResult<Response> {
     let job = grant.job();
     let timeout = app.config.limits.job_timeout;
     let attempt = job.attempt.unwrap_or_default();
     tracing::info!(job.id = %job.job_id, ticket.id = %job.ticket_id, attempt, "a job was claimed");
     let response = Job {
+        review: review_of(&app.database, job.job_id, job.kind).await?,
         job_timeout_sec: Some(timeout.as_secs()),
         job_token: Some(app.job_tokens.issue(job.job_id, attempt, timeout + TOKEN_SLACK)),
         ..job.clone()

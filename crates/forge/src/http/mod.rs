@@ -8,6 +8,7 @@ mod pages;
 mod plain;
 mod redirects;
 mod reply;
+mod spacing;
 mod words;
 
 pub(crate) use call::{Call, PULL, segment};
@@ -22,6 +23,7 @@ use kept::Kept;
 use reqwest::header::IF_NONE_MATCH;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
+use spacing::Spacing;
 use std::time::Duration;
 use terarchitect_outbound::{Mask, Retriable, Retry, chain, endpoint, retry, retry_after};
 use url::Url;
@@ -78,6 +80,7 @@ pub(crate) struct Http {
     mask: Mask,
     manners: Manners,
     kept: Kept,
+    spacing: Spacing,
     pub(crate) patience: Patience,
 }
 
@@ -115,7 +118,8 @@ impl Http {
             .build()
             .map_err(|error| ForgeError::Unavailable { host: host(&api), message: chain(&error) })?;
         let (token, mask) = (credential.name().to_owned(), Mask::new([&secret]));
-        Ok(Self { client, api, secret, token, mask, manners, kept: Kept::default(), patience })
+        let spacing = Spacing::at(&api);
+        Ok(Self { client, api, secret, token, mask, manners, kept: Kept::default(), spacing, patience })
     }
 
     /// The base of the API.
@@ -184,6 +188,10 @@ impl Http {
         let asked = is_question.then(|| request.url().to_string());
         if let Some(etag) = asked.as_ref().and_then(|url| self.kept.etag(url)) {
             request.headers_mut().insert(IF_NONE_MATCH, etag);
+        }
+        // GraphQL, whose base is its own, reads with POST.
+        if request.method() != Method::GET && call.base.is_none() {
+            self.spacing.wait().await;
         }
         let response = redirects::send(&self.client, request).await.map_err(unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
