@@ -124,7 +124,7 @@ fn has_work_of(repo: &Repository, base: Oid, old: Oid, parted: Oid) -> Result<bo
     Ok(own.iter().all(|change| in_base.contains(change)))
 }
 
-/// Whether somebody else has commits on the branch: they keep their ids, so that nobody's checkout is left behind.
+/// Whether the branch has commits of other people: they keep their ids, so that no checkout is left behind.
 fn has_commits_of_others(
     repo: &Repository,
     old: Oid,

@@ -128,7 +128,7 @@ impl ReadForge for Forges {
 }
 
 /// A webhook, with what of the events that each forge has is missing.
-/// Whether all commits are of whoever wrote the first one, which is the runner: those of a person keep their ids.
+/// Whether all commits have the author of the first one, which is the runner: those of a person keep their ids.
 fn has_one_author(commits: &[at::Commit]) -> bool {
     !commits.is_empty() && commits.iter().all(|commit| commit.author == commits[0].author)
 }

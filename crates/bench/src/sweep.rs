@@ -67,7 +67,7 @@ pub(crate) async fn run(programs: &Path, short: bool) -> anyhow::Result<bool> {
         value: spent.counted as f64,
         unit: "calls",
         reach: Reach::AtMost(0.0),
-        detail: "the others were answered with 304, since the entity tag was the same".to_owned(),
+        detail: "the others returned 304, since the entity tag was the same".to_owned(),
     }
     .print();
     drop(api);

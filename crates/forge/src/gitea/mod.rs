@@ -99,7 +99,7 @@ impl Forge for Gitea {
             return self.repository().await.map(|_| Permission::None);
         }
         if reply.status == StatusCode::FORBIDDEN {
-            // Only administrators are told. Whoever may write to the repository may be assigned to its issues.
+            // Only administrators are told. Those who may write to the repository may be assigned to its issues.
             let may_write = |account: &serde_json::Value| read::account(account).login.eq_ignore_ascii_case(login);
             let assignees = self.list("assignees", REPOSITORY).await?;
             return Ok(if assignees.iter().any(may_write) { Permission::Write } else { Permission::None });
