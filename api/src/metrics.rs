@@ -241,7 +241,9 @@ fn momentary(depths: &[ProjectDepth], now: Connections, readers: usize) -> Regis
     let oldest = Family::<ProjectLabel, Gauge<f64, AtomicU64>>::default();
     for depth in depths {
         let project_id = depth.project_id.to_string();
-        for (state, count) in [("pending", depth.pending), ("delayed", depth.delayed), ("running", depth.running)] {
+        let states =
+            [("pending", depth.pending), ("delayed", depth.delayed), ("held", depth.held), ("running", depth.running)];
+        for (state, count) in states {
             jobs.get_or_create(&DepthLabels { project_id: project_id.clone(), state }).set(count);
         }
         if let Some(age) = depth.oldest_pending_sec {

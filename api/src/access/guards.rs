@@ -15,6 +15,7 @@ use axum::response::Response;
 use http::request::Parts;
 use std::str::FromStr;
 use terarchitect_worker_api::{JobId, ProjectId, TicketId};
+use uuid::Uuid;
 
 /// Lets in who has what the endpoint needs.
 ///
@@ -68,7 +69,7 @@ async fn authorise(app: &App, need: Need, caller: &Caller, parts: &mut Parts) ->
     }
 }
 
-/// Requires a role: in the project that the path names, by its id or by that of a job or ticket, or else everywhere.
+/// Requires a role: in the project that the path names, by its id or by that of a job, a ticket or a checkpoint, or else everywhere.
 async fn require_role(app: &App, needed: Role, rights: &Rights, parts: &mut Parts) -> ApiResult<()> {
     if rights.role == Role::Admin || needed == Role::Admin {
         // A project that someone may not see does not exist, whatever is to be done with it.
@@ -89,6 +90,10 @@ async fn require_role(app: &App, needed: Role, rights: &Rights, parts: &mut Part
     if let Some(ticket) = named::<TicketId>(parts, "ticket_id").await? {
         let project = db::tickets::inbox::project_of(&mut *app.database.read().await?, ticket).await?;
         return require_in_found(project, needed, rights, || Refusal::not_found("ticket", ticket));
+    }
+    if let Some(checkpoint) = named::<Uuid>(parts, "checkpoint_id").await? {
+        let project = db::checkpoints::project_of(&mut *app.database.read().await?, checkpoint).await?;
+        return require_in_found(project, needed, rights, || Refusal::not_found("checkpoint", checkpoint));
     }
     Ok(rights.require(needed)?)
 }

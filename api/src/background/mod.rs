@@ -3,6 +3,7 @@
 //! All tasks end at one stop signal. A new task is a file with `run(app, stop)` and a line in `TASKS`. Any number of
 //! processes may run them on one database: each skips the rows that another one works on.
 
+mod checkpoints;
 mod comments;
 mod deliveries;
 mod due_jobs;
@@ -34,6 +35,7 @@ macro_rules! tasks {
 
 /// Every task, with its name.
 const TASKS: &[(&str, Task)] = tasks![
+    checkpoints,
     comments,
     deliveries,
     due_jobs,

@@ -9,6 +9,7 @@ mod hub;
 mod news;
 mod reader;
 mod shared_parts;
+mod single_kind;
 mod told;
 mod touched;
 
@@ -16,5 +17,6 @@ pub use cards::{CardText, Cards};
 pub use change::{Change, Database};
 pub use hub::{Hub, NOTIFY_CHANNEL};
 pub use reader::{Concern, Follow, ReadError, Reader, page};
+pub use single_kind::Following;
 pub use told::Told;
 pub use touched::{FellBehind, Touched, TouchedTickets};

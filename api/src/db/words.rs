@@ -16,7 +16,9 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Postgres, Type};
 use std::str::FromStr;
-use terarchitect_worker_api::{Directive, ExecutionMode, JobKind, JobStatus, UpdateStrategy};
+use terarchitect_worker_api::{
+    CheckpointStatus, CheckpointType, Directive, ExecutionMode, JobKind, JobStatus, UpdateStrategy,
+};
 
 /// A text column that holds a word of `T`.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +71,9 @@ from_words!(
     PullState,
     CommentKind,
     PostKind,
-    CommentState
+    CommentState,
+    CheckpointType,
+    CheckpointStatus
 );
 
 // Where a word may be absent: nothing turns an optional word into an optional value.

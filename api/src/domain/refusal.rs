@@ -53,6 +53,8 @@ error_codes! {
     UnreadableBody = "unreadable_body", 400;
     /// A field has a value that is not allowed. The sentence names the field and what is allowed.
     InvalidField = "invalid_field", 400;
+    /// The checkpoint is decided already, or has expired. The sentence says what was decided.
+    AlreadyDecided = "already_decided", 400;
     /// A project is deleted only if the request repeats its exact name. Nothing was deleted.
     NameNotConfirmed = "name_not_confirmed", 400;
     /// The request needs a key, or its key is wrong. Send it as `Authorization: Bearer <key>`.

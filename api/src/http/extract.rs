@@ -101,6 +101,28 @@ pub struct JobPath {
     pub job_id: JobId,
 }
 
+/// The id in the path of a checkpoint.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct CheckpointPath {
+    /// The checkpoint.
+    pub checkpoint_id: Uuid,
+}
+
+/// The ids in the path of a ticket's checkpoint.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct TicketCheckpointPath {
+    /// The project.
+    #[param(value_type = uuid::Uuid)]
+    pub project_id: ProjectId,
+    /// The ticket.
+    #[param(value_type = uuid::Uuid)]
+    pub ticket_id: TicketId,
+    /// The checkpoint.
+    pub checkpoint_id: Uuid,
+}
+
 /// A worker's name for itself, as a field of a body or a query.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! The routes, by family. Handlers extract, get their caller, call one action or query, and map the result.
 
+pub mod checkpoints;
 pub mod forges;
 pub mod jobs;
 pub mod live;
@@ -17,7 +18,7 @@ use crate::http::error::ApiResult;
 use crate::state::App;
 use axum::extract::DefaultBodyLimit;
 use sqlx::PgConnection;
-use terarchitect_worker_api::{ProjectId, StoreDiffRequest};
+use terarchitect_worker_api::{ConversationInfo, ProjectId, StoreDiffRequest};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -66,6 +67,8 @@ fn for_viewers() -> OpenApiRouter<App> {
         .routes(routes!(live::board::live_page))
         .routes(routes!(live::inbox::read_inbox))
         .routes(routes!(live::fleet::read_fleet))
+        .routes(routes!(checkpoints::get_checkpoint))
+        .routes(routes!(checkpoints::list_of_job))
         .routes(routes!(forges::deliveries::list_deliveries))
         .routes(routes!(forges::reviews::list_reviews))
         .routes(routes!(forges::reviews::get_review))
@@ -89,6 +92,8 @@ fn for_members() -> OpenApiRouter<App> {
         .routes(routes!(jobs::actions::retry_job))
         .routes(routes!(jobs::actions::cancel_job))
         .routes(routes!(live::inbox::snooze_ticket))
+        .routes(routes!(checkpoints::approve_checkpoint))
+        .routes(routes!(checkpoints::reject_checkpoint))
         .routes(routes!(forges::reviews::comment))
         .routes(routes!(forges::reviews::approve))
         .routes(routes!(forges::reviews::merge))
@@ -106,6 +111,8 @@ fn for_admins() -> OpenApiRouter<App> {
         .routes(routes!(system::trials::export))
         .routes(routes!(system::trials::import))
         .routes(routes!(live::fleet::stop_fleet))
+        .routes(routes!(checkpoints::admin::list_checkpoints))
+        .routes(routes!(checkpoints::admin::approve_as_admin, checkpoints::admin::reject_as_admin))
         .routes(routes!(live::fleet::resume_fleet))
         .routes(routes!(worker::coordinators::direct_coordinator, worker::coordinators::forget_coordinator))
         .routes(routes!(people::manage::list_people))
@@ -154,10 +161,18 @@ fn for_runners() -> OpenApiRouter<App> {
         .routes(routes!(worker::tickets::cancel_requested))
         .routes(routes!(worker::steering::take_messages))
         .routes(routes!(worker::steering::messages_delivered))
+        .routes(routes!(worker::checkpoints::open_checkpoint))
+        .routes(routes!(worker::checkpoints::wait_for_decision))
+        .routes(routes!(worker::checkpoints::hold_job))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(worker::steering::put_diff))
                 .layer(DefaultBodyLimit::max(StoreDiffRequest::MAX_BODY_BYTES)),
+        )
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(worker::checkpoints::keep_conversation, worker::checkpoints::get_conversation))
+                .layer(DefaultBodyLimit::max(ConversationInfo::MAX_BYTES)),
         )
 }
 

@@ -73,7 +73,8 @@ impl Guard {
         use Gets::{Hidden, In, Refused, Unknown};
         let if_so = |so: bool, otherwise: Gets| if so { In } else { otherwise };
         let is_for_coordinators = matches!(self, Self::Worker | Self::Runner);
-        let of_a_project = ["{project_id}", "{job_id}", "{ticket_id}"].iter().any(|id| path.contains(id));
+        let of_a_project = ["{project_id}", "{job_id}", "{ticket_id}"].iter().any(|id| path.contains(id))
+            || (path.contains("{checkpoint_id}") && self != Self::Admin);
         match who {
             _ if self == Self::Public => In,
             _ if self == Self::Signed => Unknown,
@@ -161,6 +162,18 @@ fn table() -> Vec<(Method, String, Guard)> {
         (&get, format!("{T}/worker-context"), Runner),
         (&post, format!("{T}/complete"), Runner),
         (&get, format!("{T}/cancel-requested"), Runner),
+        (&post, format!("{T}/checkpoints"), Runner),
+        (&get, format!("{T}/checkpoints/{{checkpoint_id}}"), Runner),
+        (&post, format!("{T}/hold"), Runner),
+        (&put, format!("{T}/conversation"), Runner),
+        (&get, format!("{T}/conversation"), Runner),
+        (&get, "/api/checkpoints/{checkpoint_id}".into(), Viewer),
+        (&post, "/api/checkpoints/{checkpoint_id}/approve".into(), Member),
+        (&post, "/api/checkpoints/{checkpoint_id}/reject".into(), Member),
+        (&get, "/api/jobs/{job_id}/checkpoints".into(), Viewer),
+        (&get, "/api/admin/agent-checkpoints".into(), Admin),
+        (&post, "/api/admin/agent-checkpoints/{checkpoint_id}".into(), Admin),
+        (&delete, "/api/admin/agent-checkpoints/{checkpoint_id}".into(), Admin),
         (&get, format!("{P}/review"), Viewer),
         (&get, format!("{T}/review"), Viewer),
         (&post, format!("{T}/review/comment"), Member),
@@ -253,6 +266,7 @@ struct World {
     project: String,
     ticket: String,
     job: Value,
+    checkpoint: String,
     other_project: String,
 }
 
@@ -269,7 +283,10 @@ impl World {
         let new = json!({"title": "Say hello", "column_id": "in_progress"});
         let ticket = app.as_admin().post(&path, new).await.expect(201)["id"].as_str().unwrap().to_owned();
         let job = app.as_worker().post("/api/worker/jobs/start", json!({"worker_id": "one"})).await.expect(200);
-        Self { app, project, ticket, job, other_project }
+        let path = format!("/api/projects/{project}/tickets/{ticket}/checkpoints");
+        let told = json!({"key": "told", "type": "info", "message": "It works."});
+        let told = app.as_worker().post(&path, told).await.expect(200)["id"].as_str().unwrap().to_owned();
+        Self { app, project, ticket, job, checkpoint: told, other_project }
     }
 
     async fn token(&self, mut body: Value) -> (String, String) {
@@ -318,6 +335,7 @@ impl World {
         }
         let path = template.replace("{project_id}", &self.project).replace("{ticket_id}", &ticket);
         let path = path.replace("{job_id}", self.job["job_id"].as_str().unwrap());
+        let path = path.replace("{checkpoint_id}", &self.checkpoint);
         let unknown = |part: &str| if part.starts_with('{') { id.to_owned() } else { part.to_owned() };
         path.split('/').map(unknown).collect::<Vec<_>>().join("/")
     }
@@ -357,7 +375,7 @@ async fn everybody_gets_what_their_role_gives_and_nothing_else() {
                 // Keys and tokens have no session of their own, tokens make no tokens, and approve none.
                 403 if is_own || sentence.starts_with("A token can't make tokens") => guard.gives(who, &template),
                 403 => Gets::Refused,
-                404 if ["project", "job", "ticket"]
+                404 if ["project", "job", "ticket", "checkpoint"]
                     .iter()
                     .any(|what| sentence.starts_with(&format!("There is no {what}"))) =>
                 {

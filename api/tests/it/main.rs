@@ -5,6 +5,7 @@
 mod backup;
 mod backup_refusals;
 mod board;
+mod checkpoints;
 mod clients;
 mod contract;
 mod conversations;

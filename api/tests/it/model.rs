@@ -43,6 +43,17 @@ enum Event {
         how: How,
         replica: bool,
     },
+    /// The runner of the n-th claim that ever got a job lets it wait for a person.
+    Hold {
+        claim: usize,
+        replica: bool,
+    },
+    /// A person decides about the n-th job that waits for that.
+    Decide {
+        held: usize,
+        approve: bool,
+        replica: bool,
+    },
     Cancel {
         job: usize,
     },
@@ -64,6 +75,7 @@ enum How {
     AgentFailed,
     EngineError,
     Release,
+    Hold,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -74,6 +86,9 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(|replica| Event::ClaimAgain { replica }),
         1 => (0..WORKERS, any::<bool>()).prop_map(|(worker, replica)| Event::Heartbeat { worker, replica }),
         4 => (0..50_usize, how, any::<bool>()).prop_map(|(claim, how, replica)| Event::Report { claim, how, replica }),
+        2 => (0..50_usize, any::<bool>()).prop_map(|(claim, replica)| Event::Hold { claim, replica }),
+        2 => (0..50_usize, 0..4, any::<bool>())
+            .prop_map(|(held, not, replica)| Event::Decide { held, approve: not > 0, replica }),
         1 => (0..50_usize).prop_map(|job| Event::Cancel { job }),
         1 => (0..50_usize).prop_map(|running| Event::Expire { running }),
         1 => Just(Event::MakeDue),
@@ -95,6 +110,8 @@ struct Modelled {
     failures: i64,
     holder: Option<usize>,
     cancel: bool,
+    /// It waits for a person.
+    held: bool,
 }
 
 /// A claim that got a job.
@@ -206,10 +223,13 @@ impl World {
             Event::ClaimAgain { replica } => self.claim_again(replica).await,
             Event::Heartbeat { worker, replica } => self.heartbeat(worker, replica).await,
             Event::Report { claim, how, replica } => self.report(claim, how, replica).await,
+            Event::Hold { claim, replica } => self.hold(claim, replica).await,
+            Event::Decide { held, approve, replica } => self.decide(held, approve, replica).await,
             Event::Cancel { job } => self.cancel(job).await,
             Event::Expire { running } => self.expire(running).await,
             Event::MakeDue => {
-                let sql = "update agent_jobs set due = true, run_at = now() where status = 'pending' and not due";
+                let sql = "update agent_jobs set due = true, run_at = now()
+                    where status = 'pending' and not due and held_at is null";
                 sqlx::query(sql).execute(&self.app.pool).await.unwrap();
                 Ok(())
             }
@@ -241,6 +261,7 @@ impl World {
                 failures: 0,
                 holder: None,
                 cancel: false,
+                held: false,
             },
         );
         Ok(())
@@ -315,7 +336,8 @@ impl World {
         let mut body = json!({"attempt": claim.attempt, "worker_id": format!("w{}", claim.worker)});
         let action = match how {
             How::Complete => "complete",
-            How::Release => "release",
+            // Only a runner lets its job wait.
+            How::Release | How::Hold => "release",
             How::AgentFailed | How::EngineError => {
                 body["reason"] = json!(if how == How::EngineError { "engine_error" } else { "agent_failed" });
                 "fail"
@@ -325,6 +347,8 @@ impl World {
         let job = self.jobs.get_mut(&claim.job).unwrap();
         if job.status != "running" || job.attempt != claim.attempt {
             let same = |before: How| match how {
+                // Its worker does not know that, and whatever it reports changes nothing.
+                _ if before == How::Hold => true,
                 How::AgentFailed | How::EngineError => matches!(before, How::AgentFailed | How::EngineError),
                 how => before == how,
             };
@@ -345,7 +369,7 @@ impl World {
         let end = match how {
             How::Complete => "completed",
             _ if job.cancel => "cancelled",
-            How::Release => "pending",
+            How::Release | How::Hold => "pending",
             How::EngineError if job.failures < TRIES => "pending",
             How::EngineError | How::AgentFailed => "failed",
         };
@@ -355,6 +379,63 @@ impl World {
         }
         (job.status, job.holder) = (end, None);
         self.claims[place].reported = Some((how, end));
+        Ok(())
+    }
+
+    async fn hold(&mut self, claim: usize, replica: bool) -> Checked {
+        if self.claims.is_empty() {
+            return Ok(());
+        }
+        let place = claim % self.claims.len();
+        let claim = self.claims[place].clone();
+        let found = "select project_id::text, ticket_id::text from agent_jobs where id = $1::uuid";
+        let (project, ticket): (String, String) =
+            sqlx::query_as(found).bind(&claim.job).fetch_one(&self.app.pool).await.unwrap();
+        let ticket = format!("/api/projects/{project}/tickets/{ticket}");
+        let opened = json!({
+            "attempt": claim.attempt, "key": format!("of {}", claim.attempt), "type": "approval_required", "message": "Well?"
+        });
+        let (status, reply) = self.post(replica, &format!("{ticket}/checkpoints"), &opened).await;
+        let job = self.jobs.get_mut(&claim.job).unwrap();
+        if job.status != "running" || job.attempt != claim.attempt {
+            check!(status == 409, "{claim:?} is over, but opened {status} {reply}");
+            return Ok(());
+        }
+        check!(status == 200 && reply["status"] == "pending", "{status} {reply}");
+        let request = json!({"attempt": claim.attempt, "checkpoint_id": reply["id"]});
+        let (status, reply) = self.post(!replica, &format!("{ticket}/hold"), &request).await;
+        let job = self.jobs.get_mut(&claim.job).unwrap();
+        check!(status == 200 && reply["held"] == !job.cancel, "{job:?}: {status} {reply}");
+        (job.status, job.held) = if job.cancel { ("cancelled", false) } else { ("pending", true) };
+        job.holder = None;
+        let said = if job.cancel { "cancelled" } else { "running" };
+        self.claims[place].reported = Some((How::Hold, said));
+        Ok(())
+    }
+
+    async fn decide(&mut self, held: usize, approve: bool, replica: bool) -> Checked {
+        let waiting: Vec<String> = self.order.iter().filter(|id| self.jobs[*id].held).cloned().collect();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let id = waiting[held % waiting.len()].clone();
+        let open = "select id::text from checkpoints where job_id = $1::uuid and status = 'pending'";
+        let open: Vec<String> = sqlx::query_scalar(open).bind(&id).fetch_all(&self.app.pool).await.unwrap();
+        check!(open.len() == 1, "{id} should wait for one decision: {open:?}");
+        let word = if approve { "approve" } else { "reject" };
+        let path = format!("/api/checkpoints/{}/{word}", open[0]);
+        let (status, reply) = self.post(replica, &path, &json!({})).await;
+        check!(status == 200, "{status} {reply}");
+        let (status, reply) = self.post(!replica, &path, &json!({})).await;
+        check!(status == 400 && reply["code"] == "already_decided", "{status} {reply}");
+        let job = self.jobs.get_mut(&id).unwrap();
+        job.held = false;
+        if !approve {
+            (job.status, job.failures) = ("failed", job.failures + 1);
+            for claim in self.claims.iter_mut().filter(|claim| claim.job == id && claim.attempt == job.attempt) {
+                claim.reported = Some((How::Hold, "failed"));
+            }
+        }
         Ok(())
     }
 
@@ -371,7 +452,7 @@ impl World {
         };
         check!(status.as_u16() == expected, "cancelling {job:?}: {status} {reply}");
         match job.status {
-            "pending" => job.status = "cancelled",
+            "pending" => (job.status, job.held) = ("cancelled", false),
             "running" => job.cancel = true,
             _ => {}
         }
@@ -404,16 +485,18 @@ impl World {
 
     /// The database is what the model says, and the invariants hold.
     async fn check(&self) -> Checked {
-        type Row = (String, String, i32, i32, Option<String>, bool);
+        type Row = (String, String, i32, i32, Option<String>, bool, bool);
         let rows: Vec<Row> = sqlx::query_as(
-            "select id::text, status, attempt, failures, worker_id, lease_expires_at is not null from agent_jobs",
+            "select id::text, status, attempt, failures, worker_id, lease_expires_at is not null, held_at is not null
+             from agent_jobs",
         )
         .fetch_all(&self.app.pool)
         .await
         .unwrap();
         check!(rows.len() == self.jobs.len(), "{} jobs, {} expected", rows.len(), self.jobs.len());
-        for (id, status, attempt, failures, worker, leased) in rows {
+        for (id, status, attempt, failures, worker, leased, held) in rows {
             let job = &self.jobs[&id];
+            check!(held == job.held, "{id} is held or not: {job:?}");
             check!(status == job.status, "{id} is {status}, {job:?} expected");
             check!(
                 (attempt.into(), failures.into()) == (job.attempt, job.failures),

@@ -1,7 +1,7 @@
 //! What a runner learns about its ticket: the response of `worker-context`.
 
 use crate::words::words;
-use crate::{ProjectId, ReviewContext, ReviewReply, TicketId};
+use crate::{ConversationInfo, ProjectId, ReviewContext, ReviewReply, Stop, TicketId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -111,6 +111,12 @@ pub struct WorkerContext {
     /// Whether the runner fetches the repository's submodules.
     #[serde(default)]
     pub submodules: bool,
+    /// Where the job stops for a person.
+    #[serde(default, deserialize_with = "crate::lenient::list", skip_serializing_if = "Vec::is_empty")]
+    pub checkpoints: Vec<Stop>,
+    /// What is kept of the conversation of an earlier attempt of the same job; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<ConversationInfo>,
 }
 
 /// Work that is done and pushed, while its pull request or its report is missing.

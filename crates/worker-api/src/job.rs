@@ -162,6 +162,12 @@ pub enum Reason {
     DiskFull,
     /// The runner asked for a retry (exit code 75).
     TryAgain,
+    /// It waits for a person's decision, without an attempt.
+    Held,
+    /// A person rejected what it wanted to do.
+    CheckpointRejected,
+    /// What it wanted to do was not decided in time.
+    CheckpointExpired,
     /// A word of another version.
     #[serde(untagged)]
     Other(String),
@@ -185,6 +191,9 @@ impl Reason {
             Self::LeaseLost => "lease_lost",
             Self::DiskFull => "disk_full",
             Self::TryAgain => "try_again",
+            Self::Held => "held",
+            Self::CheckpointRejected => "checkpoint_rejected",
+            Self::CheckpointExpired => "checkpoint_expired",
             Self::Other(word) => word,
         }
     }

@@ -4,6 +4,7 @@
 //! The documented contract is kept exactly; everything beyond it is optional on the wire, so that a client of the plain
 //! contract keeps working. These types derive no database traits: the API maps them at its edge.
 
+mod checkpoint;
 mod context;
 mod entry;
 mod error;
@@ -21,6 +22,10 @@ mod words;
 #[cfg(feature = "client")]
 pub mod client;
 
+pub use checkpoint::{
+    CheckpointStage, CheckpointStatus, CheckpointType, ConversationInfo, Held, HoldRequest, OpenCheckpoint,
+    RunnerCheckpoint, Stop,
+};
 pub use context::{
     AgentSettings, ContextTicket, CurrentTicket, FinishedReview, FinishedWork, RelevantGraph, UpdateStrategy,
     WorkerContext,

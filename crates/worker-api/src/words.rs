@@ -57,7 +57,10 @@ pub(crate) use words;
 
 #[cfg(test)]
 mod tests {
-    use crate::{Directive, ExecutionMode, HeldState, JobKind, JobStatus, UpdateStrategy};
+    use crate::{
+        CheckpointStage, CheckpointStatus, CheckpointType, Directive, ExecutionMode, HeldState, JobKind, JobStatus,
+        UpdateStrategy,
+    };
 
     macro_rules! agrees_with_serde {
         ($($name:ident),+) => {$(
@@ -73,6 +76,7 @@ mod tests {
     #[test]
     fn every_word_is_the_same_in_json_and_in_the_database() {
         agrees_with_serde!(JobKind, ExecutionMode, JobStatus, HeldState, Directive, UpdateStrategy);
+        agrees_with_serde!(CheckpointType, CheckpointStatus, CheckpointStage);
     }
 
     #[test]

@@ -4,6 +4,41 @@
  */
 
 export interface paths {
+    "/api/admin/agent-checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What waits for a person, the oldest first, with the jobs that wait. */
+        get: operations["list_checkpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/agent-checkpoints/{checkpoint_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves a checkpoint. */
+        post: operations["approve_as_admin"];
+        /** Rejects a checkpoint. */
+        delete: operations["reject_as_admin"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -15,6 +50,57 @@ export interface paths {
         get: operations["read_audit"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/checkpoints/{checkpoint_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One checkpoint. */
+        get: operations["get_checkpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/checkpoints/{checkpoint_id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves a checkpoint: its job goes on. */
+        post: operations["approve_checkpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/checkpoints/{checkpoint_id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rejects a checkpoint: its job fails for good, with the reason. */
+        post: operations["reject_checkpoint"];
         delete?: never;
         options?: never;
         head?: never;
@@ -299,8 +385,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Everything that waits for a person: tickets that failed, and pull requests that are ready. A decision is one of the
-         *     usual calls: retry the job, or move the ticket.
+         * Everything that waits for a person: tickets that failed, pull requests that are ready, and checkpoints. A decision is one of
+         *     the usual calls: retry the job, move the ticket, or approve or reject the checkpoint.
          */
         get: operations["read_inbox"];
         put?: never;
@@ -408,6 +494,23 @@ export interface paths {
         put?: never;
         /** Cancels a job: a pending one at once, a running one by a stop request. */
         post: operations["cancel_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The checkpoints of a job, the oldest first. */
+        get: operations["list_of_job"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -857,6 +960,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{project_id}/tickets/{ticket_id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Opens a checkpoint of the attempt that runs. The same key of the same job again returns what became of the first one. */
+        post: operations["open_checkpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/checkpoints/{checkpoint_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of a checkpoint; waits for that if it is asked to. */
+        get: operations["wait_for_decision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{project_id}/tickets/{ticket_id}/complete": {
         parameters: {
             query?: never;
@@ -868,6 +1005,24 @@ export interface paths {
         put?: never;
         /** Marks the ticket complete: status `completed`, column `in_review`, and its pull request recorded. */
         post: operations["complete_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/conversation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an earlier attempt of the same job remembered. */
+        get: operations["get_conversation"];
+        /** Keeps what the attempt remembers after a turn, as the runner has packed it: at most 32 MiB. An older one is replaced. */
+        put: operations["keep_conversation"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -909,6 +1064,26 @@ export interface paths {
         get: operations["get_diff"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends the attempt and lets its job wait for a person: the work is pushed, and the conversation is kept. The next attempt, on any
+         *     host, goes on once it is decided. Where that has just happened, the attempt goes on instead.
+         */
+        post: operations["hold_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1742,7 +1917,7 @@ export interface components {
             worker_id?: string | null;
         };
         /** @enum {string} */
-        AttemptOutcome: "completed" | "failed" | "cancelled" | "retried" | "released";
+        AttemptOutcome: "completed" | "failed" | "cancelled" | "retried" | "released" | "held";
         /** @description Who did something. */
         AuditActor: {
             /** @description Which person or token. */
@@ -1872,6 +2047,86 @@ export interface components {
         };
         /** @enum {string} */
         CheckResult: "pending" | "success" | "failure" | "neutral";
+        /** @description A checkpoint. */
+        Checkpoint: {
+            /**
+             * Format: int32
+             * @description The attempt that opened it; none: it was opened with the job.
+             */
+            attempt?: number | null;
+            /**
+             * Format: date-time
+             * @description When it was opened.
+             */
+            created_at: string;
+            /** @description What it is about. */
+            data: Record<string, never>;
+            /**
+             * Format: date-time
+             * @description When that was.
+             */
+            decided_at?: string | null;
+            /** @description Who decided, as the event log names them. */
+            decided_by?: string | null;
+            /**
+             * Format: date-time
+             * @description When it expires.
+             */
+            expires_at: string;
+            /**
+             * Format: uuid
+             * @description The checkpoint.
+             */
+            id: string;
+            /** @description Its job. */
+            job_id: components["schemas"]["JobId"];
+            /** @description What to decide or to know. */
+            message: string;
+            /** @description For programs. */
+            metadata: Record<string, never>;
+            /** @description Its project. */
+            project_id: components["schemas"]["ProjectId"];
+            stage?: components["schemas"]["CheckpointStage"] | null;
+            /** @description What became of it. */
+            status: components["schemas"]["CheckpointStatus"];
+            /** @description Its ticket. */
+            ticket_id: components["schemas"]["TicketId"];
+            /** @description What it wants of a person. */
+            type: components["schemas"]["CheckpointType"];
+            /** @description What the person said to it: an answer to the agent, or why it was rejected. */
+            words?: string | null;
+        };
+        /** @description The checkpoints of a job. */
+        CheckpointList: {
+            /** @description The oldest first. */
+            checkpoints: components["schemas"]["Checkpoint"][];
+        };
+        /** @description A checkpoint with its job. */
+        CheckpointOfJob: components["schemas"]["DocumentCheckpoint"] & {
+            job?: components["schemas"]["JobOfCheckpoint"] | null;
+        };
+        /** @description What waits for a person. */
+        CheckpointPage: {
+            /** @description The oldest first. */
+            checkpoints: components["schemas"]["CheckpointOfJob"][];
+            pagination: components["schemas"]["Offsets"];
+            success: boolean;
+        };
+        /**
+         * @description Where in a job's life a checkpoint stands.
+         * @enum {string}
+         */
+        CheckpointStage: "start" | "plan" | "diff" | "output" | "question";
+        /**
+         * @description What became of a checkpoint.
+         * @enum {string}
+         */
+        CheckpointStatus: "pending" | "approved" | "rejected" | "expired";
+        /**
+         * @description What a checkpoint wants of a person.
+         * @enum {string}
+         */
+        CheckpointType: "approval_required" | "info" | "error";
         /** @description Which program waits. */
         CollectToken: {
             /** @description The program's code. */
@@ -1925,6 +2180,26 @@ export interface components {
             status: string;
             /** @description Its title. */
             title: string;
+        };
+        /** @description What is kept of a job's conversation, beside the archive itself. */
+        ConversationInfo: {
+            /** @description The agent program whose conversation it is. */
+            agent: string;
+            /**
+             * Format: int32
+             * @description The attempt that kept it.
+             */
+            attempt: number;
+            /**
+             * Format: int64
+             * @description How large the archive is.
+             */
+            bytes: number;
+            /**
+             * Format: int32
+             * @description The turn after which it was kept.
+             */
+            turn: number;
         };
         /** @description A coordinator as applications see it. */
         Coordinator: {
@@ -2031,6 +2306,13 @@ export interface components {
             associated_node_ids?: string[];
             /** @description `"label: id"` for each node. */
             associated_nodes_labeled?: string[];
+        };
+        /** @description What became of a decision. */
+        Decided: {
+            checkpoint: components["schemas"]["CheckpointOfJob"];
+            /** @description In a sentence. */
+            message: string;
+            success: boolean;
         };
         /** @description The confirmation of a deletion. */
         DeleteProject: {
@@ -2236,6 +2518,59 @@ export interface components {
          * @enum {string}
          */
         Directive: "run" | "drain";
+        /** @description A checkpoint. */
+        DocumentCheckpoint: {
+            /** @description What the person said with an approval. */
+            answer?: string | null;
+            /**
+             * Format: date-time
+             * @description When that was.
+             */
+            approvedAt?: string | null;
+            /** @description Who approved it: a person's id, or what the event log calls the caller. */
+            approvedBy?: string | null;
+            /** @description What it wants of a person. */
+            checkpointType: components["schemas"]["DocumentType"];
+            /**
+             * Format: date-time
+             * @description When it was opened.
+             */
+            createdAt: string;
+            /** @description What it is about. */
+            data: Record<string, never>;
+            /** @description Who decided, whichever way. */
+            decidedBy?: string | null;
+            /**
+             * Format: date-time
+             * @description When it expires.
+             */
+            expiresAt: string;
+            /**
+             * Format: uuid
+             * @description The checkpoint.
+             */
+            id: string;
+            /** @description Its job. */
+            jobId: components["schemas"]["JobId"];
+            /** @description What to decide or to know. */
+            message: string;
+            /** @description Where it stands, for programs. */
+            metadata: Record<string, never>;
+            /** @description Why it was rejected. */
+            rejectionReason?: string | null;
+            /** @description `PENDING`, `APPROVED`, `REJECTED` or `EXPIRED`. */
+            status: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updatedAt: string;
+        };
+        /**
+         * @description What a checkpoint wants of a person.
+         * @enum {string}
+         */
+        DocumentType: "APPROVAL_REQUIRED" | "INFO" | "ERROR";
         /** @description What an entry is about. A kind that this version does not know, or knows in another form, is kept as it came. */
         EntryData: {
             /** @enum {string} */
@@ -2386,7 +2721,7 @@ export interface components {
              * @description A stable word for programs, such as `not_found` or `stale_attempt`.
              * @enum {string}
              */
-            code?: "empty_body" | "invalid_path" | "invalid_query" | "malformed_json" | "invalid_utf8" | "unreadable_body" | "invalid_field" | "name_not_confirmed" | "unauthorized" | "job_token_refused" | "wrong_credentials" | "sign_in_not_begun" | "provider_failed" | "signature_refused" | "not_allowed" | "this_machine_only" | "foreign_origin" | "not_found" | "no_pull_request" | "no_such_address" | "method_not_allowed" | "job_exists" | "stale_attempt" | "not_running" | "not_ended" | "not_live" | "last_admin" | "email_taken" | "name_taken" | "two_secrets" | "not_finished" | "head_moved" | "column_in_use" | "position_too_old" | "link_used_or_expired" | "code_used_or_expired" | "body_too_large" | "not_json" | "encoded_body" | "invalid_body" | "nul_character" | "pull_request_not_open" | "not_mergeable" | "forge_refused" | "no_approver" | "too_many_connections" | "slow_down" | "internal" | "forge_failed" | "unavailable";
+            code?: "empty_body" | "invalid_path" | "invalid_query" | "malformed_json" | "invalid_utf8" | "unreadable_body" | "invalid_field" | "already_decided" | "name_not_confirmed" | "unauthorized" | "job_token_refused" | "wrong_credentials" | "sign_in_not_begun" | "provider_failed" | "signature_refused" | "not_allowed" | "this_machine_only" | "foreign_origin" | "not_found" | "no_pull_request" | "no_such_address" | "method_not_allowed" | "job_exists" | "stale_attempt" | "not_running" | "not_ended" | "not_live" | "last_admin" | "email_taken" | "name_taken" | "two_secrets" | "not_finished" | "head_moved" | "column_in_use" | "position_too_old" | "link_used_or_expired" | "code_used_or_expired" | "body_too_large" | "not_json" | "encoded_body" | "invalid_body" | "nul_character" | "pull_request_not_open" | "not_mergeable" | "forge_refused" | "no_approver" | "too_many_connections" | "slow_down" | "internal" | "forge_failed" | "unavailable";
             /** @description One sentence for a person: what was wrong and what to do. */
             error: string;
             /** @description The request's id, also in the header `x-request-id` and in the API's log. */
@@ -2437,7 +2772,7 @@ export interface components {
             ticket_id?: string | null;
         };
         /** @enum {string} */
-        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "log.appended" | "message.posted" | "message.delivered" | "diff.stored" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "fleet.stopped" | "fleet.resumed" | "inbox.snoozed" | "settings.changed" | "memory.changed" | "person.created" | "person.changed" | "person.deleted" | "invitation.created" | "invitation.deleted" | "link.created" | "token.created" | "token.revoked" | "session.started" | "session.ended" | "login.approved" | "login.denied" | "sign_in.failed" | "credential.created" | "credential.deleted" | "webhook_secret.created" | "webhook_secret.deleted" | "delivery.failed" | "delivery.replayed" | "pull_request.changed" | "pull_request.commented" | "pull_request.approved" | "pull_request.merged" | "comment.received" | "comment.decided" | "forge.noted";
+        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "checkpoint.opened" | "checkpoint.decided" | "log.appended" | "message.posted" | "message.delivered" | "diff.stored" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "fleet.stopped" | "fleet.resumed" | "inbox.snoozed" | "settings.changed" | "memory.changed" | "person.created" | "person.changed" | "person.deleted" | "invitation.created" | "invitation.deleted" | "link.created" | "token.created" | "token.revoked" | "session.started" | "session.ended" | "login.approved" | "login.denied" | "sign_in.failed" | "credential.created" | "credential.deleted" | "webhook_secret.created" | "webhook_secret.deleted" | "delivery.failed" | "delivery.replayed" | "pull_request.changed" | "pull_request.commented" | "pull_request.approved" | "pull_request.merged" | "comment.received" | "comment.decided" | "forge.noted";
         /** @description A page of events. */
         EventPage: {
             /** @description The events in order. */
@@ -2689,6 +3024,13 @@ export interface components {
              */
             slot_limit?: number | null;
         };
+        /** @description Response of `POST …/hold`. */
+        Held: {
+            /** @description What it waits for. */
+            checkpoint: components["schemas"]["RunnerCheckpoint"];
+            /** @description Whether the job is held now, so that the attempt is over. Otherwise the decision has just come, and the attempt goes on. */
+            held: boolean;
+        };
         /** @description A job that a coordinator holds. */
         HeldJob: {
             /**
@@ -2716,6 +3058,19 @@ export interface components {
          * @enum {string}
          */
         HeldState: "held" | "cancel" | "lost";
+        /** @description Body of `POST …/hold`: the work is pushed, and the job waits without this attempt. */
+        HoldRequest: {
+            /**
+             * Format: int32
+             * @description The attempt. A job token knows its own.
+             */
+            attempt?: number | null;
+            /**
+             * Format: uuid
+             * @description What the job waits for.
+             */
+            checkpoint_id: string;
+        };
         /** @description What one check of a coordinator's host found. */
         HostFinding: {
             /** @description What was checked, such as `engine` or `disk`. */
@@ -2754,6 +3109,7 @@ export interface components {
         };
         /** @description Something that waits for a person. */
         InboxItem: {
+            checkpoint?: components["schemas"]["Checkpoint"] | null;
             /** @description More about it: what the failure's report said. */
             detail?: string | null;
             diffstat?: components["schemas"]["Diffstat"] | null;
@@ -2788,7 +3144,7 @@ export interface components {
          * @description Why an item waits for a person.
          * @enum {string}
          */
-        InboxKind: "failed" | "pull_request";
+        InboxKind: "failed" | "pull_request" | "checkpoint";
         /** @description Body of `POST /api/projects/{p}/memory/index`, and of `…/delete`. */
         IndexRequest: {
             /** @description The documents, as text. */
@@ -2927,6 +3283,11 @@ export interface components {
              * @description When it ended.
              */
             finished_at?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it waits for a person's decision. Its status is `running` then, but nothing of it runs.
+             */
+            held_at?: string | null;
             /** @description The job. */
             id: components["schemas"]["JobId"];
             /** @description What it asks for. */
@@ -2968,6 +3329,20 @@ export interface components {
          * @enum {string}
          */
         JobKind: "ticket" | "review";
+        /** @description A job beside its checkpoint. */
+        JobOfCheckpoint: {
+            /**
+             * Format: date-time
+             * @description When it was enqueued.
+             */
+            createdAt: string;
+            /** @description The job. */
+            id: components["schemas"]["JobId"];
+            /** @description What became of it. */
+            status: string;
+            /** @description What it is about: its ticket's title. */
+            taskDescription: string;
+        };
         /** @description A page of jobs. */
         JobPage: {
             /** @description The jobs, the newest first. */
@@ -3374,6 +3749,32 @@ export interface components {
          * @description A note of a project.
          */
         NoteId: string;
+        /** @description Which part of a list this is. */
+        Offsets: {
+            /** Format: int64 */
+            limit: number;
+            /** Format: int64 */
+            offset: number;
+        };
+        /** @description Body of `POST …/checkpoints`: opens a checkpoint. The same key again returns the same checkpoint. */
+        OpenCheckpoint: {
+            /**
+             * Format: int32
+             * @description The attempt. A job token knows its own.
+             */
+            attempt?: number | null;
+            /** @description What it is about: `files`, `text` or whatever else people need to see; at most 1 MiB. */
+            data?: Record<string, never>;
+            /** @description What makes it one among those of its job; at most 200 bytes. */
+            key: string;
+            /** @description What a person should decide or know, in a sentence. */
+            message: string;
+            /** @description For programs. */
+            metadata?: Record<string, never>;
+            stage?: components["schemas"]["CheckpointStage"] | null;
+            /** @description What it wants of a person. */
+            type: components["schemas"]["CheckpointType"];
+        };
         /** @description What a person changes about itself. What is absent stays. */
         OwnChanges: {
             /** @description The present password, which a new one needs where there is one. */
@@ -3845,9 +4246,14 @@ export interface components {
             warnings: string[];
         };
         /** @description Why a job ended. A word that this version does not know is kept as it is. */
-        Reason: "completed" | "agent_failed" | "agent_misconfigured" | "timeout" | "cancelled" | "oom" | "image_unavailable" | "container_lost" | "engine_error" | "engine_restart" | "lease_lost" | "disk_full" | "try_again" | {
+        Reason: "completed" | "agent_failed" | "agent_misconfigured" | "timeout" | "cancelled" | "oom" | "image_unavailable" | "container_lost" | "engine_error" | "engine_restart" | "lease_lost" | "disk_full" | "try_again" | "held" | "checkpoint_rejected" | "checkpoint_expired" | {
             /** @description A word of another version. */
             other: string;
+        };
+        /** @description What may come with a rejection. */
+        Rejection: {
+            /** @description Why. */
+            reason?: string | null;
         };
         /** @description Body of `POST /api/worker/jobs/{id}/release`. */
         ReleaseRequest: {
@@ -3971,6 +4377,20 @@ export interface components {
             /** @description The role there. */
             role: components["schemas"]["ProjectRole"];
         };
+        /** @description A checkpoint as a runner sees it. */
+        RunnerCheckpoint: {
+            /**
+             * Format: uuid
+             * @description The checkpoint.
+             */
+            id: string;
+            /** @description What makes it one among those of its job. */
+            key: string;
+            /** @description What became of it. */
+            status: components["schemas"]["CheckpointStatus"];
+            /** @description What the person said to it. */
+            words?: string | null;
+        };
         /** @description How a project's jobs are run; absent fields stay as they are. */
         RunningChanges: {
             /** @description The image for its jobs, instead of the coordinator's. */
@@ -4090,7 +4510,16 @@ export interface components {
             worker_id?: string | null;
         };
         /** @enum {string} */
-        StateWord: "backlog" | "waiting" | "starting" | "research" | "plan" | "plan_review" | "turn" | "opening_pr" | "in_review" | "done" | "failed" | "cancelled" | "stopping" | "silent";
+        StateWord: "backlog" | "waiting" | "starting" | "research" | "plan" | "plan_review" | "turn" | "opening_pr" | "in_review" | "done" | "failed" | "cancelled" | "stopping" | "silent" | "held";
+        /** @description A place at which a job stops for a person, or tells one something. */
+        Stop: {
+            /** @description What it says; a sentence of its own for each stage if absent. */
+            message?: string | null;
+            /** @description Where. */
+            stage: components["schemas"]["CheckpointStage"];
+            /** @description What it wants of a person. */
+            type: components["schemas"]["CheckpointType"];
+        };
         /** @description What a stop of everything did. */
         Stopped: {
             /** @description How many running jobs were asked to stop. */
@@ -4511,12 +4940,15 @@ export interface components {
             agent_settings?: components["schemas"]["AgentSettings"];
             /** @description Up to 10. */
             backlog_tickets?: components["schemas"]["ContextTicket"][];
+            /** @description Where the job stops for a person. */
+            checkpoints?: components["schemas"]["Stop"][];
             /**
              * Format: int64
              * @description The issue at the repository's forge that the ticket was made of, and that its pull request closes; absent if there is
              *     none.
              */
             closes_issue?: number | null;
+            conversation?: components["schemas"]["ConversationInfo"] | null;
             /** @description The ticket to work on. */
             current_ticket: components["schemas"]["CurrentTicket"];
             /** @description Up to 5. */
@@ -4586,6 +5018,286 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_checkpoints: {
+        parameters: {
+            query?: {
+                /** @description Only those of this type. */
+                checkpointType?: components["schemas"]["DocumentType"];
+                /** @description The maximum number of checkpoints: 50 if unset, at most 500. */
+                limit?: number;
+                /** @description How many to skip. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointPage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    approve_as_admin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The checkpoint. */
+                checkpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Approval"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decided"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reject_as_admin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The checkpoint. */
+                checkpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rejection"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decided"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     read_audit: {
         parameters: {
             query?: {
@@ -4627,7 +5339,7 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4647,6 +5359,291 @@ export interface operations {
             };
             /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_checkpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The checkpoint. */
+                checkpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    approve_checkpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The checkpoint. */
+                checkpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Approval"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reject_checkpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The checkpoint. */
+                checkpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rejection"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4753,7 +5750,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4855,7 +5852,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4986,7 +5983,7 @@ export interface operations {
                     "application/json": components["schemas"]["Credential"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5096,7 +6093,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5177,7 +6174,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryPage"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5244,7 +6241,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5328,7 +6325,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeviceLoginBegun"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5395,7 +6392,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeviceLoginAnswer"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5453,7 +6450,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeviceLoginView"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5543,7 +6540,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5633,7 +6630,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5747,7 +6744,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6047,7 +7044,7 @@ export interface operations {
                     "application/json": components["schemas"]["Snoozed"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6205,7 +7202,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvitationWithLink"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6315,7 +7312,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6400,7 +7397,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobPage"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6467,7 +7464,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobDetail"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6542,7 +7539,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6605,6 +7602,81 @@ export interface operations {
             };
         };
     };
+    list_of_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointList"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     retry_job: {
         parameters: {
             query?: never;
@@ -6629,7 +7701,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobEntry"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6740,7 +7812,7 @@ export interface operations {
                     "application/json": components["schemas"]["LinkView"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6815,7 +7887,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6900,7 +7972,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6954,7 +8026,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7056,7 +8128,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7143,7 +8215,7 @@ export interface operations {
                     "application/json": components["schemas"]["Person"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7253,7 +8325,7 @@ export interface operations {
                     "application/json": components["schemas"]["NewLinkView"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7384,7 +8456,7 @@ export interface operations {
                     "application/json": components["schemas"]["Project"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7478,7 +8550,7 @@ export interface operations {
                     "application/json": components["schemas"]["Project"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7557,7 +8629,7 @@ export interface operations {
                     "application/json": components["schemas"]["Project"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7663,7 +8735,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7765,7 +8837,7 @@ export interface operations {
                     "application/json": components["schemas"]["LiveBoard"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7840,7 +8912,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectChecks"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7915,7 +8987,7 @@ export interface operations {
                     "application/json": components["schemas"]["Graph"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7994,7 +9066,7 @@ export interface operations {
                     "application/json": components["schemas"]["GraphVersion"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8096,7 +9168,7 @@ export interface operations {
                     "application/json": components["schemas"]["Board"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8175,7 +9247,7 @@ export interface operations {
                     "application/json": components["schemas"]["Board"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8289,7 +9361,7 @@ export interface operations {
                     "application/json": components["schemas"]["IndexResponse"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8395,7 +9467,7 @@ export interface operations {
                     "application/json": components["schemas"]["IndexResponse"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8501,7 +9573,7 @@ export interface operations {
                     "application/json": components["schemas"]["RetrieveResponse"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8603,7 +9675,7 @@ export interface operations {
                     "application/json": components["schemas"]["Note"][];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8682,7 +9754,7 @@ export interface operations {
                     "application/json": components["schemas"]["Note"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8786,7 +9858,7 @@ export interface operations {
                     "application/json": components["schemas"]["Note"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8863,7 +9935,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8944,7 +10016,7 @@ export interface operations {
                     "application/json": components["schemas"]["Note"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9046,7 +10118,7 @@ export interface operations {
                     "application/json": components["schemas"]["ListedReview"][];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9121,7 +10193,7 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"][];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9200,7 +10272,7 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9304,7 +10376,7 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9381,7 +10453,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9462,7 +10534,7 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9566,7 +10638,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9643,7 +10715,7 @@ export interface operations {
                     "application/json": components["schemas"]["CancelRequested"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9720,7 +10792,197 @@ export interface operations {
                     "application/json": components["schemas"]["Card"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    open_checkpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenCheckpoint"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunnerCheckpoint"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    wait_for_decision: {
+        parameters: {
+            query?: {
+                /** @description In milliseconds, up to 25000; absent or 0: do not wait. */
+                wait_ms?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+                /** @description The checkpoint. */
+                checkpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunnerCheckpoint"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9801,7 +11063,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9883,6 +11145,195 @@ export interface operations {
             };
         };
     };
+    get_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it was kept */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Nothing was kept */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    keep_conversation: {
+        parameters: {
+            query: {
+                /** @description The turn after which it is kept. */
+                turn: number;
+                /** @description The agent program whose conversation it is. */
+                agent: string;
+            };
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConversationInfo"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_diffs: {
         parameters: {
             query?: never;
@@ -9905,7 +11356,7 @@ export interface operations {
                     "application/json": components["schemas"]["DiffInfo"][];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9986,7 +11437,7 @@ export interface operations {
                     "application/json": components["schemas"]["DiffInfo"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10093,7 +11544,7 @@ export interface operations {
                     "text/x-diff": string;
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10121,6 +11572,122 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    hold_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Held"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10184,7 +11751,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobEntry"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10296,7 +11863,7 @@ export interface operations {
                     "application/json": components["schemas"]["LogEntry"][];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10377,7 +11944,7 @@ export interface operations {
                     "application/json": components["schemas"]["AppendLogResponse"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10483,7 +12050,7 @@ export interface operations {
                     "application/json": components["schemas"]["WholeEntry"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10560,7 +12127,7 @@ export interface operations {
                     "application/json": components["schemas"]["PersonMessage"][];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10641,7 +12208,7 @@ export interface operations {
                     "application/json": components["schemas"]["PersonMessage"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10749,7 +12316,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10857,7 +12424,7 @@ export interface operations {
                     "application/json": components["schemas"]["TakenMessages"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10961,7 +12528,7 @@ export interface operations {
                     "application/json": components["schemas"]["TicketPage"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11038,7 +12605,7 @@ export interface operations {
                     "application/json": components["schemas"]["PullReview"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11127,7 +12694,7 @@ export interface operations {
                     "application/json": components["schemas"]["ReviewDone"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11251,7 +12818,7 @@ export interface operations {
                     "application/json": components["schemas"]["ReviewDone"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11367,7 +12934,7 @@ export interface operations {
                     "application/json": components["schemas"]["ReviewDone"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11497,7 +13064,7 @@ export interface operations {
                     "application/json": components["schemas"]["Timeline"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11574,7 +13141,7 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerContext"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11649,7 +13216,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectChecks"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11744,7 +13311,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11882,7 +13449,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -11984,7 +13551,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionEntry"][];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -12051,7 +13618,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -12184,7 +13751,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -12687,7 +14254,7 @@ export interface operations {
                     "application/json": components["schemas"]["TokenWithSecret"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -12789,7 +14356,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -12920,7 +14487,7 @@ export interface operations {
                     "application/json": components["schemas"]["NewSecretView"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13030,7 +14597,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13106,7 +14673,7 @@ export interface operations {
                     "application/json": components["schemas"]["HeartbeatResponse"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13200,7 +14767,7 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerJobs"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13275,7 +14842,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13381,7 +14948,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobReportResponse"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13495,7 +15062,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobReportResponse"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13609,7 +15176,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobReportResponse"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13831,7 +15398,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13910,7 +15477,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13994,7 +15561,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -14073,7 +15640,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -14157,7 +15724,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -14236,7 +15803,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `name_not_confirmed` */
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
             400: {
                 headers: {
                     [name: string]: unknown;

@@ -60,6 +60,7 @@ export function targetsOf(event: LiveEvent): Targets {
       if (projectId) lists.push(keys.memory(projectId))
       break
     case 'inbox':
+    case 'checkpoint':
       lists.push(keys.inbox, keys.summary)
       break
     case 'pull_request':

@@ -31,6 +31,7 @@ const looks: Record<Word, { word: string; icon: IconName; tone: Tone }> = {
   cancelled: { word: 'Cancelled', icon: 'cancelled', tone: 'quiet' },
   stopping: { word: 'Stopping', icon: 'stopping', tone: 'wait' },
   silent: { word: 'Silent', icon: 'silent', tone: 'silent' },
+  held: { word: 'Needs you', icon: 'waiting', tone: 'review' },
 }
 
 /** The word of a state; one that this page does not know is shown as the server wrote it. */
@@ -51,7 +52,7 @@ export function isRunning(word: Word): boolean {
 }
 /** States from which a ticket can be stopped. */
 export function canStop(word: Word): boolean {
-  return word === 'waiting' || (running.has(word) && word !== 'stopping')
+  return word === 'waiting' || word === 'held' || (running.has(word) && word !== 'stopping')
 }
 
 export function StateBadge({ state, className }: { state: Pick<StateOf, 'word' | 'turn'>; className?: string }) {

@@ -1,6 +1,7 @@
 //! Cancels a job: a pending one at once, a running one by a stop request.
 
 use crate::actions::ActionResult;
+use crate::actions::checkpoints::close::close;
 use crate::changes::{Change, Database};
 use crate::db;
 use crate::db::jobs::Live;
@@ -61,6 +62,7 @@ pub(in crate::actions) async fn stop(
     let kind = match job.state {
         LiveJob::Pending => {
             db::jobs::cancel_pending(change, job.id).await?;
+            close(change, (project, ticket, job.id), None).await?;
             EventKind::JobCancelled
         }
         LiveJob::Running | LiveJob::Stopping => {

@@ -2,6 +2,7 @@
 
 use super::enqueue::put_into_queue;
 use crate::actions::ActionResult;
+use crate::actions::checkpoints::close::close_of_job;
 use crate::changes::Change;
 use crate::db;
 use crate::db::jobs::ReportedJob;
@@ -33,7 +34,7 @@ pub async fn end_attempt(
     let (outcome, reason) = match decide(ending, history, rand::random()) {
         Outcome::Final(status, reason) => {
             db::jobs::finish(change, id, status, reason.as_str()).await?;
-            settle_ticket(change, job, status).await?;
+            settle_ticket(change, id, job, status).await?;
             (outcome_of(status), reason)
         }
         Outcome::Retry { after, reason } => {
@@ -45,6 +46,10 @@ pub async fn end_attempt(
                 "an attempt failed; the job will be retried"
             );
             (AttemptOutcome::Retried, reason)
+        }
+        Outcome::Hold => {
+            db::jobs::held::hold(change, id).await?;
+            (AttemptOutcome::Held, Reason::Held)
         }
         Outcome::HandBack => {
             db::jobs::hand_back(change, id, job.project_id).await?;
@@ -91,6 +96,28 @@ async fn history(conn: &mut PgConnection, id: JobId, job: &ReportedJob, ending: 
     Ok(history)
 }
 
+/// Fails a job for good that waits for a person, and so has no attempt that could end. Its row must be locked by this change.
+///
+/// # Errors
+/// When the database is not available.
+pub async fn fail_held(
+    change: &mut Change,
+    id: JobId,
+    job: &ReportedJob,
+    reason: Reason,
+    detail: &str,
+) -> ActionResult<()> {
+    db::jobs::finish(change, id, JobStatus::Failed, reason.as_str()).await?;
+    db::jobs::held::note_failure(change, id, job.attempt, reason.as_str(), detail).await?;
+    settle_ticket(change, id, job, JobStatus::Failed).await?;
+    let event = NewEvent::of_job(EventKind::AttemptEnded, job.project_id, job.ticket_id, id);
+    let data = json!({"outcome": AttemptOutcome::Failed, "reason": reason.as_str(), "job_status": JobStatus::Failed});
+    change.record(NewEvent { attempt: (job.attempt > 0).then_some(job.attempt), ..event.with(data) });
+    tracing::info!(job.id = %id, reason = reason.as_str(), "a job that waited for a person failed");
+    change.count(AttemptEnd { outcome: AttemptOutcome::Failed, reason, ran: None });
+    Ok(())
+}
+
 const fn outcome_of(status: JobStatus) -> AttemptOutcome {
     match status {
         JobStatus::Completed => AttemptOutcome::Completed,
@@ -102,7 +129,8 @@ const fn outcome_of(status: JobStatus) -> AttemptOutcome {
 
 /// What the end of a job means for its ticket. The status of a ticket whose job completed is not changed here: its
 /// runner has reported that to the ticket itself.
-async fn settle_ticket(change: &mut Change, job: &ReportedJob, status: JobStatus) -> ActionResult<()> {
+async fn settle_ticket(change: &mut Change, id: JobId, job: &ReportedJob, status: JobStatus) -> ActionResult<()> {
+    close_of_job(change, id, job).await?;
     if job.requeue_requested {
         put_into_queue(change, &NewJob::of_ticket(job.project_id, job.ticket_id, job.kind)).await?;
         return Ok(());

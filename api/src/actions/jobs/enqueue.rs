@@ -1,10 +1,12 @@
 //! Puts a job into the queue.
 
+use crate::actions::checkpoints::open::open_in;
 use crate::actions::{ActionError, ActionResult};
 use crate::changes::{Change, Database};
 use crate::db;
 use crate::db::jobs::list::JobEntry;
 use crate::domain::actor::Actor;
+use crate::domain::checkpoints::{at_start, waits_at_start};
 use crate::domain::jobs::terms::{JobTerms, NewJob};
 use crate::domain::live::event::{EventKind, NewEvent};
 use crate::domain::projects::{board, require_something_to_work_on};
@@ -76,6 +78,7 @@ pub(super) async fn enqueue_and_start_ticket(
 /// Progress while its job was being stopped. Returns none if the ticket has a live job of this kind.
 pub(in crate::actions) async fn put_into_queue(change: &mut Change, new: &NewJob) -> ActionResult<Option<JobId>> {
     let Some(id) = db::jobs::enqueue(change, new).await? else { return Ok(None) };
+    let held = waits_at_start(&new.checkpoints);
     if new.kind == JobKind::Ticket {
         // A stop request was for an earlier attempt.
         db::tickets::set_cancel_requested(change, new.ticket_id, false).await?;
@@ -83,10 +86,13 @@ pub(in crate::actions) async fn put_into_queue(change: &mut Change, new: &NewJob
     let event = NewEvent::of_job(EventKind::JobEnqueued, new.project_id, new.ticket_id, id);
     let delay_ms = new.delay.map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
     change.record(event.with(json!({
-        "job_kind": new.kind, "job_status": "pending", "priority": new.priority, "retry_of": new.retry_of,
+        "job_kind": new.kind, "job_status": if held { "running" } else { "pending" }, "priority": new.priority, "retry_of": new.retry_of,
         "run_at": new.run_at, "delay_ms": delay_ms,
     })));
-    tracing::info!(ticket.id = %new.ticket_id, job.id = %id, "enqueued a job");
+    tracing::info!(ticket.id = %new.ticket_id, job.id = %id, held, "enqueued a job");
+    if let Some(first) = at_start(new, id) {
+        open_in(change, &first).await?;
+    }
     Ok(Some(id))
 }
 

@@ -6,6 +6,7 @@ use crate::actions::ActionResult;
 use crate::changes::Database;
 use crate::db;
 use crate::db::jobs::ReportedJob;
+use crate::db::jobs::attempts::Ended;
 use crate::domain::actor::Actor;
 use crate::domain::jobs::attempt::Reported;
 use crate::domain::jobs::outcome::Ending;
@@ -87,6 +88,10 @@ async fn already_ended(
     reported: Reported,
     report: &JobReport,
 ) -> ActionResult<Option<JobStatus>> {
+    // Its worker can't know that the runner handed it over: whatever it reports about that attempt changes nothing.
+    if job.held && report.attempt.is_none_or(|attempt| attempt == job.attempt) {
+        return Ok(Some(JobStatus::Running));
+    }
     let holds = report.worker_id.as_ref().is_none_or(|worker| job.worker_id.as_deref() == Some(worker.as_str()));
     let current = report.attempt.is_none_or(|attempt| attempt == job.attempt) && holds;
     if job.status == JobStatus::Running && current {
@@ -111,7 +116,8 @@ async fn reported_before(
     reported: Reported,
 ) -> sqlx::Result<Option<JobStatus>> {
     let ended = db::jobs::attempts::find(conn, id, attempt).await?;
-    Ok(ended.filter(|ended| ended.reported == Some(reported)).map(|ended| ended.outcome.job_status()))
+    let same = |ended: &Ended| ended.reported == Some(reported) || ended.reported == Some(Reported::Held);
+    Ok(ended.filter(same).map(|ended| ended.outcome.job_status()))
 }
 
 fn stale(attempt: i32, status: JobStatus) -> Refusal {

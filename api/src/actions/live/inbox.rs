@@ -2,9 +2,11 @@
 
 use super::cards::{Card, Diffstat, card};
 use crate::actions::ActionResult;
+use crate::actions::checkpoints::view::CheckpointView;
 use crate::actions::forges::review::standing::PullStanding;
 use crate::changes::Database;
 use crate::db;
+use crate::db::live::surroundings::ProjectRow;
 use crate::domain::actor::Actor;
 use crate::domain::live::event::{EventKind, NewEvent};
 use crate::domain::refusal::Refusal;
@@ -12,6 +14,7 @@ use crate::domain::tickets::state::StateWord;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
+use sqlx::PgConnection;
 use std::collections::HashMap;
 use std::time::Duration;
 use terarchitect_worker_api::{JobId, ProjectId, TicketId};
@@ -31,6 +34,8 @@ pub enum InboxKind {
     Failed,
     /// The ticket's pull request, or its work without one, is ready.
     PullRequest,
+    /// The ticket's job waits for a decision.
+    Checkpoint,
 }
 
 /// Something that waits for a person.
@@ -62,6 +67,8 @@ pub struct InboxItem {
     pub review: Option<PullStanding>,
     /// How much the ticket's branch changes.
     pub diffstat: Option<Diffstat>,
+    /// What to decide about.
+    pub checkpoint: Option<CheckpointView>,
 }
 
 /// Everything that waits for a person.
@@ -83,6 +90,7 @@ pub async fn inbox(database: &Database, lease: Duration, visible: Option<&[Uuid]
     let around = db::live::surroundings::surroundings(&mut tx, lease).await?;
     let projects = db::live::surroundings::projects(&mut tx, visible).await?;
     let rows = db::tickets::cards::for_a_person(&mut tx, visible, MAX_ITEMS).await?;
+    let waiting = checkpoints(&mut tx, &projects, visible).await?;
     let counts = db::live::surroundings::counts(&mut tx, visible).await?;
     let with_pull: Vec<Uuid> = rows.iter().filter(|row| row.pr_number.is_some()).map(|row| row.id.0).collect();
     let standings = db::forges::reviews::standings(&mut tx, &with_pull).await?;
@@ -95,9 +103,39 @@ pub async fn inbox(database: &Database, lease: Duration, visible: Option<&[Uuid]
         let review = row.pr_number.and_then(|number| standings.remove(&(row.id.0, number)));
         Some(InboxItem { review, ..item(card(row, project, &around), &project.name, detail)? })
     });
-    let mut items: Vec<_> = items.collect();
+    let mut items: Vec<_> = items.chain(waiting).collect();
     items.sort_by_key(|item| item.since);
     Ok(Inbox { items, snoozed: counts.snoozed })
+}
+
+/// What jobs wait for, with their tickets' titles.
+async fn checkpoints(
+    conn: &mut PgConnection,
+    projects: &HashMap<Uuid, ProjectRow>,
+    visible: Option<&[Uuid]>,
+) -> ActionResult<Vec<InboxItem>> {
+    let waiting = db::checkpoints::list::for_a_person(conn, visible, MAX_ITEMS).await?;
+    let tickets: Vec<Uuid> = waiting.iter().map(|checkpoint| checkpoint.ticket_id.0).collect();
+    let titles = db::tickets::inbox::titles(conn, &tickets).await?;
+    let items = waiting.into_iter().filter_map(|checkpoint| {
+        Some(InboxItem {
+            ticket_id: checkpoint.ticket_id,
+            project_id: checkpoint.project_id,
+            project_name: projects.get(&checkpoint.project_id.0)?.name.clone(),
+            title: titles.get(&checkpoint.ticket_id.0)?.clone(),
+            kind: InboxKind::Checkpoint,
+            since: checkpoint.created_at,
+            sentence: checkpoint.message.clone(),
+            detail: None,
+            job_id: Some(checkpoint.job_id),
+            pr_url: None,
+            pr_number: None,
+            review: None,
+            diffstat: None,
+            checkpoint: Some(checkpoint.into()),
+        })
+    });
+    Ok(items.collect())
 }
 
 fn item(card: Card, project_name: &str, detail: Option<String>) -> Option<InboxItem> {
@@ -120,6 +158,7 @@ fn item(card: Card, project_name: &str, detail: Option<String>) -> Option<InboxI
         pr_number: card.pr_number,
         review: None,
         diffstat: card.diffstat,
+        checkpoint: None,
     })
 }
 

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use terarchitect_worker_api::TicketId;
 
 /// The attempt of the job token; without one the attempt that runs, unless the caller names another.
-pub(super) async fn attempt_of(
+pub(in crate::actions) async fn attempt_of(
     conn: &mut PgConnection,
     token: Option<JobToken>,
     ticket: TicketId,

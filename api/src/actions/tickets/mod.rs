@@ -1,7 +1,7 @@
 //! Tickets: create, change, delete, cancel, and what runners report about them.
 
 pub(in crate::actions) mod apply_move;
-mod attempt;
+pub(in crate::actions) mod attempt;
 
 pub mod append_log;
 pub mod cancel;

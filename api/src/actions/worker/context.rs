@@ -20,7 +20,8 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use terarchitect_worker_api::{
-    AgentSettings, ContextTicket, CurrentTicket, FinishedWork, ProjectId, ReviewContext, TicketId, WorkerContext,
+    AgentSettings, ContextTicket, ConversationInfo, CurrentTicket, FinishedWork, ProjectId, ReviewContext, Stop,
+    TicketId, WorkerContext,
 };
 
 const MAX_BACKLOG: i64 = 10;
@@ -79,6 +80,8 @@ pub async fn worker_context(
         review: review_of_token(&mut tx, token).await?,
         update_strategy: project.update_strategy,
         submodules: project.submodules,
+        checkpoints: stops(&mut tx, token).await?,
+        conversation: conversation(&mut tx, token).await?,
     };
     let job = match token {
         Some(token) => Some(token.job_id),
@@ -96,6 +99,18 @@ pub async fn worker_context(
 async fn finished_work(conn: &mut PgConnection, ticket: TicketId) -> ActionResult<Option<FinishedWork>> {
     let noted = db::tickets::logs::newest_of_live_job(conn, ticket, FinishedWork::STEP).await?;
     Ok(noted.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Where the token's job stops for a person.
+async fn stops(conn: &mut PgConnection, token: Option<JobToken>) -> ActionResult<Vec<Stop>> {
+    let Some(token) = token else { return Ok(Vec::new()) };
+    Ok(db::jobs::terms(conn, token.job_id).await?.map(|job| job.checkpoints).unwrap_or_default())
+}
+
+/// What is kept of the conversation of an earlier attempt of the token's job.
+async fn conversation(conn: &mut PgConnection, token: Option<JobToken>) -> ActionResult<Option<ConversationInfo>> {
+    let Some(token) = token else { return Ok(None) };
+    Ok(db::checkpoints::conversations::info(conn, token.job_id).await?)
 }
 
 /// What reviewers say, for the runner of the job that was made of it.

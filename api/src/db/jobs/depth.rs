@@ -12,6 +12,8 @@ pub struct ProjectDepth {
     pub pending: i64,
     /// Jobs whose `run_at` is still to come.
     pub delayed: i64,
+    /// Jobs that wait for a person.
+    pub held: i64,
     /// Jobs that a worker holds.
     pub running: i64,
     /// How long the oldest pending one has waited, in seconds.
@@ -22,7 +24,8 @@ pub struct ProjectDepth {
 pub async fn list(conn: &mut PgConnection) -> sqlx::Result<Vec<ProjectDepth>> {
     let rows = sqlx::query!(
         r#"select project_id as "project_id!", count(*) filter (where status = 'pending' and due) as "pending!",
-               count(*) filter (where status = 'pending' and not due) as "delayed!",
+               count(*) filter (where status = 'pending' and not due and held_at is null) as "delayed!",
+               count(*) filter (where status = 'pending' and held_at is not null) as "held!",
                count(*) filter (where status = 'running') as "running!",
                (extract(epoch from now() - min(run_at) filter (where status = 'pending' and due)))::float8 as oldest
            from agent_jobs where status in ('pending', 'running') group by project_id"#
@@ -35,6 +38,7 @@ pub async fn list(conn: &mut PgConnection) -> sqlx::Result<Vec<ProjectDepth>> {
             project_id: row.project_id.into(),
             pending: row.pending,
             delayed: row.delayed,
+            held: row.held,
             running: row.running,
             oldest_pending_sec: row.oldest.map(|age| age.max(0.0)),
         })

@@ -45,6 +45,8 @@ pub struct JobEntry {
     /// The job that this one retries.
     #[schema(value_type = Option<JobId>)]
     pub retry_of: Option<Uuid>,
+    /// Since when it waits for a person's decision. Its status is `running` then, but nothing of it runs.
+    pub held_at: Option<DateTime<Utc>>,
     /// When it was enqueued.
     pub created_at: DateTime<Utc>,
     /// Its place in the order of all jobs; what a page begins after.
@@ -101,8 +103,9 @@ macro_rules! jobs_where {
         sqlx::query_as!(
             JobEntry,
             r#"select id, ticket_id, project_id, kind as "kind: Word<JobKind>",
-                   status as "status: Word<JobStatus>", priority, run_at, attempt, failures, worker_id, claimed_at,
-                   lease_expires_at, cancel_requested_at, finished_at, outcome_reason, retry_of, created_at,
+                   case when status = 'pending' and held_at is not null then 'running' else status end as "status!: Word<JobStatus>",
+                   priority, run_at, attempt, failures, worker_id, claimed_at,
+                   lease_expires_at, cancel_requested_at, finished_at, outcome_reason, retry_of, held_at, created_at,
                    seq as "seq!"
                from agent_jobs where ($1::bigint is null or seq < $1) and
                    ($3::uuid[] is null or project_id = any ($3)) and "#
@@ -124,7 +127,7 @@ pub async fn list(conn: &mut PgConnection, filter: &JobFilter, limit: i64) -> sq
     match (ticket, project, filter.status) {
         (Some(ticket), _, _) => jobs_where!(
             conn,
-            "ticket_id = $4 and ($5::uuid is null or project_id = $5) and ($6::text is null or status = $6)
+            "ticket_id = $4 and ($5::uuid is null or project_id = $5) and ($6::text is null or $6 = case when held_at is not null and status = 'pending' then 'running' else status end)
                  and ($7::text is null or kind = $7)",
             before,
             limit,
@@ -136,7 +139,7 @@ pub async fn list(conn: &mut PgConnection, filter: &JobFilter, limit: i64) -> sq
         ),
         (None, Some(project), _) => jobs_where!(
             conn,
-            "project_id = $4 and ($5::text is null or status = $5) and ($6::text is null or kind = $6)",
+            "project_id = $4 and ($5::text is null or $5 = case when held_at is not null and status = 'pending' then 'running' else status end) and ($6::text is null or kind = $6)",
             before,
             limit,
             shown,
@@ -152,7 +155,7 @@ pub async fn list(conn: &mut PgConnection, filter: &JobFilter, limit: i64) -> sq
         }
         (None, None, _) => jobs_where!(
             conn,
-            "($4::text is null or status = $4) and ($5::text is null or kind = $5)",
+            "($4::text is null or $4 = case when held_at is not null and status = 'pending' then 'running' else status end) and ($5::text is null or kind = $5)",
             before,
             limit,
             shown,
@@ -167,8 +170,9 @@ pub async fn find(conn: &mut PgConnection, id: JobId) -> sqlx::Result<Option<Job
     sqlx::query_as!(
         JobEntry,
         r#"select id, ticket_id, project_id, kind as "kind: Word<JobKind>",
-                   status as "status: Word<JobStatus>", priority, run_at, attempt, failures, worker_id, claimed_at,
-               lease_expires_at, cancel_requested_at, finished_at, outcome_reason, retry_of, created_at,
+                   case when status = 'pending' and held_at is not null then 'running' else status end as "status!: Word<JobStatus>",
+                   priority, run_at, attempt, failures, worker_id, claimed_at,
+               lease_expires_at, cancel_requested_at, finished_at, outcome_reason, retry_of, held_at, created_at,
                seq as "seq!"
            from agent_jobs where id = $1"#,
         id.0
@@ -182,8 +186,9 @@ pub async fn find_by_key(conn: &mut PgConnection, project: ProjectId, key: &str)
     sqlx::query_as!(
         JobEntry,
         r#"select id, ticket_id, project_id, kind as "kind: Word<JobKind>",
-                   status as "status: Word<JobStatus>", priority, run_at, attempt, failures, worker_id, claimed_at,
-               lease_expires_at, cancel_requested_at, finished_at, outcome_reason, retry_of, created_at,
+                   case when status = 'pending' and held_at is not null then 'running' else status end as "status!: Word<JobStatus>",
+                   priority, run_at, attempt, failures, worker_id, claimed_at,
+               lease_expires_at, cancel_requested_at, finished_at, outcome_reason, retry_of, held_at, created_at,
                seq as "seq!"
            from agent_jobs where project_id = $1 and idempotency_key = $2"#,
         project.0,

@@ -6,15 +6,18 @@
 pub mod attempts;
 pub mod depth;
 pub mod due;
+pub mod held;
 pub mod list;
 
 use crate::db::words::Word;
+use crate::domain::checkpoints::waits_at_start;
 use crate::domain::jobs::terms::NewJob;
 use crate::domain::tickets::moves::LiveJob;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use std::time::Duration;
-use terarchitect_worker_api::{JobId, JobKind, JobStatus, ProjectId, TicketId};
+use terarchitect_worker_api::{JobId, JobKind, JobStatus, ProjectId, Stop, TicketId};
 use uuid::Uuid;
 
 /// Puts a job into the queue unless the ticket has a live one of this kind, or the idempotency key is taken. Returns
@@ -22,9 +25,9 @@ use uuid::Uuid;
 pub async fn enqueue(conn: &mut PgConnection, new: &NewJob) -> sqlx::Result<Option<JobId>> {
     let id = sqlx::query_scalar!(
         "insert into agent_jobs (id, project_id, ticket_id, kind, priority, run_at, idempotency_key, pr_number,
-             comment_body, github_comment_id, retry_of)
+             comment_body, github_comment_id, retry_of, checkpoints, due, held_at)
          values ($1, $2, $3, $4, $5, coalesce($6, now() + coalesce($7::float8, 0) * interval '1 millisecond'), $8, $9, $10, $11,
-             $12)
+             $12, $13, not $14::boolean, case when $14 then now() end)
          on conflict do nothing returning id",
         Uuid::now_v7(),
         new.project_id.0,
@@ -37,7 +40,9 @@ pub async fn enqueue(conn: &mut PgConnection, new: &NewJob) -> sqlx::Result<Opti
         new.pr_number,
         new.comment_body,
         new.github_comment_id,
-        new.retry_of.map(|job| job.0)
+        new.retry_of.map(|job| job.0),
+        (!new.checkpoints.is_empty()).then_some(Json(&new.checkpoints)) as Option<Json<&Vec<Stop>>>,
+        waits_at_start(&new.checkpoints)
     )
     .fetch_optional(conn)
     .await?;
@@ -48,7 +53,7 @@ pub async fn enqueue(conn: &mut PgConnection, new: &NewJob) -> sqlx::Result<Opti
 pub async fn terms(conn: &mut PgConnection, id: JobId) -> sqlx::Result<Option<NewJob>> {
     let row = sqlx::query!(
         r#"select project_id, ticket_id, kind as "kind: Word<JobKind>", priority, pr_number, comment_body,
-               github_comment_id
+               github_comment_id, checkpoints as "checkpoints: Json<Vec<Stop>>"
            from agent_jobs where id = $1"#,
         id.0
     )
@@ -60,6 +65,7 @@ pub async fn terms(conn: &mut PgConnection, id: JobId) -> sqlx::Result<Option<Ne
         comment_body: row.comment_body,
         github_comment_id: row.github_comment_id,
         retry_of: Some(id),
+        checkpoints: row.checkpoints.map(|stops| stops.0).unwrap_or_default(),
         ..NewJob::of_ticket(row.project_id.into(), row.ticket_id.into(), row.kind.into())
     }))
 }
@@ -157,6 +163,8 @@ pub struct ReportedJob {
     pub cancel_requested: bool,
     /// Whether its ticket should be enqueued again after it.
     pub requeue_requested: bool,
+    /// Whether it waits for a person, without an attempt.
+    pub held: bool,
 }
 
 /// A job, locked for a report about it.
@@ -166,7 +174,7 @@ pub async fn find_for_report(conn: &mut PgConnection, id: JobId) -> sqlx::Result
         r#"select job.ticket_id, job.project_id, job.kind as "kind: Word<JobKind>",
                job.status as "status: Word<JobStatus>", job.attempt, job.worker_id, job.claimed_at,
                job.failures, job.cancel_requested_at is not null as "cancel_requested!", job.requeue_requested,
-               project.retry_agent_failures
+               job.status = 'pending' and job.held_at is not null as "held!", project.retry_agent_failures
            from agent_jobs as job join projects as project on project.id = job.project_id
            where job.id = $1 for update of job"#,
         id.0
@@ -185,6 +193,7 @@ pub async fn find_for_report(conn: &mut PgConnection, id: JobId) -> sqlx::Result
         retry_agent_failures: row.retry_agent_failures,
         cancel_requested: row.cancel_requested,
         requeue_requested: row.requeue_requested,
+        held: row.held,
     }))
 }
 
@@ -192,7 +201,7 @@ pub async fn find_for_report(conn: &mut PgConnection, id: JobId) -> sqlx::Result
 pub async fn finish(conn: &mut PgConnection, id: JobId, status: JobStatus, reason: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "update agent_jobs
-         set status = $2, outcome_reason = $3, finished_at = now(), lease_expires_at = null,
+         set status = $2, outcome_reason = $3, finished_at = now(), lease_expires_at = null, held_at = null,
              request_id = null, failures = failures + case when $2 = 'failed' then 1 else 0 end
          where id = $1",
         id.0,
@@ -276,7 +285,8 @@ pub async fn cancel_pending(conn: &mut PgConnection, id: JobId) -> sqlx::Result<
     sqlx::query!(
         "with cancelled as (
              update agent_jobs
-             set status = 'cancelled', outcome_reason = 'cancelled', cancel_requested_at = now(), finished_at = now()
+             set status = 'cancelled', outcome_reason = 'cancelled', cancel_requested_at = now(), finished_at = now(),
+                 held_at = null
              where id = $1 and status = 'pending'
              returning id, attempt
          )

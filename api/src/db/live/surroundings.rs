@@ -109,7 +109,7 @@ pub async fn projects(conn: &mut PgConnection, visible: Option<&[Uuid]>) -> sqlx
 /// How many tickets wait for a person, how many jobs run, how many wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Counts {
-    /// Tickets that failed or are in review, except those put off.
+    /// Tickets that failed or are in review, and checkpoints, except those put off.
     pub need_person: i64,
     /// Of these, those put off.
     pub snoozed: i64,
@@ -143,13 +143,21 @@ pub async fn counts(conn: &mut PgConnection, visible: Option<&[Uuid]>) -> sqlx::
                          or (job.status = 'running' and job.kind = 'ticket' and job.cancel_requested_at is null)
                      end
            )
-           select (select count(*) from open where not snoozed) as "need_person!",
+           select (select count(*) from open where not snoozed) + (
+                   select count(*) from checkpoints
+                   where status = 'pending' and type = 'approval_required' and expires_at > now()
+                     and ($1::uuid[] is null or project_id = any ($1))
+                     and not exists (
+                         select from inbox_snoozes as snooze
+                         where snooze.ticket_id = checkpoints.ticket_id and snooze.until > now()
+                     )
+               ) as "need_person!",
                (select count(*) from open where snoozed) as "snoozed!",
                (select count(*) from agent_jobs where status = 'running'
                 and ($1::uuid[] is null or project_id = any ($1))) as "running!",
                (select count(*) from agent_jobs where status = 'pending' and due
                 and ($1::uuid[] is null or project_id = any ($1)))
-               + (select count(*) from agent_jobs where status = 'pending' and not due
+               + (select count(*) from agent_jobs where status = 'pending' and not due and held_at is null
                 and ($1::uuid[] is null or project_id = any ($1))) as "waiting!""#,
         visible
     )

@@ -78,6 +78,7 @@ struct Row {
     cancel_requested_at: Option<DateTime<Utc>>,
     lease_expires_at: Option<DateTime<Utc>>,
     worker_id: Option<String>,
+    held_at: Option<DateTime<Utc>>,
     last_reason: Option<String>,
     last_detail: Option<String>,
     activity_job: Option<Uuid>,
@@ -109,7 +110,7 @@ macro_rules! cards_where {
                    job.failures as "failures?", job.due as "due?", job.run_at as "run_at?",
                    job.created_at as "enqueued_at?", job.claimed_at as "claimed_at?", job.finished_at as "finished_at?",
                    job.cancel_requested_at as "cancel_requested_at?", job.lease_expires_at as "lease_expires_at?",
-                   job.worker_id as "worker_id?", coalesce(last.reason, job.outcome_reason) as "last_reason?",
+                   job.worker_id as "worker_id?", job.held_at as "held_at?", coalesce(last.reason, job.outcome_reason) as "last_reason?",
                    last.detail as "last_detail?",
                    activity.job_id as "activity_job?", activity.attempt as "activity_attempt?",
                    activity.phase as "phase?", activity.last_step as "last_step?", activity.turn as "turn?",
@@ -118,12 +119,12 @@ macro_rules! cards_where {
                from tickets as ticket
                left join lateral (
                    (select id, kind, status, attempt, failures, due, run_at, created_at, claimed_at, finished_at,
-                        cancel_requested_at, lease_expires_at, worker_id, outcome_reason
+                        cancel_requested_at, lease_expires_at, worker_id, held_at, outcome_reason
                     from agent_jobs where ticket_id = ticket.id and status in ('pending', 'running')
                     order by kind desc limit 1)
                    union all
                    (select id, kind, status, attempt, failures, due, run_at, created_at, claimed_at, finished_at,
-                        cancel_requested_at, lease_expires_at, worker_id, outcome_reason
+                        cancel_requested_at, lease_expires_at, worker_id, held_at, outcome_reason
                     from agent_jobs where ticket_id = ticket.id and kind = 'ticket' order by seq desc limit 1)
                    limit 1
                ) as job on true
@@ -159,7 +160,8 @@ pub async fn of_live_jobs(conn: &mut PgConnection, limit: i64) -> sqlx::Result<V
         r#"(select ticket_id as "ticket_id!" from agent_jobs where status = 'pending' and due
                 order by project_id, priority desc, run_at, seq limit $1)
            union all
-           (select ticket_id from agent_jobs where status = 'pending' and not due order by run_at limit $1)
+           (select ticket_id from agent_jobs where status = 'pending' and not due and held_at is null
+                order by run_at limit $1)
            union all
            (select ticket_id from agent_jobs where status = 'running' order by project_id limit $1)"#,
         limit
@@ -217,6 +219,7 @@ impl From<Row> for CardRow {
                 cancel_requested_at: row.cancel_requested_at,
                 lease_expires_at: row.lease_expires_at,
                 worker_id: row.worker_id,
+                held_at: row.held_at,
                 last_reason: row.last_reason,
                 last_detail: row.last_detail,
             }),

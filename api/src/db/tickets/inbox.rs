@@ -2,12 +2,20 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use std::collections::HashMap;
 use terarchitect_worker_api::{ProjectId, TicketId};
+use uuid::Uuid;
 
 /// The ticket's project; none if there is no such ticket.
 pub async fn project_of(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Option<ProjectId>> {
     let project = sqlx::query_scalar!("select project_id from tickets where id = $1", ticket.0);
     Ok(project.fetch_optional(conn).await?.map(ProjectId))
+}
+
+/// The titles of these tickets.
+pub async fn titles(conn: &mut PgConnection, tickets: &[Uuid]) -> sqlx::Result<HashMap<Uuid, String>> {
+    let rows = sqlx::query!("select id, title from tickets where id = any ($1)", tickets).fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.title)).collect())
 }
 
 /// Puts a ticket off for this long, from now on; zero ends that. Returns until when.

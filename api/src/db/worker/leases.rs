@@ -42,6 +42,7 @@ pub async fn expired(conn: &mut PgConnection) -> sqlx::Result<Vec<(JobId, Report
             retry_agent_failures: row.retry_agent_failures,
             cancel_requested: row.cancel_requested,
             requeue_requested: row.requeue_requested,
+            held: false,
         };
         (JobId(row.id), job)
     });

@@ -16,11 +16,13 @@ words! {
         Retried = "retried",
         /// The worker handed the job back without having started it.
         Released = "released",
+        /// The job waits for a person, without an attempt.
+        Held = "held",
     }
 }
 
 impl AttemptOutcome {
-    /// The job's status after the attempt.
+    /// The job's status after the attempt, as others see it: one that waits for a person is still running.
     #[must_use]
     pub const fn job_status(self) -> JobStatus {
         match self {
@@ -28,6 +30,7 @@ impl AttemptOutcome {
             Self::Failed => JobStatus::Failed,
             Self::Cancelled => JobStatus::Cancelled,
             Self::Retried | Self::Released => JobStatus::Pending,
+            Self::Held => JobStatus::Running,
         }
     }
 }
@@ -41,5 +44,7 @@ words! {
         Failed = "failed",
         /// `release`.
         Released = "released",
+        /// `hold`.
+        Held = "held",
     }
 }

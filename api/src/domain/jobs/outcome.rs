@@ -19,6 +19,8 @@ pub enum Ending {
     Failed(Reason),
     /// The worker hands the job back without having started it.
     Released,
+    /// Its work is pushed, and it goes on in another attempt once a person has decided.
+    Held,
 }
 
 /// What decides about a retry.
@@ -48,6 +50,8 @@ pub enum Outcome {
     },
     /// It waits again as if it had not been claimed.
     HandBack,
+    /// It waits for a person.
+    Hold,
 }
 
 /// Failures of the infrastructure and not of the agent: a retry may help and costs no money.
@@ -73,16 +77,17 @@ pub fn decide(ending: Ending, history: History, jitter: f64) -> Outcome {
     let reason = match ending {
         // Work that is done is done, even if its cancellation was requested at the last moment.
         Ending::Completed => return Outcome::Final(JobStatus::Completed, Reason::Completed),
-        Ending::Failed(_) | Ending::Released if history.cancel_requested => Reason::Cancelled,
+        Ending::Failed(_) | Ending::Released | Ending::Held if history.cancel_requested => Reason::Cancelled,
         Ending::Released => return Outcome::HandBack,
+        Ending::Held => return Outcome::Hold,
         Ending::Failed(reason) => reason,
     };
     if reason == Reason::Cancelled {
         return Outcome::Final(JobStatus::Cancelled, reason);
     }
-    // A retry does not fix a misconfiguration, whatever the project allows.
+    // A retry fixes no misconfiguration and changes no person's mind, whatever the project allows.
     let (spent, allowed) = match &reason {
-        Reason::AgentMisconfigured => (0, 0),
+        Reason::AgentMisconfigured | Reason::CheckpointRejected | Reason::CheckpointExpired => (0, 0),
         reason if is_infrastructure(reason.as_str()) => (history.infrastructure_failures, MAX_INFRASTRUCTURE_FAILURES),
         _ => (history.agent_failures, history.retry_agent_failures),
     };
@@ -126,8 +131,10 @@ mod tests {
             assert!(matches!(decide(Ending::Failed(reason), history, 0.5), Outcome::Retry { .. }));
         }
         let history = History { retry_agent_failures: 9, ..History::default() };
-        let misconfigured = Ending::Failed(Reason::AgentMisconfigured);
-        assert!(matches!(decide(misconfigured, history, 0.5), Outcome::Final(JobStatus::Failed, _)));
+        for reason in [Reason::AgentMisconfigured, Reason::CheckpointRejected, Reason::CheckpointExpired] {
+            let decided = decide(Ending::Failed(reason), history, 0.5);
+            assert!(matches!(decided, Outcome::Final(JobStatus::Failed, _)), "{decided:?}");
+        }
     }
 
     #[test]
@@ -154,5 +161,7 @@ mod tests {
         let done = Outcome::Final(JobStatus::Completed, Reason::Completed);
         assert_eq!(decide(Ending::Completed, cancelled, 0.5), done);
         assert_eq!(after(3, Ending::Released), Outcome::HandBack);
+        assert_eq!(decide(Ending::Held, cancelled, 0.5), is);
+        assert_eq!(after(3, Ending::Held), Outcome::Hold);
     }
 }

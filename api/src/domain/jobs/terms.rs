@@ -4,8 +4,9 @@ use crate::domain::forges::job_text::MAX_BYTES;
 use crate::domain::refusal::Refusal;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use std::time::Duration;
-use terarchitect_worker_api::{JobId, JobKind, ProjectId, TicketId, lenient};
+use terarchitect_worker_api::{JobId, JobKind, ProjectId, Stop, TicketId, lenient};
 use utoipa::ToSchema;
 
 /// The longest idempotency key, in bytes.
@@ -62,6 +63,10 @@ pub struct NewJob {
     pub github_comment_id: Option<i64>,
     /// The job that this one retries.
     pub retry_of: Option<JobId>,
+    /// Where it stops for a person.
+    pub checkpoints: Vec<Stop>,
+    /// What a person should see who decides whether it starts.
+    pub start_data: Map<String, Value>,
 }
 
 impl NewJob {
@@ -80,6 +85,8 @@ impl NewJob {
             comment_body: None,
             github_comment_id: None,
             retry_of: None,
+            checkpoints: Vec::new(),
+            start_data: Map::new(),
         }
     }
 }

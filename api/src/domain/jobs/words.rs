@@ -17,6 +17,9 @@ pub fn reason_in_words(reason: &str) -> String {
         "lease_lost" => "its coordinator sent no heartbeat in time",
         "disk_full" => "the host's disk is full",
         "try_again" => "the runner asked for a retry",
+        "held" => "it waits for a person",
+        "checkpoint_rejected" => "a person rejected it",
+        "checkpoint_expired" => "nobody decided in time",
         "released" => "its coordinator gave it back before it started",
         other => return other.replace('_', " "),
     };

@@ -39,6 +39,10 @@ words! {
         JobChanged = "job.changed",
         /// An attempt ended; `job_status` says what became of the job.
         AttemptEnded = "attempt.ended",
+        /// A job stops for a person, or tells one something.
+        CheckpointOpened = "checkpoint.opened",
+        /// A checkpoint was approved, rejected, or expired.
+        CheckpointDecided = "checkpoint.decided",
         /// An entry was appended to a ticket's execution log.
         LogAppended = "log.appended",
         /// A person wrote to the agent of a ticket.

@@ -52,6 +52,8 @@ pub fn sentence(who: &Who, kind: EventKind, data: &Value) -> String {
         EventKind::JobEnqueued => "put a job into the queue".to_owned(),
         EventKind::JobCancelRequested => "asked to stop a running job".to_owned(),
         EventKind::JobCancelled => "cancelled a job".to_owned(),
+        EventKind::CheckpointOpened => "opened a checkpoint".to_owned(),
+        EventKind::CheckpointDecided => format!("decided about a checkpoint: {}", text("status")),
         EventKind::SettingsChanged => format!("changed settings: {}", list("names")),
         EventKind::MemoryChanged => "changed a project's memory".to_owned(),
         EventKind::CoordinatorDirected => {

@@ -48,6 +48,8 @@ words! {
         Stopping = "stopping",
         /// A worker holds it, but there is no sign of life.
         Silent = "silent",
+        /// Its job waits for a person's decision, and nothing of it runs.
+        Held = "held",
     }
 }
 
@@ -111,6 +113,8 @@ pub struct JobFacts {
     pub lease_expires_at: Option<DateTime<Utc>>,
     /// The worker that holds it.
     pub worker_id: Option<String>,
+    /// Since when it waits for a person.
+    pub held_at: Option<DateTime<Utc>>,
     /// Why the last attempt that ended did so, and a sentence about that.
     pub last_reason: Option<String>,
     /// A sentence about that reason.
@@ -230,6 +234,9 @@ pub fn state(
 ) -> State {
     match job {
         Some(job) if job.status == JobStatus::Running && !is_delivered(ticket, job) => running(job, activity, around),
+        Some(JobFacts { status: JobStatus::Pending, held_at: Some(since), .. }) => {
+            plain(StateWord::Held, *since, "Held: it goes on when you have decided about its checkpoint.")
+        }
         Some(job) if job.status == JobStatus::Pending => {
             let why = waiting::why(ticket, job, project, around);
             let since = if job.due { job.run_at.max(job.created_at) } else { job.created_at };
@@ -376,7 +383,7 @@ pub(super) fn first_line(text: &str) -> String {
 /// Whether a ticket in this state waits for a person.
 #[must_use]
 pub fn needs_person(word: StateWord) -> bool {
-    matches!(word, StateWord::Failed | StateWord::InReview)
+    matches!(word, StateWord::Failed | StateWord::InReview | StateWord::Held)
 }
 
 #[cfg(test)]

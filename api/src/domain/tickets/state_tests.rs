@@ -104,6 +104,7 @@ fn job(status: JobStatus) -> JobFacts {
         cancel_requested_at: None,
         lease_expires_at: None,
         worker_id: None,
+        held_at: None,
         last_reason: None,
         last_detail: None,
     }

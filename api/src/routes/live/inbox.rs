@@ -36,8 +36,8 @@ pub struct Snoozed {
     until: Option<DateTime<Utc>>,
 }
 
-/// Everything that waits for a person: tickets that failed, and pull requests that are ready. A decision is one of the
-/// usual calls: retry the job, or move the ticket.
+/// Everything that waits for a person: tickets that failed, pull requests that are ready, and checkpoints. A decision is one of
+/// the usual calls: retry the job, move the ticket, or approve or reject the checkpoint.
 #[utoipa::path(get, path = "/api/inbox", tag = "live", security(("bearer" = []), ("session" = [])),
     responses((status = 200, body = Inbox)))]
 pub async fn read_inbox(State(app): State<App>, caller: Caller) -> ApiResult<JsonText> {

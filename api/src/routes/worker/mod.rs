@@ -1,5 +1,6 @@
 //! What workers and runners call, and coordinators as operators see them.
 
+pub mod checkpoints;
 pub mod claims;
 pub mod context;
 pub mod coordinators;

@@ -4,7 +4,7 @@ import { saysMore } from '@/lib/text'
 import { plural } from '@/lib/time'
 import { Button, buttonClass, Icon, Kbd, Menu, Output, TimeAgo } from '@/ui'
 import { Link } from '@tanstack/react-router'
-import { type Decision, looks, snoozes, standingLine, type Verdict, verdictsFor } from './decisions'
+import { type Decision, looks, previews, snoozes, standingLine, type Verdict, verdictsFor } from './decisions'
 import { KindBadge } from './Row'
 
 interface Props {
@@ -34,6 +34,10 @@ export function Detail({ item, deciding, onDecide, onNote, onOpen, mayChange, ke
       <p className="text-sm">{item.sentence}</p>
       {item.review && <p className="text-sm text-muted">{standingLine(item.review)}</p>}
       {item.detail && saysMore(item.sentence, item.detail) && <Output label={`What was reported: ${item.title}`} text={item.detail} className="max-h-64" />}
+      {item.checkpoint && previews(item.checkpoint.data as Record<string, unknown>).map(({ title, text }) => (
+        <details key={title} open><summary className="cursor-pointer text-sm font-medium">{title}</summary><Output label={title} text={text} className="max-h-64" /></details>
+      ))}
+      {item.checkpoint && <p className="text-xs text-muted">It expires <TimeAgo at={item.checkpoint.expires_at} />.</p>}
       {(item.diffstat || item.pr_url) && (
         <p className="flex flex-wrap items-center gap-x-4 gap-y-1 text-sm">
           {item.pr_url && <a href={item.pr_url} target="_blank" rel="noopener noreferrer" className="inline-flex min-h-6 items-center gap-1">Pull request{item.pr_number !== null && ` #${item.pr_number}`}<Icon name="external" className="size-3.5" /></a>}
@@ -59,6 +63,12 @@ function Actions({ item, keysShown, onDecide, onNote, onOpen }: Pick<Props, 'onD
   const tall = keysShown ? '' : 'h-11'
   return (
     <div className="flex flex-wrap gap-2">
+      {verdicts.includes('approve') && (
+        <>
+          <Button kind="primary" icon="done" className={tall} onClick={() => onDecide(item, 'approve')}>Approve{key('a')}</Button>
+          <Button icon="failed" className={tall} onClick={() => onDecide(item, 'reject')}>Reject{key('x')}</Button>
+        </>
+      )}
       {verdicts.includes('retry') && (
         <>
           <Button kind="primary" icon="retry" className={tall} onClick={() => onDecide(item, 'retry')}>Retry{key('r')}</Button>
@@ -71,8 +81,8 @@ function Actions({ item, keysShown, onDecide, onNote, onOpen }: Pick<Props, 'onD
       {item.kind === 'pull_request' && item.pr_number === null && item.pr_url && (
         <a href={item.pr_url} target="_blank" rel="noopener noreferrer" className={cx(buttonClass('primary'), tall)}><Icon name="external" />Review it{key('p')}</a>
       )}
-      <Button icon="done" className={tall} onClick={() => onDecide(item, 'done')}>Done{key('d')}</Button>
-      <Button icon="backlog" className={tall} onClick={() => onDecide(item, 'backlog')}>Backlog{key('b')}</Button>
+      {verdicts.includes('done') && <Button icon="done" className={tall} onClick={() => onDecide(item, 'done')}>Done{key('d')}</Button>}
+      {verdicts.includes('backlog') && <Button icon="backlog" className={tall} onClick={() => onDecide(item, 'backlog')}>Backlog{key('b')}</Button>}
       <Menu
         label="Show it again"
         trigger={<Button icon="waiting" className={tall}>Later{key('z')}</Button>}

@@ -26,7 +26,7 @@ export default function Inbox() {
       {inbox.isPending && <Skeleton label="Loading the inbox" lines={6} />}
       {inbox.data?.items.length === 0 && (
         <EmptyState icon="inbox" title="Nothing needs you">
-          Tickets that failed for good, and pull requests that are ready for you, come here by themselves.
+          Tickets that failed for good, pull requests that are ready for you, and checkpoints at which agents wait come here by themselves.
         </EmptyState>
       )}
       {inbox.data && inbox.data.items.length > 0 && <Items items={inbox.data.items} />}
@@ -68,7 +68,7 @@ function Items({ items }: { items: InboxItem[] }) {
   useHotkeys('Inbox', [
     { key: 'j', about: 'The next one', run: () => step(1) },
     { key: 'k', about: 'The one before', run: () => step(-1) },
-    ...(['retry', 'done', 'backlog', 'snooze'] as const).map((verdict) => ({
+    ...(['approve', 'reject', 'retry', 'done', 'backlog', 'snooze'] as const).map((verdict) => ({
       key: looks[verdict].key, about: looks[verdict].about + (verdict === 'snooze' ? ' (in an hour)' : ''), run: withItem((one) => act(one, verdict)),
     })),
     { key: 'R', about: 'Retry with a note to the agent', run: withItem((one) => { if (verdictsFor(one).includes('retry')) setNote(one) }) },

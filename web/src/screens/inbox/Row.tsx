@@ -5,6 +5,7 @@ import { type Decision, looks } from './decisions'
 
 export function KindBadge({ item }: { item: InboxItem }) {
   if (item.review?.ready) return <Badge tone="good" icon="done">Ready{item.pr_number !== null && ` #${item.pr_number}`}</Badge>
+  if (item.kind === 'checkpoint') return <Badge tone="review" icon="waiting">Needs your decision</Badge>
   return item.kind === 'failed' ? <Badge tone="bad" icon="failed">Failed</Badge> : <Badge tone="review" icon="pr">Pull request{item.pr_number !== null && ` #${item.pr_number}`}</Badge>
 }
 

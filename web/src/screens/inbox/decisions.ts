@@ -3,12 +3,14 @@ import type { InboxItem } from '@/api/contract'
 import { plural } from '@/lib/time'
 import type { IconName } from '@/ui'
 
-export type Verdict = 'retry' | 'done' | 'backlog' | 'snooze'
+export type Verdict = 'approve' | 'reject' | 'retry' | 'done' | 'backlog' | 'snooze'
 export interface Decision { item: InboxItem; verdict: Verdict; note?: string; forSec?: number }
 
 interface Look { label: string; key: string; icon: IconName; about: string; pending: string; done: string; failed: string }
 
 export const looks: Record<Verdict, Look> = {
+  approve: { label: 'Approve', key: 'a', icon: 'done', about: 'Approve the checkpoint', pending: 'Approving', done: 'It goes on.', failed: 'It is not approved.' },
+  reject: { label: 'Reject', key: 'x', icon: 'failed', about: 'Reject the checkpoint: its job fails', pending: 'Rejecting', done: 'It is rejected.', failed: 'It is not rejected.' },
   retry: { label: 'Retry', key: 'r', icon: 'retry', about: 'Retry what failed', pending: 'Retrying', done: 'It is tried again.', failed: 'It is not tried again.' },
   done: { label: 'Done', key: 'd', icon: 'done', about: 'Move the ticket to Done', pending: 'Moving to Done', done: 'The ticket is done.', failed: 'The ticket stays where it was.' },
   backlog: { label: 'Back to the backlog', key: 'b', icon: 'backlog', about: 'Move the ticket back to the backlog', pending: 'Moving to the backlog', done: 'The ticket is in the backlog.', failed: 'The ticket stays where it was.' },
@@ -17,6 +19,7 @@ export const looks: Record<Verdict, Look> = {
 
 /** What can be decided about this item: only what failed can be tried again, and only if its job is known. */
 export function verdictsFor(item: InboxItem): Verdict[] {
+  if (item.checkpoint) return ['approve', 'reject', 'snooze']
   return item.kind === 'failed' && item.job_id ? ['retry', 'backlog', 'done', 'snooze'] : ['done', 'backlog', 'snooze']
 }
 
@@ -32,6 +35,22 @@ export function standingLine(review: NonNullable<InboxItem['review']>): string {
   ].filter((part) => part !== null)
   const line = parts.join(', ')
   return `${line.charAt(0).toUpperCase()}${line.slice(1)}.`
+}
+
+/** What a checkpoint is about, as texts with a title each: files as files, text as text, the rest as JSON. */
+export function previews(data: Record<string, unknown>): { title: string; text: string }[] {
+  const { files, text, ...rest } = data
+  const shown: { title: string; text: string }[] = []
+  if (typeof text === 'string') shown.push({ title: 'Text', text })
+  if (Array.isArray(files)) {
+    for (const file of files as unknown[]) {
+      const { path, contentPreview, content } = (file ?? {}) as Record<string, unknown>
+      const body = contentPreview ?? content
+      shown.push({ title: typeof path === 'string' ? path : 'A file', text: typeof body === 'string' ? body : JSON.stringify(file, null, 2) })
+    }
+  }
+  if (Object.keys(rest).length > 0) shown.push({ title: 'More', text: JSON.stringify(rest, null, 2) })
+  return shown
 }
 
 export const HOUR = 3_600

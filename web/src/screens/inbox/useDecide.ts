@@ -11,6 +11,8 @@ const KEY = ['inbox', 'decide']
 export async function decide({ item, verdict, note, forSec }: Decision): Promise<unknown> {
   const ticket = `/api/projects/${item.project_id}/tickets/${item.ticket_id}`
   switch (verdict) {
+    case 'approve': return api.post(`/api/checkpoints/${item.checkpoint?.id}/approve`, note ? { answer: note } : {})
+    case 'reject': return api.post(`/api/checkpoints/${item.checkpoint?.id}/reject`, note ? { reason: note } : {})
     case 'retry': return api.post(`/api/jobs/${item.job_id}/retry`, note ? { note } : {})
     case 'done': return api.patch(ticket, { column_id: 'done' })
     case 'backlog': return api.patch(ticket, { column_id: 'backlog' })
