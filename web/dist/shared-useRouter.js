@@ -1,1 +1,1 @@
-import{P as e,k as t}from"./shared-dist.js";var n=e(t(),1),r=n.createContext(null);function i(e){return n.useContext(r)}export{r as n,i as t};
+import{i as e,t}from"./shared-react.js";var n=e(t(),1),r=n.createContext(null);function i(e){return n.useContext(r)}export{r as n,i as t};

@@ -1,7 +1,7 @@
 /** Every address of the page. Screens are loaded when they are opened; each lives in its own folder under `screens/`. */
 import { ApiError } from './api/errors'
 import { buttonClass, EmptyState, ErrorNote, Screen } from '@/ui'
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from '@tanstack/react-router'
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, redirect } from '@tanstack/react-router'
 import type { AuditFilters } from '@/api/contract'
 import type { DeliveryFilters } from './screens/deliveries/words'
 import { Gate } from './shell/Gate'
@@ -57,6 +57,8 @@ const ticket = createRoute({
   component: lazyRouteComponent(() => import('./screens/ticket/Ticket')),
 })
 const inbox = createRoute({ getParentRoute: () => shell, path: '/inbox', component: lazyRouteComponent(() => import('./screens/inbox/Inbox')) })
+// Where the agent worker's guide has what waits for a person.
+const checkpoints = createRoute({ getParentRoute: () => shell, path: '/admin/agent-checkpoints', beforeLoad: () => { throw redirect({ to: '/inbox', replace: true }) } })
 const fleet = createRoute({ getParentRoute: () => shell, path: '/fleet', component: lazyRouteComponent(() => import('./screens/fleet/Fleet')) })
 const shown = (search: Record<string, unknown>): { show?: string } => ({ ...(text(search['show']) ? { show: text(search['show']) } : {}) })
 const projects = createRoute({ getParentRoute: () => shell, path: '/projects', component: lazyRouteComponent(() => import('./screens/projects/Projects')) })
@@ -77,7 +79,7 @@ const audit = createRoute({
 })
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, link, device, shell.addChildren([home, lastBoard, firstStart, board, ticket, inbox, fleet, projects, project, settings, deliveries, people, audit])]),
+  routeTree: root.addChildren([signIn, link, device, shell.addChildren([home, lastBoard, firstStart, board, ticket, inbox, checkpoints, fleet, projects, project, settings, deliveries, people, audit])]),
   defaultPreload: 'intent',
   // A part of the page that could not be loaded is not asked for again by the browser: only a reload helps.
   defaultErrorComponent: ({ error, reset }) => <Screen title="Something went wrong"><ErrorNote error={error} onRetry={error instanceof ApiError ? reset : () => window.location.reload()} /></Screen>,

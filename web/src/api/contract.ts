@@ -68,6 +68,7 @@ export type DeliveryPage = Of<'DeliveryPage'>
 
 // Inbox and fleet
 
+export type Checkpoint = Of<'Checkpoint'>
 export type InboxItem = Of<'InboxItem'>
 export type Inbox = Of<'Inbox'>
 export type FleetJob = Of<'FleetJob'>

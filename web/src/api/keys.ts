@@ -18,6 +18,8 @@ export const keys = {
   review: (ticketId: string) => ['review', ticketId] as const,
   reviews: ['review'] as const,
   timeline: (ticketId: string) => ['ticket', ticketId, 'timeline'] as const,
+  /** The last lines of a ticket's log. */
+  logEnd: (ticketId: string) => ['log-end', ticketId] as const,
   entry: (ticketId: string, logId: string) => ['entry', ticketId, logId] as const,
   diff: (ticketId: string, diffId: string) => ['diff', ticketId, diffId] as const,
   inbox: ['inbox'] as const,

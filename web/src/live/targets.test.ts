@@ -4,12 +4,12 @@ import { targetsOf } from './targets'
 
 const event = (kind: string, more: object = {}) => ({ seq: 1, kind, actor: 'local', data: {}, created_at: '', project_id: 'p', ticket_id: 't', ...more })
 
-it('a line of the log makes one card old, and nothing else', () => {
-  expect(targetsOf(event('log.appended', { data: { kind: 'tool' } }))).toEqual({ lists: [], card: { projectId: 'p', ticketId: 't' }, board: null })
+it('a line of the log makes one card and the end of its log old, and nothing else', () => {
+  expect(targetsOf(event('log.appended', { data: { kind: 'tool' } }))).toEqual({ lists: [keys.logEnd('t')], card: { projectId: 'p', ticketId: 't' }, board: null })
 })
 
 it('a new to-do makes the ticket’s page old too', () => {
-  expect(targetsOf(event('log.appended', { data: { kind: 'todo' } })).lists).toEqual([keys.ticketPage('t')])
+  expect(targetsOf(event('log.appended', { data: { kind: 'todo' } })).lists).toContainEqual(keys.ticketPage('t'))
 })
 
 it('a deleted ticket changes the board, since its card can’t be fetched', () => {
@@ -35,4 +35,8 @@ it('what happens to a pull request makes its panel and the deliveries old', () =
     expect(lists).toContainEqual(keys.inbox)
   }
   expect(targetsOf(event('credential.created', { ticket_id: null })).lists).toContainEqual(keys.credentials)
+})
+
+it('a checkpoint that opens or is decided makes the Inbox old', () => {
+  for (const kind of ['checkpoint.opened', 'checkpoint.decided']) expect(targetsOf(event(kind)).lists).toContainEqual(keys.inbox)
 })

@@ -24,6 +24,7 @@ export function targetsOf(event: LiveEvent): Targets {
   const { lists } = targets
   switch (family) {
     case 'log':
+      if (ticketId) lists.push(keys.logEnd(ticketId))
       if (ticketId && SHOWN_BESIDE_THE_TIMELINE.has(String(event.data['kind']))) lists.push(keys.ticketPage(ticketId))
       return targets
     case 'ticket':

@@ -11,6 +11,7 @@ import { lazy, Suspense, useEffect, useState } from 'react'
 import { ConnectionPill } from './ConnectionPill'
 import { useHotkeys } from './hotkeys'
 import { NewVersion } from './NewVersion'
+import { useNotices } from './notices'
 import { screens } from './screens'
 import { announceSignOut, isAdmin, useSession } from './session'
 import { SummaryLine, useSummary } from './summary'
@@ -19,6 +20,7 @@ import { setTheme, type Theme, useTheme } from './theme'
 // Not part of the first load.
 const loadHelp = () => import('./Help')
 const loadPalette = () => import('./Palette')
+const Notices = lazy(() => import('./Notices'))
 const Help = lazy(loadHelp)
 const Palette = lazy(loadPalette)
 
@@ -30,6 +32,7 @@ export function Shell() {
   const [palette, setPalette] = useState(false)
   const navigate = useNavigate()
   const ready = useLiveReady()
+  const notices = useNotices()
   useEffect(() => loadWhenIdle(loadMenu, loadHelp, loadPalette), [])
   useHotkeys('Everywhere', [
     { key: 'mod+k', about: 'Go to a screen, project or ticket', run: () => setPalette(true) },
@@ -58,6 +61,7 @@ export function Shell() {
       </div>
       <BottomBar />
       <Suspense fallback={null}>
+        {ready && notices === 'on' && <Notices />}
         {help && <Help onClose={() => setHelp(false)} />}
         {palette && <Palette onClose={() => setPalette(false)} />}
       </Suspense>

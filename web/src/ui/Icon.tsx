@@ -26,6 +26,7 @@ const paths = {
   stop: 'M6 6h12v12H6z',
   retry: 'M20 11a8 8 0 1 0-2.3 6.2M20 4v7h-7',
   plus: 'M12 5v14M5 12h14',
+  bell: 'M6 16v-5a6 6 0 0 1 12 0v5l2 2H4zM10 21h4M12 3v2',
   close: 'M6 6l12 12M18 6L6 18',
   more: 'M5 12h.01M12 12h.01M19 12h.01',
   chevron: 'M9 6l6 6-6 6',

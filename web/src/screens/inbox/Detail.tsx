@@ -4,21 +4,24 @@ import { saysMore } from '@/lib/text'
 import { plural } from '@/lib/time'
 import { Button, buttonClass, Icon, Kbd, Menu, Output, TimeAgo } from '@/ui'
 import { Link } from '@tanstack/react-router'
-import { type Decision, looks, previews, snoozes, standingLine, type Verdict, verdictsFor } from './decisions'
+import { CheckpointParts } from './CheckpointParts'
+import { type Decision, idOf, looks, snoozes, standingLine, type Verdict, verdictsFor } from './decisions'
 import { KindBadge } from './Row'
+import type { Words } from './Words'
 
 interface Props {
   item: InboxItem
   deciding: Map<string, Decision>
   onDecide: (item: InboxItem, verdict: Verdict, more?: { note?: string; forSec?: number; when?: string }) => void
-  onNote: (item: InboxItem) => void
+  /** Asks for the words that go with a decision. */
+  onWords: (item: InboxItem, words: Words) => void
   onOpen: (item: InboxItem) => void
   mayChange: (item: InboxItem) => boolean
   keysShown?: boolean
 }
 
-export function Detail({ item, deciding, onDecide, onNote, onOpen, mayChange, keysShown = false }: Props) {
-  const decision = deciding.get(item.ticket_id)
+export function Detail({ item, deciding, onDecide, onWords, onOpen, mayChange, keysShown = false }: Props) {
+  const decision = deciding.get(idOf(item))
   const may = mayChange(item)
   return (
     <article aria-label={item.title} className={cx('flex flex-col gap-3 rounded-lg border bg-surface p-4 shadow-card', decision && 'border-dashed border-line-strong')}>
@@ -34,10 +37,7 @@ export function Detail({ item, deciding, onDecide, onNote, onOpen, mayChange, ke
       <p className="text-sm">{item.sentence}</p>
       {item.review && <p className="text-sm text-muted">{standingLine(item.review)}</p>}
       {item.detail && saysMore(item.sentence, item.detail) && <Output label={`What was reported: ${item.title}`} text={item.detail} className="max-h-64" />}
-      {item.checkpoint && previews(item.checkpoint.data as Record<string, unknown>).map(({ title, text }) => (
-        <details key={title} open><summary className="cursor-pointer text-sm font-medium">{title}</summary><Output label={title} text={text} className="max-h-64" /></details>
-      ))}
-      {item.checkpoint && <p className="text-xs text-muted">It expires <TimeAgo at={item.checkpoint.expires_at} />.</p>}
+      {item.checkpoint && <CheckpointParts item={item} checkpoint={item.checkpoint} />}
       {(item.diffstat || item.pr_url) && (
         <p className="flex flex-wrap items-center gap-x-4 gap-y-1 text-sm">
           {item.pr_url && <a href={item.pr_url} target="_blank" rel="noopener noreferrer" className="inline-flex min-h-6 items-center gap-1">Pull request{item.pr_number !== null && ` #${item.pr_number}`}<Icon name="external" className="size-3.5" /></a>}
@@ -49,7 +49,7 @@ export function Detail({ item, deciding, onDecide, onNote, onOpen, mayChange, ke
       {decision ? (
         <p role="status" className="text-sm text-muted">{looks[decision.verdict].pending}… The server has not confirmed it yet.</p>
       ) : may ? (
-        <Actions item={item} keysShown={keysShown} onDecide={onDecide} onNote={onNote} onOpen={onOpen} />
+        <Actions item={item} keysShown={keysShown} onDecide={onDecide} onWords={onWords} onOpen={onOpen} />
       ) : (
         <p className="flex flex-wrap items-center gap-3 text-sm text-muted"><Button onClick={() => onOpen(item)}>Open the ticket</Button>You may look, but not decide: your role here is viewer.</p>
       )}
@@ -57,22 +57,26 @@ export function Detail({ item, deciding, onDecide, onNote, onOpen, mayChange, ke
   )
 }
 
-function Actions({ item, keysShown, onDecide, onNote, onOpen }: Pick<Props, 'onDecide' | 'onNote' | 'onOpen'> & { item: InboxItem; keysShown: boolean }) {
+function Actions({ item, keysShown, onDecide, onWords, onOpen }: Pick<Props, 'onDecide' | 'onWords' | 'onOpen'> & { item: InboxItem; keysShown: boolean }) {
   const verdicts = verdictsFor(item)
   const key = (text: string) => keysShown && <Kbd>{text}</Kbd>
-  const tall = keysShown ? '' : 'h-11'
+  const tall = keysShown ? '' : 'h-[44px]'
+  const asks = item.checkpoint?.stage === 'question'
   return (
     <div className="flex flex-wrap gap-2">
       {verdicts.includes('approve') && (
         <>
-          <Button kind="primary" icon="done" className={tall} onClick={() => onDecide(item, 'approve')}>Approve{key('a')}</Button>
-          <Button icon="failed" className={tall} onClick={() => onDecide(item, 'reject')}>Reject{key('x')}</Button>
+          {asks
+            ? <Button kind="primary" icon="send" className={tall} onClick={() => onWords(item, 'approve')}>Answer{key('a')}</Button>
+            : <Button kind="primary" icon="done" className={tall} onClick={() => onDecide(item, 'approve')}>Approve{key('a')}</Button>}
+          {!asks && <Button icon="edit" className={tall} onClick={() => onWords(item, 'approve')}>Approve with words{key('A')}</Button>}
+          <Button kind="danger" icon="failed" className={tall} onClick={() => onWords(item, 'reject')}>Reject{key('x')}</Button>
         </>
       )}
       {verdicts.includes('retry') && (
         <>
           <Button kind="primary" icon="retry" className={tall} onClick={() => onDecide(item, 'retry')}>Retry{key('r')}</Button>
-          <Button icon="edit" className={tall} onClick={() => onNote(item)}>Retry with a note{key('R')}</Button>
+          <Button icon="edit" className={tall} onClick={() => onWords(item, 'retry')}>Retry with a note{key('R')}</Button>
         </>
       )}
       {item.kind === 'pull_request' && item.pr_number !== null && (

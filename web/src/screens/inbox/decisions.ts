@@ -9,12 +9,17 @@ export interface Decision { item: InboxItem; verdict: Verdict; note?: string; fo
 interface Look { label: string; key: string; icon: IconName; about: string; pending: string; done: string; failed: string }
 
 export const looks: Record<Verdict, Look> = {
-  approve: { label: 'Approve', key: 'a', icon: 'done', about: 'Approve the checkpoint', pending: 'Approving', done: 'It goes on.', failed: 'It is not approved.' },
-  reject: { label: 'Reject', key: 'x', icon: 'failed', about: 'Reject the checkpoint: its job fails', pending: 'Rejecting', done: 'It is rejected.', failed: 'It is not rejected.' },
+  approve: { label: 'Approve', key: 'a', icon: 'done', about: 'Approve what an agent waits for, or answer its question', pending: 'Approving', done: 'It goes on.', failed: 'It still waits for you.' },
+  reject: { label: 'Reject', key: 'x', icon: 'failed', about: 'Reject what an agent waits for, with a reason: its job fails', pending: 'Rejecting', done: 'It is rejected.', failed: 'It still waits for you.' },
   retry: { label: 'Retry', key: 'r', icon: 'retry', about: 'Retry what failed', pending: 'Retrying', done: 'It is tried again.', failed: 'It is not tried again.' },
   done: { label: 'Done', key: 'd', icon: 'done', about: 'Move the ticket to Done', pending: 'Moving to Done', done: 'The ticket is done.', failed: 'The ticket stays where it was.' },
   backlog: { label: 'Back to the backlog', key: 'b', icon: 'backlog', about: 'Move the ticket back to the backlog', pending: 'Moving to the backlog', done: 'The ticket is in the backlog.', failed: 'The ticket stays where it was.' },
   snooze: { label: 'Later', key: 'z', icon: 'waiting', about: 'Show it again later', pending: 'Putting it off', done: 'It comes back', failed: 'It was not put off.' },
+}
+
+/** What an item is known by: a ticket can wait at more than one checkpoint. */
+export function idOf(item: Pick<InboxItem, 'ticket_id' | 'checkpoint'>): string {
+  return item.checkpoint?.id ?? item.ticket_id
 }
 
 /** What can be decided about this item: only what failed can be tried again, and only if its job is known. */
@@ -35,22 +40,6 @@ export function standingLine(review: NonNullable<InboxItem['review']>): string {
   ].filter((part) => part !== null)
   const line = parts.join(', ')
   return `${line.charAt(0).toUpperCase()}${line.slice(1)}.`
-}
-
-/** What a checkpoint is about, as texts with a title each: files as files, text as text, the rest as JSON. */
-export function previews(data: Record<string, unknown>): { title: string; text: string }[] {
-  const { files, text, ...rest } = data
-  const shown: { title: string; text: string }[] = []
-  if (typeof text === 'string') shown.push({ title: 'Text', text })
-  if (Array.isArray(files)) {
-    for (const file of files as unknown[]) {
-      const { path, contentPreview, content } = (file ?? {}) as Record<string, unknown>
-      const body = contentPreview ?? content
-      shown.push({ title: typeof path === 'string' ? path : 'A file', text: typeof body === 'string' ? body : JSON.stringify(file, null, 2) })
-    }
-  }
-  if (Object.keys(rest).length > 0) shown.push({ title: 'More', text: JSON.stringify(rest, null, 2) })
-  return shown
 }
 
 export const HOUR = 3_600

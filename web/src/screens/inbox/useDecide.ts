@@ -3,8 +3,8 @@ import { api } from '@/api/client'
 import { keys } from '@/api/keys'
 import { toast } from '@/ui'
 import { useMutation, useMutationState, useQueryClient } from '@tanstack/react-query'
-import { type Decision, looks } from './decisions'
-import { drafts } from './drafts'
+import { type Decision, idOf, looks } from './decisions'
+import { forget } from './drafts'
 
 const KEY = ['inbox', 'decide']
 
@@ -29,7 +29,7 @@ export function useDecide(): (decision: Decision, when?: string) => void {
       await queries.invalidateQueries({ queryKey: keys.inbox })
       void queries.invalidateQueries({ queryKey: keys.summary })
       const { item, verdict } = decision
-      drafts.delete(item.ticket_id)
+      forget(idOf(item))
       const said = `${item.title}: ${verdict === 'snooze' ? `comes back ${when ?? 'later'}.` : looks[verdict].done}`
       if (verdict !== 'snooze') toast.done(said)
       else toast.done(said, { label: 'Undo', run: () => void undo(item.ticket_id) })
@@ -47,11 +47,11 @@ export function useDecide(): (decision: Decision, when?: string) => void {
   return (decision, when) => send.mutate({ decision, when })
 }
 
-/** What is being decided now, by ticket. */
+/** What is being decided now, by the item's id. */
 export function useDeciding(): Map<string, Decision> {
   const open = useMutationState({
     filters: { mutationKey: KEY, status: 'pending' },
     select: (mutation) => (mutation.state.variables as { decision: Decision }).decision,
   })
-  return new Map(open.map((decision) => [decision.item.ticket_id, decision]))
+  return new Map(open.map((decision) => [idOf(decision.item), decision]))
 }
