@@ -3,7 +3,7 @@
 use crate::{Client, ClientError, Diffstat, More, Said};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ pub struct InboxItem {
     pub project_name: String,
     /// Its title.
     pub title: String,
-    /// `failed` or `pull_request`.
+    /// `failed`, `pull_request` or `checkpoint`.
     pub kind: String,
     /// Since when.
     #[serde(default)]
@@ -46,6 +46,37 @@ pub struct InboxItem {
     /// How much was changed.
     #[serde(default)]
     pub diffstat: Option<Diffstat>,
+    /// What to decide about, if an agent waits for that.
+    #[serde(default)]
+    pub checkpoint: Option<Checkpoint>,
+    /// Other fields.
+    #[serde(flatten)]
+    pub more: More,
+}
+
+/// What an agent waits for a person's decision about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Its id.
+    pub id: Uuid,
+    /// Its job.
+    #[serde(default)]
+    pub job_id: Option<Uuid>,
+    /// `start`, `plan`, `diff`, `output` or `question`.
+    #[serde(default)]
+    pub stage: Option<String>,
+    /// `pending`, `approved`, `rejected` or `expired`.
+    #[serde(default)]
+    pub status: String,
+    /// What to decide.
+    #[serde(default)]
+    pub message: String,
+    /// What it is about.
+    #[serde(default)]
+    pub data: Value,
+    /// When it expires.
+    #[serde(default)]
+    pub expires_at: Option<DateTime<Utc>>,
     /// Other fields.
     #[serde(flatten)]
     pub more: More,
@@ -66,5 +97,23 @@ impl Client {
     /// See [`ClientError`].
     pub async fn snooze(&self, ticket: Uuid, time: Duration) -> Result<Said, ClientError> {
         self.post(&format!("api/inbox/{ticket}/snooze"), &json!({"for_sec": time.as_secs()})).await
+    }
+
+    /// Approves a checkpoint, perhaps with words for the agent: its job goes on.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn approve_checkpoint(&self, id: Uuid, answer: Option<&str>) -> Result<Checkpoint, ClientError> {
+        let body = answer.map_or_else(|| json!({}), |answer| json!({"answer": answer}));
+        self.post(&format!("api/checkpoints/{id}/approve"), &body).await
+    }
+
+    /// Rejects a checkpoint: its job fails for good.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn reject_checkpoint(&self, id: Uuid, reason: Option<&str>) -> Result<Checkpoint, ClientError> {
+        let body = reason.map_or_else(|| json!({}), |reason| json!({"reason": reason}));
+        self.post(&format!("api/checkpoints/{id}/reject"), &body).await
     }
 }

@@ -22,7 +22,7 @@ pub use call::Client;
 pub use error::{ClientError, ErrorBody};
 pub use events::{EventFilter, EventStream, Happened};
 pub use fleet::{Coordinator, CoordinatorChange, Finding, Fleet, HeldJob, QueuedProject, Stopped};
-pub use inbox::{Inbox, InboxItem};
+pub use inbox::{Checkpoint, Inbox, InboxItem};
 pub use jobs::{Attempt, Job, JobDetail, JobFilter, JobPage};
 pub use logins::{DeviceAnswer, DeviceLogin};
 pub use people::{NewToken, Person, Session, SignIn, Token};

@@ -6,7 +6,7 @@ use crate::output::Output;
 use crate::servers::{self, Choice, Servers, Wanted};
 use crate::text;
 use std::time::Duration;
-use terarchitect_client::{Client, Coordinator, Project, Retry, Ticket};
+use terarchitect_client::{Client, Coordinator, InboxItem, Project, Retry, Ticket};
 use uuid::Uuid;
 
 /// How long a call is retried before a command gives up.
@@ -60,6 +60,22 @@ impl App {
         found.map(|at| tickets.swap_remove(at)).map_err(|problem| problem.of("ticket"))
     }
 
+    /// What waits in the inbox under this name: a checkpoint's id, or its ticket.
+    pub(crate) async fn inbox_item(&self, wanted: &str) -> anyhow::Result<InboxItem> {
+        let mut items = self.client.inbox().await?.items;
+        if self.common.project.as_deref().is_some_and(|name| !name.trim().is_empty()) {
+            let project = self.project(None).await?.id;
+            items.retain(|item| item.project_id == project);
+        }
+        let id = |item: &InboxItem| item.checkpoint.as_ref().map_or(item.ticket_id, |checkpoint| checkpoint.id);
+        // A whole id or the beginning of a checkpoint's; a title is the ticket's in both.
+        let found = match pick(&items, wanted, |item| (item.ticket_id, item.title.as_str())) {
+            Err(_) => pick(&items, wanted, |item| (id(item), item.title.as_str())),
+            found => found,
+        };
+        found.map(|at| items.swap_remove(at)).map_err(|problem| problem.in_the_inbox())
+    }
+
     /// The coordinator that is asked for, by its name or id.
     pub(crate) async fn coordinator(&self, wanted: &str) -> anyhow::Result<Coordinator> {
         let mut all = self.client.coordinators().await?;
@@ -102,6 +118,13 @@ enum Problem {
 }
 
 impl Problem {
+    fn in_the_inbox(self) -> anyhow::Error {
+        match self {
+            Self::None(wanted) => not_found(format!("nothing called '{}' waits in your inbox", text::line(&wanted))),
+            several => several.of("waiting ticket"),
+        }
+    }
+
     fn of(self, what: &str) -> anyhow::Error {
         match self {
             Self::None(wanted) => not_found(format!("there is no {what} '{}' that you can see", text::line(&wanted))),

@@ -3,8 +3,10 @@
 //! What agents write is hostile: an escape sequence could rewrite what the terminal shows, or type into it. Nothing that
 //! was not written here is printed without passing through [`line()`] or [`block`].
 
+use crate::exit::usage;
 use chrono::{DateTime, Utc};
 use std::fmt::Write;
+use std::io::Read;
 use std::time::Duration;
 
 /// Text on one line: control characters are shown, and line breaks become spaces.
@@ -104,6 +106,18 @@ pub(crate) fn span(seconds: i64) -> String {
 /// How long ago something was.
 pub(crate) fn ago(at: Option<DateTime<Utc>>) -> String {
     at.map(|at| format!("{} ago", span((Utc::now() - at).num_seconds()))).unwrap_or_default()
+}
+
+/// Everything on standard input.
+pub(crate) fn stdin() -> anyhow::Result<String> {
+    let mut text = String::new();
+    match std::io::stdin().lock().read_to_string(&mut text) {
+        Ok(_) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Err(usage("standard input is not valid UTF-8"))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A size in GiB.

@@ -101,7 +101,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<ProjectAction>,
     },
-    /// What waits for you: pull requests that are ready, and tickets that failed.
+    /// What waits for you: questions and plans of agents, pull requests that are ready, and tickets that failed.
     Inbox {
         /// What to do [default: list].
         #[command(subcommand)]

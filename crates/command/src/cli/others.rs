@@ -45,6 +45,30 @@ pub(crate) enum ProjectAction {
 pub(crate) enum InboxAction {
     /// List what waits for you.
     List,
+    /// Show what waits, and what is to be decided about.
+    Show {
+        /// The ticket, or the checkpoint's id.
+        #[arg(value_name = "TICKET")]
+        item: String,
+    },
+    /// Approve what an agent waits for, or answer its question: it goes on.
+    Approve {
+        /// The ticket, or the checkpoint's id.
+        #[arg(value_name = "TICKET")]
+        item: String,
+        /// Words to the agent, such as the answer to its question. - reads them from standard input.
+        #[arg(long, value_name = "TEXT")]
+        answer: Option<String>,
+    },
+    /// Reject what an agent waits for: its job fails for good.
+    Reject {
+        /// The ticket, or the checkpoint's id.
+        #[arg(value_name = "TICKET")]
+        item: String,
+        /// Why. - reads it from standard input.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
     /// Put something off.
     Snooze {
         /// The ticket.

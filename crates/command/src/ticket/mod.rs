@@ -10,7 +10,6 @@ use crate::cli::TicketAction;
 use crate::exit::{self, failed, usage};
 use crate::text;
 use crate::watch::Watch;
-use std::io::Read;
 use terarchitect_client::{Ticket, TicketChange};
 
 /// How many entries of the past a watch begins with.
@@ -103,7 +102,7 @@ async fn retry(app: &App, ticket: &Ticket, note: Option<&str>, watch: bool) -> a
 }
 
 async fn tell(app: &App, ticket: &Ticket, text: String) -> anyhow::Result<u8> {
-    let text = if text == "-" { read_stdin()? } else { text };
+    let text = if text == "-" { text::stdin()? } else { text };
     if text.trim().is_empty() {
         return Err(usage("there is nothing to tell"));
     }
@@ -114,16 +113,4 @@ async fn tell(app: &App, ticket: &Ticket, text: String) -> anyhow::Result<u8> {
         app.out.note("The agent gets it with its next prompt.");
     }
     Ok(exit::DONE)
-}
-
-/// Everything on standard input.
-fn read_stdin() -> anyhow::Result<String> {
-    let mut text = String::new();
-    match std::io::stdin().lock().read_to_string(&mut text) {
-        Ok(_) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            Err(usage("standard input is not valid UTF-8"))
-        }
-        Err(error) => Err(error.into()),
-    }
 }

@@ -1,6 +1,6 @@
 //! `terarchitect ticket new`.
 
-use super::{move_to, read_stdin};
+use super::move_to;
 use crate::app::App;
 use crate::cli::NewOptions;
 use crate::exit;
@@ -62,7 +62,7 @@ fn description(options: &NewOptions) -> anyhow::Result<Option<String>> {
             std::fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))?
         }
         (None, None) if std::io::stdin().is_terminal() => return Ok(None),
-        _ => read_stdin()?,
+        _ => text::stdin()?,
     };
     Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
 }

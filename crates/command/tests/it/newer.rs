@@ -35,6 +35,9 @@ async fn an_older_api_is_called_so() {
         &["fleet", "stop-everything", "--yes"],
         &["projects", "check"],
         &["inbox", "snooze", "Greet"],
+        &["inbox", "show", "Greet"],
+        &["inbox", "approve", "Greet"],
+        &["inbox", "reject", "Greet"],
     ] {
         let done = person.run(command).await.with_code(1);
         assert!(done.err.contains("this API is older than this command"), "{command:?}: {}", done.err);
@@ -74,6 +77,53 @@ async fn the_inbox_says_what_waits_and_json_can_not_control_a_terminal() {
     let done = person(&api).run(&["inbox", "--json"]).await.with_code(0);
     assert!(done.out.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", done.out);
     assert_eq!(done.json()["items"][0]["title"], "Greet \u{9b}2J");
+}
+
+/// An inbox in which an agent asks something, and another ticket has failed.
+fn waiting() -> Value {
+    let checkpoint = json!({"id": OTHER, "ticket_id": ID, "type": "approval_required", "stage": "question", "status": "pending",
+        "message": "Which greeting?\u{1b}[2J", "data": {"question": "Hello,\nor Good day?", "files": [{"path": "greet.sh", "content": "echo"}]}});
+    let base = json!({"ticket_id": ID, "project_id": ID, "project_name": "Hello", "sentence": "Which greeting?"});
+    let item = |more: Value| {
+        let mut item = base.clone();
+        item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        item
+    };
+    json!({"snoozed": 0, "items": [
+        item(json!({"title": "Greet", "kind": "checkpoint", "checkpoint": checkpoint})),
+        item(json!({"title": "Other", "kind": "failed", "ticket_id": "ef000000-0000-4000-8000-000000000004", "checkpoint": null})),
+    ]})
+}
+
+#[tokio::test]
+async fn what_an_agent_waits_for_is_shown_and_decided() {
+    let api = StandIn::start().await;
+    api.on("GET /api/inbox", 200, waiting());
+    let (approve, reject) =
+        (format!("POST /api/checkpoints/{OTHER}/approve"), format!("POST /api/checkpoints/{OTHER}/reject"));
+    api.on(&approve, 200, json!({"id": OTHER, "status": "approved"}));
+    let person = person(&api);
+    let list = person.run(&["inbox"]).await.with_code(0);
+    assert!(list.out.contains("Greet\tquestion\t"), "{}", list.out);
+    let shown = person.run(&["inbox", "show", "Greet"]).await.with_code(0);
+    insta::assert_snapshot!(shown.out);
+    assert_eq!(person.run(&["inbox", "show", "Greet", "--json"]).await.with_code(0).json()["checkpoint"]["id"], OTHER);
+
+    person.run(&["inbox", "approve", "gre"]).await.with_code(0);
+    person.run_with(&["inbox", "approve", OTHER, "--answer", "-"], "Hello\n").await.with_code(0);
+    person.run_with(&["inbox", "approve", OTHER, "--answer", "-"], " \n").await.with_code(0);
+    let said: Vec<Value> = api.called(&approve).into_iter().map(|call| call.body).collect();
+    assert_eq!(said, [json!({}), json!({"answer": "Hello\n"}), json!({})]);
+
+    let sentence = "This checkpoint is approved already; nothing was changed.";
+    api.on(&reject, 400, json!({"error": sentence, "code": "already_decided"}));
+    let late = person.run(&["inbox", "reject", "Greet", "--reason", "No."]).await.with_code(1);
+    assert!(late.err.contains(sentence), "{}", late.err);
+    assert_eq!(api.called(&reject)[0].body, json!({"reason": "No."}));
+    let nothing = person.run(&["inbox", "approve", "Other"]).await.with_code(1);
+    assert!(nothing.err.contains("no agent waits for a decision about 'Other'"), "{}", nothing.err);
+    let unknown = person.run(&["inbox", "show", "Elsewhere"]).await.with_code(1);
+    assert!(unknown.err.contains("nothing called 'Elsewhere' waits in your inbox"), "{}", unknown.err);
 }
 
 #[tokio::test]
