@@ -83,6 +83,13 @@ async fn require_role(app: &App, needed: Role, rights: &Rights, parts: &mut Part
     if let Some(project) = named::<ProjectId>(parts, "project_id").await? {
         return Ok(rights.require_in(project, needed)?);
     }
+    if let Some(repo) = named::<ProjectId>(parts, "repo_id").await? {
+        return Ok(rights.require_in(repo, needed)?);
+    }
+    if let Some(order) = named::<TicketId>(parts, "work_order_id").await? {
+        let project = db::work_orders::project_of(&mut *app.database.read().await?, order).await?;
+        return require_in_found(project, needed, rights, || Refusal::not_found("work order", order));
+    }
     if let Some(job) = named::<JobId>(parts, "job_id").await? {
         let project = db::jobs::project_of(&mut *app.database.read().await?, job).await?;
         return require_in_found(project, needed, rights, || Refusal::not_found("job", job));

@@ -1,6 +1,7 @@
 //! Decisions without IO. Nothing here knows HTTP or the database; a refusal is a code and a sentence.
 
 pub mod actor;
+pub mod agents;
 pub mod checkpoints;
 pub mod forges;
 pub mod jobs;
@@ -12,6 +13,7 @@ pub mod system;
 pub mod text;
 pub mod tickets;
 pub mod words;
+pub mod work_orders;
 pub mod worker;
 
 use serde::{Deserialize, Deserializer};

@@ -98,7 +98,8 @@ error_codes! {
     LastAdmin = "last_admin", 409;
     /// Another person has this email address.
     EmailTaken = "email_taken", 409;
-    /// Another credential has this name. Delete it first, or choose another name.
+    /// Another credential has this name, another agent this slug, or another project this repository. Choose another one, or
+    /// use what is there.
     NameTaken = "name_taken", 409;
     /// Two secrets of a webhook are valid already. Delete one first.
     TwoSecrets = "two_secrets", 409;

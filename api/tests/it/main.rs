@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
 
+mod agents;
 mod backup;
 mod backup_refusals;
 mod board;
@@ -53,3 +54,4 @@ mod timeline;
 mod trials;
 mod waiting;
 mod webhooks;
+mod work_orders;

@@ -20,6 +20,7 @@ const LARGE: &[&str] = &[
     "pull_requests",
     "review_comments",
     "forge_posts",
+    "work_orders",
 ];
 
 /// Queries that run with sequential scans off, by a part of their text: retention, which would otherwise read from the
@@ -78,7 +79,12 @@ async fn large() -> (TestApp, PgConnection) {
              from pull_requests where state = 'open' and number % 4 < 2;
          insert into forge_posts (project_id, ticket_id, pr_number, kind, key, body, state, finished_at)
              select t.project_id, t.id, t.n + 1, 'reply', s.g::text, 'x', 'posted', now() - interval '1 minute' * s.g
-             from generate_series(1, 60000) as s (g) join t on t.n = s.g % 12000;",
+             from generate_series(1, 60000) as s (g) join t on t.n = s.g % 12000;
+         insert into agents (slug, name) select 'a' || n, 'n' from generate_series(1, 20) as n;
+         insert into work_orders (ticket_id, project_id, agent_id, objective, source)
+             select t.id, t.project_id, (select id from agents offset t.n % 20 limit 1), 'o',
+                 (array['cloud', 'local', 'job'])[1 + t.n % 3]
+             from t;",
     )
     .execute(&mut conn)
     .await

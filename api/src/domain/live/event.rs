@@ -119,6 +119,16 @@ words! {
         CommentDecided = "comment.decided",
         /// A forge reported something that changes nothing here, such as a deployment.
         ForgeNoted = "forge.noted",
+        /// An agent was added to the catalogue.
+        AgentCreated = "agent.created",
+        /// An agent of the catalogue was changed.
+        AgentChanged = "agent.changed",
+        /// An agent was deleted from the catalogue.
+        AgentDeleted = "agent.deleted",
+        /// A work order was created; its ticket has the same id.
+        WorkOrderCreated = "work_order.created",
+        /// A work order was changed, launched or ended; `status` says how it stands, `open` which lines are not done.
+        WorkOrderChanged = "work_order.changed",
     }
 }
 
