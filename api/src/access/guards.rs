@@ -73,10 +73,12 @@ async fn authorise(app: &App, need: Need, caller: &Caller, parts: &mut Parts) ->
 async fn require_role(app: &App, needed: Role, rights: &Rights, parts: &mut Parts) -> ApiResult<()> {
     if rights.role == Role::Admin || needed == Role::Admin {
         // A project that someone may not see does not exist, whatever is to be done with it.
-        if let Some(project) = named::<ProjectId>(parts, "project_id").await?
-            && rights.role_in(project) == Role::None
-        {
-            return Err(Refusal::not_found("project", project).into());
+        for name in ["project_id", "repo_id"] {
+            if let Some(project) = named::<ProjectId>(parts, name).await?
+                && rights.role_in(project) == Role::None
+            {
+                return Err(Refusal::not_found("project", project).into());
+            }
         }
         return Ok(rights.require(needed)?);
     }
