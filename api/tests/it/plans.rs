@@ -34,6 +34,7 @@ const WITHOUT_SEQUENTIAL_SCANS: &[&str] = &[
     "with open as materialized",
     "where ticket.column_id in ('in_progress', 'in_review')",
     "with running as materialized",
+    "join tickets as ticket on ticket.id = work_order.ticket_id",
 ];
 
 /// A database with enough rows that the planner would rather use an index.

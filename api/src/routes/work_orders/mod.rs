@@ -211,7 +211,9 @@ pub async fn list_work_orders(
         before: query.cursor,
         visible: caller.visible().ids(),
     };
-    let mut orders = db::work_orders::list::list(&mut *app.database.read().await?, &filter, limit + 1).await?;
+    let mut tx = app.database.transaction().await?;
+    db::prefer_indexes(&mut tx).await?;
+    let mut orders = db::work_orders::list::list(&mut tx, &filter, limit + 1).await?;
     let more = orders.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     if more {
         orders.pop();
