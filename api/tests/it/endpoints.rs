@@ -74,8 +74,8 @@ impl Guard {
         let if_so = |so: bool, otherwise: Gets| if so { In } else { otherwise };
         let is_for_coordinators = matches!(self, Self::Worker | Self::Runner);
         let ids = ["{project_id}", "{job_id}", "{ticket_id}", "{repo_id}", "{work_order_id}"];
-        let of_a_project = ids.iter().any(|id| path.contains(id))
-            || (path.contains("{checkpoint_id}") && self != Self::Admin);
+        let of_a_project =
+            ids.iter().any(|id| path.contains(id)) || (path.contains("{checkpoint_id}") && self != Self::Admin);
         match who {
             _ if self == Self::Public => In,
             _ if self == Self::Signed => Unknown,
