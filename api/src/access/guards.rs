@@ -56,16 +56,18 @@ async fn authorise(app: &App, need: Need, caller: &Caller, parts: &mut Parts) ->
         Caller::Person(session) => session.person.rights(),
         Caller::Token(token) => {
             require_scope(token.scope, need)?;
-            if token.scope != TokenScope::App {
+            if token.scope == TokenScope::Worker {
                 return Ok(());
             }
             token.rights.clone()
         }
     };
     match need {
-        Need::Open | Need::SignedIn => Ok(()),
+        Need::Open | Need::SignedIn | Need::Ingest => Ok(()),
         Need::Worker | Need::Runner => Ok(rights.require(Role::Admin)?),
-        Need::Role(role) | Need::RoleOrWorker(role) => require_role(app, role, &rights, parts).await,
+        Need::Role(role) | Need::RoleOrWorker(role) | Need::RoleOrIngest(role) => {
+            require_role(app, role, &rights, parts).await
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod connections;
 pub mod errors;
 pub mod forges;
 pub mod jobs;
+pub mod knowledge;
 pub mod live;
 pub mod people;
 pub mod projects;

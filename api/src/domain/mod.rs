@@ -4,6 +4,7 @@ pub mod actor;
 pub mod agents;
 pub mod checkpoints;
 pub mod forges;
+pub mod hooks;
 pub mod jobs;
 pub mod live;
 pub mod people;

@@ -71,6 +71,8 @@ error_codes! {
     SignatureRefused = "signature_refused", 401;
     /// Your role does not allow this. The sentence names the role that does.
     NotAllowed = "not_allowed", 403;
+    /// The project knows as much as it may. Delete something first.
+    KnowledgeLimitExceeded = "knowledge_limit_exceeded", 403;
     /// No key is configured, so the API accepts requests from its own machine only. Configure a key.
     ThisMachineOnly = "this_machine_only", 403;
     /// The request comes from a page of another origin, which may not call without a key, and not with a person's cookie.

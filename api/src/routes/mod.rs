@@ -14,6 +14,7 @@ pub mod worker;
 
 use crate::access::Need;
 use crate::db;
+use crate::domain::hooks::MAX_BODY_BYTES;
 use crate::domain::people::Role;
 use crate::domain::refusal::Refusal;
 use crate::http::error::ApiResult;
@@ -37,6 +38,8 @@ pub fn all() -> Vec<(Option<Need>, OpenApiRouter<App>)> {
         (Some(Need::RoleOrWorker(Role::Viewer)), for_viewers_and_workers()),
         (Some(Need::RoleOrWorker(Role::Member)), for_members_and_workers()),
         (Some(Need::RoleOrWorker(Role::Admin)), for_admins_and_workers()),
+        (Some(Need::Ingest), for_hooks()),
+        (Some(Need::RoleOrIngest(Role::Member)), for_members_and_hooks()),
         (Some(Need::Open), for_everybody()),
         (None, unguarded()),
         (None, for_forges()),
@@ -110,7 +113,6 @@ fn for_members() -> OpenApiRouter<App> {
         .routes(routes!(work_orders::changes::update_work_order))
         .routes(routes!(work_orders::changes::cancel_work_order))
         .routes(routes!(work_orders::changes::launch_work_order))
-        .routes(routes!(work_orders::changes::set_line))
 }
 
 /// What admins alone may do. A project's own fields say where and in which image its jobs run.
@@ -204,6 +206,22 @@ fn for_members_and_workers() -> OpenApiRouter<App> {
 
 fn for_admins_and_workers() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(system::metrics::metrics))
+}
+
+/// What hooks of agents send, and what they read.
+fn for_hooks() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(work_orders::knowledge::get_knowledge, work_orders::knowledge::add_knowledge))
+        .routes(routes!(work_orders::knowledge::query_knowledge))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(work_orders::ingest::ingest))
+                .layer(DefaultBodyLimit::max(MAX_BODY_BYTES)),
+        )
+}
+
+fn for_members_and_hooks() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(work_orders::changes::set_line))
 }
 
 /// What changes something and is for everyone: signing in.

@@ -26,6 +26,10 @@ enum Guard {
     ViewerOrWorker,
     MemberOrWorker,
     AdminOrWorker,
+    /// Someone who is known, or a token that sends data in.
+    Ingest,
+    /// A member, or a token that sends data in.
+    MemberOrIngest,
 }
 
 /// Who calls. The member and the viewer are that in the project of the path alone, the stranger is a member of another one.
@@ -66,7 +70,7 @@ impl Guard {
     }
 
     fn admits_viewers(self) -> bool {
-        matches!(self, Self::SignedIn | Self::Viewer | Self::ViewerOrWorker)
+        matches!(self, Self::SignedIn | Self::Viewer | Self::ViewerOrWorker | Self::Ingest)
     }
 
     fn gives(self, who: Who, path: &str) -> Gets {
@@ -81,15 +85,16 @@ impl Guard {
             _ if self == Self::Signed => Unknown,
             Who::NoKey | Who::WrongKey | Who::ExpiredToken => Unknown,
             Who::JobToken => if_so(self == Self::Runner, Unknown),
-            Who::IngestToken => Refused,
+            Who::IngestToken => if_so(matches!(self, Self::Ingest | Self::MemberOrIngest), Refused),
             Who::WorkerToken => if_so(self.admits_worker(), Refused),
             Who::WorkerKey => if_so(self.admits_worker(), Unknown),
             Who::AppKey => if_so(!is_for_coordinators, Unknown),
             Who::Admin => In,
             Who::Viewer => if_so(self.admits_viewers(), Refused),
-            Who::Member | Who::AppToken => {
-                if_so(self.admits_viewers() || matches!(self, Self::Member | Self::MemberOrWorker), Refused)
-            }
+            Who::Member | Who::AppToken => if_so(
+                self.admits_viewers() || matches!(self, Self::Member | Self::MemberOrWorker | Self::MemberOrIngest),
+                Refused,
+            ),
             Who::Stranger if is_for_coordinators => Refused,
             Who::Stranger if of_a_project => Hidden,
             Who::Stranger => if_so(self.admits_viewers(), Refused),
@@ -104,7 +109,8 @@ const J: &str = "/api/worker/jobs/{job_id}";
 
 fn table() -> Vec<(Method, String, Guard)> {
     use Guard::{
-        Admin, AdminOrWorker, Member, MemberOrWorker, Public, Runner, Signed, SignedIn, Viewer, ViewerOrWorker, Worker,
+        Admin, AdminOrWorker, Ingest, Member, MemberOrIngest, MemberOrWorker, Public, Runner, Signed, SignedIn, Viewer,
+        ViewerOrWorker, Worker,
     };
     let (get, post, put, patch, delete) = (Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
     let rows: Vec<(&Method, String, Guard)> = vec![
@@ -243,7 +249,11 @@ fn table() -> Vec<(Method, String, Guard)> {
         (&patch, W.into(), Member),
         (&post, format!("{W}/cancel"), Member),
         (&post, format!("{W}/launch"), Member),
-        (&post, format!("{W}/lines/{{line}}"), Member),
+        (&post, format!("{W}/lines/{{line}}"), MemberOrIngest),
+        (&post, "/api/v1/ingest".into(), Ingest),
+        (&get, "/api/v1/knowledge".into(), Ingest),
+        (&get, "/api/v1/knowledge/query".into(), Ingest),
+        (&post, "/api/v1/knowledge".into(), Ingest),
         (&get, "/metrics".into(), AdminOrWorker),
         (&post, format!("{P}/memory/index"), MemberOrWorker),
         (&post, format!("{P}/memory/retrieve"), ViewerOrWorker),

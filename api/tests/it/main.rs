@@ -25,6 +25,7 @@ mod forge_told;
 mod forges;
 mod github;
 mod github_threads;
+mod hooks;
 mod inbox;
 mod input;
 mod jobs;

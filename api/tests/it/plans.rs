@@ -21,6 +21,7 @@ const LARGE: &[&str] = &[
     "review_comments",
     "forge_posts",
     "work_orders",
+    "knowledge",
 ];
 
 /// Queries that run with sequential scans off, by a part of their text: retention, which would otherwise read from the
@@ -85,7 +86,10 @@ async fn large() -> (TestApp, PgConnection) {
          insert into work_orders (ticket_id, project_id, agent_id, objective, source)
              select t.id, t.project_id, (select id from agents offset t.n % 20 limit 1), 'o',
                  (array['cloud', 'local', 'job'])[1 + t.n % 3]
-             from t;",
+             from t;
+         insert into knowledge (project_id, learning, learning_sha256)
+             select p.id, 'word' || s.g || ' greeting', sha256(s.g::text::bytea)
+             from generate_series(1, 20000) as s (g) join p on p.n = s.g % 20;",
     )
     .execute(&mut conn)
     .await

@@ -1,6 +1,8 @@
 //! Work orders: tickets that are launched as they are created.
 
 pub mod create;
+pub mod ingest;
+pub mod knowledge;
 pub mod launch;
 pub mod lines;
 pub mod prompt;

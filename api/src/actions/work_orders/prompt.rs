@@ -6,7 +6,6 @@ use crate::db;
 use crate::db::work_orders::WorkOrder;
 use crate::domain::people::Role;
 use crate::domain::people::rights::Rights;
-use crate::domain::projects::WITHOUT_REPOSITORY;
 use crate::domain::refusal::Refusal;
 use crate::domain::work_orders::prompt::{Beside, prompt};
 use crate::domain::work_orders::{NewOrder, OrderContent};
@@ -23,7 +22,7 @@ const MAX_QUESTION_CHARS: usize = 2_000;
 /// # Errors
 /// When the database is not available.
 pub async fn prompt_of(conn: &mut PgConnection, order: &WorkOrder) -> ActionResult<String> {
-    let known = known(conn, order.project_id, &order.content()).await?;
+    let known = search(conn, order.project_id, &order.content()).await?;
     Ok(with_known(order, &known))
 }
 
@@ -44,13 +43,13 @@ fn with_known(order: &WorkOrder, known: &[String]) -> String {
 /// When its agent or repository does not exist, or the caller may not see it.
 pub async fn preview(database: &Database, rights: &Rights, new: &NewOrder) -> ActionResult<String> {
     let mut conn = database.read().await?;
-    let mut known_already = Vec::new();
+    let mut known = Vec::new();
     if let Some(repo) = new.repo {
         rights.require_in(repo, Role::Viewer)?;
         if !db::projects::exists(&mut conn, repo).await? {
             return Err(Refusal::not_found("repository", repo).into());
         }
-        known_already = known(&mut conn, repo, &new.content).await?;
+        known = search(&mut conn, repo, &new.content).await?;
     }
     let named = match (new.agent, new.repo) {
         (Some(agent), _) => Some(agent),
@@ -62,17 +61,25 @@ pub async fn preview(database: &Database, rights: &Rights, new: &NewOrder) -> Ac
         None => None,
     };
     let system_prompt = agent.as_ref().and_then(|agent| agent.system_prompt.as_deref());
-    Ok(prompt(&new.content, Beside { id: None, system_prompt, known: &known_already }))
+    Ok(prompt(&new.content, Beside { id: None, system_prompt, known: &known }))
 }
 
-/// What the project's memory has about an order, the best first.
-async fn known(conn: &mut PgConnection, project: ProjectId, order: &OrderContent) -> ActionResult<Vec<String>> {
-    if project.0 == WITHOUT_REPOSITORY {
-        return Ok(Vec::new());
-    }
+/// What is known about an order, the best first: what agents have learnt, then what the project's memory has.
+pub(super) async fn search(
+    conn: &mut PgConnection,
+    project: ProjectId,
+    order: &OrderContent,
+) -> ActionResult<Vec<String>> {
+    let question = question_of(order);
+    let learnt = db::knowledge::search(conn, Some(&[project.0]), &question, None, MAX_KNOWN).await?;
+    let remembered = db::projects::memory::search(conn, project, &question, MAX_KNOWN).await?;
+    let learnt = learnt.into_iter().map(|found| found.learning);
+    Ok(learnt.chain(remembered.into_iter().map(|found| found.content)).collect())
+}
+
+/// What the memory is asked with, for an order.
+pub(super) fn question_of(order: &OrderContent) -> String {
     let titles = order.lines.iter().map(|line| line.title.as_str());
     let question = std::iter::once(order.objective.as_str()).chain(titles).collect::<Vec<_>>().join(". ");
-    let question: String = question.chars().take(MAX_QUESTION_CHARS).collect();
-    let found = db::projects::memory::search(conn, project, &question, MAX_KNOWN).await?;
-    Ok(found.into_iter().map(|found| found.content).collect())
+    question.chars().take(MAX_QUESTION_CHARS).collect()
 }

@@ -57,7 +57,9 @@ pub async fn worker_context(
     let notes = notes(&mut tx, project_id).await?;
     let question = format!("{}. {}", ticket.title, ticket.description.as_deref().unwrap_or_default());
     let question: String = question.chars().take(MAX_QUESTION_CHARS).collect();
+    let learnt = db::knowledge::search(&mut tx, Some(&[project_id.0]), &question, None, MAX_MEMORY).await?;
     let memory = db::projects::memory::search(&mut tx, project_id, &question, MAX_MEMORY).await?;
+    let memory = memory.into_iter().map(|found| found.content);
     let mut agent_settings = agent_settings(sealer, &mut tx).await?;
     agent_settings.0.extend(forge_settings(sealer, &mut tx, &project).await?);
     if let Some(order) = order {
@@ -68,7 +70,7 @@ pub async fn worker_context(
     let mut column =
         async |column, limit| db::tickets::list_for_context(&mut tx, project_id, column, ticket_id, limit).await;
     let context = WorkerContext {
-        memory: Some(memory.into_iter().map(|found| found.content).collect()),
+        memory: Some(learnt.into_iter().map(|found| found.learning).chain(memory).collect()),
         project_name: project.name,
         project_description: project.description,
         repo_url: project.github_url.clone(),

@@ -198,7 +198,7 @@ pub async fn set_lines(conn: &mut PgConnection, id: TicketId, lines: &[Line]) ->
 /// Notes why an order could not be launched, or that it was.
 pub async fn set_launch_error(conn: &mut PgConnection, id: TicketId, error: Option<&str>) -> sqlx::Result<()> {
     sqlx::query!(
-        "update work_orders set launch_error = $2, ended_as = null, ended_at = null, updated_at = now() where ticket_id = $1",
+        "update work_orders set launch_error = $2, ended_as = null, ended_at = null, followups = 0, updated_at = now() where ticket_id = $1",
         id.0,
         error
     )
@@ -264,5 +264,29 @@ pub async fn lock_key(conn: &mut PgConnection, project: ProjectId, key: &str) ->
     )
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// The order that an agent of Cursor's cloud works on.
+pub async fn find_by_cursor_agent(conn: &mut PgConnection, agent: &str) -> sqlx::Result<Option<TicketId>> {
+    let id = sqlx::query_scalar!("select ticket_id from work_orders where cursor_agent_id = $1", agent);
+    Ok(id.fetch_optional(conn).await?.map(TicketId))
+}
+
+/// How many times an order's agent was told what is left to do.
+pub async fn followups(conn: &mut PgConnection, id: TicketId) -> sqlx::Result<i32> {
+    let count = sqlx::query_scalar!("select followups from work_orders where ticket_id = $1", id.0);
+    Ok(count.fetch_optional(conn).await?.unwrap_or_default())
+}
+
+/// Notes that an order's agent is told once more what is left to do.
+pub async fn count_followup(conn: &mut PgConnection, id: TicketId) -> sqlx::Result<()> {
+    sqlx::query!("update work_orders set followups = followups + 1 where ticket_id = $1", id.0).execute(conn).await?;
+    Ok(())
+}
+
+/// Notes why an order failed.
+pub async fn set_error(conn: &mut PgConnection, id: TicketId, error: &str) -> sqlx::Result<()> {
+    sqlx::query!("update work_orders set error_message = $2 where ticket_id = $1", id.0, error).execute(conn).await?;
     Ok(())
 }

@@ -139,6 +139,12 @@ impl EventKind {
         self != Self::LogAppended
     }
 
+    /// Whether it belongs into the audit, if an actor made it who is audited: what an agent says is in its log already.
+    #[must_use]
+    pub fn is_audited(self) -> bool {
+        self != Self::LogAppended
+    }
+
     /// Whether it is about people and keys, and so for admins alone.
     #[must_use]
     pub fn is_for_admins(self) -> bool {

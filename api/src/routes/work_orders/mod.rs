@@ -1,6 +1,8 @@
 //! Work orders: create and launch in one call, list, look, preview.
 
 pub mod changes;
+pub mod ingest;
+pub mod knowledge;
 
 use crate::access::Caller;
 use crate::actions;
