@@ -29,6 +29,7 @@ mod hooks;
 mod inbox;
 mod input;
 mod jobs;
+mod launch_agent_flow;
 mod leases;
 mod live_board;
 mod live_cards;
