@@ -1,5 +1,6 @@
 //! What is known, beside the memory of projects.
 
+use crate::embeddings::Embedding;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -46,26 +47,74 @@ pub struct NewLearning<'a> {
     pub text: &'a str,
     /// What is the same for all that says the same in other spaces and cases.
     pub digest: &'a [u8],
+    /// What it means.
+    pub embedding: Option<&'a Embedding>,
 }
 
 /// Stores something; what is known already is counted once more.
 pub async fn add(conn: &mut PgConnection, new: &NewLearning<'_>) -> sqlx::Result<Added> {
     sqlx::query_as!(
         Added,
-        r#"insert into knowledge as known (id, project_id, work_order_id, agent_type, learning, learning_sha256)
-           values ($1, $2, $3, $4, $5, $6)
+        r#"insert into knowledge as known (id, project_id, work_order_id, agent_type, learning, learning_sha256, embedding,
+               embedding_model)
+           values ($1, $2, $3, $4, $5, $6, $7, $8)
            on conflict on constraint knowledge_learning_key do update
-               set frequency = known.frequency + 1, last_seen_at = now()
+               set frequency = known.frequency + 1, last_seen_at = now(),
+                   embedding = coalesce(excluded.embedding, known.embedding),
+                   embedding_model = coalesce(excluded.embedding_model, known.embedding_model)
            returning id, frequency, embedding is not null as "has_embedding!""#,
         Uuid::now_v7(),
         new.project.0,
         new.order.map(|order| order.0),
         new.agent_type,
         new.text,
-        new.digest
+        new.digest,
+        new.embedding.map(|embedding| embedding.values.clone()) as Option<Vec<f32>>,
+        new.embedding.map(|embedding| embedding.model.as_str())
     )
     .fetch_one(conn)
     .await
+}
+
+/// Counts something once more that is known already.
+pub async fn again(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Added>> {
+    sqlx::query_as!(
+        Added,
+        r#"update knowledge set frequency = frequency + 1, last_seen_at = now() where id = $1
+           returning id, frequency, embedding is not null as "has_embedding!""#,
+        id
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// What a model makes of what was learnt last in these projects.
+pub async fn embeddings(
+    conn: &mut PgConnection,
+    projects: Option<&[Uuid]>,
+    model: &str,
+    agent_type: Option<&str>,
+    limit: i64,
+) -> sqlx::Result<Vec<(Found, Vec<f32>)>> {
+    let rows = sqlx::query!(
+        r#"select id, learning, frequency, last_seen_at, embedding as "embedding!: Vec<f32>" from knowledge
+           where ($1::uuid[] is null or project_id = any ($1)) and embedding is not null and embedding_model = $2
+               and ($3::text is null or agent_type = $3)
+           order by last_seen_at desc limit $4"#,
+        projects,
+        model,
+        agent_type,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let (id, learning, frequency, last_seen_at) = (row.id, row.learning, row.frequency, row.last_seen_at);
+            (Found { id, learning, frequency, last_seen_at, similarity: 0.0 }, row.embedding)
+        })
+        .collect())
 }
 
 /// Whether a project knows as much as it may.
@@ -106,19 +155,6 @@ pub async fn search(
         projects,
         question,
         agent_type,
-        limit
-    )
-    .fetch_all(conn)
-    .await
-}
-
-/// What was learnt last in these projects.
-pub async fn newest(conn: &mut PgConnection, projects: Option<&[Uuid]>, limit: i64) -> sqlx::Result<Vec<Found>> {
-    sqlx::query_as!(
-        Found,
-        r#"select id, learning, frequency, last_seen_at, 0::float8 as "similarity!" from knowledge
-           where $1::uuid[] is null or project_id = any ($1) order by last_seen_at desc limit $2"#,
-        projects,
         limit
     )
     .fetch_all(conn)

@@ -498,3 +498,41 @@ fn every_event_in_the_files_is_one_that_the_programs_know() {
         assert!(groups[0]["hooks"][0]["command"].as_str().unwrap().contains("/.claude/hooks/chytr-"), "{event}");
     }
 }
+
+/// A service of embeddings for which all that is about signing in means the same.
+async fn embedding_service() -> String {
+    let answer = async |axum::Json(asked): axum::Json<Value>| {
+        let text = asked["input"].as_str().unwrap_or_default().to_lowercase();
+        let about = text.contains("login") || text.contains("password") || text.contains("session");
+        let values = if about { [2.0, 0.1] } else { [0.0, 1.0] };
+        axum::Json(json!({"object": "list", "data": [{"index": 0, "embedding": values}]}))
+    };
+    let service = axum::Router::new().route("/v1/embeddings", axum::routing::post(answer));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    address
+}
+
+#[tokio::test]
+async fn with_a_service_for_embeddings_what_means_the_same_is_found_and_counted() {
+    let app = TestApp::start().await;
+    let settings = json!({"EMBEDDING_SERVICE_URL": embedding_service().await});
+    app.put("/api/settings", settings).await.expect(200);
+    let add = async |text: &str| app.post("/api/v1/knowledge", json!({"text": text})).await.expect(200);
+    let first = add("A login lasts an hour.").await;
+    assert_eq!((first["embedding"].clone(), first["frequency"].clone()), (json!(true), json!(1)));
+    let same = add("Passwords are asked for hourly.").await;
+    assert_eq!((same["knowledge_id"].clone(), same["frequency"].clone()), (first["knowledge_id"].clone(), json!(2)));
+    assert_eq!(add("Cats purr.").await["frequency"], 1);
+    let found = app.get("/api/v1/knowledge?query=session").await.expect(200);
+    let found = found["results"].as_array().unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["learning"], "A login lasts an hour.");
+    assert!(found[0]["similarity"].as_f64().unwrap() > 0.99);
+    // One that does not respond keeps nobody from anything.
+    app.put("/api/settings", json!({"EMBEDDING_SERVICE_URL": "http://127.0.0.1:9"})).await.expect(200);
+    assert_eq!(add("Dogs bark.").await["embedding"], false);
+    let by_words = app.get("/api/v1/knowledge?query=bark").await.expect(200);
+    assert_eq!(by_words["results"][0]["learning"], "Dogs bark.");
+}

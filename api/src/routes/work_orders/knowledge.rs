@@ -64,8 +64,9 @@ async fn look(app: &App, caller: &Caller, query: KnowledgeQuery) -> ApiResult<Js
         agent_type: query.agent_type,
         limit: query.limit,
     };
+    let service = app.embeddings().await?;
     let Learnt { results, formatted } =
-        actions::work_orders::knowledge::look(&app.database, &caller.rights(), wanted).await?;
+        actions::work_orders::knowledge::look(&app.database, &caller.rights(), service.as_ref(), wanted).await?;
     Ok(Json(Knowledge { results, additional_context: formatted.clone(), formatted }))
 }
 
@@ -100,6 +101,7 @@ pub async fn add_knowledge(
     JsonBody(new): JsonBody<NewKnowledge>,
 ) -> ApiResult<Json<Stored>> {
     let (actor, rights) = (caller.actor(), caller.rights());
-    let added = actions::work_orders::knowledge::add(&app.database, &actor, &rights, new).await?;
+    let service = app.embeddings().await?;
+    let added = actions::work_orders::knowledge::add(&app.database, &actor, &rights, service.as_ref(), new).await?;
     Ok(Json(Stored { ok: true, knowledge_id: added.id, embedding: added.has_embedding, frequency: added.frequency }))
 }
