@@ -27,3 +27,11 @@ create table knowledge (
 
 create index knowledge_words_idx on knowledge using gin (words);
 create index knowledge_project_id_last_seen_at_idx on knowledge (project_id, last_seen_at desc);
+
+-- Jobs for a cloud are never made due, so they need no place among those that are.
+drop index agent_jobs_delayed_idx;
+create index agent_jobs_delayed_idx on agent_jobs (run_at)
+    where status = 'pending' and not due and held_at is null and runs_on = 'container';
+drop index agent_jobs_cloud_idx;
+create index agent_jobs_cloud_idx on agent_jobs (run_at, seq)
+    where status = 'pending' and runs_on = 'cloud' and held_at is null;
