@@ -87,9 +87,9 @@ pub fn read(sent: &Sent) -> Result<Entry, Refusal> {
 #[derive(Clone, Copy)]
 struct Raw<'a>(&'a Value);
 
-impl Raw<'_> {
+impl<'a> Raw<'a> {
     /// The first of these fields that is a text.
-    fn text(self, names: &[&str]) -> Option<&str> {
+    fn text(self, names: &[&str]) -> Option<&'a str> {
         names.iter().find_map(|name| self.0.get(name)?.as_str()).filter(|text| !text.is_empty())
     }
 
@@ -166,8 +166,8 @@ fn told(kind: EventType, event: Raw<'_>) -> (String, Option<String>) {
             (format!("The agent stopped: {how}."), own(&["error_message"]))
         }
         EventType::ToolCall | EventType::ToolResult => {
-            let what = ["command", "file_path", "path", "pattern", "query", "url", "description"].into_iter();
-            let what = what.filter_map(input).next().unwrap_or_default();
+            let names = ["command", "file_path", "path", "pattern", "query", "url", "description"];
+            let what = names.into_iter().find_map(input).unwrap_or_default();
             let what = if what.is_empty() { tool.to_owned() } else { format!("{tool}: {what}") };
             (what, as_text(event.0.get("tool_output").or_else(|| event.0.get("tool_response"))))
         }
