@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 /// Something that was learnt.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = KnowledgeResult)]
 pub struct Found {
     /// What was learnt.
     pub id: Uuid,

@@ -113,7 +113,7 @@ async fn each_event_of_the_document_is_stored_read_and_shown() {
     assert_eq!(logs, expected);
     assert_eq!(detail["status"], "running");
     assert_eq!(detail["logs"][2]["success"], false);
-    assert_eq!(detail["logs"][1]["payload"]["payload"]["tool_input"]["command"], "ls -la");
+    assert_eq!(detail["logs"][1]["payload"]["tool_input"]["command"], "ls -la");
     assert!(!detail.to_string().contains("ghp_0123456789"), "a token is stored");
     let stored: Vec<Option<String>> =
         sqlx::query_scalar("select raw_output from execution_logs order by seq").fetch_all(&app.pool).await.unwrap();

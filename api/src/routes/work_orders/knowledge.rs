@@ -45,6 +45,7 @@ pub struct Knowledge {
 
 /// That something is known now.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = KnowledgeStored)]
 pub struct Stored {
     /// Always true.
     ok: bool,

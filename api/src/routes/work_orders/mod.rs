@@ -270,7 +270,7 @@ fn detail(mut order: WorkOrder, entries: Vec<TimelineEntry>) -> OrderDetail {
         event_type: entry.step,
         summary: entry.summary,
         success: entry.success,
-        payload: entry.data,
+        payload: entry.data.map(payload_of),
         sequence_number: entry.seq,
         created_at: entry.created_at,
     };
@@ -282,5 +282,13 @@ fn detail(mut order: WorkOrder, entries: Vec<TimelineEntry>) -> OrderDetail {
         default_config: order.default_config.take(),
         logs: entries.into_iter().map(as_log).collect(),
         order,
+    }
+}
+
+/// What an event of a hook carried; of what a runner reports, all that it says for programs.
+fn payload_of(mut data: Value) -> Value {
+    match data.get_mut("payload") {
+        Some(payload) => payload.take(),
+        None => data,
     }
 }
