@@ -80,11 +80,13 @@ pub async fn look(
         let order = order.filter(|order| rights.role_in(order.project_id) != Role::None);
         let order = order.ok_or_else(|| Refusal::not_found("work order", id))?;
         let question = wanted.question.unwrap_or_else(|| question_of(&order.content()));
-        let agent_type = wanted.agent_type.as_deref();
-        let of = Some([order.project_id.0]);
-        let results =
-            db::knowledge::search(&mut conn, of.as_ref().map(<[_]>::as_ref), &question, agent_type, limit).await?;
-        return Ok(Learnt { results, formatted: context_of(&mut conn, &order).await? });
+        drop(conn);
+        let of = [order.project_id.0];
+        let asked = Asked { projects: Some(&of), question: &question, agent_type, limit };
+        let results = find(database, service, asked).await?;
+        let known: Vec<&str> = results.iter().map(|found| found.learning.as_str()).collect();
+        let formatted = context_with(&mut *database.read().await?, &order, &known).await?;
+        return Ok(Learnt { results, formatted });
     }
     if let Some(repo) = wanted.repo {
         rights.require_in(repo, Role::Viewer)?;
