@@ -206,10 +206,22 @@ pub async fn add(
         let sentence = format!("The project knows {MAX_KNOWN} things already, which is the most; delete some first.");
         return Err(Refusal::new(ErrorCode::KnowledgeLimitExceeded, sentence).into());
     }
-    let (digest, agent_type) = (digest(&text), new.agent_type.as_deref());
-    let added =
-        db::knowledge::add(&mut change, &NewLearning { project, order, agent_type, text: &text, digest: &digest })
-            .await?;
+    let same = match &meant {
+        Some(meant) => near(&mut change, Some(&[project.0]), meant, None, SAME).await?.into_iter().next(),
+        None => None,
+    };
+    let again = match same {
+        Some(same) => db::knowledge::again(&mut change, same.id).await?,
+        None => None,
+    };
+    let (digest, agent_type, embedding) = (digest(&text), new.agent_type.as_deref(), meant.as_ref());
+    let added = match again {
+        Some(again) => again,
+        None => {
+            let learning = NewLearning { project, order, agent_type, text: &text, digest: &digest, embedding };
+            db::knowledge::add(&mut change, &learning).await?
+        }
+    };
     if added.frequency == 1 {
         change.record(NewEvent::of_project(EventKind::MemoryChanged, project).with(json!({"learnt": 1})));
     }

@@ -34,7 +34,7 @@ const MASK: &str = "[secret]";
 
 /// The text without what looks like a secret.
 #[must_use]
-pub fn without_secrets(text: &str) -> String {
+pub(super) fn without_secrets(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
     let mut before = String::new();
