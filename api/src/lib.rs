@@ -19,6 +19,7 @@ pub mod db;
 mod document_errors;
 pub mod domain;
 pub mod embedded_postgres;
+pub mod embeddings;
 pub mod forges;
 pub mod http;
 pub mod job_tokens;

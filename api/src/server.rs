@@ -43,7 +43,7 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let data_dir = options.data_dir()?;
     let public_url = options.public_url()?;
     let mut config = AppConfig {
-        api_key: non_empty(options.api_key.as_ref()),
+        api_key: options.api_key(),
         worker_key: non_empty(options.worker_api_key.as_ref()),
         origins: AllowedOrigins::parse(&options.allowed_origins)?,
         forge_api: options.forge_api()?,

@@ -24,7 +24,7 @@ const HOUSE: House = House {
         &["db"],
         &["document_errors"],
         &["domain"],
-        &["job_tokens", "random_token", "passwords", "probing"],
+        &["job_tokens", "random_token", "passwords", "probing", "embeddings"],
         &["sealing", "database_address", "embedded_postgres", "origins"],
         &["config"],
     ],

@@ -56,16 +56,18 @@ async fn authorise(app: &App, need: Need, caller: &Caller, parts: &mut Parts) ->
         Caller::Person(session) => session.person.rights(),
         Caller::Token(token) => {
             require_scope(token.scope, need)?;
-            if token.scope != TokenScope::App {
+            if token.scope == TokenScope::Worker {
                 return Ok(());
             }
             token.rights.clone()
         }
     };
     match need {
-        Need::Open | Need::SignedIn => Ok(()),
+        Need::Open | Need::SignedIn | Need::Ingest => Ok(()),
         Need::Worker | Need::Runner => Ok(rights.require(Role::Admin)?),
-        Need::Role(role) | Need::RoleOrWorker(role) => require_role(app, role, &rights, parts).await,
+        Need::Role(role) | Need::RoleOrWorker(role) | Need::RoleOrIngest(role) => {
+            require_role(app, role, &rights, parts).await
+        }
     }
 }
 
@@ -73,15 +75,24 @@ async fn authorise(app: &App, need: Need, caller: &Caller, parts: &mut Parts) ->
 async fn require_role(app: &App, needed: Role, rights: &Rights, parts: &mut Parts) -> ApiResult<()> {
     if rights.role == Role::Admin || needed == Role::Admin {
         // A project that someone may not see does not exist, whatever is to be done with it.
-        if let Some(project) = named::<ProjectId>(parts, "project_id").await?
-            && rights.role_in(project) == Role::None
-        {
-            return Err(Refusal::not_found("project", project).into());
+        for name in ["project_id", "repo_id"] {
+            if let Some(project) = named::<ProjectId>(parts, name).await?
+                && rights.role_in(project) == Role::None
+            {
+                return Err(Refusal::not_found("project", project).into());
+            }
         }
         return Ok(rights.require(needed)?);
     }
     if let Some(project) = named::<ProjectId>(parts, "project_id").await? {
         return Ok(rights.require_in(project, needed)?);
+    }
+    if let Some(repo) = named::<ProjectId>(parts, "repo_id").await? {
+        return Ok(rights.require_in(repo, needed)?);
+    }
+    if let Some(order) = named::<TicketId>(parts, "work_order_id").await? {
+        let project = db::work_orders::project_of(&mut *app.database.read().await?, order).await?;
+        return require_in_found(project, needed, rights, || Refusal::not_found("work order", order));
     }
     if let Some(job) = named::<JobId>(parts, "job_id").await? {
         let project = db::jobs::project_of(&mut *app.database.read().await?, job).await?;

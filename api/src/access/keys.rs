@@ -49,9 +49,12 @@ pub(super) fn check(parts: &Parts, asked: &Asked<'_>, origins: &AllowedOrigins) 
     this_machine::require(parts, name, origins).map(|()| Caller::Local)
 }
 
-/// The key or token that a request carries.
+/// The key or token that a request carries: as a bearer token, or as `x-api-key`, which some clients know alone.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let Some(value) = headers.get(AUTHORIZATION) else {
+        return headers.get("x-api-key")?.to_str().ok().map(str::trim).filter(|key| !key.is_empty());
+    };
+    let value = value.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -17,12 +17,21 @@ pub enum Need {
     Runner,
     /// A role, or a coordinator or runner.
     RoleOrWorker(Role),
+    /// Someone who is known, or what sends data in.
+    Ingest,
+    /// A role, or what sends data in.
+    RoleOrIngest(Role),
 }
 
 impl Need {
     /// Whether the application's key, people and tokens with the scope `app` get in, as far as their role allows.
     pub(super) fn admits_application(self) -> bool {
-        matches!(self, Self::SignedIn | Self::Role(_) | Self::RoleOrWorker(_))
+        !matches!(self, Self::Open | Self::Worker | Self::Runner)
+    }
+
+    /// Whether tokens with the scope `ingest` get in, as far as they reach.
+    pub(super) fn admits_ingest(self) -> bool {
+        matches!(self, Self::Ingest | Self::RoleOrIngest(_))
     }
 
     /// Whether the worker key gets in.

@@ -135,6 +135,7 @@ pub(super) fn require_scope(scope: TokenScope, need: Need) -> Result<(), Refusal
     let wanted = match (scope, need) {
         (TokenScope::App, need) if need.admits_application() => return Ok(()),
         (TokenScope::Worker, need) if need.admits_worker() => return Ok(()),
+        (TokenScope::Ingest, need) if need.admits_ingest() => return Ok(()),
         (_, Need::Worker | Need::Runner) => "worker",
         _ => "app",
     };

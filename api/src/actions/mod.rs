@@ -3,6 +3,7 @@
 //! An action locks in the order of [`crate::db`], lets `domain` decide, writes through `db`, and records what changed.
 //! The claims and completions of many workers are not here: they are batched statements of [`crate::queue`].
 
+pub mod agents;
 pub mod checkpoints;
 pub mod forges;
 pub mod jobs;
@@ -11,6 +12,7 @@ pub mod people;
 pub mod projects;
 pub mod system;
 pub mod tickets;
+pub mod work_orders;
 pub mod worker;
 
 use crate::domain::refusal::{ErrorCode, Refusal};

@@ -112,8 +112,10 @@ impl Change {
     pub async fn commit(mut self) -> sqlx::Result<()> {
         if !self.events.is_empty() {
             db::live::events::append(&mut self.transaction, &self.actor, &self.events).await?;
-            if self.actor.is_audited() {
-                db::people::audit::append(&mut self.transaction, &self.actor, &self.events).await?;
+            let audited = || self.events.iter().filter(|event| event.kind.is_audited()).cloned().collect::<Vec<_>>();
+            let audited = if self.actor.is_audited() { audited() } else { Vec::new() };
+            if !audited.is_empty() {
+                db::people::audit::append(&mut self.transaction, &self.actor, &audited).await?;
             }
         }
         self.transaction.commit().await?;

@@ -54,7 +54,7 @@ pub struct ServeOptions {
     /// $XDG_DATA_HOME/terarchitect or ~/.local/share/terarchitect].
     #[arg(long, env = "TERARCHITECT_DATA_DIR", global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// The key for the application's endpoints. If unset, they accept requests from this machine only.
+    /// The key for the application's endpoints. If unset, CHYTR_API_KEY; with neither, they accept requests from this machine only.
     #[arg(long, env = "TERARCHITECT_API_KEY", hide_env_values = true, global = true, value_name = "KEY")]
     pub api_key: Option<SecretString>,
     /// The key for the worker endpoints. The setting of the same name takes precedence. With neither, they accept
@@ -77,7 +77,7 @@ pub struct ServeOptions {
     #[arg(long, env = "GITHUB_API_URL", global = true, value_name = "URL")]
     pub github_api_url: Option<String>,
     /// The address that people open, such as https://board.example, where it is not the address that the API listens on.
-    /// Links to sign in lead there, cookies are for TLS alone if it is https, and pages there may call.
+    /// Links to sign in lead there, cookies are for TLS alone if it is https, and pages there may call. If unset, CHYTR_PUBLIC_URL.
     #[arg(long, env = "TERARCHITECT_PUBLIC_URL", global = true, value_name = "URL")]
     pub public_url: Option<String>,
     /// How people sign in with a provider.
@@ -203,6 +203,12 @@ impl ServeOptions {
         }
     }
 
+    /// The key for the application's endpoints, under either of its names.
+    #[must_use]
+    pub fn api_key(&self) -> Option<SecretString> {
+        non_empty(self.api_key.as_ref()).or_else(|| variable("CHYTR_API_KEY").map(SecretString::from))
+    }
+
     /// The addresses to listen on.
     ///
     /// # Errors
@@ -233,9 +239,9 @@ impl ServeOptions {
     /// # Errors
     /// When it is not valid.
     pub fn public_url(&self) -> Result<Option<Url>, ConfigError> {
-        let Some(text) = self.public_url.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
-            return Ok(None);
-        };
+        let own = self.public_url.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+        let Some(text) = own.or_else(|| variable("CHYTR_PUBLIC_URL")) else { return Ok(None) };
+        let text = text.as_str();
         let invalid = || ConfigError::PublicUrl { url: text.to_owned() };
         let url: Url = text.parse().map_err(|_| invalid())?;
         let plain = url.username().is_empty() && url.password().is_none();
@@ -260,6 +266,11 @@ impl ServeOptions {
             .map(|dir| dir.join("terarchitect"))
             .ok_or(ConfigError::NoDataDir)
     }
+}
+
+/// A variable under which other programs know an option of this one; an empty one counts as unset.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
 /// A configured key; an empty one counts as unset.

@@ -85,7 +85,9 @@ pub fn refusal(error: &sqlx::Error) -> Option<Refusal> {
         "people_email_key" => Some(email_taken()),
         "credentials_name_key" => Some(credential_exists()),
         "webhook_secrets_slot_key" => Some(two_secrets()),
+        "agents_slug_key" => Some(slug_taken()),
         "agent_jobs_ticket_id_project_id_fkey" | "execution_logs_ticket_id_project_id_fkey" => Some(gone("ticket")),
+        "work_orders_agent_id_fkey" | "agent_repos_agent_id_fkey" => Some(gone("agent")),
         name if name.ends_with("_ticket_id_fkey") => Some(gone("ticket")),
         name if name.ends_with("_project_id_fkey") => Some(gone("project")),
         _ => None,
@@ -119,4 +121,10 @@ pub fn two_secrets() -> Refusal {
     let sentence =
         "Two secrets are valid here already; delete the one that the forge no longer uses, then make another.";
     Refusal::new(ErrorCode::TwoSecrets, sentence)
+}
+
+/// The refusal of a second agent with the same slug.
+#[must_use]
+pub fn slug_taken() -> Refusal {
+    Refusal::new(ErrorCode::NameTaken, "There is an agent with this slug already; send another 'slug'.")
 }

@@ -1,16 +1,18 @@
 //! The only SQL: functions over a connection. Transactions are opened by actions, through [`crate::changes`].
 //!
 //! **Lock order**: a ticket's move lock ([`tickets::lock_moves`]), then its job's row, then the job's checkpoints, then the ticket's row, then the ticket's
-//! activity ([`tickets::activity`]), then its pull request, then the comments on it ([`forges`]). A delivery that is worked on is locked
+//! activity ([`tickets::activity`]), then its work order ([`work_orders`]), then its pull request, then the comments on it ([`forges`]). A delivery that is worked on is locked
 //! before all of them, and what wakes deliveries skips those. What stops every job takes the claims' lock ([`live::fleet::lock_claims`]) before the
 //! jobs' rows, as claims do, and no move lock.
 
+pub mod agents;
 pub mod backup;
 pub mod checkpoints;
 pub mod connections;
 pub mod errors;
 pub mod forges;
 pub mod jobs;
+pub mod knowledge;
 pub mod live;
 pub mod people;
 pub mod projects;
@@ -18,6 +20,7 @@ pub mod suitability;
 pub mod system;
 pub mod tickets;
 pub mod words;
+pub mod work_orders;
 pub mod worker;
 
 pub use connections::{APPLICATION_NAME, connect};

@@ -1,6 +1,7 @@
 //! Words of the database as the enumerations that they represent. A word that this version does not know is an error of
 //! the row that holds it, never a default.
 
+use crate::domain::agents::{AgentStatus, Program, RunsOn};
 use crate::domain::forges::{
     CommentKind, CommentState, CredentialKind, DeliveryState, ForgeKind, PostKind, PullState, ReviewState,
     ReviewTrigger, SecretKind,
@@ -12,6 +13,7 @@ use crate::domain::people::device_login::DeviceLoginState;
 use crate::domain::people::link::LinkKind;
 use crate::domain::people::token::TokenScope;
 use crate::domain::tickets::Priority;
+use crate::domain::work_orders::{OrderStatus, Source};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Postgres, Type};
@@ -73,7 +75,12 @@ from_words!(
     PostKind,
     CommentState,
     CheckpointType,
-    CheckpointStatus
+    CheckpointStatus,
+    Program,
+    RunsOn,
+    AgentStatus,
+    OrderStatus,
+    Source
 );
 
 // Where a word may be absent: nothing turns an optional word into an optional value.
@@ -97,4 +104,4 @@ macro_rules! decoded_as_words {
     };
 }
 
-decoded_as_words!(Role, ForgeKind, ReviewState);
+decoded_as_words!(Role, ForgeKind, ReviewState, Program);

@@ -1,8 +1,10 @@
 //! Decisions without IO. Nothing here knows HTTP or the database; a refusal is a code and a sentence.
 
 pub mod actor;
+pub mod agents;
 pub mod checkpoints;
 pub mod forges;
+pub mod hooks;
 pub mod jobs;
 pub mod live;
 pub mod people;
@@ -12,6 +14,7 @@ pub mod system;
 pub mod text;
 pub mod tickets;
 pub mod words;
+pub mod work_orders;
 pub mod worker;
 
 use serde::{Deserialize, Deserializer};

@@ -71,6 +71,8 @@ error_codes! {
     SignatureRefused = "signature_refused", 401;
     /// Your role does not allow this. The sentence names the role that does.
     NotAllowed = "not_allowed", 403;
+    /// The project knows as much as it may. Delete something first.
+    KnowledgeLimitExceeded = "knowledge_limit_exceeded", 403;
     /// No key is configured, so the API accepts requests from its own machine only. Configure a key.
     ThisMachineOnly = "this_machine_only", 403;
     /// The request comes from a page of another origin, which may not call without a key, and not with a person's cookie.
@@ -98,7 +100,8 @@ error_codes! {
     LastAdmin = "last_admin", 409;
     /// Another person has this email address.
     EmailTaken = "email_taken", 409;
-    /// Another credential has this name. Delete it first, or choose another name.
+    /// Another credential has this name, another agent this slug, or another project this repository. Choose another one, or
+    /// use what is there.
     NameTaken = "name_taken", 409;
     /// Two secrets of a webhook are valid already. Delete one first.
     TwoSecrets = "two_secrets", 409;

@@ -229,7 +229,11 @@ pub fn require_plain_json(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+/// Parses a JSON object.
+///
+/// # Errors
+/// When it is something else, with the place of the mistake.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     // Some clients, such as old PowerShells, begin a body with a byte order mark; RFC 8259 allows to ignore it.
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if std::str::from_utf8(bytes).is_err() {

@@ -1,5 +1,6 @@
 //! The routes, by family. Handlers extract, get their caller, call one action or query, and map the result.
 
+pub mod agents;
 pub mod checkpoints;
 pub mod forges;
 pub mod jobs;
@@ -8,10 +9,12 @@ pub mod people;
 pub mod projects;
 pub mod system;
 pub mod tickets;
+pub mod work_orders;
 pub mod worker;
 
 use crate::access::Need;
 use crate::db;
+use crate::domain::hooks::MAX_BODY_BYTES;
 use crate::domain::people::Role;
 use crate::domain::refusal::Refusal;
 use crate::http::error::ApiResult;
@@ -35,6 +38,8 @@ pub fn all() -> Vec<(Option<Need>, OpenApiRouter<App>)> {
         (Some(Need::RoleOrWorker(Role::Viewer)), for_viewers_and_workers()),
         (Some(Need::RoleOrWorker(Role::Member)), for_members_and_workers()),
         (Some(Need::RoleOrWorker(Role::Admin)), for_admins_and_workers()),
+        (Some(Need::Ingest), for_hooks()),
+        (Some(Need::RoleOrIngest(Role::Member)), for_members_and_hooks()),
         (Some(Need::Open), for_everybody()),
         (None, unguarded()),
         (None, for_forges()),
@@ -74,6 +79,12 @@ fn for_viewers() -> OpenApiRouter<App> {
         .routes(routes!(forges::reviews::get_review))
         .routes(routes!(system::settings::check_settings))
         .routes(routes!(worker::coordinators::list_coordinators))
+        .routes(routes!(agents::list_agents))
+        .routes(routes!(agents::get_agent))
+        .routes(routes!(agents::repos::list_repos))
+        .routes(routes!(agents::repos::get_repo))
+        .routes(routes!(work_orders::list_work_orders))
+        .routes(routes!(work_orders::get_work_order))
 }
 
 /// What members may do: work with tickets and what belongs to a project.
@@ -99,6 +110,9 @@ fn for_members() -> OpenApiRouter<App> {
         .routes(routes!(forges::reviews::merge))
         .routes(routes!(system::trials::check))
         .routes(routes!(system::trials::check_hooks))
+        .routes(routes!(work_orders::changes::update_work_order))
+        .routes(routes!(work_orders::changes::cancel_work_order))
+        .routes(routes!(work_orders::changes::launch_work_order))
 }
 
 /// What admins alone may do. A project's own fields say where and in which image its jobs run.
@@ -122,6 +136,10 @@ fn for_admins() -> OpenApiRouter<App> {
         .routes(routes!(people::invitations::delete_invitation))
         .routes(routes!(people::audit::read_audit))
         .routes(routes!(forges::deliveries::replay_delivery))
+        .routes(routes!(agents::create_agent))
+        .routes(routes!(agents::update_agent, agents::delete_agent))
+        .routes(routes!(agents::repos::create_repo))
+        .routes(routes!(agents::repos::update_repo, agents::repos::delete_repo))
 }
 
 /// What everyone who is known may do, with their own things and as far as their role in a project reaches.
@@ -139,6 +157,8 @@ fn for_signed_in() -> OpenApiRouter<App> {
         .routes(routes!(forges::credentials::delete_credential))
         .routes(routes!(forges::secrets::list_secrets, forges::secrets::create_secret))
         .routes(routes!(forges::secrets::delete_secret))
+        .routes(routes!(work_orders::create_work_order))
+        .routes(routes!(work_orders::preview_work_order))
 }
 
 /// What the worker key guards.
@@ -186,6 +206,22 @@ fn for_members_and_workers() -> OpenApiRouter<App> {
 
 fn for_admins_and_workers() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(system::metrics::metrics))
+}
+
+/// What hooks of agents send, and what they read.
+fn for_hooks() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(work_orders::knowledge::get_knowledge, work_orders::knowledge::add_knowledge))
+        .routes(routes!(work_orders::knowledge::query_knowledge))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(work_orders::ingest::ingest))
+                .layer(DefaultBodyLimit::max(MAX_BODY_BYTES)),
+        )
+}
+
+fn for_members_and_hooks() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(work_orders::changes::set_line))
 }
 
 /// What changes something and is for everyone: signing in.

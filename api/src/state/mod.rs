@@ -20,6 +20,7 @@ use crate::changes::{Database, Hub};
 use crate::config::Limits;
 use crate::db;
 use crate::embedded_postgres::PrivateDatabase;
+use crate::embeddings::EmbeddingService;
 use crate::forges::Forges;
 use crate::job_tokens::JobTokens;
 use crate::metrics::Metrics;
@@ -186,6 +187,14 @@ impl App {
     pub async fn worker_key(&self) -> Result<Option<SecretString>, SettingsError> {
         let hot = self.hot_settings().await?;
         Ok(hot.worker_key.clone().or_else(|| self.config.worker_key.clone()))
+    }
+
+    /// Where embeddings come from, if that is set.
+    ///
+    /// # Errors
+    /// When the settings can't be read.
+    pub async fn embeddings(&self) -> Result<Option<EmbeddingService>, SettingsError> {
+        Ok(self.hot_settings().await?.embeddings.clone())
     }
 
     /// Whether anyone can sign in. Someone always can once anyone could, since the last admin stays.

@@ -5,6 +5,7 @@ use crate::actions::system::settings::open;
 use crate::changes::Database;
 use crate::db;
 use crate::domain::system::settings;
+use crate::embeddings::EmbeddingService;
 use crate::queue::Signals;
 use crate::sealing::Sealer;
 use secrecy::{ExposeSecret, SecretString};
@@ -17,6 +18,8 @@ pub struct HotSettings {
     pub worker_key: Option<SecretString>,
     /// How many agents a coordinator runs at once.
     pub max_concurrent_agents: Option<u32>,
+    /// Where embeddings come from.
+    pub embeddings: Option<EmbeddingService>,
 }
 
 /// [`HotSettings`], kept while the process is notified of every change, and read at every use otherwise.
@@ -54,13 +57,18 @@ impl SharedSettings {
 async fn read(database: &Database, sealer: &Sealer) -> Result<HotSettings, SettingsError> {
     let mut conn = database.read().await?;
     let mut hot = HotSettings::default();
+    let (mut address, mut key, mut model) = (None, None, None);
     for stored in db::system::settings::list(&mut conn).await? {
         let value = || open(sealer, &stored);
         match stored.key.as_str() {
             settings::WORKER_API_KEY => hot.worker_key = Some(value()?),
             settings::MAX_CONCURRENT_AGENTS => hot.max_concurrent_agents = value()?.expose_secret().parse().ok(),
+            settings::EMBEDDING_SERVICE_URL => address = Some(value()?),
+            settings::EMBEDDING_API_KEY => key = Some(value()?),
+            settings::EMBEDDING_MODEL => model = Some(value()?.expose_secret().to_owned()),
             _ => {}
         }
     }
+    hot.embeddings = address.and_then(|address| EmbeddingService::new(address.expose_secret(), key, model));
     Ok(hot)
 }

@@ -26,6 +26,10 @@ enum Guard {
     ViewerOrWorker,
     MemberOrWorker,
     AdminOrWorker,
+    /// Someone who is known, or a token that sends data in.
+    Ingest,
+    /// A member, or a token that sends data in.
+    MemberOrIngest,
 }
 
 /// Who calls. The member and the viewer are that in the project of the path alone, the stranger is a member of another one.
@@ -66,29 +70,31 @@ impl Guard {
     }
 
     fn admits_viewers(self) -> bool {
-        matches!(self, Self::SignedIn | Self::Viewer | Self::ViewerOrWorker)
+        matches!(self, Self::SignedIn | Self::Viewer | Self::ViewerOrWorker | Self::Ingest)
     }
 
     fn gives(self, who: Who, path: &str) -> Gets {
         use Gets::{Hidden, In, Refused, Unknown};
         let if_so = |so: bool, otherwise: Gets| if so { In } else { otherwise };
         let is_for_coordinators = matches!(self, Self::Worker | Self::Runner);
-        let of_a_project = ["{project_id}", "{job_id}", "{ticket_id}"].iter().any(|id| path.contains(id))
-            || (path.contains("{checkpoint_id}") && self != Self::Admin);
+        let ids = ["{project_id}", "{job_id}", "{ticket_id}", "{repo_id}", "{work_order_id}"];
+        let of_a_project =
+            ids.iter().any(|id| path.contains(id)) || (path.contains("{checkpoint_id}") && self != Self::Admin);
         match who {
             _ if self == Self::Public => In,
             _ if self == Self::Signed => Unknown,
             Who::NoKey | Who::WrongKey | Who::ExpiredToken => Unknown,
             Who::JobToken => if_so(self == Self::Runner, Unknown),
-            Who::IngestToken => Refused,
+            Who::IngestToken => if_so(matches!(self, Self::Ingest | Self::MemberOrIngest), Refused),
             Who::WorkerToken => if_so(self.admits_worker(), Refused),
             Who::WorkerKey => if_so(self.admits_worker(), Unknown),
             Who::AppKey => if_so(!is_for_coordinators, Unknown),
             Who::Admin => In,
             Who::Viewer => if_so(self.admits_viewers(), Refused),
-            Who::Member | Who::AppToken => {
-                if_so(self.admits_viewers() || matches!(self, Self::Member | Self::MemberOrWorker), Refused)
-            }
+            Who::Member | Who::AppToken => if_so(
+                self.admits_viewers() || matches!(self, Self::Member | Self::MemberOrWorker | Self::MemberOrIngest),
+                Refused,
+            ),
             Who::Stranger if is_for_coordinators => Refused,
             Who::Stranger if of_a_project => Hidden,
             Who::Stranger => if_so(self.admits_viewers(), Refused),
@@ -98,11 +104,13 @@ impl Guard {
 
 const P: &str = "/api/projects/{project_id}";
 const T: &str = "/api/projects/{project_id}/tickets/{ticket_id}";
+const W: &str = "/api/v1/work-orders/{work_order_id}";
 const J: &str = "/api/worker/jobs/{job_id}";
 
 fn table() -> Vec<(Method, String, Guard)> {
     use Guard::{
-        Admin, AdminOrWorker, Member, MemberOrWorker, Public, Runner, Signed, SignedIn, Viewer, ViewerOrWorker, Worker,
+        Admin, AdminOrWorker, Ingest, Member, MemberOrIngest, MemberOrWorker, Public, Runner, Signed, SignedIn, Viewer,
+        ViewerOrWorker, Worker,
     };
     let (get, post, put, patch, delete) = (Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
     let rows: Vec<(&Method, String, Guard)> = vec![
@@ -224,6 +232,28 @@ fn table() -> Vec<(Method, String, Guard)> {
         (&post, "/webhooks/gitlab/{project_id}".into(), Signed),
         (&post, "/webhooks/gitea".into(), Signed),
         (&post, "/webhooks/gitea/{project_id}".into(), Signed),
+        (&get, "/api/v1/agents".into(), Viewer),
+        (&post, "/api/v1/agents".into(), Admin),
+        (&get, "/api/v1/agents/{agent_id}".into(), Viewer),
+        (&patch, "/api/v1/agents/{agent_id}".into(), Admin),
+        (&delete, "/api/v1/agents/{agent_id}".into(), Admin),
+        (&get, "/api/v1/repos".into(), Viewer),
+        (&post, "/api/v1/repos".into(), Admin),
+        (&get, "/api/v1/repos/{repo_id}".into(), Viewer),
+        (&patch, "/api/v1/repos/{repo_id}".into(), Admin),
+        (&delete, "/api/v1/repos/{repo_id}".into(), Admin),
+        (&get, "/api/v1/work-orders".into(), Viewer),
+        (&post, "/api/v1/work-orders".into(), SignedIn),
+        (&post, "/api/v1/work-orders/preview".into(), SignedIn),
+        (&get, W.into(), Viewer),
+        (&patch, W.into(), Member),
+        (&post, format!("{W}/cancel"), Member),
+        (&post, format!("{W}/launch"), Member),
+        (&post, format!("{W}/lines/{{line}}"), MemberOrIngest),
+        (&post, "/api/v1/ingest".into(), Ingest),
+        (&get, "/api/v1/knowledge".into(), Ingest),
+        (&get, "/api/v1/knowledge/query".into(), Ingest),
+        (&post, "/api/v1/knowledge".into(), Ingest),
         (&get, "/metrics".into(), AdminOrWorker),
         (&post, format!("{P}/memory/index"), MemberOrWorker),
         (&post, format!("{P}/memory/retrieve"), ViewerOrWorker),
@@ -267,6 +297,7 @@ struct World {
     ticket: String,
     job: Value,
     checkpoint: String,
+    work_order: String,
     other_project: String,
 }
 
@@ -286,7 +317,10 @@ impl World {
         let path = format!("/api/projects/{project}/tickets/{ticket}/checkpoints");
         let told = json!({"key": "told", "type": "info", "message": "It works."});
         let told = app.as_worker().post(&path, told).await.expect(200)["id"].as_str().unwrap().to_owned();
-        Self { app, project, ticket, job, checkpoint: told, other_project }
+        let order = json!({"objective": "Say hello", "repo_id": project, "source": "local"});
+        let work_order = app.as_admin().post("/api/v1/work-orders", order).await.expect(201)["work_order_id"].clone();
+        let work_order = work_order.as_str().unwrap().to_owned();
+        Self { app, project, ticket, job, checkpoint: told, work_order, other_project }
     }
 
     async fn token(&self, mut body: Value) -> (String, String) {
@@ -336,6 +370,7 @@ impl World {
         let path = template.replace("{project_id}", &self.project).replace("{ticket_id}", &ticket);
         let path = path.replace("{job_id}", self.job["job_id"].as_str().unwrap());
         let path = path.replace("{checkpoint_id}", &self.checkpoint);
+        let path = path.replace("{repo_id}", &self.project).replace("{work_order_id}", &self.work_order);
         let unknown = |part: &str| if part.starts_with('{') { id.to_owned() } else { part.to_owned() };
         path.split('/').map(unknown).collect::<Vec<_>>().join("/")
     }
@@ -375,7 +410,7 @@ async fn everybody_gets_what_their_role_gives_and_nothing_else() {
                 // Keys and tokens have no session of their own, tokens make no tokens, and approve none.
                 403 if is_own || sentence.starts_with("A token can't make tokens") => guard.gives(who, &template),
                 403 => Gets::Refused,
-                404 if ["project", "job", "ticket", "checkpoint"]
+                404 if ["project", "job", "ticket", "checkpoint", "work order"]
                     .iter()
                     .any(|what| sentence.starts_with(&format!("There is no {what}"))) =>
                 {
@@ -421,7 +456,8 @@ async fn a_job_token_opens_its_own_ticket_and_nothing_else() {
     let other = tickets.iter().find(|ticket| *ticket != own).unwrap();
     let path = |path: &str, ticket: &str| {
         let path = path.replace("{project_id}", project).replace("{ticket_id}", ticket).replace("{job_id}", job_id);
-        let path = path.replace("{log_id}", own).replace("{diff_id}", own);
+        let path = path.replace("{log_id}", own).replace("{diff_id}", own).replace("{work_order_id}", own);
+        let path = path.replace("{repo_id}", project).replace("{agent_id}", own).replace("{line}", "1");
         path.replace("{note_id}", own).replace("{worker_id}", "one")
     };
     let body = json!({"session_id": "s"});

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
 
+mod agents;
 mod backup;
 mod backup_refusals;
 mod board;
@@ -24,9 +25,11 @@ mod forge_told;
 mod forges;
 mod github;
 mod github_threads;
+mod hooks;
 mod inbox;
 mod input;
 mod jobs;
+mod launch_agent_flow;
 mod leases;
 mod live_board;
 mod live_cards;
@@ -53,3 +56,4 @@ mod timeline;
 mod trials;
 mod waiting;
 mod webhooks;
+mod work_orders;

@@ -20,6 +20,8 @@ const LARGE: &[&str] = &[
     "pull_requests",
     "review_comments",
     "forge_posts",
+    "work_orders",
+    "knowledge",
 ];
 
 /// Queries that run with sequential scans off, by a part of their text: retention, which would otherwise read from the
@@ -33,6 +35,7 @@ const WITHOUT_SEQUENTIAL_SCANS: &[&str] = &[
     "with open as materialized",
     "where ticket.column_id in ('in_progress', 'in_review')",
     "with running as materialized",
+    "join tickets as ticket on ticket.id = work_order.ticket_id",
 ];
 
 /// A database with enough rows that the planner would rather use an index.
@@ -78,7 +81,15 @@ async fn large() -> (TestApp, PgConnection) {
              from pull_requests where state = 'open' and number % 4 < 2;
          insert into forge_posts (project_id, ticket_id, pr_number, kind, key, body, state, finished_at)
              select t.project_id, t.id, t.n + 1, 'reply', s.g::text, 'x', 'posted', now() - interval '1 minute' * s.g
-             from generate_series(1, 60000) as s (g) join t on t.n = s.g % 12000;",
+             from generate_series(1, 60000) as s (g) join t on t.n = s.g % 12000;
+         insert into agents (slug, name) select 'a' || n, 'n' from generate_series(1, 20) as n;
+         insert into work_orders (ticket_id, project_id, agent_id, objective, source)
+             select t.id, t.project_id, (select id from agents offset t.n % 20 limit 1), 'o',
+                 (array['cloud', 'local', 'job'])[1 + t.n % 3]
+             from t;
+         insert into knowledge (project_id, learning, learning_sha256)
+             select p.id, 'word' || s.g || ' greeting', sha256(s.g::text::bytea)
+             from generate_series(1, 20000) as s (g) join p on p.n = s.g % 20;",
     )
     .execute(&mut conn)
     .await

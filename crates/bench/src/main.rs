@@ -6,6 +6,7 @@
 mod api;
 mod chaos;
 mod events;
+mod hooks;
 mod http;
 mod launch;
 mod pages;
@@ -82,6 +83,14 @@ enum Command {
         #[arg(long)]
         short: bool,
     },
+    /// Measure how long hooks keep agents waiting.
+    Hooks {
+        #[command(flatten)]
+        programs: Programs,
+        /// Use a tenth of the sessions and of the time. Shows that everything works, not how fast it is.
+        #[arg(long)]
+        short: bool,
+    },
     /// Kill coordinators on a real Docker engine while their containers run, and count what is lost.
     ChaosCoordinator {
         #[command(flatten)]
@@ -116,6 +125,7 @@ async fn main() -> ExitCode {
         Command::Events { programs, short } => events::run(&programs.programs, short).await,
         Command::Pages { programs, short } => pages::run(&programs.programs, short).await,
         Command::Sweep { programs, short } => sweep::run(&programs.programs, short).await,
+        Command::Hooks { programs, short } => hooks::run(&programs.programs, short).await,
         Command::Launch { programs, images, short } => Box::pin(launch::run(&programs.programs, &images, short)).await,
         Command::ChaosCoordinator { programs, image, seconds, seed } => {
             chaos::coordinator::run(&programs.programs, &image, seconds, seed).await

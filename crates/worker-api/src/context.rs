@@ -23,6 +23,9 @@ impl AgentSettings {
     /// The address of that host, such as `https://git.example:3000`.
     pub const FORGE_TOKEN_HOST: &'static str = "FORGE_TOKEN_HOST";
 
+    /// The model that the agent works with.
+    pub const WORKER_MODEL: &'static str = "WORKER_MODEL";
+
     /// The setting's value, unless it is absent or empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -54,7 +54,7 @@ pub async fn enqueue_job(
 }
 
 /// Enqueues a job and moves its ticket to In Progress, if it is the ticket's own.
-pub(super) async fn enqueue_and_start_ticket(
+pub(in crate::actions) async fn enqueue_and_start_ticket(
     change: &mut Change,
     ticket: TicketFields,
     new: &NewJob,

@@ -48,6 +48,9 @@ pub async fn complete_ticket(
             db::forges::deliveries::wake(&mut change, number).await?;
         }
     }
+    if let Some(summary) = request.summary.as_deref().filter(|summary| !summary.trim().is_empty()) {
+        db::work_orders::set_summary(&mut change, id, summary).await?;
+    }
     let said = request.review_comment_body.clone().filter(|body| !body.trim().is_empty());
     for (step, text) in [("completed", request.summary), ("review_comment", request.review_comment_body)] {
         if let Some(text) = text.filter(|text| !text.trim().is_empty()) {

@@ -4,6 +4,7 @@ use crate::actions::ActionResult;
 use crate::actions::forges::credentials::secret_of;
 use crate::actions::forges::replies;
 use crate::actions::system::settings::open;
+use crate::actions::work_orders::prompt::prompt_for_runner;
 use crate::actions::worker::review::review_of_job;
 use crate::changes::Database;
 use crate::db;
@@ -45,7 +46,8 @@ pub async fn worker_context(
 ) -> ActionResult<(WorkerContext, bool)> {
     let mut tx = database.transaction().await?;
     let missing = || Refusal::not_found("ticket", ticket_id);
-    let ticket = db::tickets::find(&mut tx, project_id, ticket_id).await?.ok_or_else(missing)?;
+    let mut ticket = db::tickets::find(&mut tx, project_id, ticket_id).await?.ok_or_else(missing)?;
+    let order = db::work_orders::list::find(&mut tx, ticket_id).await?;
     // An attempt begins. A stop request that no live job has was meant for an earlier attempt, or came after that
     // attempt's end.
     db::tickets::forget_old_cancellation(&mut tx, ticket_id).await?;
@@ -55,13 +57,20 @@ pub async fn worker_context(
     let notes = notes(&mut tx, project_id).await?;
     let question = format!("{}. {}", ticket.title, ticket.description.as_deref().unwrap_or_default());
     let question: String = question.chars().take(MAX_QUESTION_CHARS).collect();
+    let learnt = db::knowledge::search(&mut tx, Some(&[project_id.0]), &question, None, MAX_MEMORY).await?;
     let memory = db::projects::memory::search(&mut tx, project_id, &question, MAX_MEMORY).await?;
+    let memory = memory.into_iter().map(|found| found.content);
     let mut agent_settings = agent_settings(sealer, &mut tx).await?;
     agent_settings.0.extend(forge_settings(sealer, &mut tx, &project).await?);
+    if let Some(order) = order {
+        // What an order asks for is its whole prompt; the ticket shows people the objective alone.
+        ticket.description = Some(prompt_for_runner(&order));
+        agent_settings.0.extend(order.model.map(|model| (AgentSettings::WORKER_MODEL.to_owned(), model)));
+    }
     let mut column =
         async |column, limit| db::tickets::list_for_context(&mut tx, project_id, column, ticket_id, limit).await;
     let context = WorkerContext {
-        memory: Some(memory.into_iter().map(|found| found.content).collect()),
+        memory: Some(learnt.into_iter().map(|found| found.learning).chain(memory).collect()),
         project_name: project.name,
         project_description: project.description,
         repo_url: project.github_url.clone(),

@@ -180,7 +180,7 @@ impl Target {
                  select id, attempt, worker_id, claimed_at, 'released', 'restored',
                      'The database was restored from a backup that was written while this attempt ran.'
                  from agent_jobs where {plain} on conflict do nothing;
-                 update agent_jobs set status = 'pending', due = true, run_at = least(run_at, now()), worker_id = null,
+                 update agent_jobs set status = 'pending', due = runs_on = 'container', run_at = least(run_at, now()), worker_id = null,
                      request_id = null, claimed_at = null, lease_expires_at = null where {plain};
                  update agent_jobs set attempt = attempt + {ATTEMPTS_SKIPPED}, request_id = null,
                      lease_expires_at = case when status = 'running' then now() end

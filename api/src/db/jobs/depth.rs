@@ -23,11 +23,15 @@ pub struct ProjectDepth {
 /// Every project with jobs in the queue.
 pub async fn list(conn: &mut PgConnection) -> sqlx::Result<Vec<ProjectDepth>> {
     let rows = sqlx::query!(
-        r#"select project_id as "project_id!", count(*) filter (where status = 'pending' and due) as "pending!",
-               count(*) filter (where status = 'pending' and not due and held_at is null) as "delayed!",
+        r#"select project_id as "project_id!",
+               count(*) filter (where status = 'pending' and (due or (runs_on = 'cloud' and held_at is null and run_at <= now())))
+                   as "pending!",
+               count(*) filter (where status = 'pending' and not due and held_at is null
+                   and (runs_on = 'container' or run_at > now())) as "delayed!",
                count(*) filter (where status = 'pending' and held_at is not null) as "held!",
                count(*) filter (where status = 'running') as "running!",
-               (extract(epoch from now() - min(run_at) filter (where status = 'pending' and due)))::float8 as oldest
+               (extract(epoch from now() - min(run_at) filter (
+                   where status = 'pending' and (due or (runs_on = 'cloud' and held_at is null and run_at <= now())))))::float8 as oldest
            from agent_jobs where status in ('pending', 'running') group by project_id"#
     )
     .fetch_all(conn)

@@ -22,7 +22,8 @@ pub async fn make_due(conn: &mut PgConnection) -> sqlx::Result<MadeDue> {
     let row = sqlx::query!(
         // Locks the rows and skips those that another process is making due.
         r#"with ripe as materialized (
-               select id from agent_jobs where status = 'pending' and not due and held_at is null and run_at <= now()
+               select id from agent_jobs where status = 'pending' and not due and held_at is null and runs_on = 'container'
+                   and run_at <= now()
                order by run_at limit $1 for update skip locked
            ), made as (
                update agent_jobs as job set due = true from ripe where job.id = ripe.id
@@ -34,7 +35,8 @@ pub async fn make_due(conn: &mut PgConnection) -> sqlx::Result<MadeDue> {
            select (select count(*) from made) as "made!",
                notify_due(array(select distinct project_id from made))::text as told,
                (select extract(epoch from min(run_at) - clock_timestamp())::float8 from agent_jobs
-                where status = 'pending' and not due and held_at is null and run_at > now()) as next_sec"#,
+                where status = 'pending' and not due and held_at is null and runs_on = 'container'
+                   and run_at > now()) as next_sec"#,
         BATCH
     )
     .fetch_one(conn)

@@ -24,7 +24,7 @@ pub async fn let_go(conn: &mut PgConnection, id: JobId) -> sqlx::Result<bool> {
     let freed = sqlx::query_scalar!(
         r#"with freed as (
                update agent_jobs as job
-               set held_at = null, run_at = waits.until, due = waits.until <= now()
+               set held_at = null, run_at = waits.until, due = waits.until <= now() and job.runs_on = 'container'
                from (
                    select held.id, case when exists (
                        select from agent_job_attempts as last

@@ -21,13 +21,16 @@ use terarchitect_worker_api::{JobId, JobKind, JobStatus, ProjectId, Stop, Ticket
 use uuid::Uuid;
 
 /// Puts a job into the queue unless the ticket has a live one of this kind, or the idempotency key is taken. Returns
-/// the new job.
+/// the new job. The work of an order whose agent works in a cloud is not for coordinators; reviews are, whoever did the work.
 pub async fn enqueue(conn: &mut PgConnection, new: &NewJob) -> sqlx::Result<Option<JobId>> {
     let id = sqlx::query_scalar!(
         "insert into agent_jobs (id, project_id, ticket_id, kind, priority, run_at, idempotency_key, pr_number,
-             comment_body, github_comment_id, retry_of, checkpoints, due, held_at)
+             comment_body, github_comment_id, retry_of, checkpoints, due, held_at, runs_on)
          values ($1, $2, $3, $4, $5, coalesce($6, now() + coalesce($7::float8, 0) * interval '1 millisecond'), $8, $9, $10, $11,
-             $12, $13, not $14::boolean, case when $14 then now() end)
+             $12, $13, not $14::boolean, case when $14 then now() end, case when exists (
+                 select from work_orders as work_order join agents as agent on agent.id = work_order.agent_id
+                 where work_order.ticket_id = $3 and agent.program = 'cursor' and $4 = 'ticket'
+             ) then 'cloud' else 'container' end)
          on conflict do nothing returning id",
         Uuid::now_v7(),
         new.project_id.0,

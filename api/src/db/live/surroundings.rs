@@ -157,7 +157,9 @@ pub async fn counts(conn: &mut PgConnection, visible: Option<&[Uuid]>) -> sqlx::
                 and ($1::uuid[] is null or project_id = any ($1))) as "running!",
                (select count(*) from agent_jobs where status = 'pending' and due
                 and ($1::uuid[] is null or project_id = any ($1)))
-               + (select count(*) from agent_jobs where status = 'pending' and not due and held_at is null
+               + (select count(*) from agent_jobs where status = 'pending' and not due and held_at is null and runs_on = 'container'
+                and ($1::uuid[] is null or project_id = any ($1)))
+               + (select count(*) from agent_jobs where status = 'pending' and runs_on = 'cloud' and held_at is null
                 and ($1::uuid[] is null or project_id = any ($1))) as "waiting!""#,
         visible
     )

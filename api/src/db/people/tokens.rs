@@ -118,7 +118,8 @@ pub async fn find_by_hash(conn: &mut PgConnection, hash: &[u8; 32]) -> sqlx::Res
     .fetch_optional(conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let own = token::rights(row.role.unwrap_or(Role::None), row.project_id.map(ProjectId));
+    let role = if row.scope.0 == TokenScope::Ingest { Some(Role::Member) } else { row.role };
+    let own = token::rights(role.unwrap_or(Role::None), row.project_id.map(ProjectId));
     let projects: Vec<RoleInProject> = project_roles(row.owner_projects, row.owner_roles)?;
     let rights = match row.owner {
         Some(role) => own.capped_at(&super::rights(role, &projects)),

@@ -8,7 +8,7 @@ pub mod notes;
 use crate::db::words::Word;
 use crate::domain::forges::settings::ForgeFields;
 use crate::domain::forges::{ForgeKind, ReviewTrigger};
-use crate::domain::projects::{ProjectFields, RunningFields};
+use crate::domain::projects::{ProjectFields, RunningFields, WITHOUT_REPOSITORY_DESCRIPTION};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -199,6 +199,17 @@ pub async fn insert(conn: &mut PgConnection, fields: &ProjectFields) -> sqlx::Re
     )
     .fetch_one(conn)
     .await
+}
+
+/// Creates a project that is built in, unless it is there. Returns whether it was created.
+pub async fn insert_built_in(conn: &mut PgConnection, id: ProjectId, name: &str) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "insert into projects (id, name, description) values ($1, $2, $3) on conflict do nothing",
+        id.0,
+        name,
+        WITHOUT_REPOSITORY_DESCRIPTION
+    );
+    Ok(done.execute(conn).await?.rows_affected() == 1)
 }
 
 /// Changes a project.

@@ -71,6 +71,7 @@ struct Row {
     job_attempt: Option<i32>,
     failures: Option<i32>,
     due: Option<bool>,
+    in_cloud: Option<bool>,
     run_at: Option<DateTime<Utc>>,
     enqueued_at: Option<DateTime<Utc>>,
     claimed_at: Option<DateTime<Utc>>,
@@ -107,7 +108,8 @@ macro_rules! cards_where {
                    ticket.pr_number as "pr_number?",
                    job.id as "job_id?", job.kind as "job_kind?: Word<JobKind>",
                    job.status as "job_status?: Word<JobStatus>", job.attempt as "job_attempt?",
-                   job.failures as "failures?", job.due as "due?", job.run_at as "run_at?",
+                   job.failures as "failures?", job.due as "due?", job.runs_on = 'cloud' as "in_cloud?",
+                   job.run_at as "run_at?",
                    job.created_at as "enqueued_at?", job.claimed_at as "claimed_at?", job.finished_at as "finished_at?",
                    job.cancel_requested_at as "cancel_requested_at?", job.lease_expires_at as "lease_expires_at?",
                    job.worker_id as "worker_id?", job.held_at as "held_at?", coalesce(last.reason, job.outcome_reason) as "last_reason?",
@@ -118,12 +120,12 @@ macro_rules! cards_where {
                    activity.added as "added?", activity.removed as "removed?"
                from tickets as ticket
                left join lateral (
-                   (select id, kind, status, attempt, failures, due, run_at, created_at, claimed_at, finished_at,
+                   (select id, kind, status, attempt, failures, due, runs_on, run_at, created_at, claimed_at, finished_at,
                         cancel_requested_at, lease_expires_at, worker_id, held_at, outcome_reason
                     from agent_jobs where ticket_id = ticket.id and status in ('pending', 'running')
                     order by kind desc limit 1)
                    union all
-                   (select id, kind, status, attempt, failures, due, run_at, created_at, claimed_at, finished_at,
+                   (select id, kind, status, attempt, failures, due, runs_on, run_at, created_at, claimed_at, finished_at,
                         cancel_requested_at, lease_expires_at, worker_id, held_at, outcome_reason
                     from agent_jobs where ticket_id = ticket.id and kind = 'ticket' order by seq desc limit 1)
                    limit 1
@@ -160,8 +162,11 @@ pub async fn of_live_jobs(conn: &mut PgConnection, limit: i64) -> sqlx::Result<V
         r#"(select ticket_id as "ticket_id!" from agent_jobs where status = 'pending' and due
                 order by project_id, priority desc, run_at, seq limit $1)
            union all
-           (select ticket_id from agent_jobs where status = 'pending' and not due and held_at is null
+           (select ticket_id from agent_jobs where status = 'pending' and not due and held_at is null and runs_on = 'container'
                 order by run_at limit $1)
+           union all
+           (select ticket_id from agent_jobs where status = 'pending' and runs_on = 'cloud' and held_at is null
+                order by run_at, seq limit $1)
            union all
            (select ticket_id from agent_jobs where status = 'running' order by project_id limit $1)"#,
         limit
@@ -212,6 +217,7 @@ impl From<Row> for CardRow {
                 attempt: row.job_attempt.unwrap_or(0),
                 failures: row.failures.unwrap_or(0),
                 due: row.due.unwrap_or(true),
+                in_cloud: row.in_cloud.unwrap_or(false),
                 run_at,
                 created_at,
                 claimed_at: row.claimed_at,

@@ -234,6 +234,48 @@ pub async fn insert(conn: &mut PgConnection, entry: &NewLogEntry) -> sqlx::Resul
     Ok(StoredEntry { id: LogId(row.id), seq: row.seq, is_new: row.is_new })
 }
 
+/// Stores entries of one ticket in their order, and returns those that are new. One whose key is stored already is not stored
+/// again. The caller has locked the ticket's activity.
+pub async fn insert_many(
+    conn: &mut PgConnection,
+    project: ProjectId,
+    ticket: TicketId,
+    entries: &[NewLogEntry],
+) -> sqlx::Result<Vec<Option<StoredEntry>>> {
+    let ids: Vec<Uuid> = entries.iter().map(|_| Uuid::now_v7()).collect();
+    let texts = |of: fn(&NewLogEntry) -> &str| entries.iter().map(|entry| of(entry).to_owned()).collect::<Vec<_>>();
+    let outputs: Vec<Option<String>> = entries.iter().map(|entry| entry.raw_output.clone()).collect();
+    let successes: Vec<bool> = entries.iter().map(|entry| entry.success).collect();
+    let keys: Vec<Option<Uuid>> = entries.iter().map(|entry| entry.entry_key).collect();
+    let data: Vec<Option<Value>> = entries.iter().map(|entry| entry.data.clone()).collect();
+    let rows = sqlx::query!(
+        "insert into execution_logs (id, project_id, ticket_id, session_id, step, summary, raw_output, success, entry_key, data)
+         select new.id, $1, $2, new.session_id, new.step, new.summary, new.raw_output, new.success, new.entry_key, new.data
+         from unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bool[], $9::uuid[], $10::jsonb[])
+             with ordinality as new (id, session_id, step, summary, raw_output, success, entry_key, data, place)
+         order by new.place
+         on conflict on constraint execution_logs_entry_key_key do nothing
+         returning id, seq",
+        project.0,
+        ticket.0,
+        &ids,
+        &texts(|entry| &entry.session_id),
+        &texts(|entry| &entry.step),
+        &texts(|entry| &entry.summary),
+        &outputs as &[Option<String>],
+        &successes,
+        &keys as &[Option<Uuid>],
+        &data as &[Option<Value>]
+    )
+    .fetch_all(conn)
+    .await?;
+    let stored = |id: &Uuid| {
+        let row = rows.iter().find(|row| row.id == *id)?;
+        Some(StoredEntry { id: LogId(row.id), seq: row.seq, is_new: true })
+    };
+    Ok(ids.iter().map(stored).collect())
+}
+
 /// A ticket's latest entries from a span of time, the oldest first.
 pub async fn list_between(
     conn: &mut PgConnection,

@@ -119,6 +119,16 @@ words! {
         CommentDecided = "comment.decided",
         /// A forge reported something that changes nothing here, such as a deployment.
         ForgeNoted = "forge.noted",
+        /// An agent was added to the catalogue.
+        AgentCreated = "agent.created",
+        /// An agent of the catalogue was changed.
+        AgentChanged = "agent.changed",
+        /// An agent was deleted from the catalogue.
+        AgentDeleted = "agent.deleted",
+        /// A work order was created; its ticket has the same id.
+        WorkOrderCreated = "work_order.created",
+        /// A work order was changed, launched or ended; `status` says how it stands, `open` which lines are not done.
+        WorkOrderChanged = "work_order.changed",
     }
 }
 
@@ -126,6 +136,12 @@ impl EventKind {
     /// Whether it may change what the summary and the inbox show: everything may, except what an agent says.
     #[must_use]
     pub fn changes_lists(self) -> bool {
+        self != Self::LogAppended
+    }
+
+    /// Whether it belongs into the audit, if an actor made it who is audited: what an agent says is in its log already.
+    #[must_use]
+    pub fn is_audited(self) -> bool {
         self != Self::LogAppended
     }
 

@@ -12,6 +12,15 @@ use crate::domain::{present, text};
 use serde::Deserialize;
 use terarchitect_worker_api::{ExecutionMode, UpdateStrategy};
 use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The built-in project for work that names no repository. It is created when it is first needed.
+pub const WITHOUT_REPOSITORY: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
+/// What people see of it.
+pub const WITHOUT_REPOSITORY_NAME: &str = "Without a repository";
+/// What it is.
+pub const WITHOUT_REPOSITORY_DESCRIPTION: &str = "Work that names no repository. It is built in; give work a project of its \
+own to run it there.";
 
 /// The title of the ticket that a new project starts with; a runner gives it a short flow of its own.
 pub const SETUP_TICKET_TITLE: &str = "Project setup";
@@ -181,6 +190,23 @@ impl RunningChanges {
 }
 
 impl NewProject {
+    /// A project of this name with a repository that exists.
+    #[must_use]
+    pub fn existing(name: &str, github_url: &str) -> Self {
+        Self {
+            name: Some(name.to_owned()),
+            description: None,
+            github_url: Some(github_url.to_owned()),
+            execution_mode: None,
+            project_path: None,
+            update_strategy: None,
+            submodules: None,
+            is_existing_repo: true,
+            running: RunningChanges::default(),
+            forge: ForgeChanges::default(),
+        }
+    }
+
     /// The fields of the new project.
     ///
     /// # Errors
@@ -201,6 +227,22 @@ impl NewProject {
 }
 
 impl ProjectChanges {
+    /// Changes to the name and the repository alone.
+    #[must_use]
+    pub fn to(name: Option<String>, github_url: Option<String>) -> Self {
+        Self {
+            name,
+            description: None,
+            github_url: github_url.map(Some),
+            execution_mode: None,
+            project_path: None,
+            update_strategy: None,
+            submodules: None,
+            running: RunningChanges::default(),
+            forge: ForgeChanges::default(),
+        }
+    }
+
     /// The fields after these changes.
     ///
     /// # Errors

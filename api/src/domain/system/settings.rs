@@ -11,6 +11,13 @@ pub const GITHUB_AGENT_TOKEN: &str = "github_agent_token";
 /// How many agents a coordinator runs at once.
 pub const MAX_CONCURRENT_AGENTS: &str = "MAX_CONCURRENT_AGENTS";
 
+/// Where embeddings of what is known come from.
+pub const EMBEDDING_SERVICE_URL: &str = "EMBEDDING_SERVICE_URL";
+/// The key for that.
+pub const EMBEDDING_API_KEY: &str = "EMBEDDING_API_KEY";
+/// The model there.
+pub const EMBEDDING_MODEL: &str = "EMBEDDING_MODEL";
+
 /// What a setting's value must look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
@@ -59,8 +66,9 @@ const SPECS: &[Spec] = &[
     secret("WORKER_API_KEY", Some("WORKER_API_KEY")),
     shaped("WORKER_TIMEOUT_SEC", Shape::Number(1, 604_800), Some("WORKER_TIMEOUT_SEC")),
     text("EMBEDDING_PROVIDER", None),
-    shaped("EMBEDDING_SERVICE_URL", Shape::Url, None),
-    secret("EMBEDDING_API_KEY", None),
+    shaped(EMBEDDING_SERVICE_URL, Shape::Url, None),
+    secret(EMBEDDING_API_KEY, None),
+    text(EMBEDDING_MODEL, None),
     shaped("FRONTEND_LLM_URL", Shape::Url, None),
     text("FRONTEND_LLM_MODEL", None),
     secret("FRONTEND_LLM_API_KEY", None),

@@ -99,6 +99,8 @@ pub struct JobFacts {
     pub failures: i32,
     /// Whether it may be claimed already.
     pub due: bool,
+    /// Whether its agent works in a cloud, and no coordinator claims it.
+    pub in_cloud: bool,
     /// It is not claimed before this.
     pub run_at: DateTime<Utc>,
     /// When it was enqueued.

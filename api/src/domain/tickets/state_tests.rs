@@ -97,6 +97,7 @@ fn job(status: JobStatus) -> JobFacts {
         attempt: 0,
         failures: 0,
         due: true,
+        in_cloud: false,
         run_at: at(990),
         created_at: at(990),
         claimed_at: None,

@@ -69,7 +69,7 @@ pub fn why(ticket: &TicketFacts<'_>, job: &JobFacts, project: &ProjectFacts, aro
             json!({"paused": false}),
         );
     }
-    if !job.due {
+    if !job.due && (!job.in_cloud || job.run_at > around.now) {
         return delayed(job);
     }
     if let Some(limit) = project.max_running.filter(|limit| project.running >= *limit) {
@@ -80,6 +80,9 @@ pub fn why(ticket: &TicketFacts<'_>, job: &JobFacts, project: &ProjectFacts, aro
         );
         let (label, body) = (format!("Raise the limit to {}", limit + 1), json!({"max_running": limit + 1}));
         return because("project_limit", sentence).ended_by(label, "PUT", path, body);
+    }
+    if job.in_cloud {
+        return because("cloud", "Waiting for the agent's cloud to take it.");
     }
     no_host(ticket.project_id, job, around)
 }
