@@ -2,6 +2,7 @@
 
 use crate::access::AllowedOrigins;
 use crate::actions::ActionError;
+use crate::actions::cloud::Cloud;
 use crate::actions::forges::credentials::check_sealed;
 use crate::actions::people::links;
 use crate::app::router;
@@ -42,8 +43,13 @@ pub async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let addresses = options.addresses()?;
     let data_dir = options.data_dir()?;
     let public_url = options.public_url()?;
+    let api_key = options.api_key();
+    let cursor_secret = options.cursor.webhook_secret(api_key.as_ref())?;
+    let cloud = options.cursor.client()?.zip(cursor_secret);
     let mut config = AppConfig {
-        api_key: options.api_key(),
+        cursor_secrets: options.cursor.webhook_secrets(api_key.as_ref())?,
+        cloud: cloud.map(|(cursor, secret)| Cloud::new(cursor, public_url.as_ref(), &secret, options.cursor.look())),
+        api_key,
         worker_key: non_empty(options.worker_api_key.as_ref()),
         origins: AllowedOrigins::parse(&options.allowed_origins)?,
         forge_api: options.forge_api()?,

@@ -5,11 +5,13 @@
 
 pub mod agents;
 pub mod checkpoints;
+pub mod cloud;
 pub mod forges;
 pub mod jobs;
 pub mod live;
 pub mod people;
 pub mod projects;
+pub mod schedules;
 pub mod system;
 pub mod tickets;
 pub mod work_orders;

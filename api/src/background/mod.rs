@@ -4,6 +4,7 @@
 //! processes may run them on one database: each skips the rows that another one works on.
 
 mod checkpoints;
+mod cloud_agents;
 mod comments;
 mod deliveries;
 mod due_jobs;
@@ -14,6 +15,7 @@ mod publish_cards;
 mod publish_events;
 mod retention;
 mod reviews;
+mod schedules;
 mod sign_ins;
 mod sweeps;
 
@@ -36,6 +38,7 @@ macro_rules! tasks {
 /// Every task, with its name.
 const TASKS: &[(&str, Task)] = tasks![
     checkpoints,
+    cloud_agents,
     comments,
     deliveries,
     due_jobs,
@@ -46,6 +49,7 @@ const TASKS: &[(&str, Task)] = tasks![
     publish_events,
     retention,
     reviews,
+    schedules,
     sign_ins,
     sweeps,
 ];

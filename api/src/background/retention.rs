@@ -82,13 +82,16 @@ pub async fn delete_old(database: &Database, keep: Duration, pause: Duration) ->
         let old_messages = db::tickets::old::delete_messages(&mut tx, keep, BATCH).await?;
         let old_deliveries = db::forges::deliveries::delete_old(&mut tx, keep, BATCH).await?;
         let old_posts = db::forges::posts::delete_old(&mut tx, keep, BATCH).await?;
+        let old_runs = db::schedules::runs::delete_old(&mut tx, keep, BATCH).await?;
+        let old_notices = db::cloud::notices::delete_old(&mut tx, keep, BATCH).await?;
         let old_events = db::live::events::delete_old(&mut tx, keep, BATCH).await?;
         tx.commit().await?;
         let old_shown = old_diffs + old_messages;
-        (jobs, logs, shown, events) = (jobs + old_jobs, logs + old_logs, shown + old_shown, events + old_events);
-        let old_delivered = old_deliveries + old_posts;
+        (jobs, logs, shown, events) =
+            (jobs + old_jobs + old_runs, logs + old_logs, shown + old_shown, events + old_events);
+        let old_delivered = old_deliveries + old_posts + old_notices;
         delivered += old_delivered;
-        if old_jobs + old_logs + old_shown + old_delivered + old_events == 0 {
+        if old_jobs + old_runs + old_logs + old_shown + old_delivered + old_events == 0 {
             break;
         }
         tokio::time::sleep(pause).await;

@@ -53,6 +53,27 @@ pub enum ConfigError {
         /// The part as given.
         pair: String,
     },
+    /// The address of Cursor's API is not valid.
+    #[error("CURSOR_API_URL: '{address}' is not an address such as https://api.cursor.com")]
+    CursorApi {
+        /// The address as given.
+        address: String,
+    },
+    /// The version of Cursor's API is not known.
+    #[error("CURSOR_API_VERSION: '{version}' is not a version that is known; set v0 or v1")]
+    CursorVersion {
+        /// The version as given.
+        version: String,
+    },
+    /// Cursor would not take the secret.
+    #[error("CURSOR_WEBHOOK_SECRET has to have 32 to 256 characters, as Cursor requires")]
+    CursorSecret,
+    /// The client could not be set up.
+    #[error("could not set up the client of Cursor's API ({why})")]
+    CursorClient {
+        /// Why not.
+        why: String,
+    },
     /// No address at all.
     #[error("TERARCHITECT_LISTEN is empty; set it to an address with a port, such as 127.0.0.1:5010")]
     NoListen,

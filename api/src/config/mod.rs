@@ -3,11 +3,13 @@
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::bare_urls, reason = "the options' texts are written for --help")]
 
 mod commands;
+mod cursor;
 mod error;
 
 pub use commands::{
     AdminCommand, AdminCreate, AdminPerson, BackupOptions, Command, PassphraseOptions, RestoreOptions, WebhooksCommand,
 };
+pub use cursor::CursorOptions;
 pub use error::ConfigError;
 
 use clap::{Args, Parser, ValueEnum};
@@ -83,6 +85,9 @@ pub struct ServeOptions {
     /// How people sign in with a provider.
     #[command(flatten)]
     pub oidc: OidcOptions,
+    /// How agents are launched in Cursor's cloud.
+    #[command(flatten)]
+    pub cursor: CursorOptions,
     /// The key that encrypts secret settings: 32 bytes as 64 hexadecimal digits or base64. It must be the same for all
     /// API processes on one database. If unset, one is generated and kept in the data directory.
     #[arg(long, env = "TERARCHITECT_SECRET_KEY", hide_env_values = true, global = true, value_name = "KEY")]

@@ -82,6 +82,7 @@ pub fn refusal(error: &sqlx::Error) -> Option<Refusal> {
     };
     match error.as_database_error()?.constraint()? {
         "agent_jobs_live_key" => Some(job_exists()),
+        "scheduled_jobs_agent_id_fkey" => Some(gone("agent")),
         "people_email_key" => Some(email_taken()),
         "credentials_name_key" => Some(credential_exists()),
         "webhook_secrets_slot_key" => Some(two_secrets()),

@@ -3,11 +3,12 @@
 //! **Lock order**: a ticket's move lock ([`tickets::lock_moves`]), then its job's row, then the job's checkpoints, then the ticket's row, then the ticket's
 //! activity ([`tickets::activity`]), then its work order ([`work_orders`]), then its pull request, then the comments on it ([`forges`]). A delivery that is worked on is locked
 //! before all of them, and what wakes deliveries skips those. What stops every job takes the claims' lock ([`live::fleet::lock_claims`]) before the
-//! jobs' rows, as claims do, and no move lock.
+//! jobs' rows, as claims do, and no move lock. A schedule that is fired or changed is locked before its order's ticket is made.
 
 pub mod agents;
 pub mod backup;
 pub mod checkpoints;
+pub mod cloud;
 pub mod connections;
 pub mod errors;
 pub mod forges;
@@ -16,6 +17,7 @@ pub mod knowledge;
 pub mod live;
 pub mod people;
 pub mod projects;
+pub mod schedules;
 pub mod suitability;
 pub mod system;
 pub mod tickets;

@@ -2,6 +2,7 @@
 //! the row that holds it, never a default.
 
 use crate::domain::agents::{AgentStatus, Program, RunsOn};
+use crate::domain::cloud::CloudState;
 use crate::domain::forges::{
     CommentKind, CommentState, CredentialKind, DeliveryState, ForgeKind, PostKind, PullState, ReviewState,
     ReviewTrigger, SecretKind,
@@ -12,6 +13,7 @@ use crate::domain::people::Role;
 use crate::domain::people::device_login::DeviceLoginState;
 use crate::domain::people::link::LinkKind;
 use crate::domain::people::token::TokenScope;
+use crate::domain::schedules::{Missed, Overlap, RunStatus};
 use crate::domain::tickets::Priority;
 use crate::domain::work_orders::{OrderStatus, Source};
 use sqlx::error::BoxDynError;
@@ -66,6 +68,10 @@ from_words!(
     DeviceLoginState,
     TokenScope,
     ForgeKind,
+    CloudState,
+    Missed,
+    Overlap,
+    RunStatus,
     ReviewTrigger,
     CredentialKind,
     SecretKind,

@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod agents;
 pub mod checkpoints;
+pub mod cloud;
 pub mod forges;
 pub mod hooks;
 pub mod jobs;
@@ -10,6 +11,7 @@ pub mod live;
 pub mod people;
 pub mod projects;
 pub mod refusal;
+pub mod schedules;
 pub mod system;
 pub mod text;
 pub mod tickets;

@@ -23,6 +23,11 @@ impl AskForge for Forges {
         Ok(passing(&self.connected(place).await?.forge.checks(branch).await?))
     }
 
+    async fn pull_of_branch(&self, place: &ForgePlace, branch: &str) -> Result<Option<String>, NoAnswer> {
+        let found = self.connected(place).await?.forge.pull_of_branch(branch).await?;
+        Ok(found.map(|pull| pull.url))
+    }
+
     async fn threads(
         &self,
         place: &ForgePlace,

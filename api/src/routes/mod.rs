@@ -2,11 +2,13 @@
 
 pub mod agents;
 pub mod checkpoints;
+pub mod cloud;
 pub mod forges;
 pub mod jobs;
 pub mod live;
 pub mod people;
 pub mod projects;
+pub mod schedules;
 pub mod system;
 pub mod tickets;
 pub mod work_orders;
@@ -150,6 +152,12 @@ fn for_signed_in() -> OpenApiRouter<App> {
         .routes(routes!(people::sessions::end_session))
         .routes(routes!(people::tokens::list_tokens, people::tokens::create_token))
         .routes(routes!(people::tokens::revoke_token))
+        .routes(routes!(schedules::list_schedules, schedules::create_schedule))
+        .routes(routes!(schedules::get_schedule, schedules::update_schedule, schedules::delete_schedule))
+        .routes(routes!(schedules::preview_schedule))
+        .routes(routes!(schedules::runs::run_schedule))
+        .routes(routes!(schedules::runs::cron))
+        .routes(routes!(schedules::runs::list_runs))
         .routes(routes!(people::device_logins::get_device_login))
         .routes(routes!(people::device_logins::approve_device_login))
         .routes(routes!(people::device_logins::deny_device_login))
@@ -244,7 +252,7 @@ fn unguarded() -> OpenApiRouter<App> {
         .routes(routes!(people::oidc::finish_oidc))
 }
 
-/// What forges send: the signature of each delivery is its guard.
+/// What forges and Cursor send: the signature of each delivery is its guard.
 fn for_forges() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(forges::webhooks::from_github))
@@ -254,6 +262,11 @@ fn for_forges() -> OpenApiRouter<App> {
         .routes(routes!(forges::webhooks::from_gitea))
         .routes(routes!(forges::webhooks::from_gitea_for))
         .layer(DefaultBodyLimit::max(forges::webhooks::MAX_BODY_BYTES))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(cloud::from_cursor))
+                .layer(DefaultBodyLimit::max(cloud::MAX_BODY_BYTES)),
+        )
 }
 
 /// Refuses a project that does not exist.

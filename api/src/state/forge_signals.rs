@@ -11,6 +11,7 @@ pub struct ForgeSignals {
     accepted: Notify,
     posts: Notify,
     looks: Notify,
+    cloud: Notify,
 }
 
 impl ForgeSignals {
@@ -39,6 +40,11 @@ impl ForgeSignals {
         self.looks.notify_one();
     }
 
+    /// A cloud has said something about an agent.
+    pub fn notify_cloud(&self) {
+        self.cloud.notify_one();
+    }
+
     /// Waits for [`ForgeSignals::notify_received`].
     pub async fn received(&self) {
         self.received.notified().await;
@@ -57,6 +63,11 @@ impl ForgeSignals {
     /// Waits for [`ForgeSignals::notify_looks`].
     pub async fn looks(&self) {
         self.looks.notified().await;
+    }
+
+    /// Waits for [`ForgeSignals::notify_cloud`].
+    pub async fn cloud(&self) {
+        self.cloud.notified().await;
     }
 
     /// Waits for [`ForgeSignals::notify_posts`].

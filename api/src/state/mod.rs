@@ -12,6 +12,7 @@ pub use lists::Lists;
 pub use presence::Presence;
 pub use shared_settings::HotSettings;
 
+use crate::actions::cloud::Cloud;
 use crate::actions::forges::ask::AskForge;
 use crate::actions::forges::review::Reviews;
 use crate::actions::forges::watch::ReadForge;
@@ -93,6 +94,10 @@ pub struct AppConfig {
     pub oidc: Option<OidcConfig>,
     /// Times and sizes.
     pub limits: Limits,
+    /// Cursor's cloud; none: what is to run there waits.
+    pub cloud: Option<Cloud>,
+    /// The secrets that Cursor's webhook may be signed with.
+    pub cursor_secrets: Vec<SecretString>,
     /// Asks forges in the place of the real ones, for tests.
     pub ask_forge: Option<Arc<dyn AskForge>>,
     /// Reads what is at forges in the place of the real ones, for tests.

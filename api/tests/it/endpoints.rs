@@ -221,6 +221,15 @@ fn table() -> Vec<(Method, String, Guard)> {
         (&get, "/api/credentials".into(), SignedIn),
         (&post, "/api/credentials".into(), SignedIn),
         (&delete, "/api/credentials/{credential_id}".into(), SignedIn),
+        (&get, "/api/v1/jobs".into(), SignedIn),
+        (&post, "/api/v1/jobs".into(), SignedIn),
+        (&post, "/api/v1/jobs/cron".into(), SignedIn),
+        (&post, "/api/v1/jobs/preview".into(), SignedIn),
+        (&get, "/api/v1/jobs/{schedule_id}".into(), SignedIn),
+        (&patch, "/api/v1/jobs/{schedule_id}".into(), SignedIn),
+        (&delete, "/api/v1/jobs/{schedule_id}".into(), SignedIn),
+        (&post, "/api/v1/jobs/{schedule_id}/run".into(), SignedIn),
+        (&get, "/api/v1/jobs/{schedule_id}/runs".into(), SignedIn),
         (&get, "/api/webhook-secrets".into(), SignedIn),
         (&post, "/api/webhook-secrets".into(), SignedIn),
         (&delete, "/api/webhook-secrets/{secret_id}".into(), SignedIn),
@@ -254,6 +263,7 @@ fn table() -> Vec<(Method, String, Guard)> {
         (&get, "/api/v1/knowledge".into(), Ingest),
         (&get, "/api/v1/knowledge/query".into(), Ingest),
         (&post, "/api/v1/knowledge".into(), Ingest),
+        (&post, "/api/v1/webhook/cursor".into(), Signed),
         (&get, "/metrics".into(), AdminOrWorker),
         (&post, format!("{P}/memory/index"), MemberOrWorker),
         (&post, format!("{P}/memory/retrieve"), ViewerOrWorker),
@@ -538,7 +548,7 @@ async fn without_keys_pages_of_other_origins_change_nothing() {
     let id = "00000000-0000-0000-0000-000000000000";
     let mut tried = 0;
     // What forges send is signed, which no page can do.
-    let is_signed = |path: &str| path.starts_with("/webhooks/");
+    let is_signed = |path: &str| path.starts_with("/webhooks/") || path.starts_with("/api/v1/webhook/");
     for (method, path) in documented().into_iter().filter(|(method, path)| method != "GET" && !is_signed(path)) {
         let path =
             path.split('/').map(|part| if part.starts_with('{') { id } else { part }).collect::<Vec<_>>().join("/");

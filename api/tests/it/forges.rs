@@ -49,6 +49,8 @@ pub(crate) struct ScriptedForge {
     pub(crate) reactions: Mutex<Vec<(i64, CommentKind, String)>>,
     /// Whether it knows none.
     pub(crate) has_no_reactions: Mutex<bool>,
+    /// The pull requests that are open for branches.
+    pub(crate) of_branches: Mutex<HashMap<String, String>>,
     /// The branches that were deleted.
     pub(crate) deleted: Mutex<Vec<String>>,
 }
@@ -150,6 +152,11 @@ impl AskForge for ScriptedForge {
         }
         self.reactions.lock().unwrap().push((pull, kind, comment.to_owned()));
         Ok(())
+    }
+
+    async fn pull_of_branch(&self, _: &ForgePlace, branch: &str) -> Result<Option<String>, NoAnswer> {
+        self.respond()?;
+        Ok(self.of_branches.lock().unwrap().get(branch).cloned())
     }
 
     async fn delete_branch(&self, _: &ForgePlace, branch: &str) -> Result<(), NoAnswer> {

@@ -73,6 +73,9 @@ pub trait AskForge: Debug + Send + Sync {
     /// Puts the reaction that it was seen on a comment of this kind, or where that takes none, on the pull request.
     async fn react(&self, place: &ForgePlace, pull: i64, kind: CommentKind, comment: &str) -> Result<(), NoAnswer>;
 
+    /// The address of the pull request that is open for a branch.
+    async fn pull_of_branch(&self, place: &ForgePlace, branch: &str) -> Result<Option<String>, NoAnswer>;
+
     /// Deletes a branch. One that is gone counts as deleted.
     async fn delete_branch(&self, place: &ForgePlace, branch: &str) -> Result<(), NoAnswer>;
 }

@@ -67,6 +67,14 @@ words! {
         SettingsChanged = "settings.changed",
         /// Documents were added to a project's memory, or deleted from it.
         MemoryChanged = "memory.changed",
+        /// A schedule was created.
+        ScheduleCreated = "schedule.created",
+        /// A schedule was changed.
+        ScheduleChanged = "schedule.changed",
+        /// A schedule was deleted.
+        ScheduleDeleted = "schedule.deleted",
+        /// A schedule was due or run by hand: a work order was created, or the time passed; `status` and `reason` say more.
+        ScheduleFired = "schedule.fired",
         /// A person joined.
         PersonCreated = "person.created",
         /// A person's name, role, projects or password were changed, or the person was disabled or enabled.

@@ -63,6 +63,11 @@ impl Hold {
         // The other side ends with the call, after it arrived.
         let _ = self.arrived.wait_for(|arrived| *arrived).await;
     }
+
+    /// Waits until the client of the held call has disconnected, so that it is never done.
+    pub async fn gone(&mut self) {
+        while self.arrived.changed().await.is_ok() {}
+    }
 }
 
 impl Gate {
