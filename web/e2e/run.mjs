@@ -3,20 +3,23 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { launch } from './browser.mjs'
 import { System } from './system.mjs'
+import checkpoints from './stories/checkpoints.mjs'
 import firstStart from './stories/first-start.mjs'
 import killed from './stories/killed.mjs'
 import large from './stories/large.mjs'
 import looks from './stories/looks.mjs'
+import orders from './stories/orders.mjs'
 import people from './stories/people.mjs'
 import provider from './stories/provider.mjs'
 import proxy from './stories/proxy.mjs'
 import review from './stories/review.mjs'
+import schedules from './stories/schedules.mjs'
 import tabs from './stories/tabs.mjs'
 import together from './stories/together.mjs'
 import troubles from './stories/troubles.mjs'
 
 // In this order: later ones use what earlier ones made.
-const stories = [firstStart, troubles, together, tabs, killed, proxy, people, provider, review, large, looks].flat()
+const stories = [firstStart, troubles, together, tabs, killed, proxy, people, provider, review, checkpoints, orders, schedules, large, looks].flat()
 
 const { BIN, IMAGE, DIR, OUT, ADDRESSES, ONLY = '' } = process.env
 const script = join(fileURLToPath(new URL('.', import.meta.url)), 'script.json')

@@ -4,6 +4,7 @@ import { buttonClass, EmptyState, ErrorNote, Screen } from '@/ui'
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, redirect } from '@tanstack/react-router'
 import type { AuditFilters } from '@/api/contract'
 import type { DeliveryFilters } from './screens/deliveries/words'
+import type { OrderFilters } from './parts/orders'
 import { Gate } from './shell/Gate'
 import { Shell } from './shell/Shell'
 
@@ -65,6 +66,21 @@ const projects = createRoute({ getParentRoute: () => shell, path: '/projects', c
 const project = createRoute({ getParentRoute: () => shell, path: '/projects/$projectId', validateSearch: shown, component: lazyRouteComponent(() => import('./screens/project/Project')) })
 const settings = createRoute({ getParentRoute: () => shell, path: '/settings', validateSearch: shown, component: lazyRouteComponent(() => import('./screens/settings/Settings')) })
 const people = createRoute({ getParentRoute: () => shell, path: '/people', validateSearch: shown, component: lazyRouteComponent(() => import('./screens/people/People')) })
+const orders = createRoute({
+  getParentRoute: () => shell, path: '/orders',
+  validateSearch: (search: Record<string, unknown>): OrderFilters =>
+    Object.fromEntries((['status', 'source', 'repo_id'] as const).flatMap((name) => (text(search[name]) ? [[name, text(search[name])]] : []))),
+  component: lazyRouteComponent(() => import('./screens/orders/Orders')),
+})
+const newOrder = createRoute({ getParentRoute: () => shell, path: '/orders/new', component: lazyRouteComponent(() => import('./screens/orders/NewOrder')) })
+const order = createRoute({ getParentRoute: () => shell, path: '/orders/$orderId', component: lazyRouteComponent(() => import('./screens/orders/Order')) })
+const schedules = createRoute({ getParentRoute: () => shell, path: '/schedules', component: lazyRouteComponent(() => import('./screens/schedules/Schedules')) })
+const newSchedule = createRoute({
+  getParentRoute: () => shell, path: '/schedules/new',
+  validateSearch: (search: Record<string, unknown>): { template?: string } => (text(search['template']) ? { template: text(search['template']) } : {}),
+  component: lazyRouteComponent(() => import('./screens/schedules/NewSchedule')),
+})
+const schedule = createRoute({ getParentRoute: () => shell, path: '/schedules/$scheduleId', validateSearch: shown, component: lazyRouteComponent(() => import('./screens/schedules/Schedule')) })
 const deliveries = createRoute({
   getParentRoute: () => shell, path: '/deliveries',
   validateSearch: (search: Record<string, unknown>): DeliveryFilters =>
@@ -79,7 +95,7 @@ const audit = createRoute({
 })
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, link, device, shell.addChildren([home, lastBoard, firstStart, board, ticket, inbox, checkpoints, fleet, projects, project, settings, deliveries, people, audit])]),
+  routeTree: root.addChildren([signIn, link, device, shell.addChildren([home, lastBoard, firstStart, board, ticket, inbox, checkpoints, fleet, projects, project, orders, newOrder, order, schedules, newSchedule, schedule, settings, deliveries, people, audit])]),
   defaultPreload: 'intent',
   // A part of the page that could not be loaded is not asked for again by the browser: only a reload helps.
   defaultErrorComponent: ({ error, reset }) => <Screen title="Something went wrong"><ErrorNote error={error} onRetry={error instanceof ApiError ? reset : () => window.location.reload()} /></Screen>,

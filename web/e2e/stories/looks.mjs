@@ -3,7 +3,7 @@ import { signedIn } from '../people.mjs'
 
 const SCREENS = (world) => [
   ['board', `/projects/${world.project.id}/board`], ['inbox', '/inbox'], ['fleet', '/fleet'], ['projects', '/projects'],
-  ['project', `/projects/${world.project.id}`], ['settings', '/settings'], ['deliveries', '/deliveries'], ['people', '/people'], ['audit', '/audit'], ['first-start', '/start'],
+  ['project', `/projects/${world.project.id}`], ['orders', '/orders'], ['order-new', '/orders/new'], ['schedules', '/schedules'], ['schedule-new', '/schedules/new'], ['settings', '/settings'], ['deliveries', '/deliveries'], ['people', '/people'], ['audit', '/audit'], ['first-start', '/start'],
 ]
 
 async function settled(page) {
@@ -24,9 +24,9 @@ async function empty(world) {
   const { system } = world
   const project = await system.call('POST', '/api/projects', { name: 'Nothing yet', github_url: system.forge.repo_url, is_existing_repo: true })
   const visitor = await signedIn(world)
-  const none = { '/api/inbox': { items: [], snoozed: 0 }, '/api/fleet': { coordinators: [], queue: [], stopped: false, stopped_at: null, stopped_by: null }, '/api/projects': [], '/api/audit': { entries: [], older: false }, '/api/deliveries': { deliveries: [], older: false } }
+  const none = { '/api/inbox': { items: [], snoozed: 0 }, '/api/fleet': { coordinators: [], queue: [], stopped: false, stopped_at: null, stopped_by: null }, '/api/projects': [], '/api/audit': { entries: [], older: false }, '/api/deliveries': { deliveries: [], older: false }, '/api/v1/work-orders': { work_orders: [] }, '/api/v1/jobs': { jobs: [] } }
   for (const [path, json] of Object.entries(none)) await visitor.context.route((url) => url.pathname === path, (route) => route.request().method() === 'GET' ? route.fulfill({ json }) : route.continue())
-  await each({ ...world, project }, visitor, 'empty', { wanted: (name) => ['board', 'inbox', 'fleet', 'projects', 'deliveries', 'audit'].includes(name) })
+  await each({ ...world, project }, visitor, 'empty', { wanted: (name) => ['board', 'inbox', 'fleet', 'projects', 'orders', 'schedules', 'deliveries', 'audit'].includes(name) })
   await visitor.leave()
 }
 

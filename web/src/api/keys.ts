@@ -35,4 +35,16 @@ export const keys = {
   deliveries: ['deliveries'] as const,
   deliveryList: (filters: object) => ['deliveries', 'list', filters] as const,
   deliveriesOf: (projectId: string | null) => ['deliveries', 'of', projectId] as const,
+  agents: ['agents'] as const,
+  repos: ['repos'] as const,
+  orderLists: ['orders', 'list'] as const,
+  orderList: (filters: object) => ['orders', 'list', filters] as const,
+  /** A work order has the id of its ticket. */
+  order: (id: string) => ['orders', 'one', id] as const,
+  schedules: ['schedules'] as const,
+  scheduleList: ['schedules', 'list'] as const,
+  schedule: (id: string) => ['schedules', 'one', id] as const,
+  runs: ['schedules', 'runs'] as const,
+  runsOf: (id: string) => ['schedules', 'runs', id] as const,
+  times: (expression: string, zone: string) => ['times', expression, zone] as const,
 }

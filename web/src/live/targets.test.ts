@@ -4,8 +4,8 @@ import { targetsOf } from './targets'
 
 const event = (kind: string, more: object = {}) => ({ seq: 1, kind, actor: 'local', data: {}, created_at: '', project_id: 'p', ticket_id: 't', ...more })
 
-it('a line of the log makes one card and the end of its log old, and nothing else', () => {
-  expect(targetsOf(event('log.appended', { data: { kind: 'tool' } }))).toEqual({ lists: [keys.logEnd('t')], card: { projectId: 'p', ticketId: 't' }, board: null })
+it('a line of the log makes one card, its work order and the end of its log old, and nothing else', () => {
+  expect(targetsOf(event('log.appended', { data: { kind: 'tool' } }))).toEqual({ lists: [keys.logEnd('t'), keys.order('t')], card: { projectId: 'p', ticketId: 't' }, board: null })
 })
 
 it('a new to-do makes the ticket’s page old too', () => {
@@ -39,4 +39,12 @@ it('what happens to a pull request makes its panel and the deliveries old', () =
 
 it('a checkpoint that opens or is decided makes the Inbox old', () => {
   for (const kind of ['checkpoint.opened', 'checkpoint.decided']) expect(targetsOf(event(kind)).lists).toContainEqual(keys.inbox)
+})
+
+it('what happens to a job makes orders and runs of schedules old', () => {
+  for (const kind of ['job.claimed', 'attempt.ended', 'work_order.changed']) {
+    const { lists } = targetsOf(event(kind))
+    for (const key of [keys.orderLists, keys.runs, keys.order('t')]) expect(lists).toContainEqual(key)
+  }
+  expect(targetsOf(event('schedule.fired', { ticket_id: null })).lists).toContainEqual(keys.schedules)
 })

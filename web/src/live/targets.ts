@@ -24,11 +24,11 @@ export function targetsOf(event: LiveEvent): Targets {
   const { lists } = targets
   switch (family) {
     case 'log':
-      if (ticketId) lists.push(keys.logEnd(ticketId))
+      if (ticketId) lists.push(keys.logEnd(ticketId), keys.order(ticketId))
       if (ticketId && SHOWN_BESIDE_THE_TIMELINE.has(String(event.data['kind']))) lists.push(keys.ticketPage(ticketId))
       return targets
     case 'ticket':
-      lists.push(keys.summary, keys.inbox)
+      lists.push(keys.summary, keys.inbox, keys.orderLists)
       if (event.kind === 'ticket.deleted' && projectId) {
         targets.card = null
         targets.board = projectId
@@ -37,14 +37,25 @@ export function targetsOf(event: LiveEvent): Targets {
     case 'job':
     case 'attempt':
       lists.push(keys.summary, keys.inbox, keys.fleet)
+      // A run of a schedule stands as its order does.
+      lists.push(keys.orderLists, keys.runs)
       // What a review's job makes of remarks is shown beside them.
       if (ticketId) lists.push(keys.review(ticketId))
+      break
+    case 'work_order':
+      lists.push(keys.orderLists, keys.runs, keys.inbox, keys.summary)
+      break
+    case 'schedule':
+      lists.push(keys.schedules)
+      break
+    case 'agent':
+      lists.push(keys.agents)
       break
     case 'message':
     case 'diff':
       break
     case 'project':
-      lists.push(keys.projects, keys.summary)
+      lists.push(keys.projects, keys.repos, keys.summary)
       if (projectId) lists.push(keys.project(projectId), keys.columns(projectId))
       targets.board = projectId ?? null
       break
@@ -66,7 +77,7 @@ export function targetsOf(event: LiveEvent): Targets {
       break
     case 'pull_request':
     case 'comment':
-      lists.push(keys.inbox, keys.summary)
+      lists.push(keys.inbox, keys.summary, keys.orderLists)
       if (ticketId) lists.push(keys.review(ticketId))
       break
     case 'credential':
@@ -90,7 +101,7 @@ export function targetsOf(event: LiveEvent): Targets {
       lists.push(keys.sessions)
       break
   }
-  if (ticketId) lists.push(keys.ticketPage(ticketId))
+  if (ticketId) lists.push(keys.ticketPage(ticketId), keys.order(ticketId))
   // A delivery is behind each of these.
   if (family === 'pull_request' || family === 'comment') lists.push(keys.deliveries)
   lists.push(keys.audit)

@@ -40,6 +40,8 @@ export function Shell() {
     { key: 'B', about: 'Board', run: () => void navigate({ to: '/board' }) },
     { key: 'I', about: 'Inbox', run: () => void navigate({ to: '/inbox' }) },
     { key: 'F', about: 'Fleet', run: () => void navigate({ to: '/fleet' }) },
+    { key: 'O', about: 'Work orders', run: () => void navigate({ to: '/orders' }) },
+    { key: 'S', about: 'Schedules', run: () => void navigate({ to: '/schedules' }) },
   ])
   return (
     <div className="flex min-h-dvh flex-col lg:flex-row">

@@ -11,7 +11,7 @@ interface Look { draft: Draft; title: string; label: string; hint: string; icon:
 
 const looks: Record<Words, Look> = {
   retry: { draft: 'note', title: 'Retry with a note', label: 'Note to the agent', hint: 'It is in the first prompt of the next attempt.', icon: 'retry', send: 'Retry with this note', bare: 'Retry without a note' },
-  approve: { draft: 'answer', title: 'Say something to the agent', label: 'Your words to the agent', hint: 'They are the next thing that the agent reads, in the same conversation.', icon: 'done', send: 'Approve with these words', bare: 'Approve without words' },
+  approve: { draft: 'answer', title: 'Say something to the agent', label: 'Your words to the agent', hint: 'The agent reads this next, in the same conversation.', icon: 'done', send: 'Approve with these words', bare: 'Approve without words' },
   reject: { draft: 'reason', title: 'Reject this?', label: 'Reason', hint: 'The job fails for good, with this reason. It can be retried afterwards.', icon: 'failed', danger: true, send: 'Reject with this reason', bare: 'Reject without a reason' },
 }
 

@@ -79,7 +79,7 @@ const HOUR = 60 * MINUTE
 export function waitsFor(expiresAt: string, now: number): { text: string; soon: boolean } {
   const left = Date.parse(expiresAt) - now
   if (left <= 0) return { text: 'Its time is up.', soon: true }
-  const minutes = Math.ceil(left / MINUTE)
+  const minutes = Math.max(1, Math.round(left / MINUTE))
   const [hours, rest] = [Math.floor(minutes / 60), minutes % 60]
   const span = left < MINUTE ? `${Math.ceil(left / 1_000)} s` : hours === 0 ? `${minutes} min` : rest === 0 ? `${hours} h` : `${hours} h ${rest} min`
   return { text: `It expires in ${span}.`, soon: left < HOUR }
