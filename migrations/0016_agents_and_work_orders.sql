@@ -68,9 +68,9 @@ create table work_orders (
     verification          jsonb            not null default '{}',
     metadata              jsonb            not null default '{}',
     idempotency_key       text,
-    -- An agent that nobody launched from here has begun.
+    -- An agent that was not launched from here has begun.
     started_at            timestamptz,
-    -- How it ended where no job says it, or against what a job that nobody claimed says.
+    -- How it ended where no job says it, or against what a job says that was not claimed.
     ended_as              text,
     ended_at              timestamptz,
     created_at            timestamptz      not null default now(),
@@ -106,7 +106,7 @@ drop trigger agent_jobs_delay on agent_jobs;
 create trigger agent_jobs_delay before insert on agent_jobs
     for each row when (new.run_at > now() or new.runs_on = 'cloud') execute function agent_jobs_delay();
 
--- Once per statement, never per row. `delayed` tells whoever makes jobs due to look at the next time again; what launches
+-- Once per statement, never per row. `delayed` notifies what makes jobs due that there is a new next time; what launches
 -- agents in a cloud listens on a channel of its own.
 create or replace function agent_jobs_notify() returns trigger language plpgsql as $$
 begin

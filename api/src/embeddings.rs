@@ -9,7 +9,7 @@ use std::time::Duration;
 use terarchitect_outbound::{api_base, chain, endpoint};
 use url::Url;
 
-/// How long an answer may take: somebody waits for it.
+/// How long an answer may take: a caller waits for it.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
 /// The longest text that is sent, in characters.
 const MAX_CHARS: usize = 8_000;
@@ -46,7 +46,7 @@ struct Datum {
 }
 
 impl EmbeddingService {
-    /// A service at this address, as people write it; none if it is no address.
+    /// A service at this address, as people write it; none if the address is not valid.
     #[must_use]
     pub fn new(address: &str, key: Option<SecretString>, model: Option<String>) -> Option<Self> {
         let base = api_base(address.trim().trim_end_matches('/').trim_end_matches("/embeddings")).ok()?;

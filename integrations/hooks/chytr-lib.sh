@@ -2,7 +2,7 @@
 # What the hooks share: where events wait, and how they are sent. POSIX shell and curl alone.
 #
 # An agent waits for its hooks, so a hook only writes the event to a file and ends. One sender for each work order runs in the
-# background, sends what has come together, and tries again later while the API is away.
+# background, sends what has come together, and retries while the API is away.
 
 # Sets what the hooks need from the environment; fails where there is nowhere to send to.
 chytr_ready() {
@@ -60,7 +60,7 @@ chytr_spool() {
 }
 
 # Sends the file $1, for $2 seconds at most, and prints what the API says, then its status on a line of its own. $3: whose words
-# the answer should have; empty: nobody reads it.
+# the answer should have; empty: it is not read.
 chytr_post() {
     # The key is no argument, since every user of a machine sees those.
     printf 'header = "Authorization: Bearer %s"\n' "$CHYTR_API_KEY" |
@@ -101,7 +101,7 @@ chytr_collect() {
         cd "$chytr_dir" || exit 1
         for chytr_ok in $chytr_files; do set -- "$@" "${chytr_ok%.ok}.part"; done
         shift
-        # One that another sender has just sent is gone, which is no failure.
+        # One that another sender has just sent is gone, and that is all right.
         cat -- "$@" || :
     ) >"${chytr_event:=$chytr_dir/sender}.batch" 2>/dev/null
 }
@@ -135,7 +135,7 @@ chytr_send_later() {
     set +C
 }
 
-# Sends until nothing waits. While the API is away it tries again after 1, 2, 4 … 60 seconds, for about ten minutes; what is left
+# Sends until nothing waits. While the API is away it retries after 1, 2, 4 … 60 seconds, for about ten minutes; what is left
 # then waits for the next event. Of more than 20000 events the oldest are dropped, so that a disk never fills.
 chytr_sender() {
     chytr_event=$chytr_dir/sender chytr_most=200 chytr_pause=1 chytr_waited=0

@@ -216,7 +216,7 @@ async fn the_end_of_what_a_worker_has_is_the_workers() {
         .await
         .expect(200);
     assert_eq!(detail(&app, &held).await["status"], "completed");
-    // Somebody else did what still waits in the queue: nobody has to do it again.
+    // What still waits in the queue was done elsewhere, and need not be done again.
     let waiting = new().await;
     assert_eq!(ended(&waiting).await, "completed");
     assert!(app.claim_as("one", json!({})).await.is_none());
@@ -427,7 +427,7 @@ async fn the_scripts_send_what_cursor_gives_them_and_print_what_it_reads() {
 async fn what_happens_while_the_api_is_away_is_sent_later_and_nothing_waits_for_it() {
     let app = TestApp::start().await;
     let id = order(&app, json!(["One"])).await;
-    // Nobody listens there.
+    // No API listens there.
     let mut hooks = Hooks::new("http://127.0.0.1:9", &id);
     let start = std::time::Instant::now();
     for n in 0..5 {
@@ -530,7 +530,7 @@ async fn with_a_service_for_embeddings_what_means_the_same_is_found_and_counted(
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0]["learning"], "A login lasts an hour.");
     assert!(found[0]["similarity"].as_f64().unwrap() > 0.99);
-    // One that does not respond keeps nobody from anything.
+    // One that does not respond is in no way needed.
     app.put("/api/settings", json!({"EMBEDDING_SERVICE_URL": "http://127.0.0.1:9"})).await.expect(200);
     assert_eq!(add("Dogs bark.").await["embedding"], false);
     let by_words = app.get("/api/v1/knowledge?query=bark").await.expect(200);

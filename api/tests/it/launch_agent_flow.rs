@@ -140,6 +140,6 @@ async fn the_documents_calls_work_without_keys_on_this_machine() {
 async fn the_documents_calls_work_with_the_key_and_need_it() {
     let app = TestApp::start_guarded().await;
     the_document(&app, Some(ADMIN_KEY)).await;
-    let nobody = Typist { app: &app, key: None };
-    assert_eq!(nobody.types("GET /api/v1/work-orders").await.error(401), "unauthorized");
+    let stranger = Typist { app: &app, key: None };
+    assert_eq!(stranger.types("GET /api/v1/work-orders").await.error(401), "unauthorized");
 }

@@ -1540,6 +1540,246 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All agents, by name. */
+        get: operations["list_agents"];
+        put?: never;
+        /** Adds an agent. It is offline until it sends its first event. */
+        post: operations["create_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{agent_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One agent. */
+        get: operations["get_agent"];
+        put?: never;
+        post?: never;
+        /** Deletes an agent. Its work orders stay. */
+        delete: operations["delete_agent"];
+        options?: never;
+        head?: never;
+        /** Changes an agent. Jobs that wait already stay where they are to run. */
+        patch: operations["update_agent"];
+        trace?: never;
+    };
+    "/api/v1/ingest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stores events of an agent's hooks in its work order's log, each once. One event is a JSON object, several are `events`, or one
+         *     object a line with the type `application/x-ndjson`. At a session's end, `followup_message` says which lines are not done.
+         */
+        post: operations["ingest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/knowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is known about a work order or a question: what agents have learnt, the project's memory, earlier work. */
+        get: operations["get_knowledge"];
+        put?: never;
+        /** Adds to what is known. What is known already is counted once more. */
+        post: operations["add_knowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/knowledge/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same, at the address that later hooks use. */
+        get: operations["query_knowledge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The repositories that the caller may see, the oldest first. */
+        get: operations["list_repos"];
+        put?: never;
+        /** Adds a repository: creates its project. */
+        post: operations["create_repo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repos/{repo_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One repository. */
+        get: operations["get_repo"];
+        put?: never;
+        post?: never;
+        /** Deletes a repository: its project with everything in it, where the request repeats the project's name. */
+        delete: operations["delete_repo"];
+        options?: never;
+        head?: never;
+        /** Changes a repository. */
+        patch: operations["update_repo"];
+        trace?: never;
+    };
+    "/api/v1/work-orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Work orders that the caller may see, the newest first, in pages. */
+        get: operations["list_work_orders"];
+        put?: never;
+        /**
+         * Creates a work order and launches it in the same call, unless its source is `local`. A launch that can't be does not make
+         *     the request fail: the order is `pending`, and `launch_error` says why. With the header `Idempotency-Key`, a second request in the
+         *     same repository creates nothing, and gets 200 with the first order.
+         */
+        post: operations["create_work_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/work-orders/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The prompt that a work order would have, without creating it. */
+        post: operations["preview_work_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/work-orders/{work_order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One work order, with its agent, its repository and the end of its log. */
+        get: operations["get_work_order"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Changes a work order. Lines whose `id` is known are changed in the fields that the request has, others are added.
+         *     `status: cancelled` cancels it; `completed` and `failed` end one that no worker from here works on.
+         */
+        patch: operations["update_work_order"];
+        trace?: never;
+    };
+    "/api/v1/work-orders/{work_order_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels a work order: one that no worker has at once, else by a stop request to its worker. */
+        post: operations["cancel_work_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/work-orders/{work_order_id}/launch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Launches a work order that could not be launched, or that has ended. One that waits or runs stays as it is. */
+        post: operations["launch_work_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/work-orders/{work_order_id}/lines/{line}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets a line of a work order done, or as the body says. */
+        post: operations["set_line"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/webhook-secrets": {
         parameters: {
             query?: never;
@@ -1858,6 +2098,81 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An agent of the catalogue. */
+        Agent: {
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created_at: string;
+            /** @description The name of the credential that it works with; null: the usual one. */
+            credential?: string | null;
+            /** @description Settings that clients keep here. */
+            default_config: Record<string, never>;
+            /** @description What it is for. */
+            description?: string | null;
+            /**
+             * Format: uuid
+             * @description The agent.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it last sent an event.
+             */
+            last_heartbeat?: string | null;
+            /** @description The model that it works with; null: the usual one. */
+            model?: string | null;
+            /** @description What people call it. */
+            name: string;
+            /** @description Whom to tell what, as clients keep it here. */
+            notification_config: Record<string, never>;
+            /** @description Which program works. */
+            program: components["schemas"]["Program"];
+            /** @description What programs call it. */
+            slug: string;
+            /** @description How it is doing. */
+            status: components["schemas"]["AgentStatus"];
+            /** @description What it is told in each prompt. */
+            system_prompt?: string | null;
+            /** @description The same as `program`. */
+            type: components["schemas"]["Program"];
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+        };
+        /** @description A new agent, or changes to one; absent fields stay as they are. */
+        AgentBody: {
+            /** @description The name of the credential that it works with. */
+            credential?: string | null;
+            /** @description Settings that clients keep here: an object. */
+            default_config?: Record<string, never> | null;
+            /** @description What it is for. */
+            description?: string | null;
+            /** @description The model that it works with. */
+            model?: string | null;
+            /** @description What people call it; required for a new one. */
+            name?: string | null;
+            /** @description Whom to tell what, as clients keep it here: an object. */
+            notification_config?: Record<string, never> | null;
+            program?: components["schemas"]["Program"] | null;
+            /** @description What programs call it; unique; made of the name if absent. */
+            slug?: string | null;
+            status?: components["schemas"]["AgentStatus"] | null;
+            /** @description What it is told in each prompt. */
+            system_prompt?: string | null;
+            type?: components["schemas"]["Program"] | null;
+        };
+        /** @description The catalogue's agents. */
+        AgentList: {
+            agents: components["schemas"]["Agent"][];
+        };
+        /** @description An agent, as lists of orders name it. */
+        AgentName: {
+            name: string;
+        };
         /**
          * @description Settings for the agent by their names, such as `WORKER_MODEL`; the runner's own environment takes precedence over
          *     them.
@@ -1867,6 +2182,8 @@ export interface components {
         AgentSettings: {
             [key: string]: string;
         };
+        /** @enum {string} */
+        AgentStatus: "active" | "idle" | "offline" | "error";
         /** @description Response to an appended log entry. */
         AppendLogResponse: {
             /** @description The stored entry. */
@@ -2571,6 +2888,11 @@ export interface components {
          * @enum {string}
          */
         DocumentType: "APPROVAL_REQUIRED" | "INFO" | "ERROR";
+        /** @description That something was done. */
+        Done: {
+            /** @description Always true. */
+            ok: boolean;
+        };
         /** @description What an entry is about. A kind that this version does not know, or knows in another form, is kept as it came. */
         EntryData: {
             /** @enum {string} */
@@ -2721,7 +3043,7 @@ export interface components {
              * @description A stable word for programs, such as `not_found` or `stale_attempt`.
              * @enum {string}
              */
-            code?: "empty_body" | "invalid_path" | "invalid_query" | "malformed_json" | "invalid_utf8" | "unreadable_body" | "invalid_field" | "already_decided" | "name_not_confirmed" | "unauthorized" | "job_token_refused" | "wrong_credentials" | "sign_in_not_begun" | "provider_failed" | "signature_refused" | "not_allowed" | "this_machine_only" | "foreign_origin" | "not_found" | "no_pull_request" | "no_such_address" | "method_not_allowed" | "job_exists" | "stale_attempt" | "not_running" | "not_ended" | "not_live" | "last_admin" | "email_taken" | "name_taken" | "two_secrets" | "not_finished" | "head_moved" | "column_in_use" | "position_too_old" | "link_used_or_expired" | "code_used_or_expired" | "body_too_large" | "not_json" | "encoded_body" | "invalid_body" | "nul_character" | "pull_request_not_open" | "not_mergeable" | "forge_refused" | "no_approver" | "too_many_connections" | "slow_down" | "internal" | "forge_failed" | "unavailable";
+            code?: "empty_body" | "invalid_path" | "invalid_query" | "malformed_json" | "invalid_utf8" | "unreadable_body" | "invalid_field" | "already_decided" | "name_not_confirmed" | "unauthorized" | "job_token_refused" | "wrong_credentials" | "sign_in_not_begun" | "provider_failed" | "signature_refused" | "not_allowed" | "knowledge_limit_exceeded" | "this_machine_only" | "foreign_origin" | "not_found" | "no_pull_request" | "no_such_address" | "method_not_allowed" | "job_exists" | "stale_attempt" | "not_running" | "not_ended" | "not_live" | "last_admin" | "email_taken" | "name_taken" | "two_secrets" | "not_finished" | "head_moved" | "column_in_use" | "position_too_old" | "link_used_or_expired" | "code_used_or_expired" | "body_too_large" | "not_json" | "encoded_body" | "invalid_body" | "nul_character" | "pull_request_not_open" | "not_mergeable" | "forge_refused" | "no_approver" | "too_many_connections" | "slow_down" | "internal" | "forge_failed" | "unavailable";
             /** @description One sentence for a person: what was wrong and what to do. */
             error: string;
             /** @description The request's id, also in the header `x-request-id` and in the API's log. */
@@ -2772,7 +3094,7 @@ export interface components {
             ticket_id?: string | null;
         };
         /** @enum {string} */
-        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "checkpoint.opened" | "checkpoint.decided" | "log.appended" | "message.posted" | "message.delivered" | "diff.stored" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "fleet.stopped" | "fleet.resumed" | "inbox.snoozed" | "settings.changed" | "memory.changed" | "person.created" | "person.changed" | "person.deleted" | "invitation.created" | "invitation.deleted" | "link.created" | "token.created" | "token.revoked" | "session.started" | "session.ended" | "login.approved" | "login.denied" | "sign_in.failed" | "credential.created" | "credential.deleted" | "webhook_secret.created" | "webhook_secret.deleted" | "delivery.failed" | "delivery.replayed" | "pull_request.changed" | "pull_request.commented" | "pull_request.approved" | "pull_request.merged" | "comment.received" | "comment.decided" | "forge.noted";
+        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "checkpoint.opened" | "checkpoint.decided" | "log.appended" | "message.posted" | "message.delivered" | "diff.stored" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "fleet.stopped" | "fleet.resumed" | "inbox.snoozed" | "settings.changed" | "memory.changed" | "person.created" | "person.changed" | "person.deleted" | "invitation.created" | "invitation.deleted" | "link.created" | "token.created" | "token.revoked" | "session.started" | "session.ended" | "login.approved" | "login.denied" | "sign_in.failed" | "credential.created" | "credential.deleted" | "webhook_secret.created" | "webhook_secret.deleted" | "delivery.failed" | "delivery.replayed" | "pull_request.changed" | "pull_request.commented" | "pull_request.approved" | "pull_request.merged" | "comment.received" | "comment.decided" | "forge.noted" | "agent.created" | "agent.changed" | "agent.deleted" | "work_order.created" | "work_order.changed";
         /** @description A page of events. */
         EventPage: {
             /** @description The events in order. */
@@ -3157,6 +3479,41 @@ export interface components {
             /** @description A sentence for people. */
             message: string;
         };
+        /** @description One event, or several as `events`. */
+        IngestBody: components["schemas"]["IngestEvent"] & {
+            /** @description Several events, in their order; then the other fields are not read. */
+            events?: components["schemas"]["IngestEvent"][] | null;
+        };
+        /** @description An event as a hook sends it. */
+        IngestEvent: {
+            /** @description Who worked: an agent of the catalogue, by its id or slug. */
+            agent_id?: string | null;
+            /** @description What makes the event one: the same again is stored once. A UUID or another short word. */
+            event_id?: string | null;
+            /** @description What happened; an event of Cursor or Claude Code as `raw_payload` says it itself. */
+            event_type?: string | null;
+            /** @description The event as it came. */
+            raw_payload?: Record<string, never> | null;
+            /** @description The work order. Without it, the conversation's id is looked for among those of agents that were launched from here. */
+            work_order_id?: string | null;
+        };
+        /** @description What became of the events. */
+        IngestReply: {
+            /** @description At a session's start: what the agent should know. */
+            additional_context?: string | null;
+            /** @description At a session's end: what is left to do; the agent goes on with it. */
+            followup_message?: string | null;
+            /** @description Always true. */
+            ok: boolean;
+            /** @description Why others were not stored. */
+            refused: string[];
+            /** @description How many were stored before. */
+            repeated: number;
+            /** @description How many events were stored. */
+            stored: number;
+            /** @description How many belong to no work order that is known, and were dropped. */
+            without_order: number;
+        };
         /** @description An invitation that no one has used. */
         Invitation: {
             /**
@@ -3420,6 +3777,57 @@ export interface components {
              */
             run_at?: string | null;
         };
+        /** @description What is known. */
+        Knowledge: {
+            /** @description The same, under the name by which hooks of Cursor return it. */
+            additional_context: string;
+            /** @description All of it as a text for an agent. */
+            formatted: string;
+            /** @description What was found, the best first. */
+            results: components["schemas"]["KnowledgeResult"][];
+        };
+        /** @description Something that was learnt. */
+        KnowledgeResult: {
+            /**
+             * Format: int32
+             * @description How many times it was learnt.
+             */
+            frequency: number;
+            /**
+             * Format: uuid
+             * @description What was learnt.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was learnt last.
+             */
+            last_seen_at: string;
+            /** @description In words. */
+            learning: string;
+            /**
+             * Format: double
+             * @description How well it fits, from 0 to 1.
+             */
+            similarity: number;
+        };
+        /** @description That something is known now. */
+        KnowledgeStored: {
+            /** @description Whether it can be found by its meaning. */
+            embedding: boolean;
+            /**
+             * Format: int32
+             * @description How many times it was learnt.
+             */
+            frequency: number;
+            /**
+             * Format: uuid
+             * @description What was stored, or was known already.
+             */
+            knowledge_id: string;
+            /** @description Always true. */
+            ok: boolean;
+        };
         /**
          * @description As what a caller is known.
          * @enum {string}
@@ -3434,6 +3842,41 @@ export interface components {
             at: string;
             /** @description The sentence. */
             text: string;
+        };
+        /** @description The result of a request to create or launch a work order. */
+        Launched: {
+            /** @description What Cursor calls the agent that works on it, once it does. */
+            cursor_agent_id?: string | null;
+            /** @description Why it was not launched; null if it was. */
+            launch_error?: string | null;
+            /** @description Always true. */
+            ok: boolean;
+            /** @description How it stands: `pending` until a worker takes it. */
+            status: components["schemas"]["OrderStatus"];
+            /**
+             * Format: uuid
+             * @description The order.
+             */
+            work_order_id: string;
+        };
+        /** @description How a line stands. */
+        LineBody: {
+            /** @description `completed`, `pending`, `in_progress` or `skipped`; `completed` if absent. */
+            status?: string | null;
+        };
+        /** @description A line that was set. */
+        LineSet: {
+            /** @description The line. */
+            line: components["schemas"]["WorkOrderLine"];
+            /** @description Always true. */
+            ok: boolean;
+            /** @description The titles of the lines that are not done. */
+            open: string[];
+            /**
+             * Format: uuid
+             * @description The order.
+             */
+            work_order_id: string;
         };
         /** @enum {string} */
         LinkKind: "first_admin" | "invitation" | "sign_in" | "reset";
@@ -3606,6 +4049,23 @@ export interface components {
             /** @description What the new person may do. */
             role: components["schemas"]["Role"];
         };
+        /** @description Something that was learnt. */
+        NewKnowledge: {
+            /** @description The kind of agent that learnt it. */
+            agent_type?: string | null;
+            /**
+             * Format: uuid
+             * @description The repository that it is about, where no order is named.
+             */
+            repo_id?: string | null;
+            /** @description In words. */
+            text: string;
+            /**
+             * Format: uuid
+             * @description The order in which it was learnt.
+             */
+            work_order_id?: string | null;
+        };
         /** @description A link that was made. */
         NewLinkView: {
             /**
@@ -3775,6 +4235,78 @@ export interface components {
             /** @description What it wants of a person. */
             type: components["schemas"]["CheckpointType"];
         };
+        /** @description What became of a cancellation. */
+        OrderCancelled: {
+            /** @description Always true. */
+            ok: boolean;
+            /** @description How it stands; `running` while its worker still has to stop. */
+            status: components["schemas"]["OrderStatus"];
+            /**
+             * Format: uuid
+             * @description The order.
+             */
+            work_order_id: string;
+        };
+        /** @description A work order with all that belongs to it. */
+        OrderDetail: components["schemas"]["WorkOrder"] & {
+            /** @description What people call its agent. */
+            agent_name?: string | null;
+            /** @description The branch that work begins on there. */
+            default_branch: string;
+            /** @description Settings that clients keep with its agent. */
+            default_config?: Record<string, never> | null;
+            /** @description The newest entries of its log, at most 200, the oldest first; the ticket's timeline has all. */
+            logs: components["schemas"]["OrderLog"][];
+            /** @description Its repository's address. */
+            repo_url?: string | null;
+            /** @description What its agent is told in each prompt. */
+            system_prompt?: string | null;
+        };
+        /** @description A work order in a list. */
+        OrderEntry: components["schemas"]["WorkOrder"] & {
+            agent_repos?: components["schemas"]["RepoUrl"] | null;
+            agents?: components["schemas"]["AgentName"] | null;
+        };
+        /** @description An entry of a work order's log. */
+        OrderLog: {
+            /**
+             * Format: date-time
+             * @description When it was stored.
+             */
+            created_at: string;
+            /** @description What happened, such as `tool_call`; of a runner: the kind of step. */
+            event_type: string;
+            /** @description The entry. */
+            id: components["schemas"]["LogId"];
+            /** @description What it is about, for programs. */
+            payload?: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description Rises with each entry of an order.
+             */
+            sequence_number: number;
+            /** @description Whether it went well. */
+            success: boolean;
+            /** @description What happened, for a person. */
+            summary: string;
+            /**
+             * Format: uuid
+             * @description The order.
+             */
+            work_order_id: string;
+        };
+        /** @description A page of work orders. */
+        OrderPage: {
+            /**
+             * Format: int64
+             * @description Send it as `cursor` for the next page. Absent on the last page.
+             */
+            next_cursor?: number | null;
+            /** @description The orders, the newest first. */
+            work_orders: components["schemas"]["OrderEntry"][];
+        };
+        /** @enum {string} */
+        OrderStatus: "pending" | "running" | "completed" | "failed" | "cancelled";
         /** @description What a person changes about itself. What is absent stays. */
         OwnChanges: {
             /** @description The present password, which a new one needs where there is one. */
@@ -3873,8 +4405,15 @@ export interface components {
             /** @description Why not, in a sentence; or what is not known yet. */
             reason?: string | null;
         };
+        /** @description A prompt as it would be. */
+        Preview: {
+            /** @description The prompt. */
+            prompt: string;
+        };
         /** @enum {string} */
         Priority: "low" | "medium" | "high";
+        /** @enum {string} */
+        Program: "opencode" | "cursor";
         /** @description A project: one repository with its graph, board and tickets. */
         Project: {
             /** @description The image for its jobs, instead of the coordinator's. */
@@ -4272,6 +4811,58 @@ export interface components {
             /** @description The nodes. */
             nodes?: Record<string, never>[];
         };
+        /** @description A repository of the catalogue. */
+        Repo: {
+            /**
+             * Format: uuid
+             * @description Who works on its orders that name no agent.
+             */
+            agent_id?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created_at: string;
+            /** @description The branch that work begins on. */
+            default_branch: string;
+            /** @description Whether its agents send their events here. */
+            hooks_installed: boolean;
+            /** @description The repository: the same id as its project's. */
+            id: components["schemas"]["ProjectId"];
+            /** @description What people call its project. */
+            name: string;
+            /** @description Its address. */
+            repo_url?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+        };
+        /** @description A new repository, or changes to one; absent fields stay as they are. */
+        RepoBody: {
+            /**
+             * Format: uuid
+             * @description Who works on its orders that name no agent.
+             */
+            agent_id?: string | null;
+            /** @description The branch that work begins on; `main` if absent. */
+            default_branch?: string | null;
+            /** @description Whether its agents send their events here. */
+            hooks_installed?: boolean | null;
+            /** @description What people call its project; made of the address if absent. */
+            name?: string | null;
+            /** @description The repository's address; required for a new one. */
+            repo_url?: string | null;
+        };
+        /** @description The catalogue's repositories. */
+        RepoList: {
+            repos: components["schemas"]["Repo"][];
+        };
+        /** @description A repository, as lists of orders name it. */
+        RepoUrl: {
+            repo_url: string;
+        };
         /** @description Whether everything is stopped. */
         Resumed: {
             /** @description It is not. */
@@ -4491,6 +5082,8 @@ export interface components {
              */
             until?: string | null;
         };
+        /** @enum {string} */
+        Source: "cloud" | "local" | "job";
         /** @description Body of `POST /api/worker/jobs/start`. The contract only has `project_id`; the rest is optional. */
         StartJobRequest: {
             project_id?: components["schemas"]["ProjectId"] | null;
@@ -4936,6 +5529,169 @@ export interface components {
             /** @description The agent's output or answer. */
             raw_output?: string | null;
         };
+        /** @description A work order as it is shown. */
+        WorkOrder: {
+            /**
+             * Format: uuid
+             * @description Who works on it.
+             */
+            agent_id?: string | null;
+            /** @description The branch to begin on, or the one that was made. */
+            branch_name?: string | null;
+            /** @description What must be kept to. */
+            constraints: Record<string, never>;
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created_at: string;
+            /** @description What Cursor calls the agent that works on it. */
+            cursor_agent_id?: string | null;
+            /**
+             * Format: int64
+             * @description How long its agent worked, in milliseconds.
+             */
+            duration_ms?: number | null;
+            /** @description Why it failed. */
+            error_message?: string | null;
+            /** @description Where to look first. */
+            exploration_hints: Record<string, never>;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            finished_at?: string | null;
+            /** @description The order: the same id as its ticket's. */
+            id: components["schemas"]["TicketId"];
+            /** @description Why it was not launched; null once it is. */
+            launch_error?: string | null;
+            /** @description What it consists of. */
+            lines: components["schemas"]["WorkOrderLine"][];
+            /** @description What clients keep with it. */
+            metadata: Record<string, never>;
+            /** @description The model that its agent worked with. */
+            model?: string | null;
+            /** @description What is to be reached. */
+            objective: string;
+            /**
+             * Format: uuid
+             * @description The order that it follows from.
+             */
+            parent_work_order_id?: string | null;
+            /**
+             * Format: int64
+             * @description The pull request's number at its forge.
+             */
+            pr_number?: number | null;
+            /** @description Its pull request. */
+            pr_url?: string | null;
+            /** @description Its project: the repository. */
+            project_id: components["schemas"]["ProjectId"];
+            /**
+             * Format: uuid
+             * @description Its repository; null where it names none.
+             */
+            repo_id?: string | null;
+            /** @description Where it comes from. */
+            source: components["schemas"]["Source"];
+            /** @description How it stands. */
+            status: components["schemas"]["OrderStatus"];
+            /** @description What was done. */
+            summary?: string | null;
+            /**
+             * Format: int64
+             * @description Tokens that its agent read.
+             */
+            tokens_input?: number | null;
+            /**
+             * Format: int64
+             * @description Tokens that its agent wrote.
+             */
+            tokens_output?: number | null;
+            /**
+             * Format: double
+             * @description What it cost, in US dollars.
+             */
+            total_cost?: number | null;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+            /** @description How to see that it is done. */
+            verification: Record<string, never>;
+        };
+        /** @description A work order as it is asked for. */
+        WorkOrderBody: {
+            /**
+             * Format: uuid
+             * @description Who works on it; the repository's own agent, or OpenCode, if absent.
+             */
+            agent_id?: string | null;
+            /** @description The branch to begin on; the repository's default branch if absent. */
+            branch_name?: string | null;
+            /** @description What must be kept to, such as `do_not_modify` and `must_use`: an object. */
+            constraints?: Record<string, never> | null;
+            /** @description Where to look first, such as `start_here` and `reference`: an object. */
+            exploration_hints?: Record<string, never> | null;
+            /** @description What it consists of: objects with `title`, `definition_of_done`, and an `id` if they have one; or just texts. */
+            lines?: Record<string, never>[] | null;
+            /** @description What clients keep with it: an object. */
+            metadata?: Record<string, never> | null;
+            /** @description What is to be reached. It or `lines` is required. */
+            objective?: string | null;
+            /**
+             * Format: uuid
+             * @description The order that it follows from.
+             */
+            parent_work_order_id?: string | null;
+            /**
+             * Format: uuid
+             * @description The repository, which is a project. An order without one can't be launched.
+             */
+            repo_id?: string | null;
+            source?: components["schemas"]["Source"] | null;
+            /** @description How to see that it is done, such as `test_command`: an object. */
+            verification?: Record<string, never> | null;
+        };
+        /** @description Changes to a work order; absent fields stay as they are. */
+        WorkOrderChanges: {
+            /**
+             * Format: uuid
+             * @description Who works on it from its next launch on.
+             */
+            agent_id?: string | null;
+            /** @description The branch to begin on. */
+            branch_name?: string | null;
+            /** @description What must be kept to. */
+            constraints?: Record<string, never> | null;
+            /** @description Why it failed. */
+            error_message?: string | null;
+            /** @description Where to look first. */
+            exploration_hints?: Record<string, never> | null;
+            /** @description Lines: those whose `id` is known are changed in the fields that they have, others are added. */
+            lines?: Record<string, never>[] | null;
+            /** @description What clients keep with it. */
+            metadata?: Record<string, never> | null;
+            /** @description What is to be reached. */
+            objective?: string | null;
+            status?: components["schemas"]["OrderStatus"] | null;
+            /** @description What was done. */
+            summary?: string | null;
+            /** @description How to see that it is done. */
+            verification?: Record<string, never> | null;
+        };
+        /** @description A line of a work order. What else its sender says of it is kept as it is. */
+        WorkOrderLine: {
+            /** @description What must hold when it is done. */
+            definition_of_done?: string;
+            /** @description What it is called; unique in its order. */
+            id: string;
+            /** @description `pending`, `in_progress`, `completed` or `skipped`. */
+            status?: string;
+            /** @description What to do. */
+            title: string;
+        };
         /** @description Response of `GET /api/projects/{p}/tickets/{t}/worker-context`. */
         WorkerContext: {
             /** @description Settings for the agent. */
@@ -5061,7 +5817,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5131,7 +5887,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5236,7 +5992,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5359,7 +6115,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5426,7 +6182,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5504,7 +6260,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5609,7 +6365,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5699,7 +6455,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5770,7 +6526,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5872,7 +6628,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5935,7 +6691,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6003,7 +6759,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6113,7 +6869,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6194,7 +6950,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6261,7 +7017,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6764,7 +7520,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6828,7 +7584,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6883,7 +7639,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6938,7 +7694,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6993,7 +7749,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7064,7 +7820,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7154,7 +7910,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7222,7 +7978,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7332,7 +8088,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7417,7 +8173,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7484,7 +8240,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7559,7 +8315,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7642,7 +8398,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7721,7 +8477,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8081,7 +8837,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8148,7 +8904,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8235,7 +8991,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8345,7 +9101,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8408,7 +9164,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8476,7 +9232,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8570,7 +9326,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8649,7 +9405,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8755,7 +9511,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8857,7 +9613,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8932,7 +9688,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9007,7 +9763,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9086,7 +9842,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9188,7 +9944,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9267,7 +10023,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9381,7 +10137,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9487,7 +10243,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9593,7 +10349,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9695,7 +10451,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9774,7 +10530,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9878,7 +10634,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9955,7 +10711,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10036,7 +10792,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10138,7 +10894,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10213,7 +10969,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10292,7 +11048,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10396,7 +11152,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10473,7 +11229,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10554,7 +11310,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10658,7 +11414,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10735,7 +11491,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10812,7 +11568,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10893,7 +11649,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11002,7 +11758,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11083,7 +11839,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11195,7 +11951,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11273,7 +12029,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11376,7 +12132,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11457,7 +12213,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11564,7 +12320,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11645,7 +12401,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11771,7 +12527,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11883,7 +12639,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11964,7 +12720,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12070,7 +12826,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12147,7 +12903,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12228,7 +12984,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12336,7 +13092,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12444,7 +13200,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12548,7 +13304,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12625,7 +13381,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12714,7 +13470,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12838,7 +13594,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12954,7 +13710,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13084,7 +13840,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13161,7 +13917,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13236,7 +13992,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13401,7 +14157,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13469,7 +14225,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13571,7 +14327,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13638,7 +14394,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13702,7 +14458,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13771,7 +14527,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13853,7 +14609,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13908,7 +14664,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13975,7 +14731,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14069,7 +14825,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14151,7 +14907,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14206,7 +14962,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14274,7 +15030,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14376,7 +15132,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14386,6 +15142,2013 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_agents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentList"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ingest: {
+        parameters: {
+            query?: {
+                /** @description Return exactly what a hook of this program has to print, and nothing else: `cursor` or `claude`. */
+                reply?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IngestBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestReply"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_knowledge: {
+        parameters: {
+            query?: {
+                /** @description What concerns this work order, and the order itself. */
+                work_order_id?: string;
+                /** @description What concerns this question. */
+                query?: string;
+                /** @description Of this repository; of all that the caller sees if neither this nor a work order is given. */
+                repo_id?: string;
+                /** @description Only what agents of this kind have learnt. */
+                agent_type?: string;
+                /** @description The maximum number of results: 5 if unset, at most 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Knowledge"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_knowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKnowledge"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeStored"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    query_knowledge: {
+        parameters: {
+            query?: {
+                /** @description What concerns this work order, and the order itself. */
+                work_order_id?: string;
+                /** @description What concerns this question. */
+                query?: string;
+                /** @description Of this repository; of all that the caller sees if neither this nor a work order is given. */
+                repo_id?: string;
+                /** @description Only what agents of this kind have learnt. */
+                agent_type?: string;
+                /** @description The maximum number of results: 5 if unset, at most 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Knowledge"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_repos: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepoList"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_repo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RepoBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repo"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_repo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository. */
+                repo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repo"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_repo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository. */
+                repo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeleteProject"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_repo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The repository. */
+                repo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RepoBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repo"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_work_orders: {
+        parameters: {
+            query?: {
+                /** @description Only orders that stand so. */
+                status?: components["schemas"]["OrderStatus"];
+                /** @description Only orders from there. */
+                source?: components["schemas"]["Source"];
+                /** @description Only orders of this repository. */
+                repo_id?: string;
+                /** @description Only orders of this agent. */
+                agent_id?: string;
+                /** @description The maximum number of orders: 50 if unset, at most 200. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page. */
+                cursor?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderPage"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_work_order: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A second request with the same key creates nothing. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkOrderBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Launched"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Launched"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    preview_work_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkOrderBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_work_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The work order: the same id as its ticket's. */
+                work_order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderDetail"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_work_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The work order: the same id as its ticket's. */
+                work_order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkOrderChanges"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkOrder"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_work_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The work order: the same id as its ticket's. */
+                work_order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderCancelled"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    launch_work_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The work order: the same id as its ticket's. */
+                work_order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Launched"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_line: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The work order. */
+                work_order_id: string;
+                /** @description The line: its id, or its place, counted from 1. */
+                line: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LineBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineSet"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14439,7 +17202,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14507,7 +17270,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14617,7 +17380,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14693,7 +17456,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14787,7 +17550,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14862,7 +17625,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14968,7 +17731,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15082,7 +17845,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15196,7 +17959,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15314,7 +18077,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Codes: `not_allowed`, `this_machine_only`, `foreign_origin` */
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -36,7 +36,7 @@ pub(in crate::actions) fn record_changed(change: &mut Change, order: &WorkOrder,
     change.record(event.with(json!({"status": status, "open": open})));
 }
 
-/// Ends an order that no worker works on. A job of it that nobody has claimed is not needed any more. `live` are its ticket's live
+/// Ends an order that no worker works on. A job of it that was not claimed is not needed any more. `live` are its ticket's live
 /// jobs, locked before the order was.
 pub(in crate::actions) async fn end(
     change: &mut Change,

@@ -11,7 +11,7 @@ use crate::domain::actor::Actor;
 use crate::domain::live::event::{EventKind, NewEvent};
 use crate::domain::refusal::Refusal;
 use crate::domain::tickets::{STATUS_CANCELLED, TicketFields};
-use crate::domain::work_orders::{OrderChanges, OrderStatus, Wish, wish};
+use crate::domain::work_orders::{Asked, OrderChanges, OrderStatus, asked};
 use serde_json::json;
 use terarchitect_worker_api::{ProjectId, TicketId};
 
@@ -64,7 +64,7 @@ pub async fn update_work_order(
     Ok(order)
 }
 
-/// Cancels an order: one that nobody works on at once, else by a stop request to its worker.
+/// Cancels an order: one that no worker has at once, else by a stop request to its worker.
 ///
 /// # Errors
 /// When there is no such order, or it has ended.
@@ -82,10 +82,10 @@ async fn rename(change: &mut Change, project: ProjectId, id: TicketId, fields: T
 }
 
 async fn set_status(change: &mut Change, order: &WorkOrder, live: &[Live], named: OrderStatus) -> ActionResult<()> {
-    match wish(order.status, named, order.is_held)? {
-        Wish::Nothing => Ok(()),
-        Wish::End(status) => end(change, order, live, status).await,
-        Wish::Cancel => {
+    match asked(order.status, named, order.is_held)? {
+        Asked::Nothing => Ok(()),
+        Asked::End(status) => end(change, order, live, status).await,
+        Asked::Cancel => {
             cancel(change, order.project_id, order.id).await?;
             if !order.is_held {
                 db::tickets::set_status(change, order.id, STATUS_CANCELLED).await?;

@@ -21,7 +21,7 @@ use terarchitect_worker_api::{JobId, JobKind, JobStatus, ProjectId, Stop, Ticket
 use uuid::Uuid;
 
 /// Puts a job into the queue unless the ticket has a live one of this kind, or the idempotency key is taken. Returns
-/// the new job. The work of an order whose agent works in a cloud is not for coordinators; reviews are, whoever did the work.
+/// the new job. The work of an order whose agent works in a cloud is not for coordinators; reviews always are.
 pub async fn enqueue(conn: &mut PgConnection, new: &NewJob) -> sqlx::Result<Option<JobId>> {
     let id = sqlx::query_scalar!(
         "insert into agent_jobs (id, project_id, ticket_id, kind, priority, run_at, idempotency_key, pr_number,

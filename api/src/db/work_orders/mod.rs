@@ -207,7 +207,7 @@ pub async fn set_launch_error(conn: &mut PgConnection, id: TicketId, error: Opti
     Ok(())
 }
 
-/// Notes that an agent which nobody launched from here has begun. Returns whether it is news.
+/// Notes that an agent which was not launched from here has begun. Returns whether it is news.
 pub async fn start(conn: &mut PgConnection, id: TicketId) -> sqlx::Result<bool> {
     let done = sqlx::query!(
         "update work_orders set started_at = now(), updated_at = now() where ticket_id = $1 and started_at is null",

@@ -219,7 +219,7 @@ fn outcome(kind: EventType, event: Raw<'_>) -> (bool, Option<Ended>) {
                 }
                 _ => How::Well,
             };
-            // Both programs say separately that a turn ends and that the session does. Nobody hears an answer to the latter.
+            // Both programs say separately that a turn ends and that the session does. An answer to the latter is not read.
             let can_go_on = !matches!(event.name(), "sessionEnd" | "SessionEnd");
             (how != How::Badly, Some(Ended { how, can_go_on }))
         }

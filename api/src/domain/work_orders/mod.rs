@@ -1,6 +1,6 @@
 //! Work orders: what they ask for, their lines, how they stand, and the prompt that is made of them.
 //!
-//! An order is a ticket with more to say. How it stands is told by its ticket's job, and only where none does by itself.
+//! An order is a ticket with more to say. Its ticket's job says how it stands, and only where there is none, the order itself.
 
 pub mod lines;
 pub mod prompt;
@@ -294,7 +294,7 @@ fn named_branch(name: Option<String>) -> Result<Option<String>, Refusal> {
 
 /// What a person wants of an order by naming its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum Asked {
     /// Nothing: that is how it stands.
     Nothing,
     /// Cancel it.
@@ -307,16 +307,16 @@ pub enum Wish {
 ///
 /// # Errors
 /// When the status can't be set.
-pub fn wish(now: OrderStatus, named: OrderStatus, is_held: bool) -> Result<Wish, Refusal> {
+pub fn asked(now: OrderStatus, named: OrderStatus, is_held: bool) -> Result<Asked, Refusal> {
     use OrderStatus::{Cancelled, Completed, Failed, Pending, Running};
     match named {
-        named if named == now => Ok(Wish::Nothing),
-        Cancelled => now.require_live().map(|()| Wish::Cancel),
+        named if named == now => Ok(Asked::Nothing),
+        Cancelled => now.require_live().map(|()| Asked::Cancel),
         Completed | Failed if is_held => Err(Refusal::new(
             ErrorCode::NotAllowed,
             "An agent works on this order and reports how it ends; cancel it, or wait for its end.",
         )),
-        Completed | Failed => Ok(Wish::End(named)),
+        Completed | Failed => Ok(Asked::End(named)),
         Pending | Running => Err(Refusal::invalid(
             "'status' can be set to cancelled, completed or failed; to launch the order again, use its path /launch.",
         )),
@@ -379,11 +379,11 @@ mod tests {
     #[test]
     fn a_status_can_be_set_where_nobody_else_says_it() {
         use OrderStatus::{Cancelled, Completed, Failed, Pending, Running};
-        assert_eq!(wish(Pending, Cancelled, false).unwrap(), Wish::Cancel);
-        assert_eq!(wish(Running, Running, true).unwrap(), Wish::Nothing);
-        assert_eq!(wish(Running, Failed, false).unwrap(), Wish::End(Failed));
-        assert_eq!(wish(Completed, Cancelled, false).unwrap_err().code, ErrorCode::NotLive);
-        assert_eq!(wish(Running, Completed, true).unwrap_err().code, ErrorCode::NotAllowed);
-        assert!(wish(Pending, Running, false).is_err());
+        assert_eq!(asked(Pending, Cancelled, false).unwrap(), Asked::Cancel);
+        assert_eq!(asked(Running, Running, true).unwrap(), Asked::Nothing);
+        assert_eq!(asked(Running, Failed, false).unwrap(), Asked::End(Failed));
+        assert_eq!(asked(Completed, Cancelled, false).unwrap_err().code, ErrorCode::NotLive);
+        assert_eq!(asked(Running, Completed, true).unwrap_err().code, ErrorCode::NotAllowed);
+        assert!(asked(Pending, Running, false).is_err());
     }
 }

@@ -74,7 +74,7 @@ pub async fn update_work_order(
     Ok(Json(actions::work_orders::update::update_work_order(database, &actor, path.work_order_id, changes).await?))
 }
 
-/// Cancels a work order: one that nobody works on at once, else by a stop request to its worker.
+/// Cancels a work order: one that no worker has at once, else by a stop request to its worker.
 #[utoipa::path(post, path = "/api/v1/work-orders/{work_order_id}/cancel", tag = "work orders",
     security(("bearer" = []), ("session" = [])), params(OrderPath),
     responses((status = 200, body = OrderCancelled), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]

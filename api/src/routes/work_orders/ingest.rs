@@ -31,6 +31,7 @@ pub struct IngestBody {
 #[into_params(parameter_in = Query)]
 pub struct IngestQuery {
     /// Return exactly what a hook of this program has to print, and nothing else: `cursor` or `claude`.
+    #[param(value_type = Option<String>)]
     reply: Option<Reader>,
 }
 

@@ -39,7 +39,7 @@ pub struct OrderPath {
     pub work_order_id: TicketId,
 }
 
-/// What became of a request to create or launch a work order.
+/// The result of a request to create or launch a work order.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Launched {
     /// Always true.
@@ -169,8 +169,8 @@ pub struct Preview {
     prompt: String,
 }
 
-/// Creates a work order and launches it in the same call, unless its source is `local`. A launch that can't be is no failure of
-/// the request: the order is `pending`, and `launch_error` says why. With the header `Idempotency-Key`, a second request in the
+/// Creates a work order and launches it in the same call, unless its source is `local`. A launch that can't be does not make
+/// the request fail: the order is `pending`, and `launch_error` says why. With the header `Idempotency-Key`, a second request in the
 /// same repository creates nothing, and gets 200 with the first order.
 #[utoipa::path(post, path = "/api/v1/work-orders", tag = "work orders", security(("bearer" = []), ("session" = [])),
     request_body = OrderRequest,
