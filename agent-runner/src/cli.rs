@@ -303,6 +303,9 @@ pub struct Options {
     /// For how many seconds a call of git that fails is retried.
     #[arg(long, default_value_t = 90, hide = true, global = true, value_name = "SECONDS")]
     pub git_patience_sec: u64,
+    /// For how many seconds the container waits for a person's decision about a checkpoint, before the job waits without it.
+    #[arg(long, env = "CHECKPOINT_HOLD_SEC", default_value_t = 120, global = true, value_name = "SECONDS")]
+    pub checkpoint_hold_sec: u64,
     /// Where commits that could not be pushed wait for the next attempt [default: on the project's cache volume, or in the
     /// user's cache directory].
     #[arg(

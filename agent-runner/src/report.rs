@@ -6,7 +6,7 @@ use std::time::Duration;
 use terarchitect_outbound::{Mask, Retry};
 use terarchitect_worker_api::client::WorkerClient;
 use terarchitect_worker_api::{AppendLogRequest, EntryData, ProjectId, TicketId};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -28,9 +28,17 @@ const ENTRY_LIMIT: Duration = Duration::from_secs(120);
 /// Takes log entries and sends them in the background.
 #[derive(Clone, Debug)]
 pub struct Reporter {
-    entries: mpsc::Sender<AppendLogRequest>,
+    entries: mpsc::Sender<Item>,
     session_id: String,
     mask: Mask,
+}
+
+/// What waits to be sent.
+#[derive(Debug)]
+enum Item {
+    Entry(Box<AppendLogRequest>),
+    /// Says that everything before it is sent.
+    Flush(oneshot::Sender<()>),
 }
 
 /// The background task; wait for it at the end.
@@ -41,9 +49,17 @@ impl Reporter {
     /// A reporter for one attempt.
     #[must_use]
     pub fn start(client: WorkerClient, project: ProjectId, ticket: TicketId, mask: Mask) -> (Self, Sending) {
-        let (entries, mut waiting) = mpsc::channel::<AppendLogRequest>(MAX_WAITING);
+        let (entries, mut waiting) = mpsc::channel::<Item>(MAX_WAITING);
         let sending = tokio::spawn(async move {
-            while let Some(entry) = waiting.recv().await {
+            while let Some(item) = waiting.recv().await {
+                let entry = match item {
+                    Item::Entry(entry) => entry,
+                    Item::Flush(done) => {
+                        // Who asked may no longer wait for it.
+                        let _ = done.send(());
+                        continue;
+                    }
+                };
                 if let Err(error) = client.append_log(project, ticket, &entry, Retry::For(ENTRY_LIMIT)).await {
                     tracing::warn!(
                         step = entry.step,
@@ -76,6 +92,17 @@ impl Reporter {
         let entry = AppendLogRequest { data: self.clean(data), ..self.make(step, summary, raw_output, true) };
         tracing::debug!(step, "{}", entry.summary.lines().next().unwrap_or_default());
         self.queue(entry);
+    }
+
+    /// Waits until everything that was added so far is sent, but no longer than `limit`.
+    pub async fn flush(&self, limit: Duration) {
+        let (done, sent) = oneshot::channel();
+        let flushing = async {
+            if self.entries.send(Item::Flush(done)).await.is_ok() {
+                let _ = sent.await;
+            }
+        };
+        let _ = tokio::time::timeout(limit, flushing).await;
     }
 
     /// Adds an entry about something that went wrong.
@@ -112,8 +139,11 @@ impl Reporter {
     }
 
     fn queue(&self, entry: AppendLogRequest) {
-        if let Err(error) = self.entries.try_send(entry) {
-            let step = error.into_inner().step;
+        if let Err(error) = self.entries.try_send(Item::Entry(Box::new(entry))) {
+            let step = match error.into_inner() {
+                Item::Entry(entry) => entry.step,
+                Item::Flush(_) => String::new(),
+            };
             tracing::warn!(step, "too many log entries are waiting to be sent to the API; this one is dropped");
         }
     }
@@ -166,7 +196,14 @@ mod tests {
     use super::*;
     use terarchitect_worker_api::TodoEntry;
 
-    fn reporter(room: usize) -> (Reporter, mpsc::Receiver<AppendLogRequest>) {
+    fn entry(waiting: &mut mpsc::Receiver<Item>) -> AppendLogRequest {
+        match waiting.try_recv().unwrap() {
+            Item::Entry(entry) => *entry,
+            Item::Flush(_) => panic!("an entry is expected"),
+        }
+    }
+
+    fn reporter(room: usize) -> (Reporter, mpsc::Receiver<Item>) {
         let (entries, waiting) = mpsc::channel(room);
         let mask = Mask::new([&secrecy::SecretString::from("secret-key".to_owned())]);
         (Reporter { entries, session_id: "s".to_owned(), mask }, waiting)
@@ -181,12 +218,12 @@ mod tests {
     fn data_is_masked_and_small() {
         let (reporter, mut waiting) = reporter(MAX_WAITING);
         reporter.log_data("todo", "x", None, todo(1, "use secret-key\0"));
-        assert_eq!(waiting.try_recv().unwrap().data, Some(todo(1, "use [secret]\u{fffd}")));
+        assert_eq!(entry(&mut waiting).data, Some(todo(1, "use [secret]\u{fffd}")));
         reporter.live("todo", "x", None, todo(50, &"y".repeat(3_000)));
-        let data = waiting.try_recv().unwrap().data.unwrap();
+        let data = entry(&mut waiting).data.unwrap();
         assert!(serde_json::to_string(&data).unwrap().len() <= EntryData::MAX_BYTES);
         reporter.live("todo", "x", None, todo(5_000, "z"));
-        assert_eq!(waiting.try_recv().unwrap().data, None);
+        assert_eq!(entry(&mut waiting).data, None);
     }
 
     #[test]

@@ -57,6 +57,7 @@ pub const PASSED_ON: &[&str] = &[
     "AGENT_MODEL",
     "AGENT_API_KEY",
     "AGENT_MAX_TURNS",
+    "CHECKPOINT_HOLD_SEC",
     "WORKER_LLM_URL",
     "WORKER_MODEL",
     "WORKER_API_KEY",

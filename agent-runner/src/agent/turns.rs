@@ -19,6 +19,18 @@ pub trait Agent: Send {
     /// Compacts the conversation.
     async fn compact(&mut self, cancel: &CancellationToken) -> Result<(), AgentError>;
 
+    /// What the agent remembers, for [`Agent::resume`] of another one; none where there is nothing, or nothing that could be
+    /// resumed.
+    async fn remembered(&mut self) -> Result<Option<String>, AgentError> {
+        Ok(None)
+    }
+
+    /// Goes on with what another agent of the same program remembered. The workspace is complete, and no turn has begun.
+    /// Returns false where that can't be done; the conversation then begins anew.
+    async fn resume(&mut self, _remembered: &str) -> Result<bool, AgentError> {
+        Ok(false)
+    }
+
     /// Stops the agent and everything that it started. No process is left.
     async fn shutdown(self: Box<Self>);
 }

@@ -62,13 +62,25 @@ pub enum AttemptError {
         /// The ticket's branch.
         branch: String,
     },
+    /// The job waits for a person, without this attempt.
+    #[error("the job waits for a person's decision: {message}")]
+    Held {
+        /// What to decide.
+        message: String,
+    },
+    /// A person rejected what the job wanted to do, or did not decide in time.
+    #[error("a person did not approve it: {reason}")]
+    NotApproved {
+        /// Why.
+        reason: String,
+    },
     /// A bug in this program.
     #[error("{0}")]
     Internal(String),
 }
 
 impl AttemptError {
-    /// The exit code: 1 the agent failed, 2 wrong configuration, 75 try again later, 130 cancelled.
+    /// The exit code: 1 the agent failed, 2 wrong configuration, 75 try again later, 76 held for a person, 130 cancelled.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -81,7 +93,8 @@ impl AttemptError {
                 }
             }
             Self::Cancelled => 130,
-            Self::NothingChanged | Self::NothingToReview { .. } | Self::Internal(_) => 1,
+            Self::Held { .. } => 76,
+            Self::NotApproved { .. } | Self::NothingChanged | Self::NothingToReview { .. } | Self::Internal(_) => 1,
             Self::Io { .. } => 75,
             // A 404 without a code is not the API's own: it is from a proxy that can't reach the API at this moment.
             Self::Api(error)

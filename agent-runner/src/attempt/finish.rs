@@ -1,16 +1,18 @@
 //! The end of an attempt: the last push, the pull request, and the report to the API that the ticket is complete.
 
+use super::checkpoints::Stopped;
 use super::phases::Phases;
 use super::{Attempt, AttemptError, Finished, finished, review};
 use crate::config::AgentConfig;
 use crate::director::{DriveError, Outcome};
 use crate::git::{Change, GitError, RemoteUrl, TokenHome, Workspace};
+use serde_json::{Map, json};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_forge::{Forge, NewPull, OpenPull, Repository, Tokens, forge_at};
 use terarchitect_outbound::{Retry, chain};
-use terarchitect_worker_api::{CompleteTicketRequest, EntryData, IndexRequest, ReviewReply};
+use terarchitect_worker_api::{CheckpointStage, CompleteTicketRequest, EntryData, IndexRequest, ReviewReply};
 
 /// For how long the report that the ticket is complete is retried. Without it the work would not show on the board.
 const COMPLETE_PATIENCE: Duration = Duration::from_secs(600);
@@ -49,6 +51,9 @@ pub(super) async fn finish(
         }
         push(attempt, workspace).await?;
         attempt.log_phase(&mut phases, "push", &format!("Pushed {branch}"));
+        if reply.is_none() {
+            show_work(attempt, &head, &outcome, &change).await?;
+        }
         pull = if reply.is_some() {
             review::find_pull(attempt, remote, &branch, &mut phases).await?
         } else {
@@ -74,6 +79,22 @@ pub(super) async fn finish(
         summary: outcome.summary,
         phases: phases.all(),
     })
+}
+
+/// Where the job's policy says so, a person looks at the work before its pull request is opened. It is pushed and noted as done, so
+/// that the attempt that goes on begins here.
+async fn show_work(attempt: &Attempt, head: &str, outcome: &Outcome, change: &Change) -> Result<(), AttemptError> {
+    for stage in [CheckpointStage::Diff, CheckpointStage::Output] {
+        let text = match stage {
+            CheckpointStage::Diff => format!("{}\n\n{}", change.diffstat, change.diff),
+            _ => outcome.summary.clone(),
+        };
+        let data = Map::from_iter([("text".to_owned(), json!(text)), ("summary".to_owned(), json!(outcome.summary))]);
+        if let Stopped::Waits { id, message } = attempt.stop_at(stage, head, data).await? {
+            attempt.hold(id, message).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Pushes what an attempt that failed has committed and could not push before, so that the next one continues there.

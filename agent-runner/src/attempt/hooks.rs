@@ -1,6 +1,8 @@
 //! What happens around the agent's turns: a commit and a push after each that changed something, and log entries.
 
+use super::checkpoints::Stopped;
 use super::diffs::MAX_PATCH_BYTES;
+use super::kept::{Archive, Keeper};
 use super::patience::DOUBTS;
 use super::people::People;
 use super::phases::Phases;
@@ -9,9 +11,10 @@ use crate::agent::TurnOutput;
 use crate::director::{DriveHooks, Phase, TurnChanges, Verdict, Words};
 use crate::git::{Committed, GitError, Patch, Update, Workspace, describe_skipped};
 use async_trait::async_trait;
+use serde_json::{Map, json};
 use std::time::Duration;
 use terarchitect_outbound::{Retriable, chain};
-use terarchitect_worker_api::EntryData;
+use terarchitect_worker_api::{CheckpointStage, EntryData};
 use tokio_util::sync::CancellationToken;
 
 /// How many earlier commits the agent is shown.
@@ -25,15 +28,34 @@ pub(super) struct Hooks<'a> {
     people: People,
     /// How many plans the agent has written.
     plans: u32,
+    keeper: Keeper,
+    resumed: Option<String>,
+    /// A person has approved the plan, or need not.
+    may_work: bool,
 }
 
 impl<'a> Hooks<'a> {
     pub(super) fn new(attempt: &'a Attempt, workspace: Workspace, phases: &'a mut Phases) -> Self {
-        Self { attempt, workspace: Some(workspace), phases, people: People::default(), plans: 0 }
+        Self {
+            attempt,
+            workspace: Some(workspace),
+            phases,
+            people: People::default(),
+            plans: 0,
+            keeper: Keeper::default(),
+            resumed: None,
+            may_work: false,
+        }
     }
 
     pub(super) fn into_workspace(self) -> Result<Workspace, AttemptError> {
         self.workspace.ok_or_else(|| AttemptError::Internal("the workspace was lost in a task that failed".to_owned()))
+    }
+
+    /// Goes on from where an earlier attempt was.
+    pub(super) fn resume(&mut self, earlier: Archive) {
+        self.keeper.resume(self.attempt, &earlier);
+        self.resumed = Some(earlier.director);
     }
 
     pub(super) fn earlier_work(&self) -> Result<String, AttemptError> {
@@ -222,6 +244,35 @@ impl DriveHooks for Hooks<'_> {
         self.log_commit(turn, &committed);
         let change = committed.change;
         Ok(TurnChanges { changed: true, diffstat: change.diffstat, diff: Some(change.diff), left_out })
+    }
+
+    fn resumed(&mut self) -> Option<String> {
+        self.resumed.take()
+    }
+
+    fn keeps(&self) -> bool {
+        self.keeper.keeps(self.attempt)
+    }
+
+    async fn keep(&mut self, turn: u32, saved: String, remembered: Option<String>) {
+        self.keeper.keep(self.attempt, turn, saved, remembered).await;
+    }
+
+    async fn may_work(&mut self, phase: Phase, plan: &str, saved: &str) -> Result<Option<String>, anyhow::Error> {
+        if self.may_work || phase != Phase::Execution || plan.is_empty() {
+            return Ok(None);
+        }
+        let data = Map::from_iter([("text".to_owned(), json!(plan))]);
+        let said = match self.attempt.stop_at(CheckpointStage::Plan, plan, data).await? {
+            Stopped::GoOn(said) => said,
+            Stopped::Waits { id, message } => {
+                // What it changed was pushed after each turn; the next attempt goes on right here.
+                self.keeper.keep_again(self.attempt, saved.to_owned()).await;
+                self.attempt.hold(id, message).await?
+            }
+        };
+        self.may_work = true;
+        Ok(said)
     }
 
     async fn messages(&mut self, turn: u32) -> Vec<Words> {

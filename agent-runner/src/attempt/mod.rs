@@ -1,11 +1,13 @@
 //! One attempt at a ticket, from its context to its pull request; or at what reviewers say about that.
 
+mod checkpoints;
 mod conflicts;
 mod diffs;
 mod error;
 mod finish;
 mod finished;
 mod hooks;
+mod kept;
 mod live;
 mod models;
 mod patience;
@@ -23,7 +25,7 @@ use crate::cancel;
 use crate::cli::Options;
 use crate::config::{AgentConfig, CACHE_DIR, Config, ConfigError};
 use crate::director::chat::ChatModel;
-use crate::director::{self, Brief, Limits};
+use crate::director::{self, Brief, DriveError, Limits};
 use crate::git::{CloneRequest, ForgeToken, RemoteUrl, Shelf, Workspace, describe_update};
 use crate::points::Points;
 use crate::progress::Progress;
@@ -93,8 +95,16 @@ pub async fn make_attempt(
     let attempt = Attempt { config, options, agent, client, context, reporter, live, diffs, progress, mask, cancel };
     let outcome = attempt.make().await;
     polling.abort();
-    if let Err(error) = &outcome {
-        attempt.reporter.failed(if error.exit_code() == 130 { "cancelled" } else { "failed" }, &error.chain());
+    match &outcome {
+        Ok(_) => {}
+        // Nothing can be said for an attempt that handed its job over.
+        Err(AttemptError::Held { .. }) => {}
+        Err(error) => {
+            attempt.reporter.failed(if error.exit_code() == 130 { "cancelled" } else { "failed" }, &error.chain());
+            if error.exit_code() == 1 {
+                kept::forget(&attempt).await;
+            }
+        }
     }
     attempt.progress.end();
     drop(attempt);
@@ -296,7 +306,25 @@ impl Attempt {
             }
         };
         let limits = Limits { execution_turns: self.agent.max_turns, ..Limits::default() };
-        Ok(director::drive(&brief, limits, agent, director.as_ref(), hooks, &self.cancel).await?)
+        self.go_on(agent, hooks).await?;
+        let driven = director::drive(&brief, limits, agent, director.as_ref(), hooks, &self.cancel).await;
+        driven.map_err(own_error)
+    }
+
+    /// Lets agent and Director go on from where an earlier attempt of the same job was, if it kept that.
+    async fn go_on(&self, agent: &mut dyn Agent, hooks: &mut Hooks<'_>) -> Result<(), AttemptError> {
+        let Some(earlier) = kept::earlier(self).await else { return Ok(()) };
+        let resumed = match &earlier.agent {
+            Some(remembered) => self.unless_cancelled(agent.resume(remembered)).await?,
+            None => true,
+        };
+        if resumed {
+            let turn = self.context.conversation.as_ref().map_or(0, |info| info.turn);
+            let text = format!("Going on with the conversation of an earlier attempt, after its turn {turn}");
+            self.reporter.log("resumed", &text, None);
+            hooks.resume(earlier);
+        }
+        Ok(())
     }
 
     fn agent_options(&self, places: &Places, run_as: Option<RunAs>) -> AgentOptions {
@@ -393,6 +421,18 @@ impl Attempt {
             None => self.reporter.log(step, &text, None),
         }
         self.progress.done(&format!("{:>6.1}s  {step}: {summary}", took.as_secs_f64()));
+    }
+}
+
+/// What a person decided is no failure of a turn, though it ends one.
+fn own_error(error: DriveError) -> AttemptError {
+    match error {
+        DriveError::Hook(error) => match error.downcast::<AttemptError>() {
+            Ok(error @ (AttemptError::Held { .. } | AttemptError::NotApproved { .. })) => error,
+            Ok(error) => AttemptError::Drive(DriveError::Hook(error.into())),
+            Err(error) => AttemptError::Drive(DriveError::Hook(error)),
+        },
+        error => error.into(),
     }
 }
 

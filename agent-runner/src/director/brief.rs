@@ -15,7 +15,7 @@ const SECTION_CHARS: usize = 8_000;
 const LINE_CHARS: usize = 300;
 
 /// The ticket and its context as text. All of it was written by others, so prompts show it as data.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Brief {
     /// The project's name.
     pub project: String,

@@ -1,7 +1,8 @@
 //! Carries out the decisions of `flow`: prompts the agent, asks the Director's model, calls the hooks.
 
 use super::chat::{ChatMessage, ChatModel};
-use super::flow::{Action, Event, Failure, Note, next, start};
+use super::flow::{Action, Event, Failure, Note, Step, next, start};
+use super::saved::{Saved, write};
 use super::verdict::Verdict;
 use super::words::{Report, with_messages};
 use super::{Brief, DriveError, Limits, Phase};
@@ -26,6 +27,25 @@ pub trait DriveHooks: Send {
     /// Called before each turn of the agent with its prompt and the people's words in it. Never fails the attempt.
     async fn before_turn(&mut self, phase: Phase, turn: u32, _prompt: &str, _words: &[Words]) {
         self.log(phase.as_str(), &format!("Agent turn {turn} starts"), None).await;
+    }
+
+    /// Where an earlier attempt left the work, as [`Self::keep`] got it. Asked once, at the beginning.
+    fn resumed(&mut self) -> Option<String> {
+        None
+    }
+
+    /// Keeps where the work stands after a turn, with what the agent remembers. Never fails the attempt.
+    async fn keep(&mut self, _turn: u32, _saved: String, _remembered: Option<String>) {}
+
+    /// Whether [`Self::keep`] does anything.
+    fn keeps(&self) -> bool {
+        false
+    }
+
+    /// Called before each turn that may change files, with the plan and where the work stands: a person may have to approve it
+    /// first. Returns what the person said to the agent.
+    async fn may_work(&mut self, _phase: Phase, _plan: &str, _saved: &str) -> Result<Option<String>, anyhow::Error> {
+        Ok(None)
     }
 
     /// Adds the Director's decision about a turn to the ticket's log, with its answer as it came. Never fails the attempt.
@@ -88,16 +108,19 @@ pub async fn drive(
     hooks: &mut dyn DriveHooks,
     cancel: &CancellationToken,
 ) -> Result<Outcome, DriveError> {
-    let mut drive = Drive { agent, director, hooks, cancel, agent_turns: 0, cost_usd: None };
-    let mut step = start(brief.clone(), limits, director.is_some());
+    let saved = hooks.resumed().and_then(|saved| Saved::read(&saved, limits, director.is_some()));
+    let (agent_turns, cost_usd) = saved.as_ref().map_or((0, None), |saved| (saved.agent_turns, saved.cost_usd));
+    let mut drive = Drive { agent, director, hooks, cancel, agent_turns, cost_usd };
+    let mut step = saved.map_or_else(|| start(brief.clone(), limits, director.is_some()), Saved::into_step);
     let mut answer = None;
     loop {
         if let Some(note) = &step.note {
             tracing::info!(phase = %note.phase, "{}", note.text);
             drive.note(note, answer.as_deref()).await;
         }
+        let said = drive.may_work(&step).await?;
         let event = match step.action {
-            Action::PromptAgent { phase, prompt } => drive.prompt(phase, &prompt).await?,
+            Action::PromptAgent { phase, prompt } => drive.prompt(phase, &with_messages(&prompt, &said)).await?,
             Action::AskDirector { phase, messages } => drive.ask(phase, &messages).await?,
             Action::Compact => drive.compact().await?,
             Action::HearPeople => drive.hear_people().await,
@@ -110,7 +133,11 @@ pub async fn drive(
             Event::DirectorSaid(answer) => Some(answer.clone()),
             _ => None,
         };
+        let ended_turn = matches!(event, Event::AgentDone(_));
         step = next(step.state, event);
+        if ended_turn {
+            drive.keep(&step).await;
+        }
     }
 }
 
@@ -129,6 +156,33 @@ impl Drive<'_> {
         match &note.verdict {
             Some(verdict) => self.hooks.decided(note.phase, turn, &note.text, answer, verdict).await,
             None => self.hooks.log(note.phase.as_str(), &note.text, answer).await,
+        }
+    }
+
+    /// Where a person must approve the plan first: waits for that. Returns what was said to the agent.
+    async fn may_work(&mut self, step: &Step) -> Result<Vec<String>, DriveError> {
+        let Action::PromptAgent { phase: phase @ (Phase::Execution | Phase::Setup | Phase::Review), .. } = &step.action
+        else {
+            return Ok(Vec::new());
+        };
+        let saved = write(step, self.agent_turns, self.cost_usd);
+        let said = self.hooks.may_work(*phase, &step.state.plan, &saved).await.map_err(DriveError::Hook)?;
+        Ok(said.into_iter().collect())
+    }
+
+    /// Keeps where the work stands, so that another attempt can go on from there. A failure costs nothing but that.
+    async fn keep(&mut self, step: &Step) {
+        if !self.hooks.keeps() {
+            return;
+        }
+        match self.agent.remembered().await {
+            Ok(remembered) => {
+                let saved = write(step, self.agent_turns, self.cost_usd);
+                self.hooks.keep(self.agent_turns, saved, remembered).await;
+            }
+            Err(error) => {
+                tracing::info!(%error, "could not keep the agent's conversation; a later attempt would begin anew")
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use super::replies::{self, Replies};
 use super::verdict::Verdict;
 use super::words::{self, Report};
 use super::{Brief, Limits, Phase};
+use serde::{Deserialize, Serialize};
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +27,7 @@ pub(super) enum Event {
 }
 
 /// What to do next.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Action {
     PromptAgent {
         phase: Phase,
@@ -47,7 +48,7 @@ pub(super) enum Action {
 }
 
 /// Why the flow ends without a complete ticket.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Failure {
     UnusableAnswer {
         phase: Phase,
@@ -80,16 +81,16 @@ pub(super) struct Step {
 }
 
 /// Where the work on the ticket stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct State {
     brief: Brief,
     ticket: String,
-    limits: Limits,
-    has_director: bool,
+    pub(super) limits: Limits,
+    pub(super) has_director: bool,
     at: At,
     history: History,
     research: String,
-    plan: String,
+    pub(super) plan: String,
     plan_round: u32,
     /// Turns so far that change files, the running one included.
     work_turns: u32,
@@ -101,7 +102,7 @@ pub(super) struct State {
     pub(super) replies: Replies,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 enum At {
     Research,
     Planning,
@@ -127,7 +128,7 @@ enum At {
 const MAX_ASKS: u32 = 3;
 
 /// What the Director is asked, and how many of its answers were unusable.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Question {
     text: String,
     unusable: u32,

@@ -24,7 +24,7 @@ const PLAN_CHARS: usize = 16_000;
 const PEOPLE_CHARS: usize = 8_000;
 
 /// The Director's memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct History {
     exchanges: VecDeque<(String, String)>,
     limit: usize,

@@ -14,6 +14,7 @@ mod history;
 mod lenient;
 mod objects;
 mod replies;
+mod saved;
 #[cfg(test)]
 mod shapes_tests;
 mod verdict;
@@ -25,7 +26,7 @@ pub use error::DriveError;
 pub use verdict::Verdict;
 
 /// The phase of the work on a ticket. Written into every prompt as `Phase: …`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Phase {
     /// The agent reads the repository and reports.
     Research,
@@ -72,7 +73,7 @@ impl std::fmt::Display for Phase {
 }
 
 /// The limits of the work on one ticket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// How many times the plan is reviewed; after that, work starts even with objections.
     pub plan_rounds: u32,

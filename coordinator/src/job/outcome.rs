@@ -77,6 +77,8 @@ pub fn verdict(attempt: Option<i32>, exited: &Exited, stopped_for: Option<Stoppe
         }
         (2, None) => (false, Reason::AgentMisconfigured, None),
         (75, None) => (false, Reason::TryAgain, None),
+        // The runner has handed its job over: this report changes nothing.
+        (76, None) => (false, Reason::Held, None),
         // The coordinator did not send this signal: the engine ended, or a person stopped the container. After a loss
         // of power the engine reports 255 for what was running.
         (137, None) => (false, Reason::EngineRestart, Some(KILLED.to_owned())),
@@ -118,6 +120,7 @@ mod tests {
         assert_eq!(reason(1, false, None), Reason::AgentFailed);
         assert_eq!(reason(2, false, None), Reason::AgentMisconfigured);
         assert_eq!(reason(75, false, None), Reason::TryAgain);
+        assert_eq!(reason(76, false, None), Reason::Held);
         assert_eq!(reason(130, false, None), Reason::Cancelled);
         assert_eq!(reason(137, true, None), Reason::Oom);
         for code in [137, 143, 255] {

@@ -91,6 +91,9 @@ pub struct Stop {
     /// What it says; a sentence of its own for each stage if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// What programs call it in `metadata.stage`; the stage if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// Body of `POST …/checkpoints`: opens a checkpoint. The same key again returns the same checkpoint.

@@ -4515,6 +4515,8 @@ export interface components {
         Stop: {
             /** @description What it says; a sentence of its own for each stage if absent. */
             message?: string | null;
+            /** @description What programs call it in `metadata.stage`; the stage if absent. */
+            name?: string | null;
             /** @description Where. */
             stage: components["schemas"]["CheckpointStage"];
             /** @description What it wants of a person. */

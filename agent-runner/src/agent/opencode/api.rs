@@ -146,6 +146,30 @@ impl Api {
         Ok(page.into_iter().next_back().map(|message| message.info.id))
     }
 
+    /// A session with all of its messages, as `opencode import` reads it.
+    pub(super) async fn whole_session(&self, session: &str) -> Result<Value, ApiError> {
+        let info: Value = read(self.request(Method::GET, &format!("session/{session}"))).await?;
+        let mut pages: Vec<Vec<Value>> = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut request = self.request(Method::GET, &format!("session/{session}/message"));
+            request = request.query(&[("limit", PAGE)]);
+            if let Some(cursor) = &cursor {
+                request = request.query(&[("before", cursor)]);
+            }
+            let response = send(request).await?;
+            cursor = header(&response, "x-next-cursor");
+            let page: Vec<Value> = body(response).await?;
+            let is_end = page.is_empty();
+            pages.push(page);
+            if cursor.is_none() || is_end {
+                break;
+            }
+        }
+        let messages: Vec<Value> = pages.into_iter().rev().flatten().collect();
+        Ok(json!({ "info": info, "messages": messages }))
+    }
+
     pub(super) async fn delete_message(&self, session: &str, message: &str) -> Result<(), ApiError> {
         let request = self.request(Method::DELETE, &format!("session/{session}/message/{message}"));
         read::<Value>(request).await.map(drop)

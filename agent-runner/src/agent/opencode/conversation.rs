@@ -32,7 +32,7 @@ const FAILED_POLLS: u32 = 10;
 
 /// A session of the server.
 pub(super) struct Conversation {
-    session: String,
+    pub(super) session: String,
     /// Which model to use; the server's default if unset.
     model: Option<ModelId>,
     /// Which model answered last.
@@ -132,8 +132,16 @@ impl OpenCode {
         if self.conversation.is_some() {
             return Ok(());
         }
-        let session = self.within(bounds, self.api.create_session("Ticket")).await?;
-        let session = session.map_err(|error| self.not_opened(error))?.id;
+        let (session, last_message) = match self.resumed.take() {
+            Some(session) => {
+                let newest = self.within(bounds, self.api.newest_message(&session)).await?;
+                (session, newest.map_err(|error| protocol("reading the conversation that goes on", &error))?)
+            }
+            None => {
+                let session = self.within(bounds, self.api.create_session("Ticket")).await?;
+                (session.map_err(|error| self.not_opened(error))?.id, None)
+            }
+        };
         let model = self.within(bounds, self.model()).await?;
         let looping = Arc::new(events::Looping::new(None));
         let progress = self.options.progress.clone();
@@ -142,7 +150,7 @@ impl OpenCode {
             session,
             model,
             answered_by: None,
-            last_message: None,
+            last_message,
             is_open: false,
             follower: tokio::spawn(follower),
             looping,

@@ -9,6 +9,7 @@ mod config;
 mod conversation;
 mod events;
 mod failure;
+mod remembered;
 mod retry;
 mod server;
 mod stuck;
@@ -31,6 +32,8 @@ pub(super) struct OpenCode {
     server: Option<AgentProcess>,
     version: String,
     conversation: Option<Conversation>,
+    /// The session of an earlier server that was read in, until the first turn opens it.
+    resumed: Option<String>,
 }
 
 impl OpenCode {
@@ -49,7 +52,7 @@ impl OpenCode {
             (api, version, Some(server))
         };
         let api = api.for_directory(&options.directory);
-        Ok(Self { options, api, server, version, conversation: None })
+        Ok(Self { options, api, server, version, conversation: None, resumed: None })
     }
 }
 
@@ -65,6 +68,14 @@ impl Agent for OpenCode {
 
     async fn compact(&mut self, cancel: &CancellationToken) -> Result<(), AgentError> {
         self.run_compaction(cancel).await
+    }
+
+    async fn remembered(&mut self) -> Result<Option<String>, AgentError> {
+        self.read_session().await
+    }
+
+    async fn resume(&mut self, remembered: &str) -> Result<bool, AgentError> {
+        self.read_in(remembered).await
     }
 
     async fn shutdown(mut self: Box<Self>) {

@@ -181,7 +181,7 @@ pub fn at_start(job: &NewJob, id: JobId) -> Option<NewCheckpoint> {
         stage: Some(stop.stage),
         message: message(stop),
         data: job.start_data.clone(),
-        metadata: Map::from_iter([("stage".to_owned(), json!(stop.stage))]),
+        metadata: Map::from_iter([("stage".to_owned(), json!(stop.name.as_deref().unwrap_or(stop.stage.as_str())))]),
     })
 }
 
@@ -198,7 +198,7 @@ mod tests {
     use uuid::Uuid;
 
     fn stop(stage: CheckpointStage, kind: CheckpointType) -> Stop {
-        Stop { stage, kind, message: None }
+        Stop { stage, kind, message: None, name: None }
     }
 
     #[test]

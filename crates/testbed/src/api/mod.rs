@@ -4,6 +4,7 @@
 //! It speaks the contract in plain JSON and shares no types with the programs under test, so that a change of the wire
 //! shows in their tests.
 
+mod checkpoints;
 mod jobs;
 mod ticket;
 
@@ -15,7 +16,6 @@ pub use jobs::{ApiJob, Report};
 use crate::listen::{Server, any_loopback, serve};
 use axum::Json;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -116,6 +116,8 @@ struct Book {
     cancel_requested: bool,
     messages: Vec<ticket::PersonMessage>,
     forgets_deliveries: bool,
+    checkpoints: BTreeMap<String, checkpoints::Checkpoint>,
+    conversation: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -190,6 +192,23 @@ impl ApiServer {
         self.edit(|book| book.messages.push(ticket::PersonMessage::new(text)));
     }
 
+    /// A person decides about every checkpoint that is open, and later ones are pending again.
+    pub fn decide(&self, status: &str, words: Option<&str>) {
+        self.edit(|book| book.checkpoints.values_mut().for_each(|checkpoint| checkpoint.decide(status, words)));
+    }
+
+    /// The keys of the checkpoints that were opened.
+    #[must_use]
+    pub fn checkpoints(&self) -> Vec<String> {
+        self.shared.book.borrow().checkpoints.keys().cloned().collect()
+    }
+
+    /// What is kept of the attempt's conversation.
+    #[must_use]
+    pub fn conversation(&self) -> Option<Vec<u8>> {
+        self.shared.book.borrow().conversation.clone()
+    }
+
     /// From now on, confirmed deliveries count for nothing, as if each were lost on its way.
     pub fn forget_deliveries(&self) {
         self.edit(|book| book.forgets_deliveries = true);
@@ -216,7 +235,8 @@ async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     let (parts, body) = request.into_parts();
     let method = parts.method.to_string();
     let path: Vec<&str> = parts.uri.path().split('/').filter(|part| !part.is_empty()).collect();
-    let body = read(body).await;
+    let bytes = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
+    let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let call = Call { method: method.clone(), path: parts.uri.path().to_owned(), body: body.clone() };
     shared.book.send_modify(|book| book.calls.push(call));
     if let Some(refusal) = misbehave(&shared, Endpoint::of(&path)).await {
@@ -230,14 +250,12 @@ async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         ("POST", ["api", "worker", "jobs", job, call @ ("complete" | "fail" | "release")]) => {
             jobs::end(&shared, job, call, &body)
         }
+        ("PUT", ["api", "projects", _, "tickets", _, "conversation"]) if !shared.options.plain => {
+            checkpoints::keep(&shared, query, &bytes)
+        }
         (_, ["api", "projects", _, rest @ ..]) => ticket::respond(&shared, &method, rest, &body),
         _ => not_found(),
     }
-}
-
-async fn read(body: Body) -> Value {
-    let bytes = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
 /// Carries out the endpoint's fault. None where the call is to be served.

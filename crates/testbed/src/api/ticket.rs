@@ -1,6 +1,6 @@
 //! What a runner calls for its ticket: the context, log entries, completion, the cancellation poll, the memory.
 
-use super::{Shared, not_found, refuse};
+use super::{Shared, checkpoints, not_found, refuse};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +11,10 @@ use uuid::Uuid;
 pub(super) fn respond(shared: &Shared, method: &str, rest: &[&str], body: &Value) -> Response {
     match (method, rest) {
         ("POST", ["tickets", _, "messages", "take"]) if !shared.options.plain => return take(shared, body),
+        ("POST", ["tickets", _, "checkpoints"]) if !shared.options.plain => return checkpoints::open(shared, body),
+        ("GET", ["tickets", _, "checkpoints", id]) if !shared.options.plain => return checkpoints::find(shared, id),
+        ("POST", ["tickets", _, "hold"]) if !shared.options.plain => return checkpoints::hold(shared, body),
+        ("GET", ["tickets", _, "conversation"]) if !shared.options.plain => return checkpoints::kept(shared),
         ("POST", ["tickets", _, "messages", "delivered"]) if !shared.options.plain => return deliver(shared, body),
         _ => {}
     }

@@ -3,6 +3,7 @@
 //! Every call is given how long to retry ([`Retry`]); each try has its own time limit. Repeating a call is safe: reports
 //! are fenced by their attempt, log entries have a key, and a claim has a request id.
 
+mod checkpoints;
 mod error;
 
 pub use error::ClientError;
@@ -13,7 +14,8 @@ use crate::{
     ReleaseRequest, RetrieveRequest, RetrieveResponse, StartJobRequest, StoreDiffRequest, TakenMessages, TicketId,
     TurnOfAttempt, WorkerContext, WorkerJobs,
 };
-use reqwest::{Method, StatusCode};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
@@ -320,23 +322,49 @@ impl WorkerClient {
         terarchitect_outbound::retry(retry, || self.try_once(call, &url, body)).await
     }
 
+    /// Like [`Self::send_raw`], with a body of bytes.
+    async fn send_bytes(
+        &self,
+        call: &Call<'_>,
+        body: &[u8],
+        retry: Retry,
+    ) -> Result<(StatusCode, Url, Vec<u8>), ClientError> {
+        let mut url = endpoint(&self.base, &call.path);
+        url.query_pairs_mut().extend_pairs(call.query);
+        terarchitect_outbound::retry(retry, || {
+            let request = self.http.request(call.method.clone(), url.clone()).timeout(call.timeout);
+            let request = request.header(CONTENT_TYPE, "application/octet-stream").body(body.to_vec());
+            self.respond(call, &url, request)
+        })
+        .await
+    }
+
     async fn try_once<B: Serialize>(
         &self,
         call: &Call<'_>,
         url: &Url,
         body: Option<&B>,
     ) -> Result<(StatusCode, Url, Vec<u8>), ClientError> {
+        let mut request = self.http.request(call.method.clone(), url.clone()).timeout(call.timeout);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.respond(call, url, request).await
+    }
+
+    async fn respond(
+        &self,
+        call: &Call<'_>,
+        url: &Url,
+        mut request: RequestBuilder,
+    ) -> Result<(StatusCode, Url, Vec<u8>), ClientError> {
         let unreachable = |source: reqwest::Error| ClientError::Unreachable {
             method: call.method.clone(),
             url: url.clone(),
             source: source.without_url(),
         };
-        let mut request = self.http.request(call.method.clone(), url.clone()).timeout(call.timeout);
         if let Some(key) = &self.key {
             request = request.bearer_auth(key.expose_secret());
-        }
-        if let Some(body) = body {
-            request = request.json(body);
         }
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
