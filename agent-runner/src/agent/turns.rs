@@ -26,7 +26,7 @@ pub trait Agent: Send {
     }
 
     /// Goes on with what another agent of the same program remembered. The workspace is complete, and no turn has begun.
-    /// Returns false where that can't be done; the conversation then begins anew.
+    /// Returns false where that can't be done; the conversation then starts again.
     async fn resume(&mut self, _remembered: &str) -> Result<bool, AgentError> {
         Ok(false)
     }

@@ -118,7 +118,7 @@ impl Attempt {
     /// # Errors
     /// [`AttemptError::Held`], as a rule.
     pub(super) async fn hold(&self, id: Uuid, message: String) -> Result<Option<String>, AttemptError> {
-        let text = "Nobody has decided yet: the job waits without a container, and goes on once it is decided";
+        let text = "It is not decided yet: the job waits without a container, and goes on once it is";
         self.reporter.log("held", text, None);
         // Nothing can be said for this attempt once it is over.
         self.reporter.flush(LOG_PATIENCE).await;

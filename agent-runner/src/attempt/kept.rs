@@ -42,7 +42,7 @@ impl Keeper {
         self.last = Some((u32::try_from(turn).unwrap_or(0), earlier.agent.clone()));
     }
 
-    /// Keeps a conversation. A failure costs nothing but that a later attempt may begin anew.
+    /// Keeps a conversation. A failure costs nothing but that a later attempt may start again.
     pub(super) async fn keep(&mut self, attempt: &Attempt, turn: u32, director: String, agent: Option<String>) {
         self.last = Some((turn, agent.clone()));
         self.send(attempt, turn, Archive { director, agent }).await;
@@ -67,7 +67,7 @@ impl Keeper {
     }
 }
 
-/// Says that nothing is worth to go on from: after a failure of the agent, the next attempt begins anew.
+/// Says that nothing is worth to go on from: after a failure of the agent, the next attempt starts again.
 pub(super) async fn forget(attempt: &Attempt) {
     if attempt.config.review.is_none()
         && let Err(error) = store(attempt, 0, &[]).await
@@ -96,7 +96,7 @@ pub(super) async fn earlier(attempt: &Attempt) -> Option<Archive> {
     match read {
         Ok(packed) => unpack(&packed?),
         Err(error) => {
-            tracing::warn!(error = error.chain(), "could not read the earlier conversation; beginning anew");
+            tracing::warn!(error = error.chain(), "could not read the earlier conversation; starting without it");
             None
         }
     }

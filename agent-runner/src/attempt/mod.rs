@@ -320,7 +320,7 @@ impl Attempt {
         };
         if resumed {
             let turn = self.context.conversation.as_ref().map_or(0, |info| info.turn);
-            let text = format!("Going on with the conversation of an earlier attempt, after its turn {turn}");
+            let text = format!("Going on after turn {turn}");
             self.reporter.log("resumed", &text, None);
             hooks.resume(earlier);
         }
@@ -424,7 +424,7 @@ impl Attempt {
     }
 }
 
-/// What a person decided is no failure of a turn, though it ends one.
+/// What a person decided does not count as a failure of a turn, though it ends one.
 fn own_error(error: DriveError) -> AttemptError {
     match error {
         DriveError::Hook(error) => match error.downcast::<AttemptError>() {

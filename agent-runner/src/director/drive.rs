@@ -181,7 +181,7 @@ impl Drive<'_> {
                 self.hooks.keep(self.agent_turns, saved, remembered).await;
             }
             Err(error) => {
-                tracing::info!(%error, "could not keep the agent's conversation; a later attempt would begin anew");
+                tracing::info!(%error, "could not keep the agent's conversation; a later attempt would start without it");
             }
         }
     }
