@@ -298,7 +298,11 @@ fn running(job: &JobFacts, activity: Option<&ActivityFacts>, around: &Surroundin
     if let Some(asked) = job.cancel_requested_at {
         return plain(StateWord::Stopping, asked, format!("Stopping: a stop was requested{on}."));
     }
-    let Some(activity) = activity.filter(|activity| is_of(activity, job)) else {
+    let activity = activity.filter(|activity| is_of(activity, job));
+    if job.in_cloud {
+        return in_cloud(claimed, activity);
+    }
+    let Some(activity) = activity else {
         return plain(StateWord::Starting, claimed, format!("Starting{on}: the runner has not reported yet."));
     };
     let (word, sentence) = match phase_of(activity) {
@@ -317,6 +321,20 @@ fn running(job: &JobFacts, activity: Option<&ActivityFacts>, around: &Surroundin
     let turn = (word == StateWord::Turn).then_some(activity.turn);
     // What the database has is when the runner spoke last, not when this phase began.
     State { turn, ..plain(word, claimed, sentence) }
+}
+
+/// Nothing but its launch is known of an agent in a cloud until it has ended.
+fn in_cloud(claimed: DateTime<Utc>, activity: Option<&ActivityFacts>) -> State {
+    match activity.and_then(|activity| activity.last_step.as_deref()) {
+        Some("cloud_waits") => {
+            let sentence = "Starting: the agent's cloud did not take it yet; it is asked again. The log says why.";
+            plain(StateWord::Starting, claimed, sentence)
+        }
+        Some(_) => {
+            State { turn: Some(1), ..plain(StateWord::Turn, claimed, "The agent works on the ticket in its cloud.") }
+        }
+        None => plain(StateWord::Starting, claimed, "Starting: the agent is being launched in its cloud."),
+    }
 }
 
 /// What a runner does, by the words that it reports. One that sends no phase is known by its log's steps.

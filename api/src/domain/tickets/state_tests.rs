@@ -268,3 +268,15 @@ fn a_ticket_in_progress_without_a_job_says_so() {
     world.project.has_work = false;
     assert_eq!(world.why().0, "nothing_to_work_on");
 }
+
+#[test]
+fn an_agent_in_a_cloud_works_from_its_launch_on() {
+    let mut world = World::running();
+    world.job().in_cloud = true;
+    assert_eq!(world.state().sentence, "Starting: the agent is being launched in its cloud.");
+    let mut world = world.reports("", 0);
+    world.activity.as_mut().unwrap().last_step = Some("cloud_waits".into());
+    assert_eq!(world.word(), "starting");
+    world.activity.as_mut().unwrap().last_step = Some("cloud_launched".into());
+    assert_eq!((world.word(), world.state().turn), ("turn", Some(1)));
+}
