@@ -55,7 +55,7 @@ async function ticked(world) {
   const { system } = world
   const { visitor, page, order } = world.orders
   const box = page.getByRole('checkbox', { name: 'Move the words' })
-  await box.check()
+  await box.click()
   await page.getByText('1 of 2 done').waitFor()
   assert.equal((await system.call('GET', `/api/v1/work-orders/${order.id}`)).lines[0].status, 'completed')
   await system.call('POST', `/api/v1/work-orders/${order.id}/lines/2`, { status: 'completed' })
