@@ -84,7 +84,7 @@ async function cancelled(world) {
   await page.getByRole('button', { name: 'Cancel the order' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel the order' }).click()
   await page.getByText('The order is cancelled.').waitFor()
-  await page.getByRole('status').filter({ hasText: 'Cancelled' }).waitFor()
+  await page.getByRole('status').filter({ hasText: /^Cancelled$/ }).waitFor()
   assert.equal((await system.call('GET', `/api/v1/work-orders/${made.work_order_id}`)).status, 'cancelled')
   await page.goto(`${system.url}/orders`)
   await page.getByLabel('Status').selectOption('cancelled')

@@ -1597,6 +1597,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The schedules that the caller may see. */
+        get: operations["list_schedules"];
+        put?: never;
+        /** Creates a schedule: a work order each time that its expression is due. */
+        post: operations["create_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/cron": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * For another clock, such as `pg_cron`: fires a schedule if it is due. The API's own clock does so too; each time is fired once,
+         *     whichever comes first, and the other one gets the same work order.
+         */
+        post: operations["cron"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** When an expression would be due, without a schedule. */
+        post: operations["preview_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{schedule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One schedule. */
+        get: operations["get_schedule"];
+        put?: never;
+        post?: never;
+        /** Deletes a schedule with the list of its runs; their work orders stay. */
+        delete: operations["delete_schedule"];
+        options?: never;
+        head?: never;
+        /** Changes a schedule; absent fields stay as they are. */
+        patch: operations["update_schedule"];
+        trace?: never;
+    };
+    "/api/v1/jobs/{schedule_id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Runs a schedule now, whenever it is due. */
+        post: operations["run_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{schedule_id}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The runs of a schedule, the newest first. */
+        get: operations["list_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/knowledge": {
         parameters: {
             query?: never;
@@ -1667,6 +1775,26 @@ export interface paths {
         head?: never;
         /** Changes a repository. */
         patch: operations["update_repo"];
+        trace?: never;
+    };
+    "/api/v1/webhook/cursor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receives a webhook of Cursor: how an agent's work ended. The signature is checked over the raw body, then the delivery is
+         *     stored. A repeated one gets the same response. One about an agent whose launch is not noted yet gets 404, and counts once it is.
+         */
+        post: operations["from_cursor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/work-orders": {
@@ -2613,6 +2741,28 @@ export interface components {
             /** @description The password. */
             password: string;
         };
+        /** @description Which schedule a clock says is due. */
+        CronBody: {
+            /**
+             * Format: uuid
+             * @description The schedule.
+             */
+            job_id: string;
+        };
+        /** @description What became of that. */
+        CronResult: {
+            /** @description Always true. */
+            ok: boolean;
+            /** @description Why. */
+            reason?: string | null;
+            /** @description There is nothing to run: the schedule does not exist, is not enabled, is not due, or skips this time. */
+            skipped?: boolean;
+            /**
+             * Format: uuid
+             * @description The work order of this time.
+             */
+            work_order_id?: string | null;
+        };
         /** @description The ticket to work on, with the parts of the graph that it names. */
         CurrentTicket: components["schemas"]["ContextTicket"] & {
             /** @description Edges of the graph; `["*"]` means all. */
@@ -3094,7 +3244,7 @@ export interface components {
             ticket_id?: string | null;
         };
         /** @enum {string} */
-        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "checkpoint.opened" | "checkpoint.decided" | "log.appended" | "message.posted" | "message.delivered" | "diff.stored" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "fleet.stopped" | "fleet.resumed" | "inbox.snoozed" | "settings.changed" | "memory.changed" | "person.created" | "person.changed" | "person.deleted" | "invitation.created" | "invitation.deleted" | "link.created" | "token.created" | "token.revoked" | "session.started" | "session.ended" | "login.approved" | "login.denied" | "sign_in.failed" | "credential.created" | "credential.deleted" | "webhook_secret.created" | "webhook_secret.deleted" | "delivery.failed" | "delivery.replayed" | "pull_request.changed" | "pull_request.commented" | "pull_request.approved" | "pull_request.merged" | "comment.received" | "comment.decided" | "forge.noted" | "agent.created" | "agent.changed" | "agent.deleted" | "work_order.created" | "work_order.changed";
+        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "checkpoint.opened" | "checkpoint.decided" | "log.appended" | "message.posted" | "message.delivered" | "diff.stored" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "fleet.stopped" | "fleet.resumed" | "inbox.snoozed" | "settings.changed" | "memory.changed" | "schedule.created" | "schedule.changed" | "schedule.deleted" | "schedule.fired" | "person.created" | "person.changed" | "person.deleted" | "invitation.created" | "invitation.deleted" | "link.created" | "token.created" | "token.revoked" | "session.started" | "session.ended" | "login.approved" | "login.denied" | "sign_in.failed" | "credential.created" | "credential.deleted" | "webhook_secret.created" | "webhook_secret.deleted" | "delivery.failed" | "delivery.replayed" | "pull_request.changed" | "pull_request.commented" | "pull_request.approved" | "pull_request.merged" | "comment.received" | "comment.decided" | "forge.noted" | "agent.created" | "agent.changed" | "agent.deleted" | "work_order.created" | "work_order.changed";
         /** @description A page of events. */
         EventPage: {
             /** @description The events in order. */
@@ -3994,6 +4144,8 @@ export interface components {
             /** @description A sentence for people. */
             message: string;
         };
+        /** @enum {string} */
+        Missed: "run" | "skip";
         /** @description A setting that is missing, and why it matters. */
         MissingSetting: {
             /** @description The setting. */
@@ -4216,6 +4368,11 @@ export interface components {
             /** Format: int64 */
             offset: number;
         };
+        /** @description One schedule. */
+        OneSchedule: {
+            /** @description It. */
+            job: components["schemas"]["Schedule"];
+        };
         /** @description Body of `POST …/checkpoints`: opens a checkpoint. The same key again returns the same checkpoint. */
         OpenCheckpoint: {
             /**
@@ -4307,6 +4464,8 @@ export interface components {
         };
         /** @enum {string} */
         OrderStatus: "pending" | "running" | "completed" | "failed" | "cancelled";
+        /** @enum {string} */
+        Overlap: "skip" | "allow";
         /** @description What a person changes about itself. What is absent stays. */
         OwnChanges: {
             /** @description The present password, which a new one needs where there is one. */
@@ -4968,6 +5127,52 @@ export interface components {
             /** @description The role there. */
             role: components["schemas"]["ProjectRole"];
         };
+        /** @description A run as it is shown. */
+        Run: {
+            /**
+             * Format: date-time
+             * @description When it was due; null: a person started it.
+             */
+            due_at?: string | null;
+            /** @description Why it failed or was skipped. */
+            error_message?: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            finished_at?: string | null;
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The schedule.
+             */
+            job_id: string;
+            /**
+             * Format: int32
+             * @description How many times before it have passed without a run.
+             */
+            missed: number;
+            /** @description Its order's pull request. */
+            pr_url?: string | null;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            started_at: string;
+            /** @description How it stands. */
+            status: components["schemas"]["RunStatus"];
+            /**
+             * Format: uuid
+             * @description Its order; null where none was created, or it was deleted.
+             */
+            work_order_id?: string | null;
+        };
+        /** @enum {string} */
+        RunStatus: "pending" | "running" | "completed" | "failed" | "skipped";
         /** @description A checkpoint as a runner sees it. */
         RunnerCheckpoint: {
             /**
@@ -5003,6 +5208,104 @@ export interface components {
              * @description Its share of the running jobs, relative to other projects, from 1 to 1000.
              */
             weight?: number | null;
+        };
+        /** @description Runs of a schedule. */
+        Runs: {
+            /** @description They, the newest first. */
+            runs: components["schemas"]["Run"][];
+        };
+        /** @description A schedule. */
+        Schedule: {
+            /**
+             * Format: uuid
+             * @description The agent of its orders.
+             */
+            agent_id?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created_at: string;
+            /** @description When it is due. */
+            cron_expression: string;
+            /** @description What it is for. */
+            description?: string | null;
+            /** @description Whether it is fired by itself. */
+            enabled: boolean;
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was run last.
+             */
+            last_run_at?: string | null;
+            /** @description What happens to times that passed while nothing could run. */
+            missed: components["schemas"]["Missed"];
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it is due next; null while it is not enabled.
+             */
+            next_run_at?: string | null;
+            /** @description The next five times. */
+            next_runs: string[];
+            /** @description What happens while an earlier run is still going. */
+            overlap: components["schemas"]["Overlap"];
+            /**
+             * Format: uuid
+             * @description The repository of its orders.
+             */
+            repo_id?: string | null;
+            /** @description Where that time is. */
+            timezone: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+            /** @description What its orders say. */
+            work_order_template: Record<string, never>;
+        };
+        /** @description A new schedule, or changes to one; absent fields stay as they are. */
+        ScheduleBody: {
+            /**
+             * Format: uuid
+             * @description The agent of its orders; the repository's own if absent.
+             */
+            agent_id?: string | null;
+            /** @description When it is due: minute, hour, day of the month, month, day of the week; required for a new one. */
+            cron_expression?: string | null;
+            /** @description What it is for. */
+            description?: string | null;
+            /** @description Whether it is fired by itself; true if absent. */
+            enabled?: boolean | null;
+            missed?: components["schemas"]["Missed"] | null;
+            /** @description What people call it; required for a new one. */
+            name?: string | null;
+            overlap?: components["schemas"]["Overlap"] | null;
+            /**
+             * Format: uuid
+             * @description The repository of its orders.
+             */
+            repo_id?: string | null;
+            /** @description Where that time is, such as `Europe/Berlin`; `UTC` if absent. */
+            timezone?: string | null;
+            /** @description What its orders say: an object with the fields of a work order. Without an objective, the description or the name is it. */
+            work_order_template?: Record<string, never> | null;
+        };
+        /** @description That something was done. */
+        ScheduleDeleted: {
+            /** @description Always true. */
+            ok: boolean;
+        };
+        /** @description A list of schedules. */
+        Schedules: {
+            /** @description They, the oldest first. */
+            jobs: components["schemas"]["Schedule"][];
         };
         /** @enum {string} */
         SecretKind: "token" | "signing";
@@ -5101,6 +5404,20 @@ export interface components {
             wait_ms?: number | null;
             /** @description The worker that claims. With it, the lease is short and the worker must send heartbeats. */
             worker_id?: string | null;
+        };
+        /** @description A run that was started by hand. */
+        Started: {
+            /** @description What Cursor calls the agent that works on it: null, since none does yet. */
+            cursor_agent_id?: string | null;
+            /** @description Why the order was not launched; null if it was. */
+            launch_error?: string | null;
+            /** @description Always true. */
+            ok: boolean;
+            /**
+             * Format: uuid
+             * @description Its work order.
+             */
+            work_order_id: string;
         };
         /** @enum {string} */
         StateWord: "backlog" | "waiting" | "starting" | "research" | "plan" | "plan_review" | "turn" | "opening_pr" | "in_review" | "done" | "failed" | "cancelled" | "stopping" | "silent" | "held";
@@ -5399,6 +5716,18 @@ export interface components {
             /** @description What happened, for a person. */
             summary: string;
         };
+        /** @description When an expression is due. */
+        Times: {
+            /** @description The next five times. */
+            next_runs: string[];
+        };
+        /** @description When an expression would be due. */
+        TimesBody: {
+            /** @description Minute, hour, day of the month, month, day of the week. */
+            cron_expression: string;
+            /** @description Where that time is; `UTC` if absent. */
+            timezone?: string | null;
+        };
         /** @description An item of the agent's to-do list. */
         TodoEntry: {
             /** @description What is to be done. */
@@ -5499,6 +5828,19 @@ export interface components {
             code: string;
             /** @description For people. */
             sentence: string;
+        };
+        /** @description What became of a delivery. */
+        WebhookResult: {
+            /** @description It says nothing that matters here. */
+            ignored?: boolean;
+            /** @description Always true. */
+            ok: boolean;
+            status?: components["schemas"]["OrderStatus"] | null;
+            /**
+             * Format: uuid
+             * @description The work order that it is about.
+             */
+            work_order_id?: string | null;
         };
         /** @description A webhook's secret, as it is shown. */
         WebhookSecret: {
@@ -15705,6 +16047,770 @@ export interface operations {
             };
         };
     };
+    list_schedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedules"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneSchedule"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cron: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CronBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CronResult"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    preview_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TimesBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Times"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule. */
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneSchedule"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule. */
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleDeleted"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule. */
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneSchedule"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    run_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule. */
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Started"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_runs: {
+        parameters: {
+            query?: {
+                /** @description Only runs that began before this time: `started_at` of the last one of the previous page. */
+                before?: string;
+                /** @description The maximum number of runs: 50 if unset, at most 200. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The schedule. */
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Runs"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_knowledge: {
         parameters: {
             query?: {
@@ -16418,6 +17524,80 @@ export interface operations {
             };
             /** @description Codes: `unavailable` */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    from_cursor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookResult"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

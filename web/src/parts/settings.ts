@@ -46,7 +46,6 @@ export const groups: SettingGroup[] = [
     fields: [
       { name: 'EMBEDDING_PROVIDER', label: 'Provider' },
       { name: 'EMBEDDING_SERVICE_URL', label: 'Address', type: 'url' },
-      { name: 'EMBEDDING_MODEL', label: 'Model' },
       { name: 'EMBEDDING_API_KEY', label: 'Key', type: 'secret' },
     ],
   },

@@ -1,13 +1,13 @@
 /** One work order: its lines, how it stands, what its agent does, and what can be done about it. */
 import { api } from '@/api/client'
-import type { Launched, OrderCancelled, OrderDetail } from '@/api/contract'
+import type { Launched, OrderCancelled, OrderDetail, TicketPage } from '@/api/contract'
 import { ApiError } from '@/api/errors'
 import { keys } from '@/api/keys'
 import { took } from '@/lib/time'
 import { canLaunch, isOver, sources, statusLooks, titleOf } from '@/parts/orders'
 import { projectsQuery } from '@/shell/projects'
 import { mayChange, useSession } from '@/shell/session'
-import { Badge, Button, buttonClass, Card, Confirm, EmptyState, ErrorNote, Icon, Kv, Output, Prose, Screen, Skeleton, TimeAgo, toast } from '@/ui'
+import { Badge, Button, buttonClass, Card, Confirm, EmptyState, ErrorNote, Icon, Kv, Output, Prose, Screen, Skeleton, StateBadge, TimeAgo, toast } from '@/ui'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
@@ -40,6 +40,7 @@ function Loaded({ order, stale, onRetry }: { order: OrderDetail; stale: unknown;
         <Link to="/projects/$projectId/tickets/$ticketId" params={{ projectId: order.project_id, ticketId: order.id }} className={buttonClass('plain', 'small')}><Icon name="file" className="size-3.5" />Its ticket</Link>
         {order.pr_url && <a href={order.pr_url} target="_blank" rel="noopener noreferrer" className={buttonClass('plain', 'small')}><Icon name="pr" className="size-3.5" />Pull request{order.pr_number !== null && ` #${order.pr_number}`}<Icon name="external" className="size-3" /></a>}
       </p>
+      {!isOver(order.status) && <Standing order={order} />}
       {order.launch_error && <Why tone="wait" title="It was not launched." text={order.launch_error} />}
       {order.status === 'failed' && order.error_message && <Why tone="bad" title="It failed." text={order.error_message} />}
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
@@ -53,6 +54,14 @@ function Loaded({ order, stale, onRetry }: { order: OrderDetail; stale: unknown;
       </div>
     </Screen>
   )
+}
+
+/** What its ticket says: why it waits, or what its agent does now. */
+function Standing({ order }: { order: OrderDetail }) {
+  const page = useQuery({ queryKey: keys.ticketPage(order.id), queryFn: ({ signal }) => api.get<TicketPage>(`/api/projects/${order.project_id}/tickets/${order.id}/page`, { signal }) })
+  const state = page.data?.card.state
+  if (!state || state.word === 'backlog') return null
+  return <p className="flex flex-wrap items-center gap-2 text-sm"><StateBadge state={state} />{state.why?.sentence ?? state.sentence}</p>
 }
 
 function Why({ tone, title, text }: { tone: 'wait' | 'bad'; title: string; text: string }) {
