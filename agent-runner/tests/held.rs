@@ -100,3 +100,38 @@ async fn what_a_person_rejects_ends_the_attempt() {
     assert_eq!((error.exit_code(), error.chain().contains("Too risky.")), (1, true), "{}", error.chain());
     assert!(world.calls("/hold").is_empty());
 }
+
+#[tokio::test]
+async fn a_job_without_a_repository_works_on_its_data_and_hands_in_what_it_leaves() {
+    let Some(world) = World::start(Script::demo()).await else { return };
+    let with = |more: Value| {
+        let mut context = world.context();
+        let object = context.as_object_mut().unwrap();
+        object.remove("repo_url");
+        object.insert(
+            "checkpoints".to_owned(),
+            json!([{"stage": "output", "type": "approval_required", "name": "output_review"}]),
+        );
+        let input = json!({"files": [{"path": "README.md", "content": "# Hello\n"}, {"path": "hello.sh", "content": "echo hello\n"}]});
+        object.insert("input_data".to_owned(), input);
+        object.extend(more.as_object().unwrap().clone());
+        world.api.set_context(context);
+    };
+    with(json!({}));
+    let hold = ["--checkpoint-hold-sec", "0"];
+    let held = world.attempt(&hold).await.unwrap_err();
+    assert_eq!(held.exit_code(), 76, "{}", held.chain());
+    let output = world.calls("/output")[0]["output"].clone();
+    assert!(output["result"].as_str().is_some_and(|result| !result.is_empty()), "{output}");
+    let files: Vec<&str> =
+        output["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
+    assert!(files.contains(&"README.md"), "{output}");
+    assert_eq!(world.calls("/checkpoints")[0]["metadata"]["stage"], "output_review");
+    world.api.decide("approved", None);
+    with(json!({"output_data": output}));
+    let before = world.turns();
+    let finished = world.attempt(&hold).await.unwrap();
+    assert_eq!(finished.pull_url, None);
+    assert_eq!(world.turns(), before, "no model was asked again");
+    assert_eq!(world.calls("/complete").len(), 1);
+}

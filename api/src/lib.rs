@@ -13,6 +13,7 @@ pub mod app;
 pub mod background;
 pub mod backup;
 pub mod changes;
+pub mod check_db;
 pub mod config;
 pub mod database_address;
 pub mod db;

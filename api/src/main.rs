@@ -7,7 +7,7 @@ use rustix::process::umask;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 use terarchitect_api::config::{Cli, Command, LogFormat};
-use terarchitect_api::{admin, app, backup, server, webhooks};
+use terarchitect_api::{admin, app, backup, check_db, server, webhooks};
 use terarchitect_outbound::chain;
 use tracing_subscriber::EnvFilter;
 
@@ -24,6 +24,10 @@ async fn main() -> ExitCode {
         Command::Restore(options) => {
             start_logging(cli.serve.log_format, "warn");
             backup::restore(&cli.serve, &options).await
+        }
+        Command::CheckDb => {
+            start_logging(cli.serve.log_format, "warn");
+            check_db::run(&cli.serve).await
         }
         Command::Admin(command) => {
             start_logging(cli.serve.log_format, "warn");

@@ -3,6 +3,8 @@
 //! Counters and histograms are this process's. What is read from the database (the queue's depth) is the same on every
 //! replica, and rebuilt for every scrape: a deleted project has no series.
 
+use crate::db::agent_tasks::Counts as JobCounts;
+use crate::db::checkpoints::list::Counts as CheckpointCounts;
 use crate::db::jobs::depth::ProjectDepth;
 use crate::domain::jobs::attempt::AttemptOutcome;
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
@@ -11,6 +13,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -97,6 +100,7 @@ pub struct Metrics {
     fenced: Counter,
     duration: Family<OutcomeLabel, Histogram>,
     http: Family<HttpLabels, Histogram>,
+    job_durations: Histogram,
 }
 
 /// Counts a claim as waiting for as long as it lives.
@@ -159,6 +163,7 @@ impl Default for Metrics {
             fenced,
             duration,
             http,
+            job_durations: Histogram::new([1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0]),
         }
     }
 }
@@ -197,6 +202,9 @@ impl Metrics {
         }
         let status = ended.outcome.job_status().as_str();
         self.ended.get_or_create(&EndLabels { outcome: status, reason }).inc();
+        if let Some(ran) = ended.ran.filter(|_| ended.outcome == AttemptOutcome::Completed) {
+            self.job_durations.observe(ran.as_secs_f64());
+        }
         if let Some(ran) = ended.ran {
             self.duration.get_or_create(&OutcomeLabel { outcome: status }).observe(ran.as_secs_f64());
         }
@@ -215,6 +223,58 @@ impl Metrics {
         let method = if is_common(method) { method.as_str() } else { "other" };
         let labels = HttpLabels { method: method.to_owned(), route: route.to_owned(), status: status.as_u16() };
         self.http.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// Jobs and checkpoints under the names of the agent worker's guide, in Prometheus' older text format. How many there are now
+    /// goes up and down, so these are gauges, whatever their names say.
+    ///
+    /// # Errors
+    /// Never in practice: text is written into memory.
+    pub fn render_document(&self, jobs: &JobCounts, checkpoints: &CheckpointCounts) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        let mut gauge = |name: &str, help: &str, series: &[(&str, i64)]| {
+            writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge")?;
+            series.iter().try_for_each(|(labels, value)| writeln!(text, "{name}{labels} {value}"))
+        };
+        gauge(
+            "agent_jobs_total",
+            "Total number of agent jobs by status",
+            &[
+                ("{status=\"PENDING\"}", jobs.pending),
+                ("{status=\"RUNNING\"}", jobs.running),
+                ("{status=\"COMPLETED\"}", jobs.completed),
+                ("{status=\"FAILED\"}", jobs.failed),
+                ("{status=\"CANCELLED\"}", jobs.cancelled),
+            ],
+        )?;
+        gauge(
+            "agent_checkpoints_total",
+            "Total number of agent checkpoints by status",
+            &[
+                ("{status=\"PENDING\"}", checkpoints.pending),
+                ("{status=\"APPROVED\"}", checkpoints.approved),
+                ("{status=\"REJECTED\"}", checkpoints.rejected),
+                ("{status=\"EXPIRED\"}", checkpoints.expired),
+            ],
+        )?;
+        let pending = [("", checkpoints.pending)];
+        gauge("agent_checkpoints_pending", "Number of pending agent checkpoints", &pending)?;
+        gauge("agent_worker_active_jobs", "Number of currently active agent jobs", &[("", jobs.active)])?;
+        let mut registry = Registry::default();
+        let help = "Duration of agent jobs in seconds";
+        registry.register("agent_jobs_duration_seconds", help, self.job_durations.clone());
+        let mut histogram = String::new();
+        encode(&mut histogram, &registry)?;
+        // What this library writes for one series, with the guide's label, and without the end that only OpenMetrics has.
+        let histogram = histogram
+            .replace("# EOF\n", "")
+            .replace(".0\"}", "\"}")
+            .replace(&format!("{help}.\n"), &format!("{help}\n"))
+            .replace("_bucket{", "_bucket{status=\"COMPLETED\",")
+            .replace("_sum ", "_sum{status=\"COMPLETED\"} ")
+            .replace("_count ", "_count{status=\"COMPLETED\"} ");
+        text.push_str(&histogram);
+        Ok(text)
     }
 
     /// Everything in Prometheus' text format.

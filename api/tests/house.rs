@@ -8,7 +8,7 @@ const HOUSE: House = House {
     folder: env!("CARGO_MANIFEST_DIR"),
     floors: &[
         &["main", "lib"],
-        &["admin", "webhooks"],
+        &["admin", "check_db", "webhooks"],
         &["backup"],
         &["server"],
         &["serving"],
@@ -34,6 +34,7 @@ const HOUSE: House = House {
         ("backup", &["sqlx::query", "axum"]),
         ("admin", &["sqlx::query", "axum"]),
         ("webhooks", &["sqlx::query", "axum"]),
+        ("check_db", &["sqlx::query", "axum"]),
         ("access", &["sqlx::"]),
         ("actions", &["sqlx::query", "axum", "http::"]),
         ("changes", &["sqlx::query", "axum"]),

@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 /// How much of a text people see, in bytes; a checkpoint takes at most 1 MiB.
 const MAX_TEXT_BYTES: usize = 200 * 1024;
+/// How much of everything else, in bytes.
+const MAX_DATA_BYTES: usize = 700 * 1024;
 
 /// What became of a stop.
 #[derive(Debug)]
@@ -61,6 +63,10 @@ impl Attempt {
     fn checkpoint(&self, stop: &Stop, about: &str, mut data: Map<String, Value>) -> OpenCheckpoint {
         if let Some(Value::String(text)) = data.get_mut("text") {
             *text = self.mask.apply(&text[..text.floor_char_boundary(MAX_TEXT_BYTES)]);
+        }
+        if json!(data).to_string().len() > MAX_DATA_BYTES {
+            // The whole of it is with the job.
+            data.retain(|name, _| name == "text");
         }
         let hash = Sha256::digest(about).iter().take(6).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         let standard = match stop.stage {

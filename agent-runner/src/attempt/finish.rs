@@ -6,7 +6,7 @@ use super::{Attempt, AttemptError, Finished, finished, review};
 use crate::config::AgentConfig;
 use crate::director::{DriveError, Outcome};
 use crate::git::{Change, GitError, RemoteUrl, TokenHome, Workspace};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,7 +37,8 @@ pub(super) async fn finish(
     let has_work = workspace.has_work()?;
     let reply = review::reply(attempt, &workspace, &outcome)?;
     let replies = review::replies(attempt, &workspace, &outcome)?;
-    if !has_work && outcome.reason.is_none() && reply.is_none() {
+    let workdir = workspace.workdir().to_owned();
+    if !has_work && outcome.reason.is_none() && reply.is_none() && attempt.scratch.is_none() {
         return Err(AttemptError::NothingChanged);
     }
     let (branch, base) = (workspace.branch().to_owned(), workspace.default_branch().to_owned());
@@ -51,7 +52,7 @@ pub(super) async fn finish(
         }
         push(attempt, workspace).await?;
         attempt.log_phase(&mut phases, "push", &format!("Pushed {branch}"));
-        if reply.is_none() {
+        if reply.is_none() && attempt.scratch.is_none() {
             show_work(attempt, &head, &outcome, &change).await?;
         }
         pull = if reply.is_some() {
@@ -69,6 +70,9 @@ pub(super) async fn finish(
     } else {
         let reason = outcome.reason.as_deref().unwrap_or_default();
         attempt.reporter.log("nothing_changed", &format!("Nothing needed to change: {reason}"), None);
+    }
+    if let Some(output) = attempt.hand_in(&workdir, &outcome.summary).await? {
+        show_output(attempt, &output).await?;
     }
     complete(attempt, &outcome, pull.as_ref(), (reply, replies), &mut phases).await?;
     remember(attempt, &outcome).await;
@@ -95,6 +99,40 @@ async fn show_work(attempt: &Attempt, head: &str, outcome: &Outcome, change: &Ch
         }
     }
     Ok(())
+}
+
+/// Where the job's policy says so, a person looks at what came of a job that works on data. It is stored, so that the attempt that goes
+/// on begins here.
+async fn show_output(attempt: &Attempt, output: &Value) -> Result<(), AttemptError> {
+    // Not the text of the whole: a database gives it back in another order.
+    let files = output["files"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
+    let files =
+        files.map(|file| format!("{}{}{}{}", file["path"], file["size"], file["content"], file["contentBase64"]));
+    let about = format!("{}{}", output["result"], files.collect::<String>());
+    for stage in [CheckpointStage::Diff, CheckpointStage::Output] {
+        let mut data = output.as_object().cloned().unwrap_or_default();
+        if let Some(result) = data.remove("result") {
+            data.insert("text".to_owned(), result);
+        }
+        if let Stopped::Waits { id, message } = attempt.stop_at(stage, &about, data).await? {
+            attempt.hold(id, message).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What an earlier attempt handed in before it waited for a person: once that is approved, only the report is missing.
+pub(super) async fn handed_in_before(attempt: &Attempt, phases: &mut Phases) -> Result<Option<Finished>, AttemptError> {
+    let Some(output) = attempt.context.output_data.as_ref().filter(|_| attempt.scratch.is_some()) else {
+        return Ok(None);
+    };
+    let text = "An earlier attempt did the work; going on at what is missing";
+    attempt.reporter.log("resumed", text, None);
+    show_output(attempt, output).await?;
+    let summary = output["result"].as_str().unwrap_or_default().to_owned();
+    let outcome = Outcome { summary: summary.clone(), ..Outcome::default() };
+    complete(attempt, &outcome, None, (None, Vec::new()), phases).await?;
+    Ok(Some(Finished { summary, phases: std::mem::replace(phases, Phases::start()).all(), ..Finished::default() }))
 }
 
 /// Pushes what an attempt that failed has committed and could not push before, so that the next one continues there.

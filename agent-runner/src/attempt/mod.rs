@@ -15,6 +15,7 @@ mod people;
 mod phases;
 mod places;
 mod review;
+mod task;
 mod wording;
 
 pub use error::AttemptError;
@@ -40,6 +41,7 @@ use secrecy::SecretString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use task::Scratch;
 use terarchitect_outbound::{Mask, Proxies, Retry};
 use terarchitect_worker_api::client::WorkerClient;
 use terarchitect_worker_api::{EntryData, RetrieveRequest, WorkerContext};
@@ -85,6 +87,10 @@ pub async fn make_attempt(
         () = cancel.cancelled() => return Err(AttemptError::Cancelled),
     };
     context.finished_work = finished::of_this_job(context.finished_work, config.review.as_ref());
+    let scratch = Scratch::of(&context, &options.repo_url)?;
+    if let Some(scratch) = &scratch {
+        options.repo_url = scratch.url();
+    }
     let agent = AgentConfig::resolve(&mut options, &context, config.host_alias.as_deref())?;
     let mask = mask_of(&config, &agent, &options);
     let (reporter, sending) = Reporter::start(client.clone(), config.project, config.ticket, mask.clone());
@@ -92,7 +98,8 @@ pub async fn make_attempt(
     let (diffs, sending_diffs) = Diffs::start(client.clone(), config.project, config.ticket, mask.clone());
     let progress = Progress::new(mask.clone());
     let live = Live::new(progress.clone(), reporter.clone());
-    let attempt = Attempt { config, options, agent, client, context, reporter, live, diffs, progress, mask, cancel };
+    let attempt =
+        Attempt { config, options, agent, client, context, reporter, live, diffs, progress, mask, cancel, scratch };
     let outcome = attempt.make().await;
     polling.abort();
     match &outcome {
@@ -133,6 +140,8 @@ struct Attempt {
     progress: Progress,
     mask: Mask,
     cancel: CancellationToken,
+    /// The repository of a job that has none of its own.
+    scratch: Option<Scratch>,
 }
 
 impl Attempt {
@@ -143,6 +152,9 @@ impl Attempt {
             &self.describe_start(),
             self.config.review.as_ref().map(|order| order.said.as_str()),
         );
+        if let Some(finished) = finish::handed_in_before(self, &mut phases).await? {
+            return Ok(finished);
+        }
         let user = self.agents_user()?;
         let remote = RemoteUrl::parse(&self.agent.repo_url)?;
         let places = Places::make(self.config.workspace.as_deref(), user.as_ref())?;

@@ -3,6 +3,7 @@
 //! An action locks in the order of [`crate::db`], lets `domain` decide, writes through `db`, and records what changed.
 //! The claims and completions of many workers are not here: they are batched statements of [`crate::queue`].
 
+pub mod agent_tasks;
 pub mod agents;
 pub mod checkpoints;
 pub mod cloud;

@@ -22,6 +22,8 @@ pub enum Command {
     /// Everything happens in one transaction: whatever ends it half-way leaves the database as it was. Jobs that ran when
     /// the backup was written are due again, and coordinators that still run them are refused.
     Restore(RestoreOptions),
+    /// Say whether the database can be reached, and has what this version needs. The exit status is 1 where it has not.
+    CheckDb,
     /// Make an admin, or let someone in who can't sign in. The API may go on working meanwhile.
     #[command(subcommand)]
     Admin(AdminCommand),

@@ -125,3 +125,8 @@ async fn are_two_sessions(one: &mut PgConnection, two: &mut PgConnection) -> sql
 async fn backend(connection: &mut PgConnection) -> sqlx::Result<i32> {
     sqlx::raw_sql("select pg_backend_pid()").fetch_one(connection).await?.try_get_unchecked(0)
 }
+
+/// Whether there is a table or a view of this name.
+pub async fn exists(conn: &mut PgConnection, name: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select to_regclass($1) is not null").bind(name).fetch_one(conn).await
+}

@@ -5,6 +5,7 @@
 //! before all of them, and what wakes deliveries skips those. What stops every job takes the claims' lock ([`live::fleet::lock_claims`]) before the
 //! jobs' rows, as claims do, and no move lock. A schedule that is fired or changed is locked before its order's ticket is made.
 
+pub mod agent_tasks;
 pub mod agents;
 pub mod backup;
 pub mod checkpoints;

@@ -1,6 +1,7 @@
 //! Decisions without IO. Nothing here knows HTTP or the database; a refusal is a code and a sentence.
 
 pub mod actor;
+pub mod agent_tasks;
 pub mod agents;
 pub mod checkpoints;
 pub mod cloud;

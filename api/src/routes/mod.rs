@@ -1,5 +1,6 @@
 //! The routes, by family. Handlers extract, get their caller, call one action or query, and map the result.
 
+pub mod agent_tasks;
 pub mod agents;
 pub mod checkpoints;
 pub mod cloud;
@@ -74,6 +75,9 @@ fn for_viewers() -> OpenApiRouter<App> {
         .routes(routes!(live::board::live_page))
         .routes(routes!(live::inbox::read_inbox))
         .routes(routes!(live::fleet::read_fleet))
+        .routes(routes!(agent_tasks::list_agent_jobs))
+        .routes(routes!(agent_tasks::get_agent_job))
+        .routes(routes!(agent_tasks::list_agent_job_checkpoints))
         .routes(routes!(checkpoints::get_checkpoint))
         .routes(routes!(checkpoints::list_of_job))
         .routes(routes!(forges::deliveries::list_deliveries))
@@ -105,6 +109,8 @@ fn for_members() -> OpenApiRouter<App> {
         .routes(routes!(jobs::actions::retry_job))
         .routes(routes!(jobs::actions::cancel_job))
         .routes(routes!(live::inbox::snooze_ticket))
+        .routes(routes!(agent_tasks::changes::create_agent_job))
+        .routes(routes!(agent_tasks::changes::change_agent_job))
         .routes(routes!(checkpoints::approve_checkpoint))
         .routes(routes!(checkpoints::reject_checkpoint))
         .routes(routes!(forges::reviews::comment))
@@ -127,6 +133,8 @@ fn for_admins() -> OpenApiRouter<App> {
         .routes(routes!(system::trials::export))
         .routes(routes!(system::trials::import))
         .routes(routes!(live::fleet::stop_fleet))
+        .routes(routes!(agent_tasks::fleet::get_agent_worker, agent_tasks::fleet::start_agent_worker))
+        .routes(routes!(agent_tasks::fleet::stop_agent_worker))
         .routes(routes!(checkpoints::admin::list_checkpoints))
         .routes(routes!(checkpoints::admin::approve_as_admin, checkpoints::admin::reject_as_admin))
         .routes(routes!(live::fleet::resume_fleet))
@@ -192,6 +200,7 @@ fn for_runners() -> OpenApiRouter<App> {
         .routes(routes!(worker::checkpoints::open_checkpoint))
         .routes(routes!(worker::checkpoints::wait_for_decision))
         .routes(routes!(worker::checkpoints::hold_job))
+        .routes(routes!(worker::checkpoints::store_output))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(worker::steering::put_diff))
@@ -213,7 +222,7 @@ fn for_members_and_workers() -> OpenApiRouter<App> {
 }
 
 fn for_admins_and_workers() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(system::metrics::metrics))
+    OpenApiRouter::new().routes(routes!(system::metrics::metrics)).routes(routes!(system::metrics::document_metrics))
 }
 
 /// What hooks of agents send, and what they read.

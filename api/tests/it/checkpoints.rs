@@ -69,7 +69,7 @@ async fn a_person_decides_while_the_attempt_waits() {
     let first = &listed["checkpoints"][0];
     assert_eq!((&listed["success"], &listed["pagination"]), (&json!(true), &json!({"limit": 50, "offset": 0})));
     assert_eq!((&first["checkpointType"], &first["status"]), (&json!("APPROVAL_REQUIRED"), &json!("PENDING")));
-    assert_eq!((&first["data"]["text"], &first["jobId"]), (&json!("1. Say hello."), &running.job["job_id"]));
+    assert_eq!((&first["data"]["text"], &first["jobId"]), (&json!("1. Say hello."), &running.job["ticket_id"]));
     assert_eq!((&first["job"]["status"], &first["job"]["taskDescription"]), (&json!("RUNNING"), &json!("Say hello")));
     let none = app.get("/api/admin/agent-checkpoints?checkpointType=INFO").await.expect(200);
     assert_eq!(none["checkpoints"], json!([]));

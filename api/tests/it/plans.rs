@@ -35,6 +35,7 @@ const WITHOUT_SEQUENTIAL_SCANS: &[&str] = &[
     "with open as materialized",
     "where ticket.column_id in ('in_progress', 'in_review')",
     "with running as materialized",
+    "with all_of_them as materialized",
     "join tickets as ticket on ticket.id = work_order.ticket_id",
 ];
 

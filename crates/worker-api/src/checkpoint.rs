@@ -178,6 +178,15 @@ impl ConversationInfo {
     pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 }
 
+/// Body of `PUT …/output`: what came of a job that works on data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StoreOutput {
+    /// `result` is what the agent said, `files` are those that it left: `path`, `content`, `size`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub output: Value,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

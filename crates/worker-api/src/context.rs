@@ -117,6 +117,15 @@ pub struct WorkerContext {
     /// Where the job stops for a person.
     #[serde(default, deserialize_with = "crate::lenient::list", skip_serializing_if = "Vec::is_empty")]
     pub checkpoints: Vec<Stop>,
+    /// What to work with, where the job was asked for by an agent's name; absent otherwise. Without a repository, its files are all
+    /// that the workspace has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub input_data: Option<Value>,
+    /// What an attempt of the same job handed in before it waited for a person; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub output_data: Option<Value>,
     /// What is kept of the conversation of an earlier attempt of the same job; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationInfo>,

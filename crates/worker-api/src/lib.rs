@@ -24,7 +24,7 @@ pub mod client;
 
 pub use checkpoint::{
     CheckpointStage, CheckpointStatus, CheckpointType, ConversationInfo, Held, HoldRequest, OpenCheckpoint,
-    RunnerCheckpoint, Stop,
+    RunnerCheckpoint, Stop, StoreOutput,
 };
 pub use context::{
     AgentSettings, ContextTicket, CurrentTicket, FinishedReview, FinishedWork, RelevantGraph, UpdateStrategy,

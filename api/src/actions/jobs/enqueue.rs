@@ -77,6 +77,12 @@ pub(in crate::actions) async fn enqueue_and_start_ticket(
 /// The only place that enqueues a job: a ticket's move, a request with terms, a retry, and a ticket that returned to In
 /// Progress while its job was being stopped. Returns none if the ticket has a live job of this kind.
 pub(in crate::actions) async fn put_into_queue(change: &mut Change, new: &NewJob) -> ActionResult<Option<JobId>> {
+    // A retry brings along where the first one stopped; the agent's present policy counts.
+    let checkpoints = match new.kind {
+        JobKind::Ticket => db::agent_tasks::stops_of(change, new.ticket_id).await?,
+        JobKind::Review => Vec::new(),
+    };
+    let new = &NewJob { checkpoints, ..new.clone() };
     let Some(id) = db::jobs::enqueue(change, new).await? else { return Ok(None) };
     let held = waits_at_start(&new.checkpoints);
     if new.kind == JobKind::Ticket {

@@ -191,6 +191,20 @@ pub async fn stop_everything(database: &Database, actor: &Actor) -> ActionResult
     Ok(asked.len())
 }
 
+/// Lets nothing be claimed any more by any process; what runs goes on to its end.
+///
+/// # Errors
+/// When the database is not available.
+pub async fn drain_everything(database: &Database, actor: &Actor) -> ActionResult<()> {
+    let mut change = database.change(actor).await?;
+    db::live::fleet::lock_claims(&mut change).await?;
+    if db::live::fleet::stop(&mut change, &actor.to_string()).await? {
+        change.record(NewEvent::new(EventKind::FleetStopped).with(json!({"cancelled": 0})));
+        tracing::info!(actor = %actor, "everything drains; no job is claimed until it is resumed");
+    }
+    Ok(change.commit().await?)
+}
+
 /// Allows claims again.
 ///
 /// # Errors

@@ -91,6 +91,8 @@ pub async fn worker_context(
         submodules: project.submodules,
         checkpoints: stops(&mut tx, token).await?,
         conversation: conversation(&mut tx, token).await?,
+        input_data: db::agent_tasks::input(&mut tx, ticket_id).await?,
+        output_data: db::agent_tasks::output_of_held(&mut tx, ticket_id).await?,
     };
     let job = match token {
         Some(token) => Some(token.job_id),

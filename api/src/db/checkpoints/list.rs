@@ -3,7 +3,7 @@
 use super::{Checkpoint, checkpoints_where};
 use crate::db::words::Word;
 use sqlx::PgConnection;
-use terarchitect_worker_api::{CheckpointStage, CheckpointStatus, CheckpointType, JobId};
+use terarchitect_worker_api::{CheckpointStage, CheckpointStatus, CheckpointType, JobId, TicketId};
 use uuid::Uuid;
 
 /// The most checkpoints of a job that are read: more than one job opens.
@@ -30,6 +30,11 @@ pub async fn pending(
 /// The checkpoints of a job, the oldest first.
 pub async fn of_job(conn: &mut PgConnection, job: JobId) -> sqlx::Result<Vec<Checkpoint>> {
     checkpoints_where!("job_id = $1 order by seq limit $2", job.0, MAX_OF_JOB).fetch_all(conn).await
+}
+
+/// The checkpoints of all jobs of a ticket, the oldest first.
+pub async fn of_ticket(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Vec<Checkpoint>> {
+    checkpoints_where!("ticket_id = $1 order by seq limit $2", ticket.0, MAX_OF_JOB).fetch_all(conn).await
 }
 
 /// What jobs of the visible projects wait for, unless their ticket was put off; `None`: of all projects.

@@ -5,7 +5,7 @@ use crate::db::jobs::list::JobEntry;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use terarchitect_worker_api::{CheckpointStatus, CheckpointType, JobId, JobStatus};
+use terarchitect_worker_api::{CheckpointStatus, CheckpointType, JobStatus, TicketId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -47,8 +47,8 @@ impl From<DocumentType> for CheckpointType {
 pub struct DocumentCheckpoint {
     /// The checkpoint.
     pub id: Uuid,
-    /// Its job.
-    pub job_id: JobId,
+    /// Its job: the same id as its ticket's, as in `GET /api/agent-jobs/{id}`.
+    pub job_id: TicketId,
     /// What it wants of a person.
     pub checkpoint_type: DocumentType,
     /// `PENDING`, `APPROVED`, `REJECTED` or `EXPIRED`.
@@ -86,7 +86,7 @@ impl From<Checkpoint> for DocumentCheckpoint {
         let (answer, reason) = if approved { (checkpoint.words, None) } else { (None, checkpoint.words) };
         Self {
             id: checkpoint.id,
-            job_id: checkpoint.job_id,
+            job_id: checkpoint.ticket_id,
             checkpoint_type: checkpoint.kind.into(),
             status: checkpoint.status.as_str().to_uppercase(),
             message: checkpoint.message,
@@ -121,8 +121,8 @@ pub fn status_word(status: JobStatus, failures: i32) -> &'static str {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobOfCheckpoint {
-    /// The job.
-    pub id: JobId,
+    /// The job: the same id as its ticket's.
+    pub id: TicketId,
     /// What became of it.
     pub status: &'static str,
     /// What it is about: its ticket's title.
@@ -136,6 +136,6 @@ impl JobOfCheckpoint {
     #[must_use]
     pub fn new(job: &JobEntry, task_description: String) -> Self {
         let status = status_word(job.status, job.failures);
-        Self { id: job.id, status, task_description, created_at: job.created_at }
+        Self { id: job.ticket_id, status, task_description, created_at: job.created_at }
     }
 }

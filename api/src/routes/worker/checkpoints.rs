@@ -1,6 +1,7 @@
 //! What a runner does with checkpoints: opens one, waits for its decision, lets its job wait without it, and keeps its conversation.
 
 use crate::access::Caller;
+use crate::actions::agent_tasks::change::store_output as store;
 use crate::actions::checkpoints::{conversations, hold, open, wait};
 use crate::http::error::ApiResult;
 use crate::http::extract::{JsonBody, Path, Query, TicketCheckpointPath, TicketPath, read_body};
@@ -14,7 +15,7 @@ use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use std::time::Duration;
 use terarchitect_worker_api::{
-    ConversationInfo, ErrorBody, Held, HoldRequest, MAX_WAIT_MS, OpenCheckpoint, RunnerCheckpoint,
+    ConversationInfo, ErrorBody, Held, HoldRequest, MAX_WAIT_MS, Message, OpenCheckpoint, RunnerCheckpoint, StoreOutput,
 };
 use tokio::time::Instant;
 use utoipa::IntoParams;
@@ -78,6 +79,21 @@ pub async fn hold_job(
 ) -> ApiResult<Json<Held>> {
     let (actor, token, ticket) = (caller.actor(), caller.job_token(), (path.project_id, path.ticket_id));
     Ok(Json(hold::hold(&app.database, &actor, token, ticket, request).await?))
+}
+
+/// Stores what came of a job that was asked for by an agent's name: an object of at most 4 MiB.
+#[utoipa::path(put, path = "/api/projects/{project_id}/tickets/{ticket_id}/output", tag = "worker",
+    security(("bearer" = []), ("session" = [])), params(TicketPath), request_body = StoreOutput,
+    responses((status = 200, body = Message), (status = 404, body = ErrorBody)))]
+pub async fn store_output(
+    State(app): State<App>,
+    caller: Caller,
+    Path(path): Path<TicketPath>,
+    JsonBody(request): JsonBody<StoreOutput>,
+) -> ApiResult<Json<Message>> {
+    let (actor, ticket) = (caller.actor(), (path.project_id, path.ticket_id));
+    store(&app.database, &actor, ticket, &request.output).await?;
+    Ok(Json(Message { message: "Output stored".to_owned() }))
 }
 
 /// Keeps what the attempt remembers after a turn, as the runner has packed it: at most 32 MiB. An older one is replaced.

@@ -1,7 +1,10 @@
 //! The calls about checkpoints, and about the conversation that goes on after them.
 
 use super::{CALL_TIMEOUT, Call, ClientError, DIFF_TIMEOUT, WorkerClient, parse};
-use crate::{ConversationInfo, Held, HoldRequest, MAX_WAIT_MS, OpenCheckpoint, ProjectId, RunnerCheckpoint, TicketId};
+use crate::{
+    ConversationInfo, Held, HoldRequest, MAX_WAIT_MS, Message, OpenCheckpoint, ProjectId, RunnerCheckpoint,
+    StoreOutput, TicketId,
+};
 use reqwest::{Method, StatusCode};
 use std::time::Duration;
 use terarchitect_outbound::Retry;
@@ -55,6 +58,21 @@ impl WorkerClient {
         retry: Retry,
     ) -> Result<Held, ClientError> {
         self.post(format!("api/projects/{project}/tickets/{ticket}/hold"), request, retry).await
+    }
+
+    /// Stores what came of a job that works on data.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn store_output(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        request: &StoreOutput,
+        retry: Retry,
+    ) -> Result<Message, ClientError> {
+        let path = format!("api/projects/{project}/tickets/{ticket}/output");
+        self.send(Call { method: Method::PUT, path, query: &[], timeout: DIFF_TIMEOUT }, Some(request), retry).await
     }
 
     /// Keeps what the attempt remembers after a turn. An empty archive says that nothing is worth to go on from.

@@ -1,0 +1,190 @@
+//! A job without a repository: its data are the files of a repository that lives as long as the attempt, and what the agent leaves
+//! there is what came of it.
+
+use super::{API_PATIENCE, Attempt, AttemptError};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use tempfile::TempDir;
+use terarchitect_outbound::Retry;
+use terarchitect_worker_api::{StoreOutput, WorkerContext};
+
+/// Where the agent finds the data that is no file.
+const INPUT_FILE: &str = "input.json";
+/// The largest file that is handed in, and all of them together, in bytes.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+const MAX_ALL_BYTES: u64 = 2 * 1024 * 1024;
+/// The most files that are handed in.
+const MAX_FILES: usize = 500;
+
+/// The repository of a job that has none of its own.
+pub(super) struct Scratch {
+    folder: TempDir,
+    /// The files that the job began with, by their paths.
+    began_with: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl Scratch {
+    /// The job's data as a repository; none where the job has one of its own, or no data.
+    pub(super) fn of(context: &WorkerContext, repo_url: &str) -> Result<Option<Self>, AttemptError> {
+        let has_repository =
+            !repo_url.trim().is_empty() || context.repo_url.as_deref().is_some_and(|url| !url.is_empty());
+        let Some(input) = context.input_data.as_ref().filter(|_| !has_repository) else { return Ok(None) };
+        let failed = |source| AttemptError::Io { attempted: "could not write the job's data down".to_owned(), source };
+        let folder = tempfile::Builder::new().prefix("terarchitect-data-").tempdir().map_err(failed)?;
+        let began_with = files_of(input);
+        for (path, content) in &began_with {
+            let file = folder.path().join(path);
+            file.parent()
+                .map_or(Ok(()), fs::create_dir_all)
+                .and_then(|()| fs::write(&file, content))
+                .map_err(failed)?;
+        }
+        commit_all(folder.path()).map_err(|error| failed(std::io::Error::other(error)))?;
+        Ok(Some(Self { folder, began_with }))
+    }
+
+    /// Its address.
+    pub(super) fn url(&self) -> String {
+        format!("file://{}", self.folder.path().display())
+    }
+
+    /// What the agent left in this workspace: files that are new or changed. What is too large is named without its content.
+    fn left_in(&self, workdir: &Path) -> Vec<Value> {
+        let (mut left, mut all) = (Vec::new(), 0);
+        for path in walk(workdir) {
+            let Ok(relative) = path.strip_prefix(workdir) else { continue };
+            let Ok(size) = fs::metadata(&path).map(|found| found.len()) else { continue };
+            let name = relative.to_string_lossy();
+            if size > MAX_FILE_BYTES || all + size > MAX_ALL_BYTES || left.len() >= MAX_FILES {
+                left.push(json!({"path": name, "size": size, "leftOut": true}));
+                continue;
+            }
+            let Ok(content) = fs::read(&path) else { continue };
+            if self.began_with.get(relative) == Some(&content) {
+                continue;
+            }
+            all += size;
+            left.push(match String::from_utf8(content) {
+                Ok(text) => json!({"path": name, "size": size, "content": text}),
+                Err(error) => json!({"path": name, "size": size, "contentBase64": STANDARD.encode(error.as_bytes())}),
+            });
+        }
+        left
+    }
+}
+
+impl Attempt {
+    /// Hands in what came of a job that works on data.
+    pub(super) async fn hand_in(&self, workdir: &Path, summary: &str) -> Result<Option<Value>, AttemptError> {
+        let Some(scratch) = &self.scratch else { return Ok(None) };
+        let output = json!({"result": self.mask.apply(summary), "files": scratch.left_in(workdir)});
+        let request = StoreOutput { output: output.clone() };
+        let (project, ticket) = (self.config.project, self.config.ticket);
+        let stored = self.client.store_output(project, ticket, &request, Retry::For(API_PATIENCE)).await;
+        stored.map_err(AttemptError::Api)?;
+        Ok(Some(output))
+    }
+}
+
+/// The files that the job begins with: those of `inputData.files`, and the rest as JSON.
+fn files_of(input: &Value) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for file in input["files"].as_array().into_iter().flatten() {
+        let (path, content) = (file["path"].as_str().unwrap_or_default(), file["content"].as_str().unwrap_or_default());
+        if let Some(path) = inside(path) {
+            files.insert(path, content.as_bytes().to_vec());
+        }
+    }
+    let mut rest = input.clone();
+    if let Some(rest) = rest.as_object_mut() {
+        rest.remove("files");
+    }
+    if rest.as_object().is_some_and(|rest| !rest.is_empty()) {
+        let text = serde_json::to_vec_pretty(&rest).unwrap_or_default();
+        files.entry(PathBuf::from(INPUT_FILE)).or_insert(text);
+    }
+    files
+}
+
+/// A path that stays inside of the workspace, and away from what git keeps there.
+fn inside(path: &str) -> Option<PathBuf> {
+    let path = Path::new(path.trim_start_matches("./"));
+    let plain = path.components().all(
+        |part| matches!(part, Component::Normal(name) if !name.to_string_lossy().to_lowercase().starts_with(".git")),
+    );
+    (plain && path.components().next().is_some()).then(|| path.to_owned())
+}
+
+fn commit_all(folder: &Path) -> Result<(), git2::Error> {
+    let repository = Repository::init_opts(folder, RepositoryInitOptions::new().initial_head("main"))?;
+    let mut index = repository.index()?;
+    index.add_all(["*"], IndexAddOption::FORCE, None)?;
+    let tree = repository.find_tree(index.write_tree()?)?;
+    let author = Signature::now("Terarchitect", "terarchitect@localhost")?;
+    repository.commit(Some("HEAD"), &author, &author, "The job's data", &tree, &[])?;
+    Ok(())
+}
+
+/// All regular files below a folder, but git's own, in the order of their names.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() && entry.file_name() != ".git" => open.push(entry.path()),
+                Ok(kind) if kind.is_file() => found.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_files_and_the_rest_is_json() {
+        let input = json!({
+            "files": [{"path": "lib/auth.ts", "content": "export"}, {"path": "../x", "content": "no"},
+                {"path": "/etc/passwd", "content": "no"}, {"path": ".git/config", "content": "no"}],
+            "description": "Auth",
+        });
+        let files = files_of(&input);
+        let names: Vec<_> = files.keys().map(|path| path.display().to_string()).collect();
+        assert_eq!(names, ["input.json", "lib/auth.ts"]);
+        assert_eq!(
+            serde_json::from_slice::<Value>(&files[Path::new("input.json")]).unwrap(),
+            json!({"description": "Auth"})
+        );
+        assert!(files_of(&json!({})).is_empty());
+    }
+
+    #[test]
+    fn what_is_left_is_what_is_new_or_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let began_with = files_of(&json!({"files": [{"path": "a", "content": "1"}, {"path": "b", "content": "1"}]}));
+        let scratch = Scratch { folder: tempfile::tempdir().unwrap(), began_with };
+        for (name, content) in [("a", b"1".as_slice()), ("b", b"2"), ("sub/c", b"\xff"), (".git/x", b"no")] {
+            let file = folder.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, content).unwrap();
+        }
+        let left = scratch.left_in(folder.path());
+        assert_eq!(
+            left,
+            [
+                json!({"path": "b", "size": 1, "content": "2"}),
+                json!({"path": "sub/c", "size": 1, "contentBase64": "/w=="}),
+            ]
+        );
+    }
+}

@@ -1,0 +1,63 @@
+//! Such jobs with everything about them.
+
+use super::change::find;
+use crate::actions::ActionResult;
+use crate::changes::Database;
+use crate::db;
+use crate::db::agent_tasks::{AgentTask, TaskFilter};
+use crate::db::checkpoints::Checkpoint;
+use crate::db::jobs::list::AttemptEntry;
+use crate::db::tickets::logs::LogEntry;
+use terarchitect_worker_api::TicketId;
+
+/// The most entries of a log that come with one.
+const MAX_LOGS: i64 = 1_000;
+/// How many checkpoints come with each of a list.
+const CHECKPOINTS_IN_LIST: usize = 5;
+
+/// Such a job with everything about it.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// The job.
+    pub task: AgentTask,
+    /// Its checkpoints, the oldest first.
+    pub checkpoints: Vec<Checkpoint>,
+    /// The latest entries of its log, the oldest first.
+    pub logs: Vec<LogEntry>,
+    /// Its ended attempts, the oldest first.
+    pub attempts: Vec<AttemptEntry>,
+}
+
+/// One of them.
+///
+/// # Errors
+/// When there is none.
+pub async fn whole(database: &Database, id: TicketId) -> ActionResult<Whole> {
+    let task = find(database, id).await?;
+    let mut conn = database.read().await?;
+    let checkpoints = db::checkpoints::list::of_ticket(&mut conn, id).await?;
+    let attempts = db::jobs::list::attempts(&mut conn, task.job_id).await?;
+    let logs = db::tickets::logs::list_between(&mut conn, id, task.created_at, None, MAX_LOGS).await?;
+    Ok(Whole { task, checkpoints, logs, attempts })
+}
+
+/// A page of them, each with its newest checkpoints, and how many there are.
+///
+/// # Errors
+/// When the database is not available.
+pub async fn page(
+    database: &Database,
+    filter: &TaskFilter,
+    limit: i64,
+    offset: i64,
+) -> ActionResult<(Vec<(AgentTask, Vec<Checkpoint>)>, i64)> {
+    let mut conn = database.read().await?;
+    let mut all = Vec::new();
+    for task in db::agent_tasks::list(&mut conn, filter, limit, offset).await? {
+        let mut checkpoints = db::checkpoints::list::of_ticket(&mut conn, task.ticket_id).await?;
+        checkpoints.reverse();
+        checkpoints.truncate(CHECKPOINTS_IN_LIST);
+        all.push((task, checkpoints));
+    }
+    Ok((all, db::agent_tasks::count(&mut conn, filter).await?))
+}
