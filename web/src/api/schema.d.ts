@@ -39,6 +39,81 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/agent-worker": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the fleet is doing: all coordinators as one worker. */
+        get: operations["get_agent_worker"];
+        put?: never;
+        /** Lets coordinators claim again. */
+        post: operations["start_agent_worker"];
+        /**
+         * Lets no coordinator claim any more, also after restarts of the API, until it is started again. What runs goes on to its end;
+         *     `?stop=now` ends it.
+         */
+        delete: operations["stop_agent_worker"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agent-jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jobs, the newest first. */
+        get: operations["list_agent_jobs"];
+        put?: never;
+        /** Creates a job by an agent's name. One whose agent wants a person's approval first waits for that without a container. */
+        post: operations["create_agent_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agent-jobs/{ticket_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One job with its checkpoints, its log and what happened when. */
+        get: operations["get_agent_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Cancels a job, or retries one that failed. */
+        patch: operations["change_agent_job"];
+        trace?: never;
+    };
+    "/api/agent-jobs/{ticket_id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The checkpoints of a job, the oldest first. */
+        get: operations["list_agent_job_checkpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -562,6 +637,23 @@ export interface paths {
         put?: never;
         /** Uses a link, which makes a person, sets a password or signs in; in any case the response sets the cookie of a session. */
         post: operations["use_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jobs and checkpoints under the names of the agent worker's guide, for Prometheus. */
+        get: operations["document_metrics"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1197,6 +1289,23 @@ export interface paths {
          *     was taken and never confirmed is free again for a later turn, and once the attempt is over.
          */
         post: operations["take_messages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/output": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Stores what came of a job that was asked for by an agent's name: an object of at most 4 MiB. */
+        put: operations["store_output"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2293,9 +2402,141 @@ export interface components {
             system_prompt?: string | null;
             type?: components["schemas"]["Program"] | null;
         };
+        /** @description A job. */
+        AgentJob: {
+            /** @description The worker that holds it. */
+            assignedAgent?: string | null;
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it succeeded.
+             */
+            completedAt?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was asked for.
+             */
+            createdAt: string;
+            /**
+             * Format: double
+             * @description In dollars, where it is known.
+             */
+            estimatedCost?: number | null;
+            /**
+             * Format: date-time
+             * @description When it failed.
+             */
+            failedAt?: string | null;
+            /** @description Why it failed. */
+            failureReason?: string | null;
+            /** @description The job: the same id as its ticket's. */
+            id: components["schemas"]["TicketId"];
+            /** @description What to do it with. */
+            inputData: Record<string, never>;
+            /** @description The agent that works on it. */
+            jobType: string;
+            /** @description Entries of its log; a new job has none. */
+            logs: components["schemas"]["AgentLog"][];
+            /**
+             * Format: int32
+             * @description How often it is tried where hosts fail.
+             */
+            maxAttempts: number;
+            /** @description What came of it. */
+            outputData?: Record<string, never> | null;
+            /**
+             * Format: int32
+             * @description From 1 to 10.
+             */
+            priority: number;
+            /** @description Its project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description Its job in the queue, as in `GET /api/jobs/{id}`. */
+            queueJobId: components["schemas"]["JobId"];
+            /**
+             * Format: date-time
+             * @description When its first attempt began.
+             */
+            startedAt?: string | null;
+            /** @description `PENDING`, `RUNNING`, `COMPLETED`, `FAILED`, `CANCELLED` or `RETRY`. */
+            status: string;
+            /** @description What to do. */
+            taskDescription: string;
+            /**
+             * Format: int64
+             * @description Tokens, where they are counted.
+             */
+            tokensUsed?: number | null;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updatedAt: string;
+            /** @description Who asked for it: a person's id, or what the event log calls the caller. */
+            userId: string;
+        };
+        /** @description The checkpoints of a job. */
+        AgentJobCheckpoints: {
+            /** @description The oldest first. */
+            checkpoints: components["schemas"]["DocumentCheckpoint"][];
+            success: boolean;
+        };
+        /** @description A job in a list. */
+        AgentJobInList: components["schemas"]["AgentJob"] & {
+            _count: components["schemas"]["Numbers"];
+            /** @description The newest five. */
+            checkpoints: components["schemas"]["DocumentCheckpoint"][];
+        };
+        /** @description A page of jobs. */
+        AgentJobPage: {
+            /** @description The newest first. */
+            jobs: components["schemas"]["AgentJobInList"][];
+            pagination: components["schemas"]["Pagination"];
+            success: boolean;
+        };
+        /** @description A job with everything about it. */
+        AgentJobWithAll: components["schemas"]["AgentJob"] & {
+            /** @description The oldest first. */
+            checkpoints: components["schemas"]["DocumentCheckpoint"][];
+            /** @description What happened when. */
+            timeline: components["schemas"]["Moment"][];
+        };
         /** @description The catalogue's agents. */
         AgentList: {
             agents: components["schemas"]["Agent"][];
+        };
+        /** @description An entry of a job's log. */
+        AgentLog: {
+            /** @description What kind of step this was. */
+            action: string;
+            /** @description The agent. */
+            agentName: string;
+            /** @description The same. */
+            agentType: string;
+            /**
+             * Format: date-time
+             * @description When it was stored.
+             */
+            createdAt: string;
+            /**
+             * Format: int64
+             * @description How long it took, where it is known.
+             */
+            durationMs?: number | null;
+            /** @description The entry. */
+            id: components["schemas"]["LogId"];
+            /** @description The job. */
+            jobId: components["schemas"]["TicketId"];
+            /** @description What happened. */
+            message: string;
+            /** @description For programs. */
+            metadata: Record<string, never>;
+            /** @description The model, where it is known. */
+            modelName?: string | null;
         };
         /** @description An agent, as lists of orders name it. */
         AgentName: {
@@ -2312,6 +2553,51 @@ export interface components {
         };
         /** @enum {string} */
         AgentStatus: "active" | "idle" | "offline" | "error";
+        /** @description The worker. */
+        AgentWorker: {
+            /**
+             * Format: int64
+             * @description Jobs that coordinators hold.
+             */
+            activeJobs: number;
+            /** @description Claims are allowed, and a coordinator is there. */
+            isRunning: boolean;
+            /**
+             * Format: int64
+             * @description How many they may hold at once.
+             */
+            maxConcurrentJobs: number;
+            /**
+             * Format: int32
+             * @description In milliseconds.
+             */
+            pollInterval: number;
+        };
+        /** @description What was done. */
+        AgentWorkerChanged: {
+            message: string;
+            success: boolean;
+        };
+        /** @description The jobs of the queue. */
+        AgentWorkerJobs: {
+            /** Format: int64 */
+            completed: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            pending: number;
+            /**
+             * Format: int64
+             * @description Those that wait for a person as well.
+             */
+            running: number;
+        };
+        /** @description How the fleet is doing. */
+        AgentWorkerState: {
+            jobs: components["schemas"]["AgentWorkerJobs"];
+            success: boolean;
+            worker: components["schemas"]["AgentWorker"];
+        };
         /** @description Response to an appended log entry. */
         AppendLogResponse: {
             /** @description The stored entry. */
@@ -2489,6 +2775,11 @@ export interface components {
             worker_id?: string | null;
             /** @description That worker's name, if it told one. */
             worker_name?: string | null;
+        };
+        /** @description What to do with a job. */
+        ChangeAgentJob: {
+            /** @description `cancel` or `retry`. */
+            action: components["schemas"]["TaskAction"];
         };
         /** @enum {string} */
         CheckResult: "pending" | "success" | "failure" | "neutral";
@@ -3017,8 +3308,8 @@ export interface components {
              * @description The checkpoint.
              */
             id: string;
-            /** @description Its job. */
-            jobId: components["schemas"]["JobId"];
+            /** @description Its job: the same id as its ticket's, as in `GET /api/agent-jobs/{id}`. */
+            jobId: components["schemas"]["TicketId"];
             /** @description What to decide or to know. */
             message: string;
             /** @description Where it stands, for programs. */
@@ -3843,8 +4134,8 @@ export interface components {
              * @description When it was enqueued.
              */
             createdAt: string;
-            /** @description The job. */
-            id: components["schemas"]["JobId"];
+            /** @description The job: the same id as its ticket's. */
+            id: components["schemas"]["TicketId"];
             /** @description What became of it. */
             status: string;
             /** @description What it is about: its ticket's title. */
@@ -4155,6 +4446,18 @@ export interface components {
             /** @description Why it is needed. */
             reason: string;
         };
+        /** @description Something that happened to a job. */
+        Moment: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description More about it. */
+            data: Record<string, never>;
+            /** @description What: `created`, `checkpoint_opened`, `checkpoint_decided`, `attempt_started`, `attempt_ended` or `ended`. */
+            what: string;
+        };
         /** @description A credential to store. */
         NewCredential: {
             /** @description The only host that it is sent to, such as `github.com` or `git.example:3000`. */
@@ -4294,6 +4597,25 @@ export interface components {
             /** @description What to set at the forge; it is shown here alone. */
             secret: string;
         };
+        /** @description A request for a job. */
+        NewTaskRequest: {
+            /** @description What to do it with. `files` is a list of files with `path` and `content`. */
+            inputData?: Record<string, never>;
+            /** @description The agent that works on it, by its slug: `simple-task`, `code-generation`, `data-processing`, `ai-task`, or one of your own. */
+            jobType?: string;
+            /**
+             * Format: int32
+             * @description From 1 to 10, and 10 goes first; 5 if absent.
+             */
+            priority?: number | null;
+            /**
+             * Format: uuid
+             * @description The project whose repository it works in; without one it works on its data alone.
+             */
+            projectId?: string | null;
+            /** @description What to do. */
+            taskDescription?: string;
+        };
         /** @description A token to make. */
         NewToken: {
             /**
@@ -4361,12 +4683,30 @@ export interface components {
          * @description A note of a project.
          */
         NoteId: string;
+        /** @description How much a job has of what a list does not show. */
+        Numbers: {
+            /**
+             * Format: int64
+             * @description Its checkpoints.
+             */
+            checkpoints: number;
+            /**
+             * Format: int64
+             * @description Entries of its log, 1000 at most.
+             */
+            logs: number;
+        };
         /** @description Which part of a list this is. */
         Offsets: {
             /** Format: int64 */
             limit: number;
             /** Format: int64 */
             offset: number;
+        };
+        /** @description One job. */
+        OneAgentJob: {
+            job: components["schemas"]["AgentJob"];
+            success: boolean;
         };
         /** @description One schedule. */
         OneSchedule: {
@@ -4474,6 +4814,16 @@ export interface components {
             name?: string | null;
             /** @description A new password, of at least 12 characters. */
             password?: string | null;
+        };
+        /** @description Which part of a list this is. */
+        Pagination: {
+            hasMore: boolean;
+            /** Format: int64 */
+            limit: number;
+            /** Format: int64 */
+            offset: number;
+            /** Format: int64 */
+            total: number;
         };
         /** @description A person. */
         Person: {
@@ -5475,6 +5825,11 @@ export interface components {
              */
             turn?: number | null;
         };
+        /** @description Body of `PUT …/output`: what came of a job that works on data. */
+        StoreOutput: {
+            /** @description `result` is what the agent said, `files` are those that it left: `path`, `content`, `size`. */
+            output: Record<string, never>;
+        };
         /** @description How much goes on. */
         Summary: {
             /**
@@ -5505,6 +5860,11 @@ export interface components {
             /** @description The messages for this turn, in the order in which they were written. */
             messages: components["schemas"]["PersonMessage"][];
         };
+        /**
+         * @description What to do with such a job.
+         * @enum {string}
+         */
+        TaskAction: "cancel" | "retry";
         /**
          * @description What to test.
          * @enum {string}
@@ -5866,6 +6226,11 @@ export interface components {
             /** @description Which forge signs with it. */
             sender: components["schemas"]["ForgeKind"];
         };
+        /** @description One job with everything about it. */
+        WholeAgentJob: {
+            job: components["schemas"]["AgentJobWithAll"];
+            success: boolean;
+        };
         /** @description An entry with its output. */
         WholeEntry: components["schemas"]["TimelineEntry"] & {
             /** @description The agent's output or answer. */
@@ -6063,12 +6428,19 @@ export interface components {
             /** @description Up to 5, the current one first. */
             in_progress_tickets?: components["schemas"]["ContextTicket"][];
             /**
+             * @description What to work with, where the job was asked for by an agent's name; absent otherwise. Without a repository, its files are all
+             *     that the workspace has.
+             */
+            input_data?: Record<string, never> | null;
+            /**
              * @description What the project's memory has about this ticket, the best first; absent if the API does not send it. A job token
              *     gives no access to the memory, so this is the only way for a container to get it.
              */
             memory?: string[] | null;
             /** @description The project's notes. */
             notes?: Record<string, never>[];
+            /** @description What an attempt of the same job handed in before it waited for a person; absent otherwise. */
+            output_data?: Record<string, never> | null;
             /** @description What the project is. */
             project_description?: string | null;
             /** @description The project. */
@@ -6371,6 +6743,603 @@ export interface operations {
             };
             /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_agent_worker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentWorkerState"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    start_agent_worker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentWorkerChanged"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    stop_agent_worker: {
+        parameters: {
+            query?: {
+                /** @description `now` also ends what runs. */
+                stop?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentWorkerChanged"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_agent_jobs: {
+        parameters: {
+            query?: {
+                /** @description `PENDING`, `RUNNING`, `COMPLETED`, `FAILED`, `CANCELLED` or `RETRY`. */
+                status?: string;
+                /** @description Only those of this agent. */
+                jobType?: string;
+                /** @description The maximum number of jobs: 20 if unset, at most 200. */
+                limit?: number;
+                /** @description How many to skip. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentJobPage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_agent_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTaskRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneAgentJob"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_agent_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job: the same id as its ticket's. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeAgentJob"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_agent_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job: the same id as its ticket's. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeAgentJob"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneAgentJob"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_agent_job_checkpoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job: the same id as its ticket's. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentJobCheckpoints"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9040,6 +10009,62 @@ export interface operations {
             };
             /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    document_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Prometheus text */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13522,6 +14547,114 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TakenMessages"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    store_output: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StoreOutput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
                 };
             };
             /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
