@@ -27,6 +27,8 @@ create table knowledge (
 
 create index knowledge_words_idx on knowledge using gin (words);
 create index knowledge_project_id_last_seen_at_idx on knowledge (project_id, last_seen_at desc);
+-- What is compared by meaning, of one model.
+create index knowledge_embedding_model_idx on knowledge (embedding_model, last_seen_at desc) where embedding is not null;
 
 -- Jobs for a cloud are never made due, so they need no place among those that are.
 drop index agent_jobs_delayed_idx;

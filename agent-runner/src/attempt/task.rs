@@ -2,9 +2,9 @@
 //! there is what came of it.
 
 use super::{API_PATIENCE, Attempt, AttemptError};
+use crate::git::repository_of;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use git2::{IndexAddOption, Repository, RepositoryInitOptions, Signature};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,14 +37,7 @@ impl Scratch {
         let failed = |source| AttemptError::Io { attempted: "could not write the job's data down".to_owned(), source };
         let folder = tempfile::Builder::new().prefix("terarchitect-data-").tempdir().map_err(failed)?;
         let began_with = files_of(input);
-        for (path, content) in &began_with {
-            let file = folder.path().join(path);
-            file.parent()
-                .map_or(Ok(()), fs::create_dir_all)
-                .and_then(|()| fs::write(&file, content))
-                .map_err(failed)?;
-        }
-        commit_all(folder.path()).map_err(|error| failed(std::io::Error::other(error)))?;
+        repository_of(folder.path(), &began_with).map_err(|error| failed(std::io::Error::other(error)))?;
         Ok(Some(Self { folder, began_with }))
     }
 
@@ -118,16 +111,6 @@ fn inside(path: &str) -> Option<PathBuf> {
         |part| matches!(part, Component::Normal(name) if !name.to_string_lossy().to_lowercase().starts_with(".git")),
     );
     (plain && path.components().next().is_some()).then(|| path.to_owned())
-}
-
-fn commit_all(folder: &Path) -> Result<(), git2::Error> {
-    let repository = Repository::init_opts(folder, RepositoryInitOptions::new().initial_head("main"))?;
-    let mut index = repository.index()?;
-    index.add_all(["*"], IndexAddOption::FORCE, None)?;
-    let tree = repository.find_tree(index.write_tree()?)?;
-    let author = Signature::now("Terarchitect", "terarchitect@localhost")?;
-    repository.commit(Some("HEAD"), &author, &author, "The job's data", &tree, &[])?;
-    Ok(())
 }
 
 /// All regular files below a folder, but git's own, in the order of their names.

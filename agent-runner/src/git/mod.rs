@@ -6,6 +6,7 @@
 
 mod agent_copy;
 mod commit;
+mod data;
 mod default_branch;
 mod error;
 mod held;
@@ -23,6 +24,7 @@ mod update;
 mod walk;
 
 pub use commit::{Change, Committed};
+pub use data::repository_of;
 pub use error::GitError;
 pub use patch::Patch;
 pub use remote::RemoteUrl;

@@ -109,7 +109,6 @@ fn for_members() -> OpenApiRouter<App> {
         .routes(routes!(jobs::actions::retry_job))
         .routes(routes!(jobs::actions::cancel_job))
         .routes(routes!(live::inbox::snooze_ticket))
-        .routes(routes!(agent_tasks::changes::create_agent_job))
         .routes(routes!(agent_tasks::changes::change_agent_job))
         .routes(routes!(checkpoints::approve_checkpoint))
         .routes(routes!(checkpoints::reject_checkpoint))
@@ -173,6 +172,7 @@ fn for_signed_in() -> OpenApiRouter<App> {
         .routes(routes!(forges::credentials::delete_credential))
         .routes(routes!(forges::secrets::list_secrets, forges::secrets::create_secret))
         .routes(routes!(forges::secrets::delete_secret))
+        .routes(routes!(agent_tasks::changes::create_agent_job))
         .routes(routes!(work_orders::create_work_order))
         .routes(routes!(work_orders::preview_work_order))
 }

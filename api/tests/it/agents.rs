@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 #[tokio::test]
 async fn agents_are_created_changed_and_deleted() {
     let app = TestApp::start().await;
-    let body = json!({"name": "Code Generation", "description": "Writes code", "program": "opencode", "model": "m",
+    let body = json!({"name": "Code writing", "description": "Writes code", "program": "opencode", "model": "m",
         "default_config": {"timeout": 5}});
     let made = app.post("/api/v1/agents", body).await.expect(201);
-    assert_eq!((made["slug"].as_str(), made["type"].as_str()), (Some("code-generation"), Some("opencode")));
+    assert_eq!((made["slug"].as_str(), made["type"].as_str()), (Some("code-writing"), Some("opencode")));
     assert_eq!((made["status"].as_str(), made["last_heartbeat"].clone()), (Some("offline"), Value::Null));
-    assert_eq!(app.post("/api/v1/agents", json!({"name": "code generation"})).await.error(409), "name_taken");
+    assert_eq!(app.post("/api/v1/agents", json!({"name": "code Writing"})).await.error(409), "name_taken");
 
     let path = format!("/api/v1/agents/{}", made["id"].as_str().unwrap());
     let changed = app.patch(&path, json!({"model": null, "status": "active"})).await.expect(200);
@@ -20,7 +20,13 @@ async fn agents_are_created_changed_and_deleted() {
     sqlx::query("update agents set last_heartbeat = now() - interval '11 minutes'").execute(&app.pool).await.unwrap();
     assert_eq!(app.get(&path).await.expect(200)["status"], "offline", "it was silent for ten minutes");
 
-    assert_eq!(app.get("/api/v1/agents").await.expect(200)["agents"].as_array().unwrap().len(), 1);
+    let all = app.get("/api/v1/agents").await.expect(200);
+    let slugs: Vec<_> = all["agents"].as_array().unwrap().iter().map(|agent| agent["slug"].as_str().unwrap()).collect();
+    assert_eq!(
+        slugs,
+        ["ai-task", "code-generation", "code-writing", "data-processing", "simple-task"],
+        "by name, with those that are there from the start"
+    );
     assert_eq!(app.delete(&path).await.expect(200), json!({"ok": true}));
     assert_eq!(app.get(&path).await.error(404), "not_found");
     let kinds = app.get("/api/events?limit=100&kind=agent").await.expect(200);

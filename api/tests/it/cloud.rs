@@ -55,7 +55,8 @@ impl World {
     pub(crate) async fn order(&self) -> String {
         let agent = self.app.post("/api/v1/agents", json!({"name": "Cloud", "program": "cursor"})).await;
         let agent = if agent.status == 409 {
-            self.app.get("/api/v1/agents").await.expect(200)["agents"][0]["id"].clone()
+            let all = self.app.get("/api/v1/agents").await.expect(200);
+            all["agents"].as_array().unwrap().iter().find(|agent| agent["name"] == "Cloud").unwrap()["id"].clone()
         } else {
             agent.expect(201)["id"].clone()
         };

@@ -181,7 +181,7 @@ fn table() -> Vec<(Method, String, Guard)> {
         (&get, "/api/jobs/{job_id}/checkpoints".into(), Viewer),
         (&put, format!("{T}/output"), Runner),
         (&get, "/api/agent-jobs".into(), Viewer),
-        (&post, "/api/agent-jobs".into(), Member),
+        (&post, "/api/agent-jobs".into(), SignedIn),
         (&get, "/api/agent-jobs/{ticket_id}".into(), Viewer),
         (&patch, "/api/agent-jobs/{ticket_id}".into(), Member),
         (&get, "/api/agent-jobs/{ticket_id}/checkpoints".into(), Viewer),
@@ -317,6 +317,8 @@ struct World {
     ticket: String,
     job: Value,
     checkpoint: String,
+    /// A ticket that was made as an agent's job.
+    task: String,
     work_order: String,
     other_project: String,
 }
@@ -340,7 +342,10 @@ impl World {
         let order = json!({"objective": "Say hello", "repo_id": project, "source": "local"});
         let work_order = app.as_admin().post("/api/v1/work-orders", order).await.expect(201)["work_order_id"].clone();
         let work_order = work_order.as_str().unwrap().to_owned();
-        Self { app, project, ticket, job, checkpoint: told, work_order, other_project }
+        let task = json!({"jobType": "simple-task", "taskDescription": "Say hello", "projectId": project});
+        let task = app.as_admin().post("/api/agent-jobs", task).await.expect(201)["job"]["id"].clone();
+        let task = task.as_str().unwrap().to_owned();
+        Self { app, project, ticket, job, checkpoint: told, work_order, task, other_project }
     }
 
     async fn token(&self, mut body: Value) -> (String, String) {
@@ -386,6 +391,9 @@ impl World {
             let path = format!("/api/projects/{}/tickets", self.project);
             let new = json!({"title": "To be deleted", "column_id": "backlog"});
             ticket = self.app.as_admin().post(&path, new).await.expect(201)["id"].as_str().unwrap().to_owned();
+        }
+        if template.starts_with("/api/agent-jobs/") {
+            ticket.clone_from(&self.task);
         }
         let path = template.replace("{project_id}", &self.project).replace("{ticket_id}", &ticket);
         let path = path.replace("{job_id}", self.job["job_id"].as_str().unwrap());

@@ -45,6 +45,16 @@ fn bad_bodies() -> Vec<(&'static str, Vec<u8>)> {
             "note",
             "patch",
             "worker_id",
+            "action",
+            "body",
+            "cron_expression",
+            "event_type",
+            "job_id",
+            "jobType",
+            "objective",
+            "output",
+            "reason",
+            "status",
         ];
         let fields: Vec<_> = fields.iter().map(|field| format!("\"{field}\":{value}")).collect();
         format!("{{{}}}", fields.join(",")).into_bytes()
@@ -105,12 +115,19 @@ async fn bad_bodies_are_refused_with_a_sentence_and_change_nothing() {
     let job = app.claim(&project).await.unwrap();
     let before = snapshot(&app).await;
     for (method, path) in endpoints() {
+        // Bytes of any kind, and events of any shape: their own tests send what is wrong.
+        if path.ends_with("/conversation") || path == "/api/v1/ingest" {
+            continue;
+        }
         let path = path
             .replace("{project_id}", job["project_id"].as_str().unwrap())
             .replace("{ticket_id}", job["ticket_id"].as_str().unwrap())
             .replace("{note_id}", note["id"].as_str().unwrap())
             .replace("{job_id}", job["job_id"].as_str().unwrap())
-            .replace("{person_id}", "00000000-0000-0000-0000-000000000000");
+            .split('/')
+            .map(|part| if part.starts_with('{') { "00000000-0000-0000-0000-000000000000" } else { part })
+            .collect::<Vec<_>>()
+            .join("/");
         for (name, body) in bad_bodies() {
             let reply = send(&app, &method, &path, "application/json", body).await;
             assert!(reply.status.is_client_error(), "{method} {path}, {name}: {} {}", reply.status, reply.body);
@@ -118,7 +135,7 @@ async fn bad_bodies_are_refused_with_a_sentence_and_change_nothing() {
             reply.error(status);
         }
         // A webhook without a signature is refused before its body is read.
-        if path.starts_with("/webhooks/") {
+        if path.starts_with("/webhooks/") || path == "/api/v1/webhook/cursor" {
             continue;
         }
         // Patches may be far larger than anything else.

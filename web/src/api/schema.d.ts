@@ -2832,6 +2832,11 @@ export interface components {
             /** @description What the person said to it: an answer to the agent, or why it was rejected. */
             words?: string | null;
         };
+        /** @description What may come with an approval. */
+        CheckpointApproval: {
+            /** @description Words to the agent: the answer to its question, or what it should mind. */
+            answer?: string | null;
+        };
         /** @description The checkpoints of a job. */
         CheckpointList: {
             /** @description The oldest first. */
@@ -2847,6 +2852,11 @@ export interface components {
             checkpoints: components["schemas"]["CheckpointOfJob"][];
             pagination: components["schemas"]["Offsets"];
             success: boolean;
+        };
+        /** @description What may come with a rejection. */
+        CheckpointRejection: {
+            /** @description Why. */
+            reason?: string | null;
         };
         /**
          * @description Where in a job's life a checkpoint stands.
@@ -5298,11 +5308,6 @@ export interface components {
             /** @description A word of another version. */
             other: string;
         };
-        /** @description What may come with a rejection. */
-        Rejection: {
-            /** @description Why. */
-            reason?: string | null;
-        };
         /** @description Body of `POST /api/worker/jobs/{id}/release`. */
         ReleaseRequest: {
             /**
@@ -6572,7 +6577,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Approval"];
+                "application/json": components["schemas"]["CheckpointApproval"];
             };
         };
         responses: {
@@ -6677,7 +6682,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Rejection"];
+                "application/json": components["schemas"]["CheckpointRejection"];
             };
         };
         responses: {
@@ -7542,7 +7547,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Approval"];
+                "application/json": components["schemas"]["CheckpointApproval"];
             };
         };
         responses: {
@@ -7647,7 +7652,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Rejection"];
+                "application/json": components["schemas"]["CheckpointRejection"];
             };
         };
         responses: {

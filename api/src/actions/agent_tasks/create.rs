@@ -33,7 +33,11 @@ pub async fn create(
             }
             project
         }
-        None => without_repository(&mut change).await?,
+        None => {
+            let project = without_repository(&mut change).await?;
+            may_in(project)?;
+            project
+        }
     };
     let agent = db::agent_tasks::agent(&mut change, &new.job_type).await?.map_err(|known| {
         let known = known.join(", ");

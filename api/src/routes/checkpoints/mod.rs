@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 
 /// What may come with an approval.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = CheckpointApproval)]
 pub struct Approval {
     /// Words to the agent: the answer to its question, or what it should mind.
     #[serde(default)]
@@ -28,6 +29,7 @@ pub struct Approval {
 
 /// What may come with a rejection.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = CheckpointRejection)]
 pub struct Rejection {
     /// Why.
     #[serde(default)]

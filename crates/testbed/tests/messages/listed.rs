@@ -124,6 +124,7 @@ pub(crate) const UNLISTED: &[(&str, &str, &str)] = &[
     ("agent-runner/src/attempt/review.rs", "The pull request is …", IS_WELL),
     ("agent-runner/src/attempt/hooks.rs", "Merge branch '…' into ticket-… The agent resolved …", "a commit's message"),
     ("agent-runner/src/attempt/hooks.rs", "…: merged … into the branch", IS_WELL),
+    ("agent-runner/src/attempt/finish.rs", "An earlier attempt did the work; going on at what is missing", IS_WELL),
     ("agent-runner/src/attempt/mod.rs", "An earlier attempt did the work; going on at …", IS_WELL),
     ("agent-runner/src/attempt/mod.rs", "cloning, and starting the agent", IS_WELL),
     ("agent-runner/src/attempt/mod.rs", "No Director is configured (AGENT_LLM_URL, …", IS_WELL),
