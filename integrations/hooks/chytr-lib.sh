@@ -24,6 +24,12 @@ chytr_ready() {
     [ -d "$chytr_dir" ] || mkdir -p "$chytr_dir" 2>/dev/null || return 1
 }
 
+# Ends a hook that has nothing to do. The event is read, since an agent may not expect a hook that does not read it.
+chytr_end() {
+    [ -t 0 ] || while read -r _; do :; done
+    exit 0
+}
+
 # Reads the names that the hooks know from a file of NAME=VALUE lines, without running it.
 chytr_read_env() {
     while IFS='=' read -r chytr_name chytr_value || [ -n "$chytr_name" ]; do
@@ -37,13 +43,15 @@ chytr_read_env() {
     done <"$1"
 }
 
-# A name for the event that starts with the time, so that names sort as events came; and an id that makes a repeat harmless.
+# A name for the event that starts with the time, so that names sort as events came, and with the process within one hundredth of a
+# second; and an id that makes a repeat harmless.
 chytr_name_event() {
     chytr_id='' chytr_up=''
     { read -r chytr_id </proc/sys/kernel/random/uuid && read -r chytr_up _ </proc/uptime; } 2>/dev/null ||
         { chytr_id=$(date +%s)-$$ && chytr_up=$(date +%s); }
     chytr_up=000000000000${chytr_up%.*}${chytr_up#*.}
-    chytr_event=$chytr_dir/${chytr_up#"${chytr_up%????????????}"}-$chytr_id
+    chytr_nth=0000000000$$
+    chytr_event=$chytr_dir/${chytr_up#"${chytr_up%????????????}"}-${chytr_nth#"${chytr_nth%??????????}"}-$chytr_id
 }
 
 # Writes the event on standard input to the spool: on one line, as it came in. $1: its type; empty: the event says it.
