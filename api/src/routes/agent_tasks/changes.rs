@@ -25,7 +25,8 @@ pub struct ChangeAgentJob {
 
 /// Creates a job by an agent's name. One whose agent wants a person's approval first waits for that without a container.
 #[utoipa::path(post, path = "/api/agent-jobs", tag = "agent-jobs", security(("bearer" = []), ("session" = [])),
-    request_body = NewTaskRequest, responses((status = 201, body = OneAgentJob), (status = 400, body = ErrorBody)))]
+    request_body = NewTaskRequest,
+    responses((status = 201, body = OneAgentJob), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub async fn create_agent_job(
     State(app): State<App>,
     caller: Caller,
