@@ -15,11 +15,13 @@ use terarchitect_worker_api::{StoreOutput, WorkerContext};
 
 /// Where the agent finds the data that is no file.
 const INPUT_FILE: &str = "input.json";
-/// The largest file that is handed in, and all of them together, in bytes.
+/// The largest file that is handed in, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
-const MAX_ALL_BYTES: u64 = 2 * 1024 * 1024;
-/// The most files that are handed in.
+/// All of them together as JSON, in bytes: a request to the API has at most 2 MiB, and the result is in it as well.
+const MAX_ALL_BYTES: usize = 1536 * 1024;
+/// The most files that are handed in, and the most that are named without their content.
 const MAX_FILES: usize = 500;
+const MAX_NAMED: usize = 100;
 
 /// The repository of a job that has none of its own.
 pub(super) struct Scratch {
@@ -46,28 +48,34 @@ impl Scratch {
         format!("file://{}", self.folder.path().display())
     }
 
-    /// What the agent left in this workspace: files that are new or changed. What is too large is named without its content.
-    fn left_in(&self, workdir: &Path) -> Vec<Value> {
-        let (mut left, mut all) = (Vec::new(), 0);
+    /// What the agent left in this workspace: files that are new or changed. Of what is too much, some are named without their
+    /// content, and the others counted: an agent may have installed a whole tree of packages.
+    fn left_in(&self, workdir: &Path) -> (Vec<Value>, usize) {
+        let (mut left, mut named, mut omitted, mut all) = (Vec::new(), Vec::new(), 0, 0);
         for path in walk(workdir) {
             let Ok(relative) = path.strip_prefix(workdir) else { continue };
             let Ok(size) = fs::metadata(&path).map(|found| found.len()) else { continue };
             let name = relative.to_string_lossy();
-            if size > MAX_FILE_BYTES || all + size > MAX_ALL_BYTES || left.len() >= MAX_FILES {
-                left.push(json!({"path": name, "size": size, "leftOut": true}));
+            let content = if size > MAX_FILE_BYTES { None } else { fs::read(&path).ok() };
+            if content.is_some() && self.began_with.get(relative) == content.as_ref() {
                 continue;
             }
-            let Ok(content) = fs::read(&path) else { continue };
-            if self.began_with.get(relative) == Some(&content) {
-                continue;
-            }
-            all += size;
-            left.push(match String::from_utf8(content) {
+            let whole = content.filter(|_| left.len() < MAX_FILES).map(|content| match String::from_utf8(content) {
                 Ok(text) => json!({"path": name, "size": size, "content": text}),
                 Err(error) => json!({"path": name, "size": size, "contentBase64": STANDARD.encode(error.as_bytes())}),
             });
+            // Escapes and base64 make more of it than the file has.
+            match whole.map(|file| (file.to_string().len(), file)).filter(|(bytes, _)| all + bytes <= MAX_ALL_BYTES) {
+                Some((bytes, file)) => {
+                    all += bytes;
+                    left.push(file);
+                }
+                None if named.len() < MAX_NAMED => named.push(json!({"path": name, "size": size, "leftOut": true})),
+                None => omitted += 1,
+            }
         }
-        left
+        left.append(&mut named);
+        (left, omitted)
     }
 }
 
@@ -75,7 +83,11 @@ impl Attempt {
     /// Hands in what came of a job that works on data.
     pub(super) async fn hand_in(&self, workdir: &Path, summary: &str) -> Result<Option<Value>, AttemptError> {
         let Some(scratch) = &self.scratch else { return Ok(None) };
-        let output = json!({"result": self.mask.apply(summary), "files": scratch.left_in(workdir)});
+        let (files, omitted) = scratch.left_in(workdir);
+        let mut output = json!({"result": self.mask.apply(summary), "files": files});
+        if omitted > 0 {
+            output["filesNotNamed"] = json!(omitted);
+        }
         let request = StoreOutput { output: output.clone() };
         let (project, ticket) = (self.config.project, self.config.ticket);
         let stored = self.client.store_output(project, ticket, &request, Retry::For(API_PATIENCE)).await;
@@ -108,7 +120,7 @@ fn files_of(input: &Value) -> BTreeMap<PathBuf, Vec<u8>> {
 fn inside(path: &str) -> Option<PathBuf> {
     let path = Path::new(path.trim_start_matches("./"));
     let plain = path.components().all(
-        |part| matches!(part, Component::Normal(name) if !name.to_string_lossy().to_lowercase().starts_with(".git")),
+        |part| matches!(part, Component::Normal(name) if ![".git", ".gitmodules"].contains(&name.to_string_lossy().to_lowercase().as_str())),
     );
     (plain && path.components().next().is_some()).then(|| path.to_owned())
 }
@@ -138,12 +150,13 @@ mod tests {
     fn files_are_files_and_the_rest_is_json() {
         let input = json!({
             "files": [{"path": "lib/auth.ts", "content": "export"}, {"path": "../x", "content": "no"},
-                {"path": "/etc/passwd", "content": "no"}, {"path": ".git/config", "content": "no"}],
+                {"path": "/etc/passwd", "content": "no"}, {"path": ".git/config", "content": "no"},
+                {"path": ".gitignore", "content": "target"}],
             "description": "Auth",
         });
         let files = files_of(&input);
         let names: Vec<_> = files.keys().map(|path| path.display().to_string()).collect();
-        assert_eq!(names, ["input.json", "lib/auth.ts"]);
+        assert_eq!(names, [".gitignore", "input.json", "lib/auth.ts"]);
         assert_eq!(
             serde_json::from_slice::<Value>(&files[Path::new("input.json")]).unwrap(),
             json!({"description": "Auth"})
@@ -162,12 +175,30 @@ mod tests {
             fs::write(file, content).unwrap();
         }
         let left = scratch.left_in(folder.path());
-        assert_eq!(
-            left,
-            [
+        let expected = (
+            vec![
                 json!({"path": "b", "size": 1, "content": "2"}),
                 json!({"path": "sub/c", "size": 1, "contentBase64": "/w=="}),
-            ]
+            ],
+            0,
         );
+        assert_eq!(left, expected);
+    }
+
+    #[test]
+    fn what_is_handed_in_fits_into_a_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let scratch = Scratch { folder: tempfile::tempdir().unwrap(), began_with: BTreeMap::new() };
+        // Each of these characters takes six bytes in JSON.
+        for number in 0..4 {
+            fs::write(folder.path().join(format!("a{number}")), "\u{1}".repeat(100 * 1024)).unwrap();
+        }
+        for number in 0..700 {
+            fs::write(folder.path().join(format!("b{number}")), "x").unwrap();
+        }
+        let (left, omitted) = scratch.left_in(folder.path());
+        assert!(json!(left).to_string().len() < 2 * 1024 * 1024);
+        let whole = left.iter().filter(|file| file.get("content").is_some()).count();
+        assert_eq!((whole, left.len(), omitted), (MAX_FILES, MAX_FILES + MAX_NAMED, 704 - MAX_FILES - MAX_NAMED));
     }
 }
