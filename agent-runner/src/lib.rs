@@ -10,6 +10,7 @@ pub mod cancel;
 pub mod cli;
 pub mod config;
 pub mod director;
+pub mod gateway;
 pub mod git;
 pub mod instructions;
 pub mod open_files;

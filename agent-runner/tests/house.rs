@@ -12,6 +12,7 @@ const HOUSE: House = House {
         &["stdin_secrets", "director", "progress"],
         &["config"],
         &["agent"],
+        &["gateway"],
         &["git", "cancel", "report", "prompts", "probe", "cli", "open_files", "points", "review"],
         &["instructions"],
     ],
@@ -22,6 +23,7 @@ const HOUSE: House = House {
         ("git", &["reqwest", "std::process", "tokio::process"]),
         ("config", &["git2", "reqwest"]),
         ("prompts", &["tokio", "reqwest"]),
+        ("gateway", &["git2", "std::process", "tokio::process"]),
         ("probe", &["git2", "std::process", "tokio::process"]),
     ],
 };

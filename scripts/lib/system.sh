@@ -144,8 +144,8 @@ start_testbed() {
 testbed() { jq -r "$1" "$dir/testbed.ready"; }
 
 use_scripted_model() {
-    WORKER_LLM_URL=$(testbed .chat_url) WORKER_MODEL=scripted-coder WORKER_API_KEY=scripted
-    AGENT_LLM_URL=$WORKER_LLM_URL AGENT_MODEL=scripted-director AGENT_API_KEY=scripted
+    WORKER_LLM_URL=$(testbed .chat_url) WORKER_MODEL=scripted-coder WORKER_API_KEY=sk-scripted-coder
+    AGENT_LLM_URL=$WORKER_LLM_URL AGENT_MODEL=scripted-director AGENT_API_KEY=sk-scripted-director
 }
 
 # Sets api_url.

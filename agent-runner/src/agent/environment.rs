@@ -50,8 +50,44 @@ pub(super) fn environment(
     inherited: impl Fn(&str) -> Option<OsString>,
 ) -> Variables {
     let passed_on = PASSED_ON.iter().filter_map(|name| Some(((*name).into(), inherited(name)?)));
+    let direct = without_proxy(&inherited).into_iter().flatten();
     let own = directories.variables().into_iter().map(|(name, value)| (name.into(), value));
     let fixed = GIT.iter().map(|(name, value)| ((*name).into(), (*value).into()));
     let mark = [(MARKER_VARIABLE.into(), marker.into())];
-    passed_on.chain(own).chain(fixed).chain(mark).collect()
+    passed_on.chain(direct).chain(own).chain(fixed).chain(mark).collect()
+}
+
+/// The models' gateway is at this machine's loopback address, which no proxy leads to.
+fn without_proxy(inherited: impl Fn(&str) -> Option<OsString>) -> Option<[(OsString, OsString); 2]> {
+    let is_used = PASSED_ON.iter().any(|name| {
+        name.to_ascii_lowercase().ends_with("_proxy")
+            && !name.eq_ignore_ascii_case("no_proxy")
+            && inherited(name).is_some()
+    });
+    if !is_used {
+        return None;
+    }
+    let mut list = inherited("NO_PROXY").or_else(|| inherited("no_proxy")).unwrap_or_default();
+    if !list.is_empty() {
+        list.push(",");
+    }
+    list.push("127.0.0.1,localhost");
+    Some([("NO_PROXY".into(), list.clone()), ("no_proxy".into(), list)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_proxy_leads_to_the_gateway() {
+        let of = |variables: &'static [(&str, &str)]| {
+            without_proxy(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()))
+                .map(|[(_, list), _]| list.into_string().unwrap())
+        };
+        assert_eq!(of(&[("NO_PROXY", "intern.example")]), None);
+        assert_eq!(of(&[("HTTPS_PROXY", "http://proxy:3128")]).as_deref(), Some("127.0.0.1,localhost"));
+        let both = of(&[("http_proxy", "http://proxy:3128"), ("no_proxy", "intern.example")]);
+        assert_eq!(both.as_deref(), Some("intern.example,127.0.0.1,localhost"));
+    }
 }

@@ -1,5 +1,6 @@
 //! How a turn, or the agent as a whole, can fail, and what that means for the job.
 
+use crate::gateway::ModelFailure;
 use std::fmt;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ pub enum AgentError {
         calls: String,
     },
     /// The agent's language model failed.
-    #[error("{} ({message})", kind.advice())]
+    #[error("{} ({message})", advice(*kind))]
     Model {
         /// What kind of failure.
         kind: ModelFailure,
@@ -87,54 +88,6 @@ pub enum AgentError {
     },
 }
 
-/// What kind of failure the model's server reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ModelFailure {
-    /// The key is refused.
-    Unauthorized,
-    /// The model or the address does not exist there.
-    NotFound,
-    /// The request is refused for another reason; repeating it does not help.
-    Refused,
-    /// Too many requests, or no budget left.
-    RateLimited,
-    /// The server failed, is unreachable or stopped responding.
-    Unavailable,
-    /// The conversation is too long for the model, even after compaction.
-    ContextOverflow,
-    /// Compacting the conversation failed.
-    Compaction,
-    /// Anything else.
-    Other,
-}
-
-impl ModelFailure {
-    /// What happened and what to do, as a sentence without its end.
-    fn advice(self) -> &'static str {
-        match self {
-            Self::Unauthorized => "the agent's model refused the key: check WORKER_API_KEY and WORKER_LLM_URL",
-            Self::NotFound => "the agent's model was not found: check WORKER_MODEL and WORKER_LLM_URL",
-            Self::Refused => "the agent's model refused the request",
-            Self::RateLimited => {
-                "the agent's model is over its rate limit or budget: raise the limit, or start the ticket again later"
-            }
-            Self::Unavailable => "the agent's model is unavailable: start the ticket again later",
-            Self::ContextOverflow => {
-                "the conversation is too long for the agent's model: make the ticket smaller or use a model \
-                 with a longer context"
-            }
-            Self::Compaction => "the agent's conversation could not be compacted",
-            Self::Other => "the agent's model call failed",
-        }
-    }
-
-    /// Whether the same request may succeed later.
-    #[must_use]
-    pub fn may_pass(self) -> bool {
-        matches!(self, Self::RateLimited | Self::Unavailable)
-    }
-}
-
 impl AgentError {
     /// Whether the environment failed rather than the agent, so that another attempt may succeed (exit code 75).
     #[must_use]
@@ -159,6 +112,25 @@ impl AgentError {
             Self::Model { kind, .. } => matches!(kind, ModelFailure::Unauthorized | ModelFailure::NotFound),
             _ => false,
         }
+    }
+}
+
+/// What happened and what to do, as a sentence without its end.
+fn advice(kind: ModelFailure) -> &'static str {
+    match kind {
+        ModelFailure::Unauthorized => "the agent's model refused the key: check WORKER_API_KEY and WORKER_LLM_URL",
+        ModelFailure::NotFound => "the agent's model was not found: check WORKER_MODEL and WORKER_LLM_URL",
+        ModelFailure::Refused => "the agent's model refused the request",
+        ModelFailure::RateLimited => {
+            "the agent's model is over its rate limit or budget: raise the limit, or start the ticket again later"
+        }
+        ModelFailure::Unavailable => "the agent's model is unavailable: start the ticket again later",
+        ModelFailure::ContextOverflow => {
+            "the conversation is too long for the agent's model: make the ticket smaller or use a model \
+             with a longer context"
+        }
+        ModelFailure::Compaction => "the agent's conversation could not be compacted",
+        ModelFailure::Other => "the agent's model call failed",
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an agent is to the rest of the runner: one conversation, prompted turn by turn, and what a turn returns.
 
 use super::AgentError;
+use crate::gateway::Tokens;
 use async_trait::async_trait;
 use std::fmt;
 use std::time::Duration;
@@ -95,29 +96,4 @@ pub enum ToolStatus {
     },
     /// The turn ended before it did.
     Unfinished,
-}
-
-/// Tokens of one or several model calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tokens {
-    /// Read by the model, without those from its cache.
-    pub input: u64,
-    /// Written by the model.
-    pub output: u64,
-    /// Spent on thinking.
-    pub reasoning: u64,
-    /// Read from the model's cache.
-    pub cache_read: u64,
-    /// Written to the model's cache.
-    pub cache_write: u64,
-}
-
-impl std::ops::AddAssign for Tokens {
-    fn add_assign(&mut self, other: Self) {
-        self.input += other.input;
-        self.output += other.output;
-        self.reasoning += other.reasoning;
-        self.cache_read += other.cache_read;
-        self.cache_write += other.cache_write;
-    }
 }

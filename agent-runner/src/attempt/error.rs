@@ -3,6 +3,7 @@
 use crate::agent::AgentError;
 use crate::config::ConfigError;
 use crate::director::DriveError;
+use crate::gateway::GatewayError;
 use crate::git::GitError;
 use crate::probe::ProbeError;
 use terarchitect_forge::ForgeError;
@@ -24,6 +25,9 @@ pub enum AttemptError {
     /// A model can't be used as it is configured.
     #[error(transparent)]
     Model(#[from] ProbeError),
+    /// There is no gateway to the models.
+    #[error("the models can't be asked")]
+    Gateway(#[from] GatewayError),
     /// The agent could not be started.
     #[error(transparent)]
     Agent(#[from] AgentError),
@@ -95,7 +99,7 @@ impl AttemptError {
             Self::Cancelled => 130,
             Self::Held { .. } => 76,
             Self::NotApproved { .. } | Self::NothingChanged | Self::NothingToReview { .. } | Self::Internal(_) => 1,
-            Self::Io { .. } => 75,
+            Self::Io { .. } | Self::Gateway(_) => 75,
             // A 404 without a code is not the API's own: it is from a proxy that can't reach the API at this moment.
             Self::Api(error)
                 if error.may_pass() || (error.code().is_none() && error.status().is_some_and(|s| s == 404)) =>

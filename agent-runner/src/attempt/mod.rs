@@ -254,7 +254,7 @@ impl Attempt {
     ) -> Result<(Box<dyn Agent>, Models), AttemptError> {
         let models = self.find_models().await?;
         let mut options = self.agent_options(places, user);
-        options.provider.base_url = models.agent.clone();
+        options.provider = models.for_agent(&self.agent.model);
         let agent = self.unless_cancelled(agent::start(self.agent.kind, options)).await?;
         Ok((agent, models))
     }
@@ -270,6 +270,7 @@ impl Attempt {
         let mut hooks = Hooks::new(self, workspace, &mut phases);
         let driven = self.drive(agent.as_mut(), models, &mut hooks).await;
         let workspace = hooks.into_workspace();
+        self.report_spent(models);
         agent.shutdown().await;
         self.live.abandon();
         let workspace = workspace?;
@@ -301,10 +302,10 @@ impl Attempt {
         }
         let director = match &self.agent.director {
             Some(director) => {
-                let (name, key) = (&director.model, director.key.clone());
-                let model = match &models.director {
-                    Some(base) => ChatModel::at(base, name, key),
-                    None => ChatModel::new(&director.url, name, key),
+                let name = &director.model;
+                let model = match models.for_director() {
+                    Some(way) => ChatModel::behind(&way.base, name, way.placeholder, &director.url),
+                    None => ChatModel::new(&director.url, name, director.key.clone()),
                 };
                 Some(model.map_err(|error| ConfigError::one(error.to_string()))?)
             }

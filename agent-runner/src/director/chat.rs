@@ -126,6 +126,8 @@ impl ChatError {
 pub struct ChatModel {
     http: reqwest::Client,
     endpoint: Url,
+    /// The address in messages, which is the one that people know.
+    shown: String,
     model: String,
     api_key: Option<SecretString>,
     /// Whether to ask for an answer in JSON. Switched off once the server has refused that.
@@ -160,14 +162,26 @@ impl ChatModel {
             .redirect(same_host());
         let http = if is_loopback(base) { http.no_proxy() } else { http };
         let http = http.build().map_err(ChatError::Setup)?;
+        let endpoint = endpoint(base, "chat/completions");
         Ok(Self {
             http,
-            endpoint: endpoint(base, "chat/completions"),
+            shown: shown(&endpoint),
+            endpoint,
             model: model.to_owned(),
             api_key: api_key.filter(|key| !key.expose_secret().is_empty()),
             asks_for_json: AtomicBool::new(true),
             patience: PATIENCE,
         })
+    }
+
+    /// A client that asks through a gateway at `base`. Messages name the model's own address.
+    ///
+    /// # Errors
+    /// See [`Self::new`].
+    pub fn behind(base: &Url, model: &str, placeholder: SecretString, own_url: &str) -> Result<Self, ChatError> {
+        let own = api_base(own_url).map_err(|InvalidUrl { url }| ChatError::InvalidUrl { url })?;
+        let shown = shown(&endpoint(&own, "chat/completions"));
+        Ok(Self { shown, ..Self::at(base, model, Some(placeholder))? })
     }
 
     /// The same model, with another time limit for retries.
@@ -205,7 +219,7 @@ impl ChatModel {
         answered.await.map_err(|failure| match failure {
             Failure::Final(error) | Failure::Unusable { error, .. } => error,
             Failure::MayPass { .. } | Failure::NoJsonMode => {
-                ChatError::Unavailable { url: shown(&self.endpoint), message: failure.to_string() }
+                ChatError::Unavailable { url: self.shown.clone(), message: failure.to_string() }
             }
         })
     }
@@ -263,11 +277,11 @@ impl ChatModel {
             }
             Envelope::Failure { code, message } => Err(self.reported(code, &self.masked(&message), body)),
             Envelope::Nothing { why } => {
-                Err(unusable(ChatError::Unavailable { url: shown(&self.endpoint), message: why.to_owned() }))
+                Err(unusable(ChatError::Unavailable { url: self.shown.clone(), message: why.to_owned() }))
             }
             Envelope::Foreign => {
                 let message = format!("it returned: {}", self.excerpt(body));
-                Err(unusable(ChatError::NotChatApi { url: shown(&self.endpoint), message }))
+                Err(unusable(ChatError::NotChatApi { url: self.shown.clone(), message }))
             }
         }
     }
@@ -282,7 +296,7 @@ impl ChatModel {
             }
             // LM Studio says this of every path that it does not have.
             _ if message.contains("Unexpected endpoint") => {
-                Failure::Final(ChatError::NotChatApi { url: shown(&self.endpoint), message })
+                Failure::Final(ChatError::NotChatApi { url: self.shown.clone(), message })
             }
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
                 if self.asks_for_json.load(Ordering::Relaxed) && is_about_json(body) {

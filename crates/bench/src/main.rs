@@ -6,6 +6,7 @@
 mod api;
 mod chaos;
 mod events;
+mod gateway;
 mod hooks;
 mod http;
 mod launch;
@@ -91,6 +92,21 @@ enum Command {
         #[arg(long)]
         short: bool,
     },
+    /// Measure what the gateway to models costs.
+    Gateway {
+        #[command(flatten)]
+        programs: Programs,
+        /// Few calls. Shows that everything works, not how fast it is.
+        #[arg(long)]
+        short: bool,
+    },
+    /// The gateway alone, for the measurement.
+    #[command(hide = true)]
+    GatewayAlone {
+        /// The base address of the model's API.
+        #[arg(long, value_name = "URL")]
+        upstream: String,
+    },
     /// Kill coordinators on a real Docker engine while their containers run, and count what is lost.
     ChaosCoordinator {
         #[command(flatten)]
@@ -126,6 +142,8 @@ async fn main() -> ExitCode {
         Command::Pages { programs, short } => pages::run(&programs.programs, short).await,
         Command::Sweep { programs, short } => sweep::run(&programs.programs, short).await,
         Command::Hooks { programs, short } => hooks::run(&programs.programs, short).await,
+        Command::Gateway { programs: _, short } => gateway::run(short).await,
+        Command::GatewayAlone { upstream } => gateway::serve(&upstream).await,
         Command::Launch { programs, images, short } => Box::pin(launch::run(&programs.programs, &images, short)).await,
         Command::ChaosCoordinator { programs, image, seconds, seed } => {
             chaos::coordinator::run(&programs.programs, &image, seconds, seed).await

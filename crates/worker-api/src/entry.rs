@@ -110,6 +110,29 @@ pub enum EntryData {
         #[serde(default)]
         number: Option<i64>,
     },
+    /// What the calls of a model came to, in all of an attempt.
+    ModelUsage {
+        /// Whose model it is: `agent` or `director`.
+        whose: String,
+        /// The model.
+        model: String,
+        /// How many calls it answered.
+        calls: u64,
+        /// How many of them have no count of tokens.
+        uncounted: u64,
+        /// How many calls failed, repeated ones too.
+        failed: u64,
+        /// Tokens that it read, without those from its cache.
+        input: u64,
+        /// Tokens that it wrote, without its thinking.
+        output: u64,
+        /// Tokens of its thinking.
+        reasoning: u64,
+        /// Tokens that it read from its cache.
+        cache_read: u64,
+        /// Tokens that it wrote to its cache.
+        cache_write: u64,
+    },
     /// Anything else.
     #[serde(untagged)]
     Other(Value),
@@ -142,6 +165,7 @@ impl EntryData {
             Self::Verdict { .. } => "verdict",
             Self::Commit { .. } => "commit",
             Self::PullRequest { .. } => "pull_request",
+            Self::ModelUsage { .. } => "model_usage",
             Self::Other(value) => return value.get("kind")?.as_str(),
         })
     }
@@ -156,7 +180,7 @@ impl EntryData {
             | Self::Said { turn, .. }
             | Self::Verdict { turn, .. }
             | Self::Commit { turn, .. } => Some(*turn),
-            Self::Todo { .. } | Self::Plan { .. } | Self::PullRequest { .. } => None,
+            Self::Todo { .. } | Self::Plan { .. } | Self::PullRequest { .. } | Self::ModelUsage { .. } => None,
             Self::Other(value) => value.get("turn")?.as_u64().and_then(|turn| u32::try_from(turn).ok()),
         }
     }

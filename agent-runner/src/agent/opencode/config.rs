@@ -16,8 +16,8 @@ pub(super) const PROVIDER_ID: &str = "worker";
 const KEY_VARIABLE: &str = "TERARCHITECT_AGENT_MODEL_KEY";
 
 /// How long the model's server may stay silent before its response begins, and between two parts of it. OpenCode then
-/// retries, and says so in its events.
-const SILENCE_LIMIT: Duration = Duration::from_secs(300);
+/// retries, and says so in its events. A gateway in between gives up earlier, and says why.
+const SILENCE_LIMIT: Duration = Duration::from_secs(420);
 
 /// The content of `OPENCODE_CONFIG_CONTENT`.
 ///

@@ -21,31 +21,25 @@ pub(super) fn describe(error: &MessageError) -> String {
     let data = &error.data;
     let words = if data.message.is_empty() { error.name.as_str() } else { data.message.as_str() };
     match data.status_code {
-        Some(status) => format!("it returned {status}: {words}"),
-        None => words.to_owned(),
+        // The gateway's own words say what happened behind it.
+        Some(status) if ModelFailure::of_gateway(&data.response_body).is_none() => {
+            format!("it returned {status}: {words}")
+        }
+        _ => words.to_owned(),
     }
 }
 
 fn classify_response(error: &MessageError) -> ModelFailure {
     let data = &error.data;
-    let words = format!("{} {}", data.message, data.response_body).to_lowercase();
+    let words = format!("{} {}", data.message, data.response_body);
+    if let Some(kind) = ModelFailure::of_gateway(&data.response_body) {
+        return kind;
+    }
     match data.status_code {
-        Some(401 | 403) => ModelFailure::Unauthorized,
-        Some(404) => ModelFailure::NotFound,
-        Some(402 | 429) => ModelFailure::RateLimited,
-        Some(408 | 409 | 425 | 500..) => ModelFailure::Unavailable,
-        Some(413) => ModelFailure::ContextOverflow,
-        Some(400..=499) if names_unknown_model(&words) => ModelFailure::NotFound,
-        Some(400..=499) => ModelFailure::Refused,
-        _ if data.is_retryable || sounds_like_network(&words) => ModelFailure::Unavailable,
+        Some(status @ 400..) => ModelFailure::of_status(status, &words),
+        _ if data.is_retryable || sounds_like_network(&words.to_lowercase()) => ModelFailure::Unavailable,
         _ => ModelFailure::Other,
     }
-}
-
-/// Some servers return 400 for a model that they do not have.
-fn names_unknown_model(words: &str) -> bool {
-    let unknown = ["not found", "does not exist", "not exist", "unknown model", "invalid model", "not a valid model"];
-    words.contains("model") && unknown.iter().any(|phrase| words.contains(phrase))
 }
 
 /// Errors below HTTP have no status, only a text.

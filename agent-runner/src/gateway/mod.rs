@@ -1,0 +1,123 @@
+//! A gateway to language models on loopback: the only thing that knows a model's key.
+//!
+//! Agent and Director call it with a placeholder, which is worth nothing anywhere else and dies with the attempt. It passes
+//! calls of models on to the configured address, and to nothing else; streams their responses through; counts what they
+//! used; and decides about retries, so that no agent asks a failing server for ever. What a failure means for the attempt is
+//! decided elsewhere.
+
+mod door;
+mod failure;
+mod serve;
+mod tokens;
+mod upstream;
+mod wire;
+
+pub use door::{Spent, Trouble, Upstream};
+pub use failure::ModelFailure;
+pub use tokens::Tokens;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::any;
+use door::Door;
+use secrecy::SecretString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use terarchitect_outbound::is_loopback;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use url::Url;
+
+/// How long a connection to a model's server may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The largest request: a long conversation with pictures.
+const REQUEST_BYTES: usize = 64 * 1024 * 1024;
+
+/// Why there is no gateway.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// No port of loopback can be listened on.
+    #[error("could not listen on 127.0.0.1 for calls of models")]
+    Listen(#[source] std::io::Error),
+    /// The HTTP client could not be set up, for example because no CA certificates can be read.
+    #[error("could not set up the HTTP client")]
+    Setup(#[source] reqwest::Error),
+}
+
+/// A gateway that runs. Dropping it ends it, and all calls that pass through it.
+#[derive(Debug)]
+pub struct Gateway {
+    address: SocketAddr,
+    doors: Arc<[Arc<Door>]>,
+    serving: JoinHandle<()>,
+}
+
+/// What a program needs to ask a model through the gateway.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    /// The base address of the model's API.
+    pub base: Url,
+    /// The key that is valid there, and nowhere else.
+    pub placeholder: SecretString,
+}
+
+impl Gateway {
+    /// Starts on a free port of loopback.
+    ///
+    /// # Errors
+    /// There is no port, or no HTTP client.
+    pub async fn start(upstreams: impl IntoIterator<Item = Upstream>) -> Result<Self, GatewayError> {
+        let doors = upstreams.into_iter().map(|of| {
+            let http = client(&of.base)?;
+            Ok(Arc::new(Door::new(of, http)))
+        });
+        let doors: Arc<[Arc<Door>]> = doors.collect::<Result<Vec<_>, _>>().map_err(GatewayError::Setup)?.into();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(GatewayError::Listen)?;
+        let address = listener.local_addr().map_err(GatewayError::Listen)?;
+        let router = Router::new()
+            .fallback(any(serve::pass))
+            .layer(DefaultBodyLimit::max(REQUEST_BYTES))
+            .with_state(doors.clone());
+        let serving = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "the gateway to models ended; calls of models fail from now on");
+            }
+        });
+        Ok(Self { address, doors, serving })
+    }
+
+    /// How a program gets to the model of this name; none where there is no such model.
+    #[must_use]
+    pub fn entrance(&self, name: &str) -> Option<Entrance> {
+        let door = self.door(name)?;
+        let base = format!("http://{}/{}", self.address, door.of.name).parse().ok()?;
+        Some(Entrance { base, placeholder: door.placeholder().clone() })
+    }
+
+    /// What the calls of this model came to so far.
+    #[must_use]
+    pub fn spent(&self, name: &str) -> Spent {
+        self.door(name).map(|door| door.spent()).unwrap_or_default()
+    }
+
+    fn door(&self, name: &str) -> Option<&Arc<Door>> {
+        self.doors.iter().find(|door| door.of.name == name)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.serving.abort();
+        for door in self.doors.iter() {
+            door.closed.cancel();
+        }
+    }
+}
+
+/// A key goes to the model's own address alone, and follows no redirect to another host.
+fn client(base: &Url) -> reqwest::Result<reqwest::Client> {
+    let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(crate::probe::same_host());
+    if is_loopback(base) { http.no_proxy().build() } else { http.build() }
+}
