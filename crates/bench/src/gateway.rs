@@ -139,6 +139,7 @@ impl Way {
             .header(CONTENT_TYPE, "application/json")
             .header(AUTHORIZATION, format!("Bearer {}", self.key))
             .body(Full::new(Bytes::from(body)))?;
+        sender.ready().await?;
         let begun = Instant::now();
         let response: http::Response<Incoming> = sender.send_request(request).await?;
         ensure!(response.status().is_success(), "the call was refused with {}", response.status());
