@@ -30,6 +30,8 @@ pub(super) struct Hooks<'a> {
     plans: u32,
     keeper: Keeper,
     resumed: Option<String>,
+    /// The last push failed: only this attempt has the newest commits.
+    unpushed: bool,
     /// A person has approved the plan, or need not.
     may_work: bool,
 }
@@ -44,6 +46,7 @@ impl<'a> Hooks<'a> {
             plans: 0,
             keeper: Keeper::default(),
             resumed: None,
+            unpushed: false,
             may_work: false,
         }
     }
@@ -52,10 +55,14 @@ impl<'a> Hooks<'a> {
         self.workspace.ok_or_else(|| AttemptError::Internal("the workspace was lost in a task that failed".to_owned()))
     }
 
-    /// Goes on from where an earlier attempt was.
-    pub(super) fn resume(&mut self, earlier: Archive) {
+    /// Goes on from where an earlier attempt was: what that one did is a part of what this one hands in.
+    pub(super) fn resume(&mut self, earlier: Archive) -> Result<(), AttemptError> {
+        if let Some(workspace) = &mut self.workspace {
+            workspace.count_whole_branch()?;
+        }
         self.keeper.resume(self.attempt, &earlier);
         self.resumed = Some(earlier.director);
+        Ok(())
     }
 
     pub(super) fn earlier_work(&self) -> Result<String, AttemptError> {
@@ -72,6 +79,12 @@ impl<'a> Hooks<'a> {
     /// The branch that the ticket's branch was started from.
     pub(super) fn base(&self) -> String {
         self.workspace.as_ref().map(|workspace| workspace.default_branch().to_owned()).unwrap_or_default()
+    }
+
+    /// Whether the work that an earlier attempt speaks of is here: what it could not push waits on its own host alone.
+    pub(super) fn has_work_of(&self, earlier: &Archive) -> bool {
+        let has = |head: &String| self.workspace.as_ref().is_some_and(|workspace| workspace.has_commit(head));
+        earlier.unpushed_head.as_ref().is_none_or(has)
     }
 
     /// The files in which the base's changes conflict with the branch's.
@@ -133,6 +146,9 @@ impl<'a> Hooks<'a> {
         let (workspace, kept) =
             kept.await.map_err(|error| AttemptError::Internal(format!("the task that commits failed: {error}")))?;
         self.workspace = Some(workspace);
+        if let Ok(Some(kept)) = &kept {
+            self.unpushed = kept.pushed.is_err();
+        }
         let Some(Kept { committed, pushed, of_turn, of_branch }) = kept? else { return Ok(None) };
         let of_turn = turn.and_then(|turn| Some((Some(turn), of_turn?)));
         for (turn, patch) in of_turn.into_iter().chain(of_branch.map(|patch| (None, patch))) {
@@ -148,6 +164,22 @@ impl<'a> Hooks<'a> {
             self.attempt.reporter.log("retry", &text, None);
         }
         Ok(Some(committed))
+    }
+
+    /// Pushes what could not be pushed before: an attempt on another host finds nothing else.
+    async fn push_rest(&mut self) -> Result<(), AttemptError> {
+        let Some(mut workspace) = self.workspace.take_if(|_| self.unpushed) else { return Ok(()) };
+        let cancel = self.attempt.cancel.clone();
+        let pushing = tokio::task::spawn_blocking(move || {
+            let pushed = workspace.push(&cancel);
+            (workspace, pushed)
+        });
+        let (workspace, pushed) =
+            pushing.await.map_err(|error| AttemptError::Internal(format!("the task that pushes failed: {error}")))?;
+        self.workspace = Some(workspace);
+        pushed?;
+        self.unpushed = false;
+        Ok(())
     }
 }
 
@@ -255,7 +287,8 @@ impl DriveHooks for Hooks<'_> {
     }
 
     async fn keep(&mut self, turn: u32, saved: String, remembered: Option<String>) {
-        self.keeper.keep(self.attempt, turn, saved, remembered).await;
+        let head = self.workspace.as_ref().filter(|_| self.unpushed).and_then(|workspace| workspace.head_id().ok());
+        self.keeper.keep(self.attempt, turn, saved, (remembered, head)).await;
     }
 
     async fn may_work(&mut self, phase: Phase, plan: &str, saved: &str) -> Result<Option<String>, anyhow::Error> {
@@ -266,7 +299,8 @@ impl DriveHooks for Hooks<'_> {
         let said = match self.attempt.stop_at(CheckpointStage::Plan, plan, data).await? {
             Stopped::GoOn(said) => said,
             Stopped::Waits { id, message } => {
-                // What it changed was pushed after each turn; the next attempt goes on right here.
+                // What it changed is pushed; the next attempt goes on right here.
+                self.push_rest().await?;
                 self.keeper.keep_again(self.attempt, saved.to_owned()).await;
                 self.attempt.hold(id, message).await?
             }

@@ -1,10 +1,15 @@
 //! What the attempt remembers, kept at the API after each turn: the next attempt of the same job, on any host, goes on from there.
 
 use super::Attempt;
+use super::task::Scratch;
+use crate::git::{Branches, branches_of};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use terarchitect_outbound::Retry;
 use terarchitect_worker_api::ConversationInfo;
@@ -19,6 +24,32 @@ pub(super) struct Archive {
     pub(super) director: String,
     /// What the agent remembers.
     pub(super) agent: Option<String>,
+    /// The branch's head, where it could not be pushed: only an attempt that has it can go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unpushed_head: Option<String>,
+    /// What was done of a job that has no repository of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) work: Option<Work>,
+}
+
+/// The branches of a job that has no repository of its own.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Work {
+    heads: BTreeMap<String, String>,
+    /// In base64.
+    pack: String,
+}
+
+impl From<Branches> for Work {
+    fn from(branches: Branches) -> Self {
+        Self { heads: branches.heads, pack: STANDARD.encode(branches.pack) }
+    }
+}
+
+impl Work {
+    fn branches(&self) -> Option<Branches> {
+        Some(Branches { heads: self.heads.clone(), pack: STANDARD.decode(&self.pack).ok()? })
+    }
 }
 
 /// Keeps conversations, as long as the API takes them.
@@ -43,19 +74,37 @@ impl Keeper {
     }
 
     /// Keeps a conversation. A failure costs nothing but that a later attempt may start again.
-    pub(super) async fn keep(&mut self, attempt: &Attempt, turn: u32, director: String, agent: Option<String>) {
+    /// `unpushed_head` is the branch's head, if it could not be pushed.
+    pub(super) async fn keep(
+        &mut self,
+        attempt: &Attempt,
+        turn: u32,
+        director: String,
+        (agent, unpushed_head): (Option<String>, Option<String>),
+    ) {
         self.last = Some((turn, agent.clone()));
-        self.send(attempt, turn, Archive { director, agent }).await;
+        self.send(attempt, turn, Archive { director, agent, unpushed_head, work: None }).await;
     }
 
     /// Keeps the last conversation again, with another place of the Director.
     pub(super) async fn keep_again(&mut self, attempt: &Attempt, director: String) {
         let (turn, agent) = self.last.clone().unwrap_or_default();
-        self.send(attempt, turn, Archive { director, agent }).await;
+        self.send(attempt, turn, Archive { director, agent, unpushed_head: None, work: None }).await;
     }
 
     async fn send(&mut self, attempt: &Attempt, turn: u32, archive: Archive) {
-        let Ok(Ok(packed)) = tokio::task::spawn_blocking(move || pack(&archive)).await else { return };
+        let scratch = attempt.scratch.as_ref().map(Scratch::folder);
+        let packing = tokio::task::spawn_blocking(move || {
+            let work = scratch.map(|folder| branches_of(&folder)).transpose().map_err(std::io::Error::other)?;
+            pack(&Archive { work: work.map(Work::from), ..archive })
+        });
+        let packed = match packing.await.map_err(std::io::Error::other).flatten() {
+            Ok(packed) => packed,
+            Err(error) => {
+                tracing::warn!(%error, "could not pack the conversation for a later attempt");
+                return;
+            }
+        };
         if packed.len() > ConversationInfo::MAX_BYTES {
             tracing::info!(bytes = packed.len(), "the conversation is too large to be kept at the API");
             return;
@@ -102,6 +151,20 @@ pub(super) async fn earlier(attempt: &Attempt) -> Option<Archive> {
     }
 }
 
+/// Brings what an earlier attempt did into this one's repository, where the job has none of its own. Where that fails, the attempt
+/// starts again: a conversation about work that is not there is of no use.
+pub(super) fn bring_work(attempt: &Attempt, earlier: Archive) -> Option<Archive> {
+    let Some(scratch) = &attempt.scratch else { return Some(earlier) };
+    let branches = earlier.work.as_ref()?.branches()?;
+    match scratch.go_on_from(&branches) {
+        Ok(()) => Some(earlier),
+        Err(error) => {
+            tracing::warn!(%error, "could not bring in what an earlier attempt did; starting without it");
+            None
+        }
+    }
+}
+
 fn pack(archive: &Archive) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(&serde_json::to_vec(archive)?)?;
@@ -120,7 +183,8 @@ mod tests {
 
     #[test]
     fn what_is_packed_can_be_read_again() {
-        let archive = Archive { director: "{}".to_owned(), agent: Some("x".repeat(100_000)) };
+        let agent = Some("x".repeat(100_000));
+        let archive = Archive { director: "{}".to_owned(), agent, unpushed_head: None, work: None };
         let packed = pack(&archive).unwrap();
         assert!(packed.len() < 10_000);
         assert_eq!(unpack(&packed), Some(archive));

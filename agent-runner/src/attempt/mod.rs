@@ -33,6 +33,7 @@ use crate::progress::Progress;
 use crate::report::Reporter;
 use diffs::Diffs;
 use hooks::Hooks;
+use kept::Archive;
 use live::Live;
 use models::Models;
 use phases::Phases;
@@ -155,6 +156,8 @@ impl Attempt {
         if let Some(finished) = finish::handed_in_before(self, &mut phases).await? {
             return Ok(finished);
         }
+        // Before the clone: what was done of a job without a repository of its own is in there.
+        let earlier = kept::earlier(self).await.and_then(|earlier| kept::bring_work(self, earlier));
         let user = self.agents_user()?;
         let remote = RemoteUrl::parse(&self.agent.repo_url)?;
         let places = Places::make(self.config.workspace.as_deref(), user.as_ref())?;
@@ -196,7 +199,7 @@ impl Attempt {
             self.reporter.log("not_filled", &text, None);
         }
         self.reporter.log("agent_ready", &format!("{} is ready", agent.name()), None);
-        self.work(workspace, agent, &models, &remote, phases).await
+        self.work(workspace, agent, (&models, earlier), &remote, phases).await
     }
 
     /// The ticket's title in one line that shows what it says.
@@ -263,12 +266,12 @@ impl Attempt {
         &self,
         workspace: Workspace,
         mut agent: Box<dyn Agent>,
-        models: &Models,
+        (models, earlier): (&Models, Option<Archive>),
         remote: &RemoteUrl,
         mut phases: Phases,
     ) -> Result<Finished, AttemptError> {
         let mut hooks = Hooks::new(self, workspace, &mut phases);
-        let driven = self.drive(agent.as_mut(), models, &mut hooks).await;
+        let driven = self.drive(agent.as_mut(), models, earlier, &mut hooks).await;
         let workspace = hooks.into_workspace();
         self.report_spent(models);
         agent.shutdown().await;
@@ -288,6 +291,7 @@ impl Attempt {
         &self,
         agent: &mut dyn Agent,
         models: &Models,
+        earlier: Option<Archive>,
         hooks: &mut Hooks<'_>,
     ) -> Result<director::Outcome, AttemptError> {
         self.resolve_conflicts(agent, hooks).await?;
@@ -319,14 +323,24 @@ impl Attempt {
             }
         };
         let limits = Limits { execution_turns: self.agent.max_turns, ..Limits::default() };
-        self.go_on(agent, hooks).await?;
+        self.go_on(agent, earlier, hooks).await?;
         let driven = director::drive(&brief, limits, agent, director.as_ref(), hooks, &self.cancel).await;
         driven.map_err(own_error)
     }
 
     /// Lets agent and Director go on from where an earlier attempt of the same job was, if it kept that.
-    async fn go_on(&self, agent: &mut dyn Agent, hooks: &mut Hooks<'_>) -> Result<(), AttemptError> {
-        let Some(earlier) = kept::earlier(self).await else { return Ok(()) };
+    async fn go_on(
+        &self,
+        agent: &mut dyn Agent,
+        earlier: Option<Archive>,
+        hooks: &mut Hooks<'_>,
+    ) -> Result<(), AttemptError> {
+        let Some(earlier) = earlier else { return Ok(()) };
+        if !hooks.has_work_of(&earlier) {
+            let text = "An earlier attempt's last commits could not be pushed and are not here, so its conversation is left out";
+            self.reporter.log("resumed", text, None);
+            return Ok(());
+        }
         let resumed = match &earlier.agent {
             Some(remembered) => self.unless_cancelled(agent.resume(remembered)).await?,
             None => true,
@@ -335,7 +349,7 @@ impl Attempt {
             let turn = self.context.conversation.as_ref().map_or(0, |info| info.turn);
             let text = format!("Going on after turn {turn}");
             self.reporter.log("resumed", &text, None);
-            hooks.resume(earlier);
+            hooks.resume(earlier)?;
         }
         Ok(())
     }

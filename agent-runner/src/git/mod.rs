@@ -24,7 +24,7 @@ mod update;
 mod walk;
 
 pub use commit::{Change, Committed};
-pub use data::repository_of;
+pub use data::{Branches, branches_of, bring_in, repository_of};
 pub use error::GitError;
 pub use patch::Patch;
 pub use remote::RemoteUrl;
@@ -216,6 +216,12 @@ impl Workspace {
     #[must_use]
     pub fn head_at_remote(&self) -> Option<String> {
         self.pushed.map(|id| id.to_string())
+    }
+
+    /// Whether this commit is in the clone.
+    #[must_use]
+    pub fn has_commit(&self, id: &str) -> bool {
+        Oid::from_str(id).is_ok_and(|id| self.repo.find_commit(id).is_ok())
     }
 
     /// From now on the change of this attempt is everything that the branch has and the default branch has not.
