@@ -57,6 +57,9 @@ pub(super) async fn finish(
         }
         pull = if reply.is_some() {
             review::find_pull(attempt, remote, &branch, &mut phases).await?
+        } else if attempt.scratch.is_some() {
+            // Its repository is at no forge.
+            None
         } else {
             let new = NewPull {
                 head: branch.clone(),
