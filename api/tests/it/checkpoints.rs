@@ -191,6 +191,33 @@ async fn a_rejected_job_fails_for_good() {
     assert_eq!(kinds, ["failed", "failed"]);
 }
 
+/// Its attempt was lost at the checkpoint: the next one must not find a person's no.
+#[tokio::test]
+async fn a_job_between_two_attempts_is_rejected_or_expires_as_well() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let (rejected, expired) = (Running::start(&app, &project).await, Running::start(&app, &project).await);
+    let first = rejected.open(&app, "plan:1").await;
+    let second = expired.open(&app, "plan:1").await;
+    for job in [&rejected, &expired] {
+        let report = json!({"attempt": 1, "worker_id": "one", "reason": "engine_restart", "exit_code": 137});
+        let reply = app.post(&format!("{}/fail", TestApp::job_path(&job.job)), report).await.expect(200);
+        assert_eq!(reply["status"], "pending", "it will be retried");
+    }
+    assert_eq!(inbox(&app).await.len(), 2, "a person still decides");
+    let reason = json!({"reason": "Too risky."});
+    app.request(Method::DELETE, &admin(&first), None, Some(&reason)).await.expect(200);
+    let id = uuid::Uuid::parse_str(second["id"].as_str().unwrap()).unwrap();
+    sqlx::query("update checkpoints set expires_at = now() where id = $1").bind(id).execute(&app.pool).await.unwrap();
+    app.eventually(async || expired.now(&app).await["status"] == "failed").await;
+    for (job, outcome) in [(rejected, "checkpoint_rejected"), (expired, "checkpoint_expired")] {
+        let ended = job.now(&app).await;
+        assert_eq!((&ended["status"], &ended["outcome_reason"]), (&json!("failed"), &json!(outcome)));
+        let next = app.claim_as("two", json!({})).await;
+        assert!(next.is_none(), "no attempt follows: {next:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_nobody_decides_expires() {
     let app = TestApp::start().await;

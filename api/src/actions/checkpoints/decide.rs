@@ -101,7 +101,8 @@ async fn go_on(change: &mut Change, job: &ReportedJob, checkpoint: &Checkpoint) 
     Ok(())
 }
 
-/// Fails a job for good that waits for this checkpoint: one that is held, and one whose attempt waits or works.
+/// Fails a job for good that waits for this checkpoint: one that is held, one whose attempt waits or works, and one whose attempt
+/// was lost there, so that it waits for the next one.
 async fn end(
     change: &mut Change,
     job: &ReportedJob,
@@ -114,12 +115,12 @@ async fn end(
     }
     let id = checkpoint.job_id;
     match job.status {
-        _ if job.held => fail_held(change, id, job, reason, detail).await,
+        JobStatus::Pending => fail_held(change, id, job, reason, detail).await,
         JobStatus::Running => {
             let report = JobReport { detail: Some(detail.to_owned()), ..JobReport::default() };
             end_attempt(change, id, job, Ending::Failed(reason), None, &report).await.map(drop)
         }
-        _ => Ok(()),
+        JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => Ok(()),
     }
 }
 

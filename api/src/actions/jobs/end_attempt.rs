@@ -96,7 +96,7 @@ async fn history(conn: &mut PgConnection, id: JobId, job: &ReportedJob, ending: 
     Ok(history)
 }
 
-/// Fails a job for good that waits for a person, and so has no attempt that could end. Its row must be locked by this change.
+/// Fails a job for good of which no attempt runs that could end: it waits for a person, or for its next attempt. Its row must be locked by this change.
 ///
 /// # Errors
 /// When the database is not available.
