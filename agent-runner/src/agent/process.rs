@@ -98,6 +98,13 @@ impl AgentProcess {
         self.kill().await;
     }
 
+    /// The same for a process that has ended by itself beside another one of the same user: that one goes on. What can't be told from
+    /// it is left to its end.
+    pub(super) async fn clear_beside(mut self) {
+        self.family.run_as = None;
+        self.kill().await;
+    }
+
     /// Kills all of it at once.
     pub(super) async fn kill(&mut self) {
         let (family, is_dead) = (self.family.clone(), self.signs.is_dead());

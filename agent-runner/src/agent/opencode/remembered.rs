@@ -56,7 +56,11 @@ impl OpenCode {
         let Ok(process) = AgentProcess::spawn(launch, |_| {}) else { return Ok(false) };
         let signs = process.signs().clone();
         let ended = tokio::time::timeout(IMPORT_LIMIT, signs.died()).await;
-        process.stop().await;
+        match ended {
+            // The server runs as the same user, and goes on.
+            Ok(_) => process.clear_beside().await,
+            Err(_) => process.stop().await,
+        }
         let _ = std::fs::remove_file(&file);
         match ended {
             Ok((exit, _)) if exit == SUCCESS => {
