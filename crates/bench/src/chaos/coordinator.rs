@@ -1,10 +1,12 @@
 //! Coordinators on a real engine, killed at random while they run containers: one API, one Postgres, two coordinators.
 //!
-//! The containers are of a small image that waits for a moment and succeeds or fails. This tests that every job is
-//! ended and reported once, not what an agent does.
+//! The containers are of a small image that waits for a moment and succeeds, fails, or stops for a person with exit code 76. This
+//! tests that every job is ended and reported once, not what an agent does.
 
+use super::decisions::Decisions;
 use crate::api::Api;
 use crate::chaos::queue::{counts, print_outcomes};
+use crate::launch::gateway;
 use crate::seed::{self, Rows};
 use anyhow::{Context, ensure};
 use rand::rngs::StdRng;
@@ -19,6 +21,7 @@ use terarchitect_testbed::postgres::{Options, TestPostgres};
 const COORDINATORS: usize = 2;
 const SLOTS: &str = "3";
 const LEASE_SEC: &str = "15";
+const API_KEY: &str = "chaos-api-key";
 const KILLED: &str = "coordinators killed";
 const LEAST_KILLS: u64 = 20;
 /// How long the remaining jobs may take to end after the last fault.
@@ -41,14 +44,27 @@ pub(crate) async fn run(programs: &Path, image: &str, seconds: u64, seed: Option
     let jobs = u32::try_from(seconds)? * 2;
     let rows = Rows { finished: 0, pending: jobs, projects: 2, limit: None, tickets: 0 };
     let database = seed::filled(&postgres, &template, rows).await?;
-    let more = [("TERARCHITECT_LEASE_SEC", LEASE_SEC), ("TERARCHITECT_WORKER_API_KEY", "chaos-worker-key")];
-    let mut api = Api::start(programs, &postgres.url(&database), 0, &more).await?;
+    // Containers reach it at the gateway's address.
+    let gateway = gateway(image)?;
+    let url = postgres.url(&database);
+    let serve = async |port: u16| {
+        let listen = format!("127.0.0.1:{port},{gateway}:{port}");
+        let more = [
+            ("TERARCHITECT_LISTEN", listen.as_str()),
+            ("TERARCHITECT_LEASE_SEC", LEASE_SEC),
+            ("TERARCHITECT_API_KEY", API_KEY),
+            ("TERARCHITECT_WORKER_API_KEY", "chaos-worker-key"),
+        ];
+        Api::start(programs, &url, port, &more).await
+    };
+    let mut api = serve(0).await?;
+    let decisions = Decisions::start(vec![api.address], Some(API_KEY), seed ^ 0xd);
     let folder = tempfile::tempdir().context("could not create a temporary directory")?;
-    let url = format!("http://{}", api.address);
+    let api_url = format!("http://{}", api.address);
     let mut coordinators = Vec::new();
     for number in 0..COORDINATORS {
         let dir = folder.path().join(format!("coordinator-{number}"));
-        let child = start(programs, &url, image, &dir)?;
+        let child = start(programs, &api_url, image, &dir)?;
         coordinators.push(Coordinator { child, dir });
     }
     let mut faults: BTreeMap<&'static str, u64> = BTreeMap::new();
@@ -64,7 +80,7 @@ pub(crate) async fn run(programs: &Path, image: &str, seconds: u64, seed: Option
                 which.child.kill().context("could not kill a coordinator")?;
                 which.child.wait().context("could not wait for a coordinator")?;
                 tokio::time::sleep(Duration::from_millis(rng.random_range(0..1_000))).await;
-                which.child = start(programs, &url, image, &which.dir)?;
+                which.child = start(programs, &api_url, image, &which.dir)?;
             }
             7..9 => {
                 let own = containers(&coordinators, "running")?;
@@ -78,7 +94,7 @@ pub(crate) async fn run(programs: &Path, image: &str, seconds: u64, seed: Option
                 let port = api.address.port();
                 api.kill();
                 tokio::time::sleep(Duration::from_millis(rng.random_range(0..2_000))).await;
-                api = Api::start(programs, &postgres.url(&database), port, &more).await?;
+                api = serve(port).await?;
             }
         }
     }
@@ -95,7 +111,7 @@ pub(crate) async fn run(programs: &Path, image: &str, seconds: u64, seed: Option
         println!("{number:>8}  {what}");
     }
     ensure!(kills(&faults) >= LEAST_KILLS, "too few coordinators were killed; give it more time with --seconds");
-    account(&mut conn, &coordinators).await
+    account(&mut conn, &coordinators, &decisions).await
 }
 
 fn start(programs: &Path, url: &str, image: &str, dir: &Path) -> anyhow::Result<Child> {
@@ -160,7 +176,8 @@ async fn drain(conn: &mut PgConnection, coordinators: &[Coordinator]) -> anyhow:
     }
 }
 
-async fn account(conn: &mut PgConnection, coordinators: &[Coordinator]) -> anyhow::Result<bool> {
+async fn account(conn: &mut PgConnection, coordinators: &[Coordinator], decisions: &Decisions) -> anyhow::Result<bool> {
+    let decided = decisions.end(conn).await?;
     print_outcomes(conn).await?;
     let left = containers(coordinators, "")?.len();
     let mut secrets = 0;
@@ -172,6 +189,7 @@ async fn account(conn: &mut PgConnection, coordinators: &[Coordinator]) -> anyho
         outbox += std::fs::read_dir(coordinator.dir.join("outbox")).map_or(0, Iterator::count);
     }
     let mut lines = counts(conn).await?;
+    lines.extend(decided);
     lines.push(("containers left over", i64::try_from(left)?));
     lines.push(("reports left in an outbox", i64::try_from(outbox)?));
     lines.push(("secrets in logs", i64::try_from(secrets)?));

@@ -1,4 +1,5 @@
 //! Injected faults, with a check of every job at the end.
 
 pub(crate) mod coordinator;
+mod decisions;
 pub(crate) mod queue;

@@ -1,9 +1,11 @@
 //! The queue under kills, restarts and cut connections: many clients, two replicas, one Postgres.
 //!
-//! The check at the end compares the database with the responses that the clients got. A double is a job with two
+//! Some jobs stop for a person, who decides at random times. The check at the end compares the database with the responses that
+//! the clients got. A double is a job with two
 //! accepted outcomes; a loss is a job that was enqueued and has none; a limit is exceeded where more jobs of a project
 //! were held at one moment than the project allows.
 
+use super::decisions::Decisions;
 use crate::api::Api;
 use crate::http::{Connection, HttpResponse};
 use crate::proxy::Proxy;
@@ -89,6 +91,7 @@ pub(crate) async fn run(programs: &Path, seconds: u64, seed: Option<u64>) -> any
         let rng = StdRng::seed_from_u64(seed.wrapping_add(number as u64 + 1));
         tasks.spawn(work(replicas, number, ledger.clone(), rng));
     }
+    let decisions = Decisions::start(replicas.0.to_vec(), None, seed ^ 0xd);
     let enqueue = tokio::spawn(enqueue(replicas, tickets, ledger.clone(), StdRng::seed_from_u64(seed ^ 0xe)));
 
     let mut rng = StdRng::seed_from_u64(seed);
@@ -103,7 +106,7 @@ pub(crate) async fn run(programs: &Path, seconds: u64, seed: Option<u64>) -> any
     tasks.abort_all();
     while tasks.join_next().await.is_some() {}
     let mut conn = seed::connect(&postgres, &database).await?;
-    account(&mut conn, &ledger).await
+    account(&mut conn, &ledger, &decisions).await
 }
 
 #[expect(clippy::too_many_arguments, reason = "everything that can be broken")]
@@ -227,6 +230,20 @@ async fn hold_and_report(replicas: Replicas, worker: &str, job: &Value, ledger: 
             return;
         }
     }
+    if rng.random_bool(0.15) {
+        match stop_for_a_person(replicas, job, ledger, rng).await {
+            Stopped::Approved => {}
+            Stopped::Held => {
+                // The exit code alone tells its coordinator, whose report changes nothing.
+                let body = json!({"attempt": attempt, "worker_id": worker, "reason": "held", "exit_code": 76});
+                return report_hold(replicas, id, &body, ledger, rng).await;
+            }
+            Stopped::Over => {
+                ledger.count("attempts that were over at their checkpoint");
+                return;
+            }
+        }
+    }
     let (action, body) = match rng.random_range(0..20) {
         0 => ("release", json!({"attempt": attempt, "worker_id": worker})),
         1 | 2 => ("fail", json!({"attempt": attempt, "worker_id": worker, "reason": "agent_failed"})),
@@ -262,6 +279,73 @@ async fn hold_and_report(replicas: Replicas, worker: &str, job: &Value, ledger: 
         }
     }
     ledger.count("reports without a response");
+}
+
+/// Reports the end of a container whose runner has handed its job over, until there is a response.
+async fn report_hold(replicas: Replicas, id: &str, body: &Value, ledger: &Ledger, rng: &mut StdRng) {
+    for _ in 0..600 {
+        match call(replicas.any(rng), &format!("/api/worker/jobs/{id}/fail"), body, None).await {
+            Ok(response) if response.status == 200 => return ledger.count("reports about a hold"),
+            Ok(response) if response.status == 409 => return ledger.count("reports about a hold refused"),
+            _ => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+    ledger.count("reports without a response");
+}
+
+/// What became of an attempt at its checkpoint.
+enum Stopped {
+    Approved,
+    Held,
+    Over,
+}
+
+/// Opens a checkpoint and lets the job wait for it, as a runner does: with the job's token, until there is a response.
+async fn stop_for_a_person(replicas: Replicas, job: &Value, ledger: &Ledger, rng: &mut StdRng) -> Stopped {
+    let text = |name: &str| job[name].as_str().unwrap_or_default();
+    let ticket = format!("/api/projects/{}/tickets/{}", text("project_id"), text("ticket_id"));
+    let asked = json!({"key": "plan:1", "type": "approval_required", "stage": "plan", "message": "Should it go on?"});
+    let Some((200, opened)) =
+        as_runner(replicas, text("job_token"), &format!("{ticket}/checkpoints"), &asked, rng).await
+    else {
+        return Stopped::Over;
+    };
+    ledger.count("checkpoints reached");
+    if opened["status"] == "approved" {
+        return Stopped::Approved;
+    }
+    let hold = json!({"checkpoint_id": opened["id"]});
+    match as_runner(replicas, text("job_token"), &format!("{ticket}/hold"), &hold, rng).await {
+        Some((200, held)) if held["held"] == true => Stopped::Held,
+        Some((200, held)) if held["checkpoint"]["status"] == "approved" => Stopped::Approved,
+        Some((200, _)) => Stopped::Over,
+        // The response to an earlier try was lost, or the attempt is over: either way it ends so.
+        _ => Stopped::Held,
+    }
+}
+
+/// A call with a job's token, repeated until there is a response.
+async fn as_runner(
+    replicas: Replicas,
+    token: &str,
+    path: &str,
+    body: &Value,
+    rng: &mut StdRng,
+) -> Option<(u16, Value)> {
+    for _ in 0..600 {
+        let address = replicas.any(rng);
+        let calling = async {
+            let mut connection = Connection::open(address).await?.with_key(token);
+            connection.post(path, body).await
+        };
+        match tokio::time::timeout(Duration::from_secs(15), calling).await {
+            Ok(Ok(response)) if response.status < 500 => {
+                return Some((response.status, serde_json::from_slice(&response.body).unwrap_or_default()));
+            }
+            _ => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+    None
 }
 
 /// One call on its own connection; `patience` closes it before the response.
@@ -338,13 +422,15 @@ pub(crate) async fn counts(conn: &mut PgConnection) -> anyhow::Result<Vec<(&'sta
              where attempt <> (select count(*) from agent_job_attempts where job_id = job.id)",
         ),
         // How many attempts of a project overlap at the moment that each begins. The recorded end
-        // is the start of its statement, so an attempt that was over is not counted.
+        // is the start of its statement, so an attempt that was over is not counted. Of a job that was rejected
+        // while it waited, the record has the decision's time.
         (
             "limits exceeded",
             "with held as (
                  select job.project_id, project.max_running, attempt.claimed_at, attempt.ended_at
                  from agent_job_attempts as attempt join agent_jobs as job on job.id = attempt.job_id
                  join projects as project on project.id = job.project_id where attempt.claimed_at is not null
+                   and attempt.reason not in ('checkpoint_rejected', 'checkpoint_expired')
              )
              select count(*) from held as one where (
                  select count(*) from held as other where other.project_id = one.project_id
@@ -361,10 +447,11 @@ pub(crate) async fn counts(conn: &mut PgConnection) -> anyhow::Result<Vec<(&'sta
     Ok(lines)
 }
 
-async fn account(conn: &mut PgConnection, ledger: &Ledger) -> anyhow::Result<bool> {
+async fn account(conn: &mut PgConnection, ledger: &Ledger, decisions: &Decisions) -> anyhow::Result<bool> {
     for (what, number) in ledger.counts.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         println!("{number:>8}  {what}");
     }
+    let decided = decisions.end(conn).await?;
     print_outcomes(conn).await?;
     let enqueued = ledger.enqueued.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let known: Vec<String> = sqlx::query_scalar("select id::text from agent_jobs").fetch_all(&mut *conn).await?;
@@ -401,6 +488,7 @@ async fn account(conn: &mut PgConnection, ledger: &Ledger) -> anyhow::Result<boo
         ("accepted reports that the database contradicts", contradicted),
     ];
     lines.extend(counts(conn).await?);
+    lines.extend(decided);
     println!("These counts must be zero:");
     for (what, number) in &lines {
         println!("{number:>8}  {what}");

@@ -7,6 +7,8 @@ mod scripted_engine;
 mod start;
 mod ticket;
 
+pub(crate) use ticket::gateway;
+
 use crate::report::print_head;
 use clap::Args;
 use std::path::Path;

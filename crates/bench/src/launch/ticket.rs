@@ -102,7 +102,7 @@ fn id_of(made: &Value) -> anyhow::Result<String> {
 }
 
 /// Where containers reach this machine.
-fn gateway(image: &str) -> anyhow::Result<std::net::IpAddr> {
+pub(crate) fn gateway(image: &str) -> anyhow::Result<std::net::IpAddr> {
     let hosts = ["run", "--rm", "--add-host", "host.docker.internal:host-gateway", "--entrypoint", "cat", image];
     let output = Command::new("docker").args(hosts).arg("/etc/hosts").output().context("could not run docker")?;
     let text = String::from_utf8_lossy(&output.stdout);
