@@ -175,13 +175,14 @@ configure_model() {
           AGENT_API_KEY: $ak, github_agent_token: $token}')" >/dev/null
 }
 
+# Argument: where its state is, if that is not the usual place.
 start_coordinator() {
     # No secret of the caller's environment may reach the demonstration's containers.
     start coordinator env -u GITHUB_TOKEN -u WORKER_LLM_URL -u WORKER_MODEL -u WORKER_API_KEY -u AGENT_LLM_URL \
         -u AGENT_MODEL -u AGENT_API_KEY -u TERARCHITECT_API_KEY -u PROJECT_ID -u PROJECT_IDS \
         TERARCHITECT_API_URL="$api_url" GITHUB_API_URL="$(testbed .api_url)" AGENT_IMAGE="$image" \
         DRAIN_MODE="$([ -n "$once" ] && echo cancel || echo wait)" \
-        COORDINATOR_STATE_DIR="$dir/coordinator" COORDINATOR_READY_FILE="$dir/coordinator.ready" \
+        COORDINATOR_STATE_DIR="${1:-$dir/coordinator}" COORDINATOR_READY_FILE="$dir/coordinator.ready" \
         "$bin/terarchitect-coordinator"
 }
 

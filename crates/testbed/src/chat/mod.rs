@@ -1,7 +1,7 @@
 //! A scripted chat model behind OpenAI's chat API: `POST …/chat/completions`, streaming or whole, with tool calls.
 //!
 //! It replies as its [`Script`] defines for the conversation, and misbehaves where the script requests it: errors,
-//! silence, cut connections, replies that are held until `POST …/release/<name>`. A request that no rule fits gets a 400 that names it, so that scripts fail loudly.
+//! silence, cut connections, replies that are held until `POST …/release/<name>`. `GET …/requests` shows what arrived. A request that no rule fits gets a 400 that names it, so that scripts fail loudly.
 
 mod reply;
 mod script;
@@ -108,6 +108,7 @@ impl ChatServer {
             .route("/chat/completions", post(complete))
             .route("/v1/models", get(models))
             .route("/v1/release/{name}", post(release))
+            .route("/v1/requests", get(arrived))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(shared.clone());
         let server = serve(addresses, router).await?;
@@ -191,6 +192,16 @@ async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: B
         Some(reply) => reply::respond(&request, reply).await,
         None => error(StatusCode::BAD_REQUEST, &script::unmatched(&request)),
     }
+}
+
+/// Every request so far, for tests in other processes.
+async fn arrived(State(shared): State<Arc<Shared>>) -> Response {
+    let requests = shared.requests.borrow().clone();
+    let all: Vec<_> = requests
+        .into_iter()
+        .map(|request| json!({"conversation": request.conversation, "body": request.body}))
+        .collect();
+    axum::Json(all).into_response()
 }
 
 async fn release(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> StatusCode {
