@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
 
 mod agent_jobs;
+mod agent_worker_guide;
 mod agents;
 mod backup;
 mod backup_refusals;
