@@ -2,7 +2,8 @@
 # What the hooks share: where events wait, and how they are sent. POSIX shell and curl alone.
 #
 # An agent waits for its hooks, so a hook only writes the event to a file and ends. One sender for each work order runs in the
-# background, sends what has come together, and retries while the API is away.
+# background, sends what has come together, and retries while the API is away. With each response the API says ahead what the hooks
+# are to print should the agent stop next, so that a stop need not wait for it.
 
 # Sets what the hooks need from the environment; fails where there is nowhere to send to.
 chytr_ready() {
@@ -67,32 +68,72 @@ chytr_spool() {
     : >"$chytr_event.ok"
 }
 
-# Sends the file $1, for $2 seconds at most, and prints what the API says, then its status on a line of its own. $3: whose words
-# the answer should have; empty: it is not read.
+# Sends the file $1, for $2 seconds at most, and prints what the API says, then its status and the seconds that it took on a line of
+# their own. $3: for whom the first line of what it says is, which the hook prints; empty: there is no such line. Two lines follow:
+# what a hook is to print should the agent stop next, for Cursor and for Claude Code.
 chytr_post() {
     # The key is no argument, since every user of a machine sees those.
     printf 'header = "Authorization: Bearer %s"\n' "$CHYTR_API_KEY" |
         curl --silent --max-time "$2" --connect-timeout "$2" --config - --header 'Content-Type: application/x-ndjson' \
-            --data-binary "@$1" --write-out '\n%{http_code}' "$CHYTR_URL/api/v1/ingest${3:+?reply=$3}" 2>/dev/null
+            --data-binary "@$1" --write-out '\n%{http_code} %{time_total}' \
+            "$CHYTR_URL/api/v1/ingest?ahead=true${3:+&reply=$3}" 2>/dev/null
 }
 
 # Sends the event that was just spooled, with those that wait before it, and prints what the hook is to say: exactly what the API
-# returned. $1: for how many seconds at most; $2: whose words.
+# returned. Fails if that did not come in time; then the sender sends them. $1: for how many seconds at most; $2: whose words.
 chytr_ask() {
     chytr_collect 200
     chytr_reply=$(chytr_post "$chytr_event.batch" "$1" "$2")
-    rm -f "$chytr_event.batch"
+    chytr_said=${chytr_reply%
+*}
     case ${chytr_reply##*
 } in
-    2??)
-        chytr_forget
-        printf '%s\n' "${chytr_reply%
+    2??\ *)
+        chytr_forget "$chytr_event.batch"
+        printf '%s\n' "${chytr_said%%
 *}"
+        chytr_keep "${chytr_said#*
+}"
         # More waited than one request takes.
         [ ! -e "$chytr_event.ok" ] || chytr_send_later
         ;;
-    *) chytr_send_later ;;
+    *)
+        rm -f "$chytr_event.batch"
+        chytr_send_later
+        return 1
+        ;;
     esac
+}
+
+# Says what is left to do, though the agent waits: what the API says if it says so at once, else what it said ahead. That counts
+# once, so that a stop can't follow a stop for ever while the API is away. While the API is known to be slow it is not asked first.
+chytr_stop() {
+    if [ -e "$chytr_dir/slow" ] && chytr_say_ahead "$1"; then
+        chytr_send_later
+        return 0
+    fi
+    chytr_ask "${CHYTR_STOP_WAIT:-0.025}" "$1" && return 0
+    : >"$chytr_dir/slow"
+    chytr_say_ahead "$1"
+}
+
+# Keeps what the API said ahead. A reader sees both lines or none.
+chytr_keep() {
+    # Events without a work order may be of several; what is said is of one.
+    [ -z "$chytr_order" ] || printf '%s\n' "$1" >"$chytr_dir/ahead"
+}
+
+# Prints what the API said ahead, once. Fails if there is nothing.
+chytr_say_ahead() {
+    { IFS= read -r chytr_cursor && IFS= read -r chytr_claude; } 2>/dev/null <"$chytr_dir/ahead" || return 1
+    # An agent that a person stopped, that failed, or whose session ends is told nothing. A quotation mark inside of a text has a
+    # backslash before it, so these patterns are fields.
+    if ! grep -Eq '"hook_event_name" *: *"[sS]top"' "$chytr_event.part" 2>/dev/null ||
+        grep -Eq '"status" *: *"(aborted|cancelled|error|failed|failure)"' "$chytr_event.part" 2>/dev/null; then
+        return 0
+    fi
+    rm -f "$chytr_dir/ahead"
+    case $1 in claude) printf '%s\n' "$chytr_claude" ;; *) printf '%s\n' "$chytr_cursor" ;; esac
 }
 
 # Puts the oldest whole events, $1 at most, into one file, and keeps their names in $chytr_files.
@@ -114,11 +155,11 @@ chytr_collect() {
     ) >"${chytr_event:=$chytr_dir/sender}.batch" 2>/dev/null
 }
 
-# Deletes the events that were sent.
+# Deletes the events that were sent, and the file $1.
 chytr_forget() {
     (
         cd "$chytr_dir" || exit 1
-        set --
+        set -- "$1"
         for chytr_ok in $chytr_files; do set -- "$@" "$chytr_ok" "${chytr_ok%.ok}.part"; done
         rm -f -- "$@"
     )
@@ -155,12 +196,19 @@ chytr_sender() {
             return 0
         fi
         chytr_reply=$(chytr_post "$chytr_event.batch" 30 '')
-        case ${chytr_reply##*
-} in
-        2??) chytr_forget && chytr_most=200 chytr_pause=1 chytr_waited=0 ;;
-        400 | 413 | 415 | 422)
+        chytr_status=${chytr_reply##*
+}
+        case $chytr_status in
+        2??\ *)
+            # In less than 20 ms: a stop may ask again.
+            case $chytr_status in *\ 0?0[01]*) rm -f "$chytr_dir/slow" ;; esac
+            chytr_keep "${chytr_reply%
+*}"
+            chytr_forget "$chytr_event.batch" && chytr_most=200 chytr_pause=1 chytr_waited=0
+            ;;
+        400\ * | 413\ * | 415\ * | 422\ *)
             # One of them is not what the API takes: they go one by one, and that one is dropped.
-            if [ "$chytr_count" -eq 1 ]; then chytr_forget; else chytr_most=1; fi
+            if [ "$chytr_count" -eq 1 ]; then chytr_forget "$chytr_event.batch"; else chytr_most=1; fi
             ;;
         *)
             [ "$chytr_waited" -lt 600 ] || break

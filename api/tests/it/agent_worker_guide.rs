@@ -198,7 +198,7 @@ const TROUBLESHOOTING: [&str; 3] = [
     "curl http://localhost:3000/api/agent-jobs?status=PENDING",
 ];
 
-/// Somebody who types the guide's commands.
+/// A person at a shell, with the guide's commands.
 struct Typist<'a> {
     app: &'a TestApp,
     key: Option<&'static str>,

@@ -314,11 +314,13 @@ struct Hooks {
     folder: tempfile::TempDir,
     url: String,
     order: String,
+    /// For how many seconds a stop waits: long, unless a test is about that.
+    stop_wait: &'static str,
 }
 
 impl Hooks {
     fn new(url: &str, order: &str) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), url: url.to_owned(), order: order.to_owned() }
+        Self { folder: tempfile::tempdir().unwrap(), url: url.to_owned(), order: order.to_owned(), stop_wait: "20" }
     }
 
     fn scripts() -> PathBuf {
@@ -343,6 +345,7 @@ impl Hooks {
             .env("CHYTR_API_KEY", ADMIN_KEY)
             .env("WORK_ORDER_ID", &self.order)
             .env("CHYTR_SEND_PAUSE", "0")
+            .env("CHYTR_STOP_WAIT", self.stop_wait)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -355,6 +358,30 @@ impl Hooks {
         let output = child.wait_with_output().await.unwrap();
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What a stop of an agent of Cursor prints, in this state and without waiting for the API longer than a moment.
+    async fn stop_at_once(&mut self, status: &str) -> String {
+        self.stop_wait = "0.025";
+        let start = std::time::Instant::now();
+        let said = self.run("chytr-stop.sh", "cursor", &cursor("stop", json!({"status": status}))).await;
+        assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+        self.stop_wait = "20";
+        said
+    }
+
+    /// What the API said ahead: for Cursor, and for Claude Code.
+    fn ahead(&self) -> Option<(Value, Value)> {
+        let text = std::fs::read_to_string(self.spool().join(&self.order).join("ahead")).ok()?;
+        let (cursor, claude) = text.trim_end().split_once('\n')?;
+        Some((serde_json::from_str(cursor).unwrap(), serde_json::from_str(claude).unwrap()))
+    }
+
+    /// Ends the sender as an agent's container does.
+    fn kill_sender(&self) {
+        let pid = std::fs::read_to_string(self.spool().join(&self.order).join("sender.pid")).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     }
 
     fn waiting(&self) -> usize {
@@ -437,10 +464,7 @@ async fn what_happens_while_the_api_is_away_is_sent_later_and_nothing_waits_for_
     assert_eq!(hooks.run("chytr-stop.sh", "cursor", &cursor("stop", json!({"status": "completed"}))).await, "");
     assert!(start.elapsed() < std::time::Duration::from_secs(15), "{:?}", start.elapsed());
     assert_eq!(hooks.waiting(), 6);
-    // Its sender ends as an agent's container does.
-    let pid = std::fs::read_to_string(hooks.spool().join(&id).join("sender.pid")).unwrap();
-    let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    hooks.kill_sender();
 
     hooks.url = app.base.clone();
     let said: Value = serde_json::from_str(
@@ -453,6 +477,82 @@ async fn what_happens_while_the_api_is_away_is_sent_later_and_nothing_waits_for_
         logs.as_array().unwrap().iter().map(|log| log["event_type"].as_str().unwrap().to_owned()).collect();
     assert_eq!(kinds, ["tool_call", "tool_call", "tool_call", "tool_call", "tool_call", "session_end", "session_end"]);
     assert_eq!(hooks.waiting(), 0);
+}
+
+#[tokio::test]
+async fn a_stop_says_what_the_api_said_ahead_where_the_api_is_slow() {
+    let app = TestApp::start().await;
+    let id = order(&app, json!(["One"])).await;
+    let mut hooks = Hooks::new(&app.base, &id);
+    let start = cursor("sessionStart", json!({"session_id": "c-1"}));
+    hooks.run("chytr-session.sh", "cursor", &start).await;
+    // It takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    hooks.url = format!("http://{}", silent.local_addr().unwrap());
+    for status in ["aborted", "error"] {
+        assert_eq!(hooks.stop_at_once(status).await, "", "such an agent is told nothing");
+    }
+    let said: Value = serde_json::from_str(&hooks.stop_at_once("completed").await).unwrap();
+    assert!(said["followup_message"].as_str().unwrap().contains("- One\n"), "{said}");
+    assert_eq!(hooks.stop_at_once("completed").await, "", "it counts once");
+    hooks.kill_sender();
+    // Nothing is lost, and what the API says next is known again.
+    hooks.url = app.base.clone();
+    let again = cursor("stop", json!({"status": "completed"}));
+    assert!(hooks.run("chytr-stop.sh", "cursor", &again).await.contains("- One"));
+    assert!(hooks.ahead().is_some());
+    assert_eq!(hooks.waiting(), 0);
+    let kinds: Vec<_> = detail(&app, &id).await["logs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|log| log["event_type"].as_str().unwrap().to_owned())
+        .collect();
+    let ends = ["session_end"; 5];
+    assert_eq!((kinds[0].as_str(), &kinds[1..]), ("session_start", &ends.map(str::to_owned)[..]));
+}
+
+#[tokio::test]
+async fn what_is_said_ahead_follows_the_lines() {
+    let app = TestApp::start().await;
+    let id = order(&app, json!(["One"])).await;
+    let hooks = Hooks::new(&app.base, &id);
+    let logged = async |n: u32| {
+        let raw = cursor("postToolUse", json!({"tool_name": "T", "tool_use_id": n.to_string()}));
+        hooks.run("chytr-log.sh", "tool_call", &raw).await;
+    };
+    logged(1).await;
+    app.eventually(async || hooks.ahead().is_some()).await;
+    let (for_cursor, for_claude) = hooks.ahead().unwrap();
+    assert!(for_cursor["followup_message"].as_str().unwrap().contains("One"), "{for_cursor}");
+    assert_eq!((&for_claude["decision"], &for_claude["reason"]), (&json!("block"), &for_cursor["followup_message"]));
+    app.post(&format!("/api/v1/work-orders/{id}/lines/1"), json!({})).await.expect(200);
+    logged(2).await;
+    app.eventually(async || hooks.ahead() == Some((json!({}), json!({})))).await;
+}
+
+#[tokio::test]
+async fn what_is_said_ahead_ends_with_what_is_said_at_all() {
+    let app = TestApp::start().await;
+    let id = order(&app, json!(["Never"])).await;
+    let send = async |query: &str, event: Value| {
+        let sent =
+            app.http().post(format!("{}{INGEST}?{query}", app.base)).header("content-type", "application/x-ndjson");
+        let text = sent.body(event.to_string()).send().await.unwrap().text().await.unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+    };
+    let start = json!({"event_type": "session_start", "work_order_id": id});
+    let lines = send("reply=claude&ahead=true", start).await;
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0]["hookSpecificOutput"]["hookEventName"], "SessionStart");
+    for n in 0..5 {
+        let end = json!({"event_type": "session_end", "event_id": n.to_string(), "work_order_id": id});
+        let lines = send("ahead=true", end).await;
+        assert_eq!((lines.len(), lines[0]["followup_message"].is_string()), (2, n < 4), "{lines:?}");
+    }
+    let end = json!({"event_type": "session_end", "event_id": "last", "work_order_id": id});
+    assert_eq!(send("ahead=true", end).await, [json!({}), json!({})]);
+    assert_eq!(detail(&app, &id).await["status"], "failed");
 }
 
 #[tokio::test]

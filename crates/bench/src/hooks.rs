@@ -23,6 +23,8 @@ use tokio::time::MissedTickBehavior;
 const SLOW: Duration = Duration::from_secs(1);
 /// How long everything may take to arrive in the end.
 const ARRIVAL: Duration = Duration::from_secs(180);
+/// Each how manieth event is a stop of the agent.
+const STOPS: usize = 20;
 /// How the API is: the parts of the time, in their order.
 const PARTS: [&str; 3] = ["up", "slow", "down"];
 
@@ -77,30 +79,17 @@ pub(crate) async fn run(programs: &Path, short: bool) -> anyhow::Result<bool> {
     }
     way.part.store(3, Ordering::SeqCst);
     let _again = Api::start(programs, &database, port, &[]).await?;
-    let (mut sent, mut times) = (0, [const { Vec::new() }; 3]);
+    let mut all = Measured::default();
     while let Some(done) = sessions.join_next().await {
-        let (count, of_session) = done.context("a session failed")??;
-        sent += count;
-        for (all, own) in times.iter_mut().zip(of_session) {
-            all.extend(own);
-        }
+        all.add(done.context("a session failed")??);
     }
+    let sent = all.sent;
     let arrived = arrived(&database, sent).await?;
     print_head();
-    for (part, values) in PARTS.iter().zip(&times) {
-        Figure {
-            what: format!("a hook's own time, the API {part}: p99"),
-            value: percentile(values, 0.99),
-            unit: "ms",
-            reach: Reach::AtMost(50.0),
-            detail: format!(
-                "{} events of {} sessions; median {:.1} ms",
-                values.len(),
-                load.sessions,
-                percentile(values, 0.5)
-            ),
+    for (what, parts) in [("a hook", &all.logs), ("the hook of a stop", &all.stops)] {
+        for (part, values) in PARTS.iter().zip(parts) {
+            figure(what, part, values, load.sessions).print();
         }
-        .print();
     }
     Figure {
         what: "events lost over a restart of the API".to_owned(),
@@ -113,11 +102,42 @@ pub(crate) async fn run(programs: &Path, short: bool) -> anyhow::Result<bool> {
     Ok(true)
 }
 
+/// What was measured.
+#[derive(Debug, Default)]
+struct Measured {
+    /// How many events were sent.
+    sent: usize,
+    /// How many milliseconds each hook took that only logs, by part.
+    logs: [Vec<f64>; 3],
+    /// The same of stops.
+    stops: [Vec<f64>; 3],
+}
+
+impl Measured {
+    fn add(&mut self, other: Self) {
+        self.sent += other.sent;
+        let own = self.logs.iter_mut().chain(&mut self.stops);
+        for (own, other) in own.zip(other.logs.into_iter().chain(other.stops)) {
+            own.extend(other);
+        }
+    }
+}
+
+fn figure(what: &str, part: &str, values: &[f64], sessions: usize) -> Figure {
+    Figure {
+        what: format!("{what}'s own time, the API {part}: p99"),
+        value: percentile(values, 0.99),
+        unit: "ms",
+        reach: Reach::AtMost(50.0),
+        detail: format!("{} events of {sessions} sessions; median {:.1} ms", values.len(), percentile(values, 0.5)),
+    }
+}
+
 async fn orders(api: SocketAddr, count: usize) -> anyhow::Result<Vec<String>> {
     let mut connection = Connection::open(api).await?;
     let mut orders = Vec::new();
     for _ in 0..count {
-        let order = json!({"objective": "Bench", "source": "local"}).to_string();
+        let order = json!({"objective": "Bench", "source": "local", "lines": ["Never done"]}).to_string();
         let made = connection.send(Method::POST, "/api/v1/work-orders", order).await?.json(201)?;
         orders.push(made["work_order_id"].as_str().context("no order")?.to_owned());
     }
@@ -131,33 +151,49 @@ struct Hook {
     spool: PathBuf,
 }
 
-/// One session: an event again and again. Returns how many it sent, and how many milliseconds each hook took, by part.
-async fn session(hook: Hook, load: Load, part: Arc<AtomicU8>) -> anyhow::Result<(usize, [Vec<f64>; 3])> {
+/// One session: an event again and again, and sometimes a stop.
+async fn session(hook: Hook, load: Load, part: Arc<AtomicU8>) -> anyhow::Result<Measured> {
     let event = json!({
         "conversation_id": hook.order, "generation_id": "g", "hook_event_name": "postToolUse", "tool_name": "Shell",
         "tool_input": {"command": "cargo test"}, "tool_output": "x".repeat(2_000), "cwd": "/w", "duration": 12
     })
     .to_string();
+    let stop = json!({
+        "conversation_id": hook.order, "generation_id": "g", "hook_event_name": "stop", "status": "completed", "loop_count": 0
+    })
+    .to_string();
     let mut clock = tokio::time::interval(Duration::from_secs_f64(load.sessions as f64 / load.events_a_second));
     clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let (mut sent, mut times) = (0, [const { Vec::new() }; 3]);
+    let mut measured = Measured::default();
     loop {
         clock.tick().await;
         let now = usize::from(part.load(Ordering::SeqCst));
-        let Some(of_part) = times.get_mut(now) else { return Ok((sent, times)) };
+        if now >= PARTS.len() {
+            return Ok(measured);
+        }
         let begin = Instant::now();
-        fire(&hook, &event).await?;
-        of_part.push(begin.elapsed().as_secs_f64() * 1000.0);
-        sent += 1;
+        let is_stop = measured.sent % STOPS == STOPS - 1;
+        if is_stop {
+            fire(&hook, ["chytr-stop.sh", "cursor"], &stop).await?;
+        } else {
+            let said = fire(&hook, ["chytr-log.sh", "tool_call"], &event).await?;
+            ensure!(said.is_empty(), "a hook that only logs says: {}", String::from_utf8_lossy(&said));
+        }
+        let took = begin.elapsed().as_secs_f64() * 1000.0;
+        let parts = if is_stop { &mut measured.stops } else { &mut measured.logs };
+        if let Some(of_part) = parts.get_mut(now) {
+            of_part.push(took);
+        }
+        measured.sent += 1;
     }
 }
 
-/// Runs the hook as an agent does, and waits for its end.
-async fn fire(hook: &Hook, event: &str) -> anyhow::Result<()> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../integrations/hooks/chytr-log.sh");
+/// Runs a hook with its argument as an agent does, waits for its end, and returns what it printed.
+async fn fire(hook: &Hook, [script, argument]: [&str; 2], event: &str) -> anyhow::Result<Vec<u8>> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../integrations/hooks").join(script);
     let mut child = tokio::process::Command::new("sh")
         .arg(script)
-        .arg("tool_call")
+        .arg(argument)
         .env("CHYTR_URL", &hook.url)
         .env("CHYTR_API_KEY", "none-is-set")
         .env("WORK_ORDER_ID", &hook.order)
@@ -170,8 +206,8 @@ async fn fire(hook: &Hook, event: &str) -> anyhow::Result<()> {
     stdin.write_all(event.as_bytes()).await.context("the hook does not read")?;
     drop(stdin);
     let output = child.wait_with_output().await.context("could not wait for a hook")?;
-    ensure!(output.status.success() && output.stdout.is_empty(), "a hook failed: {output:?}");
-    Ok(())
+    ensure!(output.status.success(), "a hook failed: {output:?}");
+    Ok(output.stdout)
 }
 
 /// Waits until so many events are stored.

@@ -17092,6 +17092,11 @@ export interface operations {
             query?: {
                 /** @description Return exactly what a hook of this program has to print, and nothing else: `cursor` or `claude`. */
                 reply?: string;
+                /**
+                 * @description Return what hooks are to print if the agent stops before the next request: a line for Cursor and one for Claude Code, after the
+                 *     line of `reply` where there is one. Nothing else is returned then.
+                 */
+                ahead?: boolean;
             };
             header?: never;
             path?: never;
@@ -17109,6 +17114,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IngestReply"];
+                    "application/x-ndjson": string;
                 };
             };
             /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */

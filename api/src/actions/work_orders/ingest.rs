@@ -11,7 +11,7 @@ use crate::db::work_orders::WorkOrder;
 use crate::domain::actor::Actor;
 use crate::domain::agents::AgentStatus;
 use crate::domain::hooks::end::{Known, Means, means};
-use crate::domain::hooks::read::{Entry, How, read};
+use crate::domain::hooks::read::{Ended, Entry, How, read};
 use crate::domain::hooks::reply::Told;
 use crate::domain::hooks::{EventType, Sent};
 use crate::domain::live::event::{EventKind, NewEvent};
@@ -39,11 +39,18 @@ pub struct Ingested {
     pub told: Told,
 }
 
-/// Stores events, each once. Those of one work order in one transaction, in the order in which they came.
+/// Stores events, each once. Those of one work order in one transaction, in the order in which they came. `ahead`: also says what an
+/// agent that stops after them would be told.
 ///
 /// # Errors
 /// When the database is not available. An event that can't be stored is counted, and the others are stored.
-pub async fn ingest(database: &Database, actor: &Actor, rights: &Rights, sent: Vec<Sent>) -> ActionResult<Ingested> {
+pub async fn ingest(
+    database: &Database,
+    actor: &Actor,
+    rights: &Rights,
+    sent: Vec<Sent>,
+    ahead: bool,
+) -> ActionResult<Ingested> {
     let mut done = Ingested::default();
     let mut by_order: BTreeMap<TicketId, Vec<(Sent, Entry)>> = BTreeMap::new();
     let mut conversations: BTreeMap<String, Option<TicketId>> = BTreeMap::new();
@@ -69,7 +76,7 @@ pub async fn ingest(database: &Database, actor: &Actor, rights: &Rights, sent: V
         }
     }
     for (order, events) in by_order {
-        match of_order(database, actor, rights, order, events).await {
+        match of_order(database, actor, rights, order, (events, ahead)).await {
             Ok(of_one) => {
                 done.stored += of_one.stored;
                 done.repeated += of_one.repeated;
@@ -102,7 +109,7 @@ async fn of_order(
     actor: &Actor,
     rights: &Rights,
     id: TicketId,
-    events: Vec<(Sent, Entry)>,
+    (events, ahead): (Vec<(Sent, Entry)>, bool),
 ) -> ActionResult<Ingested> {
     let missing = || Refusal::not_found("work order", id);
     let mut change = database.change(actor).await?;
@@ -144,8 +151,22 @@ async fn of_order(
             done.told.context = Some(context_of(&mut change, &order).await?);
         }
     }
+    if ahead {
+        done.told.ahead = if_it_stopped(&mut change, id).await?;
+    }
     change.commit().await?;
     Ok(done)
+}
+
+/// What an agent would be told if it stopped now. Nothing is counted: its end is an event, too.
+async fn if_it_stopped(change: &mut Change, id: TicketId) -> ActionResult<Option<String>> {
+    let Some(order) = db::work_orders::list::find(change, id).await? else { return Ok(None) };
+    let followups = db::work_orders::followups(change, id).await?;
+    let known = Known { status: order.status, is_held: order.is_held, lines: &order.lines.0, followups };
+    Ok(match means(Ended { how: How::Well, can_go_on: true }, known) {
+        Means::GoOn(text) => Some(text),
+        Means::Nothing | Means::Done | Means::Failed(_) => None,
+    })
 }
 
 /// What a session's end means, done. The same end again is answered as before, and counts once.

@@ -20,6 +20,8 @@ pub struct Told {
     pub context: Option<String>,
     /// At its end: what is left to do.
     pub followup: Option<String>,
+    /// What would be left to do if it stopped now; only where that was asked for.
+    pub ahead: Option<String>,
 }
 
 /// The reply in the words of this reader; nothing to say is an empty object, which both take.
@@ -36,15 +38,34 @@ pub fn reply(reader: Reader, told: &Told) -> Value {
     }
 }
 
+/// What a hook of each program is to print if its agent stops before the next request, a line each, in the order of
+/// [`Reader::ALL`].
+#[must_use]
+pub fn ahead(told: &Told) -> String {
+    let followup = told.ahead.clone();
+    let told = Told { followup, ..Told::default() };
+    Reader::ALL.iter().map(|reader| format!("{}\n", reply(*reader, &told))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn what_is_said_ahead_is_a_line_for_each_program() {
+        let told = Told { ahead: Some("Go\non.".to_owned()), ..Told::default() };
+        assert_eq!(
+            ahead(&told),
+            "{\"followup_message\":\"Go\\non.\"}\n{\"decision\":\"block\",\"reason\":\"Go\\non.\"}\n"
+        );
+        assert_eq!(ahead(&Told::default()), "{}\n{}\n");
+    }
+
+    #[test]
     fn each_program_reads_its_own_words() {
         let (context, followup) = (Some("Use axum.".to_owned()), Some("Go on.".to_owned()));
-        let start = Told { context, followup: None };
-        let end = Told { context: None, followup };
+        let start = Told { context, ..Told::default() };
+        let end = Told { followup, ..Told::default() };
         assert_eq!(reply(Reader::Cursor, &start), json!({"additional_context": "Use axum."}));
         assert_eq!(reply(Reader::Cursor, &end), json!({"followup_message": "Go on."}));
         assert_eq!(reply(Reader::Claude, &end), json!({"decision": "block", "reason": "Go on."}));

@@ -3,7 +3,7 @@
 use crate::access::Caller;
 use crate::actions;
 use crate::actions::work_orders::ingest::Ingested;
-use crate::domain::hooks::reply::{Reader, reply};
+use crate::domain::hooks::reply::{Reader, ahead, reply};
 use crate::domain::hooks::{MAX_EVENTS, Sent};
 use crate::domain::refusal::{ErrorCode, Refusal};
 use crate::http::error::ApiResult;
@@ -33,6 +33,10 @@ pub struct IngestQuery {
     /// Return exactly what a hook of this program has to print, and nothing else: `cursor` or `claude`.
     #[param(value_type = Option<String>)]
     reply: Option<Reader>,
+    /// Return what hooks are to print if the agent stops before the next request: a line for Cursor and one for Claude Code, after the
+    /// line of `reply` where there is one. Nothing else is returned then.
+    #[serde(default)]
+    ahead: bool,
 }
 
 /// What became of the events.
@@ -59,7 +63,8 @@ pub struct IngestReply {
 /// object a line with the type `application/x-ndjson`. At a session's end, `followup_message` says which lines are not done.
 #[utoipa::path(post, path = "/api/v1/ingest", tag = "work orders", security(("bearer" = []), ("session" = [])),
     params(IngestQuery), request_body = IngestBody,
-    responses((status = 200, body = IngestReply), (status = 404, body = ErrorBody)))]
+    responses((status = 200, content((IngestReply = "application/json"), (String = "application/x-ndjson"))),
+        (status = 404, body = ErrorBody)))]
 pub async fn ingest(
     State(app): State<App>,
     caller: Caller,
@@ -68,10 +73,20 @@ pub async fn ingest(
 ) -> ApiResult<Response> {
     let (sent, broken) = read_events(request, &app).await?;
     let is_single = sent.is_single;
-    let mut done =
-        actions::work_orders::ingest::ingest(&app.database, &caller.actor(), &caller.rights(), sent.events).await?;
+    let mut done = actions::work_orders::ingest::ingest(
+        &app.database,
+        &caller.actor(),
+        &caller.rights(),
+        sent.events,
+        query.ahead,
+    )
+    .await?;
     if is_single && let Some(refusal) = done.refused.pop() {
         return Err(refusal.into());
+    }
+    if query.ahead {
+        let first = query.reply.map(|reader| format!("{}\n", reply(reader, &done.told))).unwrap_or_default();
+        return Ok(([(CONTENT_TYPE, "application/x-ndjson")], first + &ahead(&done.told)).into_response());
     }
     if let Some(reader) = query.reply {
         return Ok(Json(reply(reader, &done.told)).into_response());
