@@ -112,7 +112,7 @@ chytr_stop() {
         chytr_send_later
         return 0
     fi
-    chytr_ask "${CHYTR_STOP_WAIT:-0.025}" "$1" && return 0
+    chytr_ask "${CHYTR_STOP_WAIT:-0.01}" "$1" && return 0
     : >"$chytr_dir/slow"
     chytr_say_ahead "$1"
 }

@@ -362,7 +362,7 @@ impl Hooks {
 
     /// What a stop of an agent of Cursor prints, in this state and without waiting for the API longer than a moment.
     async fn stop_at_once(&mut self, status: &str) -> String {
-        self.stop_wait = "0.025";
+        self.stop_wait = "0.01";
         let start = std::time::Instant::now();
         let said = self.run("chytr-stop.sh", "cursor", &cursor("stop", json!({"status": status}))).await;
         assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());

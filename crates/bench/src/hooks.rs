@@ -24,7 +24,7 @@ const SLOW: Duration = Duration::from_secs(1);
 /// How long everything may take to arrive in the end.
 const ARRIVAL: Duration = Duration::from_secs(180);
 /// Each how manieth event is a stop of the agent.
-const STOPS: usize = 20;
+const STOPS: usize = 10;
 /// How the API is: the parts of the time, in their order.
 const PARTS: [&str; 3] = ["up", "slow", "down"];
 
