@@ -2,7 +2,7 @@
 //! decided here.
 
 use super::envelope::{self, Envelope};
-use crate::probe::{same_host, shown};
+use crate::probe::{same_server, shown};
 use reqwest::StatusCode;
 use reqwest::header::LOCATION;
 use secrecy::{ExposeSecret, SecretString};
@@ -159,7 +159,7 @@ impl ChatModel {
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .timeout(CALL_TIMEOUT)
-            .redirect(same_host());
+            .redirect(same_server());
         let http = if is_loopback(base) { http.no_proxy() } else { http };
         let http = http.build().map_err(ChatError::Setup)?;
         let endpoint = endpoint(base, "chat/completions");

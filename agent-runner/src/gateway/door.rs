@@ -188,7 +188,7 @@ mod tests {
         tokio::time::advance(PAUSE).await;
         door.answered(said(Some(Tokens::default()), true), true, false, Instant::now());
         door.answered(said(None, false), true, false, Instant::now());
-        assert_eq!(door.refuses(Instant::now()), None, "one that succeeds begins anew");
+        assert_eq!(door.refuses(Instant::now()), None, "after one that succeeds they are counted from zero");
     }
 
     #[tokio::test]

@@ -58,7 +58,7 @@ impl ModelFailure {
         }
     }
 
-    /// What one of the gateway's own responses says; none for a response of somebody else. Agents show what they were
+    /// What one of the gateway's own responses says; none for any other response. Agents show what they were
     /// refused with, and so it comes back.
     #[must_use]
     pub fn of_gateway(body: &str) -> Option<Self> {

@@ -118,6 +118,6 @@ impl Drop for Gateway {
 
 /// A key goes to the model's own address alone, and follows no redirect to another host.
 fn client(base: &Url) -> reqwest::Result<reqwest::Client> {
-    let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(crate::probe::same_host());
+    let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(crate::probe::same_server());
     if is_loopback(base) { http.no_proxy().build() } else { http.build() }
 }

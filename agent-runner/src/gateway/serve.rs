@@ -227,7 +227,7 @@ fn failure(door: &Door, call: &Call, failed: Failed) -> Response {
             };
             with_type(status, content_type, Body::from(body))
         }
-        // Whoever decides about retries itself also has to know that it may retry.
+        // A client that decides about retries itself has to know that it may retry.
         Failed::MayPass { kind, message, .. } if door.of.patience.is_zero() => {
             let status = match kind {
                 ModelFailure::RateLimited => StatusCode::TOO_MANY_REQUESTS,

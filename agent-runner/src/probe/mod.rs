@@ -52,15 +52,22 @@ pub struct Probe {
     pub key: Option<SecretString>,
 }
 
-/// Follows a redirect within its host alone: keys and questions are not for others.
-pub(crate) fn same_host() -> Policy {
+/// Follows a redirect to the same server alone: keys and questions are not for others. Another port is another server.
+pub(crate) fn same_server() -> Policy {
     Policy::custom(|attempt| {
-        let from = attempt.previous().last().and_then(|url| url.host_str().map(str::to_owned));
-        if attempt.previous().len() > 5 || from.as_deref() != attempt.url().host_str() {
+        let is_same = attempt.previous().last().is_some_and(|from| is_same_server(from, attempt.url()));
+        if attempt.previous().len() > 5 || !is_same {
             return attempt.stop();
         }
         attempt.follow()
     })
+}
+
+/// Whether both addresses are the same server's. From plain HTTP it may lead to HTTPS, at the customary ports.
+fn is_same_server(from: &Url, to: &Url) -> bool {
+    let ports = (from.port_or_known_default(), to.port_or_known_default());
+    let is_upgrade = from.scheme() == "http" && to.scheme() == "https" && ports == (Some(80), Some(443));
+    from.host_str() == to.host_str() && (is_upgrade || (from.scheme() == to.scheme() && ports.0 == ports.1))
 }
 
 /// An address without what may be secret.
@@ -88,7 +95,7 @@ impl Probe {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(CONNECT_TIMEOUT + RESPONSE_TIMEOUT)
-            .redirect(same_host())
+            .redirect(same_server())
             .build()
             .map_err(ProbeError::Setup)?;
         let asking = async {
@@ -308,6 +315,17 @@ mod tests {
         assert_eq!(other("http://host:8000/v1"), "http://host:8000/");
         assert_eq!(other("http://host:8000/"), "http://host:8000/v1");
         assert_eq!(other("https://host/openai?version=2"), "https://host/openai/v1?version=2");
+    }
+
+    #[test]
+    fn a_redirect_stays_at_its_server() {
+        let is_same = |from: &str, to: &str| is_same_server(&from.parse().unwrap(), &to.parse().unwrap());
+        assert!(is_same("http://host/v1", "https://host/v1"));
+        assert!(is_same("https://host/v1", "https://host:443/api/v1"));
+        assert!(!is_same("https://host/v1", "http://host/v1"));
+        assert!(!is_same("https://host/v1", "https://host:8443/v1"));
+        assert!(!is_same("http://host:8080/v1", "https://host/v1"));
+        assert!(!is_same("https://host/v1", "https://other/v1"));
     }
 
     #[test]
