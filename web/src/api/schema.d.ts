@@ -3485,6 +3485,53 @@ export interface components {
             /** @description Its address. */
             url: string;
         } | {
+            /**
+             * Format: int64
+             * @description Tokens that it read from its cache.
+             */
+            cache_read: number;
+            /**
+             * Format: int64
+             * @description Tokens that it wrote to its cache.
+             */
+            cache_write: number;
+            /**
+             * Format: int64
+             * @description How many calls it answered.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description How many calls failed, repeated ones too.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Tokens that it read, without those from its cache.
+             */
+            input: number;
+            /** @enum {string} */
+            kind: "model_usage";
+            /** @description The model. */
+            model: string;
+            /**
+             * Format: int64
+             * @description Tokens that it wrote, without its thinking.
+             */
+            output: number;
+            /**
+             * Format: int64
+             * @description Tokens of its thinking.
+             */
+            reasoning: number;
+            /**
+             * Format: int64
+             * @description How many of them have no count of tokens.
+             */
+            uncounted: number;
+            /** @description Whose model it is: `agent` or `director`. */
+            whose: string;
+        } | {
             /** @enum {string} */
             kind: "other";
         };
