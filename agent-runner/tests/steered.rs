@@ -74,6 +74,8 @@ async fn the_log_tells_what_the_agent_does_once_and_in_order() {
         "turn_ended 3",
         "commit 3",
         "verdict 3",
+        "model_usage",
+        "model_usage",
         "pull_request",
     ];
     assert_eq!(told, expected);

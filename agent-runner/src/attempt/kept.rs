@@ -2,7 +2,7 @@
 
 use super::Attempt;
 use super::task::Scratch;
-use crate::git::{Branches, branches_of};
+use crate::git::{Branches, branches_of, bring_in};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
@@ -156,7 +156,7 @@ pub(super) async fn earlier(attempt: &Attempt) -> Option<Archive> {
 pub(super) fn bring_work(attempt: &Attempt, earlier: Archive) -> Option<Archive> {
     let Some(scratch) = &attempt.scratch else { return Some(earlier) };
     let branches = earlier.work.as_ref()?.branches()?;
-    match scratch.go_on_from(&branches) {
+    match bring_in(&scratch.folder(), &branches) {
         Ok(()) => Some(earlier),
         Err(error) => {
             tracing::warn!(%error, "could not bring in what an earlier attempt did; starting without it");

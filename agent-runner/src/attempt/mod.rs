@@ -273,7 +273,10 @@ impl Attempt {
         let mut hooks = Hooks::new(self, workspace, &mut phases);
         let driven = self.drive(agent.as_mut(), models, earlier, &mut hooks).await;
         let workspace = hooks.into_workspace();
-        self.report_spent(models);
+        // Nothing can be said for an attempt that handed its job over.
+        if !matches!(driven, Err(AttemptError::Held { .. })) {
+            self.report_spent(models);
+        }
         agent.shutdown().await;
         self.live.abandon();
         let workspace = workspace?;

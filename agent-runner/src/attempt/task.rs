@@ -2,7 +2,7 @@
 //! there is what came of it.
 
 use super::{API_PATIENCE, Attempt, AttemptError};
-use crate::git::{Branches, bring_in, repository_of};
+use crate::git::repository_of;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -51,11 +51,6 @@ impl Scratch {
     /// Where it is.
     pub(super) fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
-    }
-
-    /// Goes on from what an earlier attempt did.
-    pub(super) fn go_on_from(&self, earlier: &Branches) -> Result<(), git2::Error> {
-        bring_in(self.folder.path(), earlier)
     }
 
     /// What the agent left in this workspace: files that are new or changed. Of what is too much, some are named without their

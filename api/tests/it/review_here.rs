@@ -301,5 +301,6 @@ async fn the_inbox_says_which_pull_requests_are_ready() {
     assert_eq!(item().await["ready"], true);
     at.post("comment", json!({"body": "One more thing.", "order": true}), 200).await;
     sqlx::raw_sql("update pull_snapshots set open_threads = 0").execute(&at.app.pool).await.unwrap();
-    assert_eq!(item().await["ready"], false, "the agent has something to do");
+    // It is shown as not ready, or, once the order has become a job, not at all.
+    assert_ne!(item().await["ready"], true, "the agent has something to do");
 }
