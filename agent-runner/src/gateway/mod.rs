@@ -19,6 +19,7 @@ pub use tokens::Tokens;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::any;
+use axum::serve::ListenerExt;
 use door::Door;
 use secrecy::SecretString;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -80,6 +81,12 @@ impl Gateway {
             .fallback(any(serve::pass))
             .layer(DefaultBodyLimit::max(REQUEST_BYTES))
             .with_state(doors.clone());
+        // Without this, each part of an answer waits up to 40 ms for the one before it to be acknowledged.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "could not send the parts of answers at once");
+            }
+        });
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "the gateway to models ended; calls of models fail from now on");
