@@ -237,16 +237,6 @@ async fn a_stream_that_breaks_off_or_falls_silent_is_a_failure_and_an_agent_that
 }
 
 #[tokio::test]
-async fn a_caller_that_decides_about_retries_itself_sees_that_it_may() {
-    let model = MockServer::start().await;
-    let busy = ResponseTemplate::new(429).set_body_string("slow down");
-    Mock::given(method("POST")).respond_with(busy).expect(1).mount(&model).await;
-    let base = format!("{}/v1", model.uri());
-    let (_gateway, entrance) = gateway_to(&base, Duration::ZERO, Duration::from_secs(20)).await;
-    assert_eq!(ask(&entrance).await.0, StatusCode::TOO_MANY_REQUESTS);
-}
-
-#[tokio::test]
 async fn nothing_passes_after_the_gateways_end_also_on_a_connection_that_is_open() {
     let model = MockServer::start().await;
     Mock::given(method("POST")).respond_with(streamed(STREAM)).expect(1).mount(&model).await;
@@ -261,4 +251,61 @@ async fn nothing_passes_after_the_gateways_end_also_on_a_connection_that_is_open
     drop(gateway);
     let after = send().await;
     assert!(after.is_err() || after.unwrap().status() == StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn no_way_of_writing_a_path_leads_elsewhere() {
+    let model = MockServer::start().await;
+    let (_gateway, entrance) = patient_gateway(&model).await;
+    let address = entrance.base.socket_addrs(|| None).unwrap()[0];
+    let key = entrance.placeholder.expose_secret();
+    for below in ["models/%2e%2e/files", "models/.%2E/%2e./files", "models/..\\files", "models/x/%2e%2e/%2e%2e/y"] {
+        // As an agent may send it: clients tidy paths up before they send them.
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET /agent/{below} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).await.unwrap();
+        assert!(said.starts_with("HTTP/1.1 40"), "{below}: {said}");
+    }
+    assert_eq!(model.received_requests().await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_caller_that_decides_about_retries_itself_is_never_paused_and_sees_the_servers_own_words() {
+    let model = MockServer::start().await;
+    let busy = ResponseTemplate::new(503).insert_header("retry-after", "7").set_body_string("overloaded");
+    Mock::given(method("POST")).respond_with(busy).up_to_n_times(8).expect(8).mount(&model).await;
+    let page = ResponseTemplate::new(200).set_body_raw("<html>Sign in</html>", "text/html");
+    Mock::given(method("POST")).respond_with(page).expect(1).mount(&model).await;
+    let base = format!("{}/v1", model.uri());
+    let (_gateway, entrance) = gateway_to(&base, Duration::ZERO, Duration::from_secs(20)).await;
+    for _ in 0..8 {
+        let body = json!({ "model": "m", "messages": [] });
+        let call = call(&entrance, "chat/completions", &body).bearer_auth(entrance.placeholder.expose_secret());
+        let response = call.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()["retry-after"], "7");
+        let said: Value = response.json().await.unwrap();
+        assert_eq!(said["error"]["message"], "overloaded");
+    }
+    assert_eq!(ask(&entrance).await.0, StatusCode::NOT_FOUND, "an address at which no model is");
+}
+
+#[tokio::test]
+async fn the_key_is_in_no_response_however_a_server_says_it() {
+    let model = MockServer::start().await;
+    let garbled = [b"wrong key \xc3\x28 ".as_slice(), KEY.as_bytes()].concat();
+    let refusal = ResponseTemplate::new(401).set_body_bytes(garbled);
+    Mock::given(method("POST")).respond_with(refusal).up_to_n_times(1).mount(&model).await;
+    let success = json!({ "error": { "message": format!("Incorrect API key provided: {KEY}") } });
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(200).set_body_json(success)).mount(&model).await;
+    let (_gateway, entrance) = patient_gateway(&model).await;
+    for status in [StatusCode::UNAUTHORIZED, StatusCode::OK] {
+        let (said, text) = ask(&entrance).await;
+        assert_eq!(said, status);
+        assert!(text.contains("[secret]") && !text.contains(KEY), "{text}");
+    }
 }

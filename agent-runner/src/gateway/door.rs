@@ -3,6 +3,7 @@
 use super::failure::ModelFailure;
 use super::tokens::Tokens;
 use super::wire::Said;
+use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-/// After this many failed calls in a row nothing is asked for a while: the agent only repeats itself.
+/// After this many failed calls in a row nothing is asked for a while: the agent only repeats itself. A call that is repeated
+/// here counts once.
 const FAILURES_IN_A_ROW: u32 = 5;
 
 /// How long nothing is asked then. One call tries it afterwards.
@@ -100,18 +102,41 @@ impl Door {
         self.course().spent
     }
 
+    /// Whether the caller decides about retries itself.
+    pub(super) fn leaves_retries(&self) -> bool {
+        self.of.patience.is_zero()
+    }
+
+    /// What passes through, without the model's key: some servers report a wrong key with a status of success.
+    pub(super) fn without_key(&self, bytes: Bytes) -> Bytes {
+        let key = self.of.key.as_ref().map(|key| key.expose_secret().trim().as_bytes()).unwrap_or_default();
+        if key.is_empty() || !bytes.windows(key.len()).any(|part| part == key) {
+            return bytes;
+        }
+        self.masked(&String::from_utf8_lossy(&bytes)).into()
+    }
+
     /// Why nothing is asked now; none if a call may go out.
     pub(super) fn refuses(&self, now: Instant) -> Option<Trouble> {
         let course = self.course();
-        let is_closed = course.closed_until.is_some_and(|until| now < until);
-        if is_closed { course.trouble.clone() } else { None }
+        if self.leaves_retries() || course.closed_until.is_none_or(|until| now >= until) {
+            return None;
+        }
+        course.trouble.as_ref().map(|trouble| Trouble {
+            message: format!("{}; asking is paused after {} failures", trouble.message, course.failures_in_a_row),
+            ..trouble.clone()
+        })
     }
 
-    /// Notes a call that failed before it was answered.
-    pub(super) fn failed(&self, kind: ModelFailure, message: &str, now: Instant) -> Trouble {
+    /// Notes one try that failed.
+    pub(super) fn tried(&self) {
+        self.course().spent.failed += 1;
+    }
+
+    /// Notes a call that failed before it was answered. Its tries are noted already.
+    pub(super) fn failed(&self, kind: ModelFailure, message: &str, now: Instant) {
         let trouble = Trouble { kind, message: self.masked(message) };
-        self.course().fail(trouble.clone(), now);
-        trouble
+        self.course().fail(trouble, now);
     }
 
     /// Notes a response that is over, or was left by the agent before it was.
@@ -130,8 +155,11 @@ impl Door {
             None => Some("its response broke off".to_owned()),
         };
         match failure {
-            Some(message) => course.fail(Trouble { kind: ModelFailure::Unavailable, message }, now),
-            None if was_left => {}
+            Some(message) => {
+                course.spent.failed += 1;
+                course.fail(Trouble { kind: ModelFailure::Unavailable, message }, now);
+            }
+            None if !said.is_whole => {}
             None => (course.failures_in_a_row, course.closed_until, course.trouble) = (0, None, None),
         }
     }
@@ -143,7 +171,6 @@ impl Door {
 
 impl Course {
     fn fail(&mut self, trouble: Trouble, now: Instant) {
-        self.spent.failed += 1;
         self.failures_in_a_row += 1;
         self.trouble = Some(trouble);
         if self.failures_in_a_row >= FAILURES_IN_A_ROW {
@@ -161,7 +188,7 @@ mod tests {
             name: "agent",
             base: "http://model/v1".parse().unwrap(),
             key: Some(SecretString::from("sk-of-the-model")),
-            patience: Duration::ZERO,
+            patience: Duration::from_secs(1),
             silence: Duration::from_secs(1),
         };
         Door::new(of, reqwest::Client::new())
@@ -184,7 +211,8 @@ mod tests {
         }
         // 200 seconds: five calls, and then one each quarter of a minute.
         assert_eq!(asked, 5 + 13, "{:?}", door.spent());
-        assert_eq!(door.refuses(Instant::now()).unwrap().message, "its response broke off");
+        let paused = door.refuses(Instant::now()).unwrap().message;
+        assert_eq!(paused, "its response broke off; asking is paused after 18 failures");
         tokio::time::advance(PAUSE).await;
         door.answered(said(Some(Tokens::default()), true), true, false, Instant::now());
         door.answered(said(None, false), true, false, Instant::now());
@@ -206,8 +234,12 @@ mod tests {
     #[tokio::test]
     async fn the_models_key_is_in_no_message() {
         let door = door();
-        let trouble = door.failed(ModelFailure::Unauthorized, "sk-of-the-model is wrong", Instant::now());
-        assert_eq!(trouble.message, "[secret] is wrong");
+        for _ in 0..FAILURES_IN_A_ROW {
+            door.failed(ModelFailure::Unauthorized, "sk-of-the-model is wrong", Instant::now());
+        }
+        assert!(door.refuses(Instant::now()).unwrap().message.starts_with("[secret] is wrong;"));
+        assert_eq!(door.without_key("{\"a\":\"sk-of-the-model\"}".into()), "{\"a\":\"[secret]\"}");
+        assert_eq!(door.without_key(Bytes::from_static(b"\xff\xfe")), b"\xff\xfe".as_slice());
         assert!(door.opens_for(door.placeholder().expose_secret().as_bytes()));
         assert!(!door.opens_for(b"sk-of-the-model") && !door.opens_for(b""));
     }

@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName,
-    HeaderValue, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -69,21 +69,23 @@ pub(super) async fn pass(
         return plain(StatusCode::NOT_FOUND, "Only calls of a model are passed on: nothing else is at this address.");
     };
     if let Some(trouble) = door.refuses(Instant::now()) {
-        let message = format!("{}; asking is paused after {} failures", trouble.message, door.spent().failed);
-        return refused(&call, trouble.kind, &message);
+        return refused(&call, trouble.kind, &trouble.message);
     }
     let body = counted_body(&call, body);
     let asked = retry(Retry::For(door.of.patience), async || {
         let asked =
             ask(request(door, &call, &method, uri.query(), form, &headers, body.clone()), door.of.silence).await;
-        if let Err(failed) = &asked {
-            door.failed(failed.kind(), &failed.to_string(), Instant::now());
+        if asked.is_err() {
+            door.tried();
         }
         asked
     });
     match asked.await {
         Ok(begun) => passed_on(door, &call, begun),
-        Err(failed) => failure(door, &call, failed),
+        Err(failed) => {
+            door.failed(failed.kind(), &failed.to_string(), Instant::now());
+            failure(door, &call, failed)
+        }
     }
 }
 
@@ -187,7 +189,7 @@ impl Passing {
             }
             Ok(None) | Err(_) => self.note(false),
         }
-        next
+        next.map(|bytes| bytes.map(|bytes| self.door.without_key(bytes)))
     }
 
     fn note(&mut self, was_left: bool) {
@@ -221,19 +223,23 @@ fn passed_on(door: &Arc<Door>, call: &Call, begun: Begun) -> Response {
 fn failure(door: &Door, call: &Call, failed: Failed) -> Response {
     match failed {
         Failed::Refused { status, content_type, body, .. } => {
-            let body = match std::str::from_utf8(&body) {
-                Ok(text) => door.masked(text).into(),
-                Err(_) => body,
-            };
-            with_type(status, content_type, Body::from(body))
+            with_type(status, content_type, Body::from(door.without_key(body)))
         }
-        // A client that decides about retries itself has to know that it may retry.
-        Failed::MayPass { kind, message, .. } if door.of.patience.is_zero() => {
-            let status = match kind {
-                ModelFailure::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-                _ => StatusCode::BAD_GATEWAY,
+        // A client that decides about retries itself has to know that it may retry, and when.
+        failed if door.leaves_retries() => {
+            let kind = failed.kind();
+            let (status, message, wait) = match failed {
+                Failed::MayPass { status, message, retry_after, .. } => {
+                    (status.unwrap_or(StatusCode::BAD_GATEWAY), message, retry_after)
+                }
+                Failed::Foreign { .. } => (StatusCode::NOT_FOUND, failed.to_string(), None),
+                failed => (StatusCode::GATEWAY_TIMEOUT, failed.to_string(), None),
             };
-            (status, axum::Json(refusal(call.wire, kind, &door.masked(&message)))).into_response()
+            let mut response = (status, axum::Json(refusal(call.wire, kind, &door.masked(&message)))).into_response();
+            if let Some(wait) = wait {
+                response.headers_mut().insert(RETRY_AFTER, wait.as_secs().into());
+            }
+            response
         }
         failed => {
             let message = format!("{}: {failed}", shown(door));

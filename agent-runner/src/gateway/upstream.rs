@@ -31,8 +31,8 @@ pub(super) enum Failed {
     #[error("it returned {status}: {message}")]
     Refused { status: StatusCode, kind: ModelFailure, content_type: Option<String>, body: Bytes, message: String },
     /// It may succeed later.
-    #[error("{message}")]
-    MayPass { kind: ModelFailure, message: String, retry_after: Option<Duration> },
+    #[error("{}{message}", .status.map(|status| format!("it returned {status}: ")).unwrap_or_default())]
+    MayPass { kind: ModelFailure, status: Option<StatusCode>, message: String, retry_after: Option<Duration> },
     /// It said nothing for so long that asking again is for others to decide.
     #[error("it said nothing for {} seconds", after.as_secs())]
     Silent { after: Duration },
@@ -66,7 +66,8 @@ impl Failed {
 
 /// Sends a request, and waits until its response begins to say something, at most `silence` for each of the two.
 pub(super) async fn ask(request: RequestBuilder, silence: Duration) -> Result<Begun, Failed> {
-    let passing = |message: String| Failed::MayPass { kind: ModelFailure::Unavailable, message, retry_after: None };
+    let passing =
+        |message: String| Failed::MayPass { kind: ModelFailure::Unavailable, status: None, message, retry_after: None };
     let Ok(sent) = timeout(silence, request.send()).await else { return Err(Failed::Silent { after: silence }) };
     let mut response = sent.map_err(|error| passing(unreachable(error)))?;
     let status = response.status();
@@ -104,8 +105,7 @@ async fn refused(mut response: Response, content_type: Option<String>, silence: 
     }
     let kind = ModelFailure::of_status(status.as_u16(), &String::from_utf8_lossy(&body));
     if kind.may_pass() && status != StatusCode::PAYMENT_REQUIRED {
-        let message = format!("it returned {status}: {message}");
-        return Failed::MayPass { kind, message, retry_after: wait };
+        return Failed::MayPass { kind, status: Some(status), message, retry_after: wait };
     }
     Failed::Refused { status, kind, content_type, body: body.into(), message }
 }

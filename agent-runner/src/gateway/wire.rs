@@ -36,7 +36,9 @@ impl Call {
     pub(super) fn find(is_post: bool, path: &str) -> Option<Self> {
         let path = path.trim_start_matches('/');
         let path = path.strip_prefix("v1/").or_else(|| path.strip_prefix("v1beta/")).unwrap_or(path);
-        if path.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
+        // However they are written, parts that lead upwards would lead to what is not the model's.
+        let plain = path.replace('\\', "/").replace("%2e", ".").replace("%2E", ".");
+        if plain.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
             return None;
         }
         let call = |wire, is_asked| Some(Self { wire, path: path.to_owned(), is_asked, model: None });
@@ -209,9 +211,18 @@ mod tests {
         );
         let gemini = Call::find(true, "v1beta/models/gemini-3:streamGenerateContent").unwrap();
         assert_eq!((gemini.wire, gemini.model.as_deref()), (Wire::Gemini, Some("gemini-3")));
-        for path in
-            ["", "files", "fine_tuning/jobs", "models/x:tune", "models/../files", "../chat/completions", "v1//models"]
-        {
+        for path in [
+            "",
+            "files",
+            "fine_tuning/jobs",
+            "models/x:tune",
+            "models/../files",
+            "models/%2e%2E/files",
+            "models/.%2e/files",
+            "models/..\\files",
+            "../chat/completions",
+            "v1//models",
+        ] {
             assert_eq!(Call::find(true, path), None, "{path}");
         }
         assert!(Call::find(false, "models").is_some_and(|call| !call.is_asked));

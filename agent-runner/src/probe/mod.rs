@@ -13,7 +13,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::time::Duration;
-use terarchitect_outbound::{Retriable, Retry, chain, endpoint, retry};
+use terarchitect_outbound::{Retriable, Retry, chain, endpoint, is_same_server, retry};
 use tokio::time::timeout;
 use url::Url;
 
@@ -61,13 +61,6 @@ pub(crate) fn same_server() -> Policy {
         }
         attempt.follow()
     })
-}
-
-/// Whether both addresses are the same server's. From plain HTTP it may lead to HTTPS, at the customary ports.
-fn is_same_server(from: &Url, to: &Url) -> bool {
-    let ports = (from.port_or_known_default(), to.port_or_known_default());
-    let is_upgrade = from.scheme() == "http" && to.scheme() == "https" && ports == (Some(80), Some(443));
-    from.host_str() == to.host_str() && (is_upgrade || (from.scheme() == to.scheme() && ports.0 == ports.1))
 }
 
 /// An address without what may be secret.
@@ -315,17 +308,6 @@ mod tests {
         assert_eq!(other("http://host:8000/v1"), "http://host:8000/");
         assert_eq!(other("http://host:8000/"), "http://host:8000/v1");
         assert_eq!(other("https://host/openai?version=2"), "https://host/openai/v1?version=2");
-    }
-
-    #[test]
-    fn a_redirect_stays_at_its_server() {
-        let is_same = |from: &str, to: &str| is_same_server(&from.parse().unwrap(), &to.parse().unwrap());
-        assert!(is_same("http://host/v1", "https://host/v1"));
-        assert!(is_same("https://host/v1", "https://host:443/api/v1"));
-        assert!(!is_same("https://host/v1", "http://host/v1"));
-        assert!(!is_same("https://host/v1", "https://host:8443/v1"));
-        assert!(!is_same("http://host:8080/v1", "https://host/v1"));
-        assert!(!is_same("https://host/v1", "https://other/v1"));
     }
 
     #[test]

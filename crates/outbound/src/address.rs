@@ -46,6 +46,15 @@ pub fn endpoint(base: &Url, path: &str) -> Url {
     url
 }
 
+/// Whether a secret for the server at `from` may follow a redirect to `to`: the same host and port over the same protocol, or
+/// from HTTP to HTTPS at the customary ports. Another port is another server.
+#[must_use]
+pub fn is_same_server(from: &Url, to: &Url) -> bool {
+    let ports = (from.port_or_known_default(), to.port_or_known_default());
+    let is_upgrade = from.scheme() == "http" && to.scheme() == "https" && ports == (Some(80), Some(443));
+    from.host_str() == to.host_str() && (is_upgrade || (from.scheme() == to.scheme() && ports.0 == ports.1))
+}
+
 /// Whether the address leads to this machine itself.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
@@ -81,6 +90,19 @@ pub fn reachable_as(value: &str, host: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_follows_to_its_own_server_alone() {
+        let follows = |from: &str, to: &str| is_same_server(&from.parse().unwrap(), &to.parse().unwrap());
+        assert!(follows("https://a.example/x", "https://a.example/y"));
+        assert!(follows("https://a.example/x", "https://a.example:443/y"));
+        assert!(follows("http://a.example/x", "https://a.example/x"));
+        assert!(!follows("https://a.example/x", "http://a.example/x"));
+        assert!(!follows("https://a.example/x", "https://b.example/x"));
+        assert!(!follows("https://a.example/x", "https://a.example:8443/x"));
+        assert!(!follows("http://a.example:80/x", "https://a.example:444/x"));
+        assert!(!follows("http://a.example:8080/x", "https://a.example/x"));
+    }
 
     #[test]
     fn localhost_gets_its_name_inside_a_container() {

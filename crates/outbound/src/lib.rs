@@ -9,7 +9,9 @@ mod mask;
 mod proxy;
 mod retry;
 
-pub use address::{InvalidUrl, api_base, endpoint, has_credentials, http_url, is_loopback, reachable_as};
+pub use address::{
+    InvalidUrl, api_base, endpoint, has_credentials, http_url, is_loopback, is_same_server, reachable_as,
+};
 pub use errors::chain;
 pub use mask::{Mask, is_secret_name};
 pub use proxy::{PROXY_VARIABLES, Proxies};

@@ -3,6 +3,7 @@
 
 use reqwest::header::LOCATION;
 use reqwest::{Client, Request, Response, StatusCode};
+use terarchitect_outbound::is_same_server;
 use url::Url;
 
 /// How many redirects of one call are followed.
@@ -37,28 +38,5 @@ fn target(response: &Response) -> Option<Url> {
     }
     let location = response.headers().get(LOCATION)?.to_str().ok()?;
     let url = response.url().join(location).ok()?;
-    may_follow(response.url(), &url).then_some(url)
-}
-
-/// The same host and port over the same protocol, or from HTTP to HTTPS.
-fn may_follow(from: &Url, to: &Url) -> bool {
-    let upgraded = from.scheme() == "http" && to.scheme() == "https" && from.port().is_none() && to.port().is_none();
-    let same = from.scheme() == to.scheme() && from.port_or_known_default() == to.port_or_known_default();
-    from.host_str() == to.host_str() && (same || upgraded)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_token_follows_to_its_own_host_alone() {
-        let follows = |from: &str, to: &str| may_follow(&from.parse().unwrap(), &to.parse().unwrap());
-        assert!(follows("https://a.example/x", "https://a.example/y"));
-        assert!(follows("http://a.example/x", "https://a.example/x"));
-        assert!(!follows("https://a.example/x", "http://a.example/x"));
-        assert!(!follows("https://a.example/x", "https://b.example/x"));
-        assert!(!follows("https://a.example/x", "https://a.example:8443/x"));
-        assert!(!follows("http://a.example:80/x", "https://a.example:444/x"));
-    }
+    is_same_server(response.url(), &url).then_some(url)
 }
