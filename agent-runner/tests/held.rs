@@ -6,7 +6,7 @@ mod opencode_support;
 mod ticket_support;
 
 use serde_json::{Value, json};
-use terarchitect_testbed::chat::Script;
+use terarchitect_testbed::chat::{Rule, Script};
 use ticket_support::World;
 
 /// A world whose job stops at this stage.
@@ -83,6 +83,71 @@ async fn work_that_waits_for_a_person_is_pushed_and_nothing_is_paid_twice() {
     world.attempt(&hold).await.unwrap();
     assert_eq!(world.forge.pulls("demo", "hello").len(), 1);
     assert_eq!(world.turns(), before, "no model was asked again");
+}
+
+/// A world whose agent asks a question in its research, and where the job's policy lets people answer.
+async fn asking() -> Option<World> {
+    let mut script = Script::demo();
+    let choices =
+        json!([{"label": "Postgres", "description": "as elsewhere"}, {"label": "SQLite", "description": "one file"}]);
+    let question = json!({"questions": [{"question": "Which database?", "header": "Database", "options": choices}]});
+    let rules = json!([
+        {"when": {"model": "scripted-coder", "contains": "Phase: research", "after_tool": false}, "times": 1,
+         "reply": {"text": "I must know.", "tools": [{"name": "question", "arguments": question}]}},
+        {"when": {"model": "scripted-coder", "contains": "your turn was stopped there"}, "reply": {"text": "So be it."}}
+    ]);
+    script.rules.splice(0..0, serde_json::from_value::<Vec<Rule>>(rules).unwrap());
+    let world = World::start(script).await?;
+    world.api.set_context(context(&world, "question", &json!({})));
+    Some(world)
+}
+
+#[tokio::test]
+async fn a_question_waits_without_an_attempt_and_its_answer_reaches_the_same_conversation() {
+    let Some(world) = asking().await else { return };
+    let pulls = world.forge.api_url();
+    let hold = ["--checkpoint-hold-sec", "0", "--github-api-url", &pulls];
+    let held = world.attempt(&hold).await.unwrap_err();
+    assert_eq!(held.exit_code(), 76, "{}", held.chain());
+    let opened = &world.calls("/checkpoints")[0];
+    assert_eq!((&opened["stage"], &opened["type"]), (&json!("question"), &json!("approval_required")));
+    assert_eq!(opened["message"], json!("Which database?\n- Postgres: as elsewhere\n- SQLite: one file"));
+    let asked = prompted(&world, "Phase: research");
+
+    world.api.decide("approved", Some("SQLite, it has to be one file."));
+    let kept = world.api.conversation().unwrap().len();
+    let more = json!({"conversation": {"attempt": 1, "turn": 1, "agent": "opencode", "bytes": kept}});
+    world.api.set_context(context(&world, "question", &more));
+    let before = world.turns();
+    world.attempt(&hold).await.unwrap();
+    assert_eq!(world.forge.pulls("demo", "hello").len(), 1);
+    assert_eq!(prompted(&world, "Phase: research"), asked, "nothing is asked of the model again");
+    let requests = world.chat.requests().split_off(before);
+    let first = requests.iter().find(|request| request.model() == "scripted-coder").unwrap();
+    assert!(first.last("user").contains("SQLite, it has to be one file."), "{}", first.last("user"));
+    let all = first.body.to_string();
+    assert!(all.contains("Phase: research") && all.contains("Which database?"), "it remembers what came before: {all}");
+    assert_eq!(world.api.checkpoints().len(), 1);
+}
+
+#[tokio::test]
+async fn a_question_that_is_answered_soon_is_answered_in_the_same_attempt() {
+    let Some(world) = asking().await else { return };
+    let pulls = world.forge.api_url();
+    let hold = ["--checkpoint-hold-sec", "60", "--github-api-url", &pulls];
+    let attempt = world.attempt(&hold);
+    let decide = async {
+        while world.api.checkpoints().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        world.api.decide("approved", None);
+    };
+    let (ended, ()) = tokio::join!(attempt, decide);
+    ended.unwrap();
+    assert!(world.calls("/hold").is_empty());
+    let answers = world.chat.requests().into_iter().filter(|request| request.last("user").contains("leaves it to you"));
+    assert!(answers.count() > 0, "approved without words, it decides by itself");
+    assert_eq!(world.forge.pulls("demo", "hello").len(), 1);
 }
 
 #[tokio::test]

@@ -14,7 +14,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use terarchitect_agent_runner::agent::users::RunAs;
-use terarchitect_agent_runner::agent::{Agent, AgentError, AgentEvent, AgentKind, ModelFailure, ServerAddress, start};
+use terarchitect_agent_runner::agent::{
+    Agent, AgentError, AgentEvent, AgentKind, Asked, ModelFailure, ServerAddress, start,
+};
 use terarchitect_testbed::chat::{ChatRequest, ChatServer, Reply, Rule};
 use tokio_util::sync::CancellationToken;
 
@@ -274,6 +276,46 @@ async fn a_question_to_a_person_is_answered_by_the_runner() {
     assert!(output.tools[0].to_string().contains("failed"), "{:?}", output.tools);
     place.events.wait_for("the refusal", |event| matches!(event, AgentEvent::PermissionRejected { .. })).await;
     agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_people_have_to_answer_ends_the_turn_and_the_next_prompt_goes_on() {
+    let Some(binary) = opencode() else { return };
+    let place = Place::new();
+    // Outside of the workspace and of what every agent may use.
+    let file = "/etc/os-release";
+    let known = std::fs::read_to_string(file).unwrap();
+    let choice = json!({ "label": "Postgres", "description": "as elsewhere" });
+    let question = json!({ "questions": [{ "question": "Which database?", "header": "h", "options": [choice] }] });
+    let asking = to_by_tool("ask it", "question", question);
+    let reading = to_by_tool("read it", "read", json!({ "filePath": file }));
+    let granted = to_by_tool("granted", "read", json!({ "filePath": file }));
+    let answer = to("Take Postgres", says("Taken."));
+    let model = model(asking.into_iter().chain(reading).chain(granted).chain([answer])).await;
+    let mut options = place.options(binary, provider(&model.base_url()));
+    options.may_ask = true;
+    let mut agent = start(AgentKind::OpenCode, options).await.unwrap();
+
+    let output = agent.prompt("ask it", &never()).await.unwrap();
+    let asked = output.asked.unwrap();
+    assert_eq!(asked, Asked::Question { text: "Which database?\n- Postgres: as elsewhere".to_owned() });
+    assert_eq!(output.tools[0].name, "question");
+    let output = agent.prompt("Take Postgres", &never()).await.unwrap();
+    assert_eq!((output.text.as_str(), &output.asked), ("Taken.", &None));
+    let requests = model.requests();
+    let last = requests.last().unwrap().body.to_string();
+    assert!(last.contains("Which database?") && last.contains("ask it"), "the conversation goes on: {last}");
+
+    let output = agent.prompt("read it", &never()).await.unwrap();
+    let Some(Asked::Permission { permission, patterns }) = output.asked else { panic!("{output:?}") };
+    assert_eq!(permission, "external_directory");
+    agent.grant(&permission, &patterns);
+    let output = agent.prompt("granted", &never()).await.unwrap();
+    assert_eq!((output.text.as_str(), &output.asked), ("Done.", &None));
+    let first = known.lines().next().unwrap();
+    assert!(output.tools[0].output.contains(first), "{:?}", output.tools);
+    agent.shutdown().await;
+    assert_eq!(place.processes(), []);
 }
 
 #[tokio::test]

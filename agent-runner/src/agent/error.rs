@@ -29,6 +29,12 @@ pub enum AgentError {
         /// The calls and how often they were made.
         calls: String,
     },
+    /// The agent asked something and was stopped for that. A turn that ends so is no error of the agent.
+    #[error("the agent asked for an answer of a person: {}", asked.text())]
+    Asked {
+        /// What it asked.
+        asked: Box<super::Asked>,
+    },
     /// The agent's language model failed.
     #[error("{} ({message})", advice(*kind))]
     Model {
@@ -98,6 +104,7 @@ impl AgentError {
             Self::Cancelled
             | Self::Timeout { .. }
             | Self::Looping { .. }
+            | Self::Asked { .. }
             | Self::Missing { .. }
             | Self::Server { .. }
             | Self::Workspace { .. } => false,

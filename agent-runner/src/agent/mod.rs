@@ -22,7 +22,7 @@ pub use error::AgentError;
 pub use events::{AgentEvent, NoProgress, ProgressSink, TodoItem};
 pub use kind::{AgentKind, UnknownAgent};
 pub use options::{AgentOptions, ModelLimits, ProjectConfig, Provider, ServerAddress};
-pub use turns::{Agent, ToolCall, ToolStatus, TurnOutput};
+pub use turns::{Agent, Asked, ToolCall, ToolStatus, TurnOutput};
 
 /// Starts an agent and waits until it is ready. The workspace may still be empty then, but must be complete before
 /// the first turn. Dropping the future ends what was started.

@@ -36,6 +36,8 @@ pub struct AgentOptions {
     pub extra_env: Vec<(String, String)>,
     /// Whether the repository's own configuration of the agent counts.
     pub project_config: ProjectConfig,
+    /// Whether people answer what the agent asks. Otherwise it is told at once to decide by itself, and gets no permission.
+    pub may_ask: bool,
     /// Receives live events.
     pub progress: Arc<dyn ProgressSink>,
     /// How long the agent may take until it is ready.
@@ -58,6 +60,7 @@ impl AgentOptions {
             state_dir,
             extra_env: Vec::new(),
             project_config: ProjectConfig::Trusted,
+            may_ask: false,
             progress: Arc::new(NoProgress),
             startup_timeout: STARTUP_TIMEOUT,
         }

@@ -3,6 +3,7 @@
 use super::AgentError;
 use crate::gateway::Tokens;
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,9 @@ pub trait Agent: Send {
 
     /// Compacts the conversation.
     async fn compact(&mut self, cancel: &CancellationToken) -> Result<(), AgentError>;
+
+    /// Lets the agent do from now on what it asked a permission for.
+    fn grant(&mut self, _permission: &str, _patterns: &[String]) {}
 
     /// What the agent remembers, for [`Agent::resume`] of another one; none where there is nothing, or nothing that could be
     /// resumed.
@@ -49,6 +53,38 @@ pub struct TurnOutput {
     pub tokens: Option<Tokens>,
     /// How long the turn took.
     pub duration: Duration,
+    /// What a person has to answer before the agent can go on with this turn. The agent is idle; its next prompt has the answer.
+    pub asked: Option<Asked>,
+}
+
+/// What an agent asks of people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    /// A question, with what can be chosen, if that is given.
+    Question {
+        /// As people read it.
+        text: String,
+    },
+    /// A permission.
+    Permission {
+        /// Its name, e.g. `external_directory`.
+        permission: String,
+        /// The paths or commands that it is wanted for.
+        patterns: Vec<String>,
+    },
+}
+
+impl Asked {
+    /// As people read it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Question { text } => text.clone(),
+            Self::Permission { permission, patterns } if patterns.is_empty() => permission.clone(),
+            Self::Permission { permission, patterns } => format!("{permission}: {}", patterns.join(", ")),
+        }
+    }
 }
 
 /// One tool call. Displayed, it is short enough for a log line.

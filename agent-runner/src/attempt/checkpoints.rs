@@ -2,6 +2,7 @@
 //! this attempt.
 
 use super::{API_PATIENCE, Attempt, AttemptError, LOG_PATIENCE};
+use crate::prompts::shortened;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -14,6 +15,9 @@ use uuid::Uuid;
 const MAX_TEXT_BYTES: usize = 200 * 1024;
 /// How much of everything else, in bytes.
 const MAX_DATA_BYTES: usize = 700 * 1024;
+
+/// How much of a question is the checkpoint's message, in characters; all of it is in its data.
+const MAX_MESSAGE_CHARS: usize = 500;
 
 /// What became of a stop.
 #[derive(Debug)]
@@ -30,6 +34,12 @@ pub(super) enum Stopped {
 }
 
 impl Attempt {
+    /// Whether people answer what the agent asks, by the job's policy.
+    pub(super) fn may_ask(&self) -> bool {
+        let stops = &self.context.checkpoints;
+        stops.iter().any(|stop| stop.stage == CheckpointStage::Question && stop.kind.blocks())
+    }
+
     /// Stops at this stage, if the job's policy says so, and waits for a short time. `about` makes it another checkpoint where
     /// it is about something else.
     pub(super) async fn stop_at(
@@ -73,14 +83,18 @@ impl Attempt {
             CheckpointStage::Plan => "Should the agent work by this plan?",
             CheckpointStage::Diff => "Should these changes be handed in?",
             CheckpointStage::Output => "Is this the result that you want?",
-            CheckpointStage::Start | CheckpointStage::Question => "Should this go on?",
+            CheckpointStage::Start => "Should this go on?",
+            CheckpointStage::Question => "",
         };
         OpenCheckpoint {
             attempt: None,
             key: format!("{}:{hash}", stop.stage),
             kind: stop.kind,
             stage: Some(stop.stage),
-            message: stop.message.clone().unwrap_or_else(|| standard.to_owned()),
+            message: match stop.stage {
+                CheckpointStage::Question => shortened(&self.mask.apply(about), MAX_MESSAGE_CHARS),
+                _ => stop.message.clone().unwrap_or_else(|| standard.to_owned()),
+            },
             data,
             metadata: Map::from_iter([(
                 "stage".to_owned(),

@@ -7,7 +7,7 @@ use super::patience::DOUBTS;
 use super::people::People;
 use super::phases::Phases;
 use super::{Attempt, AttemptError, hand_over, review};
-use crate::agent::TurnOutput;
+use crate::agent::{Asked, TurnOutput};
 use crate::director::{DriveHooks, Phase, TurnChanges, Verdict, Words};
 use crate::git::{Committed, GitError, Patch, Update, Workspace, describe_skipped};
 use async_trait::async_trait;
@@ -181,6 +181,25 @@ impl<'a> Hooks<'a> {
         self.unpushed = false;
         Ok(())
     }
+
+    /// Stops for a person, as the job's policy says. Returns what the person said.
+    async fn stop_at(
+        &mut self,
+        stage: CheckpointStage,
+        text: &str,
+        saved: &str,
+    ) -> Result<Option<String>, AttemptError> {
+        let data = Map::from_iter([("text".to_owned(), json!(text))]);
+        match self.attempt.stop_at(stage, text, data).await? {
+            Stopped::GoOn(said) => Ok(said),
+            Stopped::Waits { id, message } => {
+                // What the agent changed is pushed; the next attempt goes on right here.
+                self.push_rest().await?;
+                self.keeper.keep_again(self.attempt, saved.to_owned()).await;
+                self.attempt.hold(id, message).await
+            }
+        }
+    }
 }
 
 /// A turn's end: the commit, how its push went, and what people can read of it.
@@ -295,18 +314,17 @@ impl DriveHooks for Hooks<'_> {
         if self.may_work || phase != Phase::Execution || plan.is_empty() {
             return Ok(None);
         }
-        let data = Map::from_iter([("text".to_owned(), json!(plan))]);
-        let said = match self.attempt.stop_at(CheckpointStage::Plan, plan, data).await? {
-            Stopped::GoOn(said) => said,
-            Stopped::Waits { id, message } => {
-                // What it changed is pushed; the next attempt goes on right here.
-                self.push_rest().await?;
-                self.keeper.keep_again(self.attempt, saved.to_owned()).await;
-                self.attempt.hold(id, message).await?
-            }
-        };
+        let said = self.stop_at(CheckpointStage::Plan, plan, saved).await?;
         self.may_work = true;
         Ok(said)
+    }
+
+    async fn ask(&mut self, asked: &Asked, saved: &str) -> Result<Option<String>, anyhow::Error> {
+        let text = match asked {
+            Asked::Question { text } => text.clone(),
+            Asked::Permission { .. } => format!("The agent asks for a permission: {}", asked.text()),
+        };
+        Ok(self.stop_at(CheckpointStage::Question, &text, saved).await?)
     }
 
     async fn messages(&mut self, turn: u32) -> Vec<Words> {

@@ -301,6 +301,7 @@ impl Attempt {
         let mut brief = Brief::new(&self.context, &self.memory().await);
         brief.earlier_work = hooks.earlier_work()?;
         brief.conventions = hooks.conventions();
+        brief.may_ask = self.may_ask();
         if let Some(order) = &self.config.review {
             let points = Points::of(self.context.review.as_ref());
             let said = points.render();
@@ -372,6 +373,7 @@ impl Attempt {
             project_config: ProjectConfig::Ignored,
             extra_directories: [PathBuf::from(CACHE_DIR)].into_iter().filter(|dir| dir.is_dir()).collect(),
             progress: Arc::new(self.live.clone()),
+            may_ask: self.may_ask(),
             ..AgentOptions::new(
                 self.options.opencode_bin.clone(),
                 places.workdir.clone(),

@@ -44,6 +44,9 @@ pub struct Brief {
     pub review: String,
     /// The threads of it that get replies, with their numbers; empty if none do. Filled in by the caller.
     pub threads: String,
+    /// Whether a person answers what the agent asks. Filled in by the caller.
+    #[serde(default)]
+    pub may_ask: bool,
 }
 
 impl Brief {
@@ -69,6 +72,7 @@ impl Brief {
             earlier_work: String::new(),
             review: String::new(),
             threads: String::new(),
+            may_ask: false,
         }
     }
 

@@ -6,8 +6,9 @@ use super::saved::{Saved, write};
 use super::verdict::Verdict;
 use super::words::{Report, with_messages};
 use super::{Brief, DriveError, Limits, Phase};
-use crate::agent::{Agent, AgentError, TurnOutput};
+use crate::agent::{Agent, AgentError, Asked, TurnOutput};
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +49,12 @@ pub trait DriveHooks: Send {
         Ok(None)
     }
 
+    /// Called when the agent asked something, with where the work stands: a person answers that first. Returns what the person said.
+    /// By default no person is there.
+    async fn ask(&mut self, _asked: &Asked, _saved: &str) -> Result<Option<String>, anyhow::Error> {
+        Ok(None)
+    }
+
     /// Adds the Director's decision about a turn to the ticket's log, with its answer as it came. Never fails the attempt.
     async fn decided(&mut self, phase: Phase, _turn: u32, summary: &str, answer: Option<&str>, _verdict: &Verdict) {
         self.log(phase.as_str(), summary, answer).await;
@@ -68,7 +75,7 @@ pub struct Words {
 }
 
 /// What a turn changed in the repository.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnChanges {
     /// Whether anything changed.
     pub changed: bool,
@@ -124,6 +131,7 @@ pub async fn drive(
             Action::AskDirector { phase, messages } => drive.ask(phase, &messages).await?,
             Action::Compact => drive.compact().await?,
             Action::HearPeople => drive.hear_people().await,
+            Action::AskPeople { ref asked, .. } => drive.ask_people(&step, asked).await?,
             Action::Finish { summary, reason } => {
                 return Ok(Outcome { replies: step.state.replies, ..drive.outcome(summary, reason) });
             }
@@ -133,7 +141,7 @@ pub async fn drive(
             Event::DirectorSaid(answer) => Some(answer.clone()),
             _ => None,
         };
-        let ended_turn = matches!(event, Event::AgentDone(_));
+        let ended_turn = matches!(event, Event::AgentDone(_) | Event::AgentAsked(..));
         step = next(step.state, event);
         if ended_turn {
             drive.keep(&step).await;
@@ -191,6 +199,17 @@ impl Drive<'_> {
         Event::PeopleWrote(wrote)
     }
 
+    /// Asks people what the agent asked, and grants the agent the permission if it was one.
+    async fn ask_people(&mut self, step: &Step, asked: &Asked) -> Result<Event, DriveError> {
+        self.stop_if_cancelled()?;
+        let saved = write(step, self.agent_turns, self.cost_usd);
+        let said = self.hooks.ask(asked, &saved).await.map_err(DriveError::Hook)?;
+        if let Asked::Permission { permission, patterns } = asked {
+            self.agent.grant(permission, patterns);
+        }
+        Ok(Event::PeopleAnswered(said.unwrap_or_default()))
+    }
+
     async fn prompt(&mut self, phase: Phase, prompt: &str) -> Result<Event, DriveError> {
         self.stop_if_cancelled()?;
         self.agent_turns += 1;
@@ -214,7 +233,11 @@ impl Drive<'_> {
         }
         let tools: Vec<String> = output.tools.iter().map(ToString::to_string).collect();
         let changes = self.hooks.after_turn(phase, turn, &output).await.map_err(DriveError::Hook)?;
-        Ok(Event::AgentDone(Report { text: output.text, tools, changes, heard }))
+        let report = Report { text: output.text, tools, changes, heard };
+        Ok(match output.asked {
+            Some(asked) => Event::AgentAsked(asked, report),
+            None => Event::AgentDone(report),
+        })
     }
 
     async fn ask(&mut self, phase: Phase, messages: &[ChatMessage]) -> Result<Event, DriveError> {

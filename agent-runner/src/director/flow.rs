@@ -11,6 +11,7 @@ use super::replies::{self, Replies};
 use super::verdict::Verdict;
 use super::words::{self, Report};
 use super::{Brief, Limits, Phase};
+use crate::agent::Asked;
 use serde::{Deserialize, Serialize};
 
 /// What happened.
@@ -24,6 +25,10 @@ pub(super) enum Event {
     Compacted,
     /// Whether people wrote something that no prompt had yet.
     PeopleWrote(bool),
+    /// The agent asked something in the middle of its turn, and is idle; with the turn so far.
+    AgentAsked(Asked, Report),
+    /// What a person said about that; empty if nothing.
+    PeopleAnswered(String),
 }
 
 /// What to do next.
@@ -40,6 +45,11 @@ pub(super) enum Action {
     Compact,
     /// Look whether people wrote something, before the ticket counts as complete.
     HearPeople,
+    /// Ask people what the agent asked.
+    AskPeople {
+        phase: Phase,
+        asked: Asked,
+    },
     Finish {
         summary: String,
         reason: Option<String>,
@@ -100,6 +110,12 @@ pub(super) struct State {
     heard: Vec<String>,
     /// Of a review: what is replied in each thread, as far as that was said.
     pub(super) replies: Replies,
+    /// How much the agent has asked so far.
+    #[serde(default)]
+    questions: u32,
+    /// The turn that runs, as far as it went before the agent asked something.
+    #[serde(default)]
+    so_far: Option<Report>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -121,8 +137,29 @@ enum At {
         prompt: String,
         then: Box<At>,
     },
+    /// A person is asked what the agent asked in this turn.
+    Asking {
+        phase: Phase,
+        asked: Asked,
+        then: Box<At>,
+    },
     End,
 }
+
+impl At {
+    /// The phase of the agent's turn that runs; none: no turn runs.
+    fn turn(&self) -> Option<Phase> {
+        match self {
+            Self::Research => Some(Phase::Research),
+            Self::Planning => Some(Phase::Plan),
+            Self::Working(phase) => Some(*phase),
+            _ => None,
+        }
+    }
+}
+
+/// How often people are asked what the agent asks in one job.
+const MAX_QUESTIONS: u32 = 10;
 
 /// How often the Director is asked before its answers count as unusable.
 const MAX_ASKS: u32 = 3;
@@ -149,14 +186,16 @@ pub(super) fn start(brief: Brief, limits: Limits, has_director: bool) -> Step {
         idle_turns: 0,
         heard: Vec::new(),
         replies: Replies::new(),
+        questions: 0,
+        so_far: None,
         brief,
         limits,
     };
     if state.brief.is_review() {
-        let prompt = words::review(&state.ticket, &state.brief.threads, !has_director);
+        let prompt = words::review(&state.rules(), &state.ticket, &state.brief.threads, !has_director);
         state.work(Phase::Review, prompt)
     } else if state.brief.is_project_setup() {
-        let prompt = words::setup(&state.ticket);
+        let prompt = words::setup(&state.rules(), &state.ticket);
         let mut step = state.work(Phase::Setup, prompt);
         step.note = Some(Note {
             phase: Phase::Setup,
@@ -165,16 +204,21 @@ pub(super) fn start(brief: Brief, limits: Limits, has_director: bool) -> Step {
         });
         step
     } else if has_director {
-        let prompt = words::research(&state.ticket);
+        let prompt = words::research(&state.rules(), &state.ticket);
         state.prompt(Phase::Research, prompt, At::Research)
     } else {
-        let prompt = words::alone(&state.ticket);
+        let prompt = words::alone(&state.rules(), &state.ticket);
         state.work(Phase::Execution, prompt)
     }
 }
 
 /// The step after an event.
-pub(super) fn next(mut state: State, event: Event) -> Step {
+pub(super) fn next(mut state: State, mut event: Event) -> Step {
+    if let Event::AgentDone(report) | Event::AgentAsked(_, report) = &mut event
+        && let Some(earlier) = state.so_far.take()
+    {
+        *report = std::mem::take(report).after(earlier);
+    }
     match (std::mem::replace(&mut state.at, At::End), event) {
         (At::Compacting { phase, prompt, then }, Event::Compacted) => {
             state.turns_since_compaction = 0;
@@ -188,6 +232,12 @@ pub(super) fn next(mut state: State, event: Event) -> Step {
                 state.finish(summary, reason)
             }
         }
+        (At::Asking { phase, asked, then }, Event::PeopleAnswered(said)) => {
+            state.at = *then;
+            let prompt = words::answered(&asked, &said);
+            Step { state, action: Action::PromptAgent { phase, prompt }, note: None }
+        }
+        (at, Event::AgentAsked(asked, report)) => state.after_question(at, asked, report),
         (At::Research, Event::AgentDone(report)) => state.after_research(report),
         (At::Planning, Event::AgentDone(report)) => state.after_plan(report),
         (At::Working(phase), Event::AgentDone(report)) => state.after_work(phase, &report),
@@ -200,6 +250,26 @@ pub(super) fn next(mut state: State, event: Event) -> Step {
 }
 
 impl State {
+    /// How the agent works here.
+    fn rules(&self) -> String {
+        words::rules(self.brief.may_ask)
+    }
+
+    fn after_question(mut self, at: At, asked: Asked, report: Report) -> Step {
+        let Some(phase) = at.turn() else { return self.fail(Failure::OutOfOrder) };
+        self.so_far = Some(report);
+        self.questions += 1;
+        if self.questions > MAX_QUESTIONS {
+            self.at = at;
+            let prompt = words::unanswered(&asked);
+            let text = format!("The agent asked more than {MAX_QUESTIONS} times, so no person is asked");
+            return Step { state: self, action: Action::PromptAgent { phase, prompt }, note: None }.noting(phase, text);
+        }
+        let action = Action::AskPeople { phase, asked: asked.clone() };
+        self.at = At::Asking { phase, asked, then: Box::new(at) };
+        Step { state: self, action, note: None }
+    }
+
     fn after_research(mut self, report: Report) -> Step {
         self.turns_since_compaction += 1;
         self.heard.extend(report.heard);
@@ -243,7 +313,8 @@ impl State {
             ),
         };
         let context = self.refreshed();
-        let prompt = words::execution(&self.brief.title_line(), context.as_deref(), &self.plan, &feedback);
+        let context = context.as_ref().map(|(rules, ticket)| (rules.as_str(), ticket.as_str()));
+        let prompt = words::execution(&self.brief.title_line(), context, &self.plan, &feedback);
         self.work(Phase::Execution, prompt).deciding(Phase::PlanReview, text, decided)
     }
 
@@ -301,8 +372,7 @@ impl State {
             let limit = self.limits.execution_turns;
             return self.fail(Failure::TurnLimit { limit }).deciding(Phase::TurnReview, text, decided);
         }
-        let context = self.refreshed();
-        let prompt = words::go_on(phase, &self.brief.title_line(), context.as_deref(), &self.plan, &instructions);
+        let prompt = self.go_on(phase, &instructions);
         self.work(phase, prompt).deciding(Phase::TurnReview, text, decided)
     }
 
@@ -314,9 +384,7 @@ impl State {
     /// A turn beyond what the Director asked for, beyond the limit too: a person asked for it. Their words are put in
     /// front of its prompt.
     fn work_for_people(self, phase: Phase) -> Step {
-        let context = self.refreshed();
-        let instructions = words::person_s_turn();
-        let prompt = words::go_on(phase, &self.brief.title_line(), context.as_deref(), &self.plan, instructions);
+        let prompt = self.go_on(phase, words::person_s_turn());
         let text = "A person wrote to the agent meanwhile, so the agent gets another turn".to_owned();
         self.work(phase, prompt).noting(phase, text)
     }
@@ -340,9 +408,15 @@ impl State {
         self.limits.compact_every > 0 && self.turns_since_compaction >= self.limits.compact_every
     }
 
-    /// The ticket again, if the conversation is compacted before the next prompt.
-    fn refreshed(&self) -> Option<String> {
-        self.is_compaction_due().then(|| self.ticket.clone())
+    fn go_on(&self, phase: Phase, instructions: &str) -> String {
+        let context = self.refreshed();
+        let context = context.as_ref().map(|(rules, ticket)| (rules.as_str(), ticket.as_str()));
+        words::go_on(phase, &self.brief.title_line(), context, &self.plan, instructions)
+    }
+
+    /// The rules and the ticket again, if the conversation is compacted before the next prompt.
+    fn refreshed(&self) -> Option<(String, String)> {
+        self.is_compaction_due().then(|| (self.rules(), self.ticket.clone()))
     }
 
     fn ask(mut self, phase: Phase, question: Question, work: Option<Phase>) -> Step {

@@ -54,6 +54,7 @@ fn name(action: &Action) -> String {
         Action::AskDirector { phase, .. } => format!("director {phase}"),
         Action::Compact => "compact".to_owned(),
         Action::HearPeople => "hear people".to_owned(),
+        Action::AskPeople { phase, .. } => format!("ask people {phase}"),
         Action::Finish { .. } => "finish".to_owned(),
         Action::Fail(failure) => format!("fail {failure:?}"),
     }
@@ -360,4 +361,84 @@ fn decisions_are_noted_for_those_who_watch() {
     };
     let turn = Verdict { complete: Some(false), next: Some("the rest".to_owned()), ..Verdict::default() };
     assert_eq!(verdicts, [plan(1, false, Some("test it")), plan(2, true, None), turn]);
+}
+
+fn asked(what: &str) -> Event {
+    let Event::AgentDone(report) = worked("So far.") else { panic!() };
+    Event::AgentAsked(Asked::Question { text: what.to_owned() }, report)
+}
+
+fn answered(words: &str) -> Event {
+    Event::PeopleAnswered(words.to_owned())
+}
+
+#[test]
+fn a_question_interrupts_a_turn_and_its_answer_goes_on_with_it() {
+    let step = start(brief("A"), Limits::default(), true);
+    let events = [asked("Which way?"), answered("The first."), worked("Known."), worked("A plan."), said(PLAN_OK)];
+    let actions = play(step, events);
+    let names: Vec<String> = actions.iter().map(name).collect();
+    let expected = [
+        "agent research",
+        "ask people research",
+        "agent research",
+        "agent plan",
+        "director plan-review",
+        "agent execution",
+    ];
+    assert_eq!(names, expected);
+    let Action::PromptAgent { prompt, .. } = &actions[2] else { panic!() };
+    assert!(prompt.contains("Which way?") && prompt.contains("The first."), "{prompt}");
+}
+
+#[test]
+fn the_director_sees_the_whole_of_a_turn_that_a_question_interrupted() {
+    let step = start(brief("A"), Limits::default(), true);
+    let events = [
+        worked("Known."),
+        worked("A plan."),
+        said(PLAN_OK),
+        asked("Which way?"),
+        answered(""),
+        worked_and_heard("Done.", "Hurry"),
+    ];
+    let actions = play(step, events);
+    let Action::AskDirector { messages, .. } = actions.last().unwrap() else { panic!("{actions:?}") };
+    let question = &messages.last().unwrap().content;
+    assert_eq!(question.matches("a.rs | 2 ++").count(), 2, "{question}");
+    assert_eq!(question.matches("write a.rs").count(), 2, "{question}");
+    assert!(question.contains("Done.") && question.contains("Hurry"), "{question}");
+    let Action::PromptAgent { prompt, .. } = &actions[5] else { panic!() };
+    assert!(prompt.contains("leaves it to you"), "{prompt}");
+}
+
+#[test]
+fn an_agent_that_asks_without_end_is_told_to_decide() {
+    let mut step = start(brief("A"), Limits::default(), false);
+    for nth in 0..MAX_QUESTIONS {
+        step = next(step.state, asked(&format!("Question {nth}?")));
+        assert_eq!(name(&step.action), "ask people execution");
+        step = next(step.state, answered("Yes."));
+    }
+    step = next(step.state, asked("One more?"));
+    let Action::PromptAgent { prompt, .. } = &step.action else { panic!("{:?}", step.action) };
+    assert!(prompt.contains("One more?") && prompt.contains("Decide by yourself"), "{prompt}");
+    assert!(step.note.is_some());
+    assert_eq!(name(&next(step.state, worked("Done.")).action), "hear people");
+}
+
+#[test]
+fn a_granted_permission_is_said_and_nothing_is_left_to_the_agent() {
+    let asked = Asked::Permission { permission: "external_directory".to_owned(), patterns: vec!["/etc/*".to_owned()] };
+    let prompt = words::answered(&asked, "");
+    assert!(prompt.contains("external_directory: /etc/*") && prompt.contains("has granted it"), "{prompt}");
+    assert!(!prompt.contains("leaves it to you"), "{prompt}");
+}
+
+#[test]
+fn the_rules_say_whether_people_answer() {
+    let asks = words::rules(true);
+    assert!(asks.contains("tool for questions") && !asks.contains("never ask"), "{asks}");
+    let decides = words::rules(false);
+    assert!(!decides.contains("tool for questions") && decides.contains("never ask"), "{decides}");
 }

@@ -1,20 +1,45 @@
 //! Fills in the prompts. Pure.
 
 use super::{Phase, TurnChanges};
+use crate::agent::Asked;
 use crate::prompts::{
-    AGENT_ALONE, AGENT_CONTINUE, AGENT_EXECUTION, AGENT_MESSAGES, AGENT_PERSON, AGENT_PLAN, AGENT_PLAN_AGAIN,
-    AGENT_RESEARCH, AGENT_REVIEW, AGENT_RULES, AGENT_SETUP, DIRECTOR_ASK_AGAIN, DIRECTOR_ASK_ONLY_JSON,
-    DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, fenced, render, shortened,
+    AGENT_ALONE, AGENT_ANSWER, AGENT_CONTINUE, AGENT_EXECUTION, AGENT_MESSAGES, AGENT_PERSON, AGENT_PLAN,
+    AGENT_PLAN_AGAIN, AGENT_RESEARCH, AGENT_REVIEW, AGENT_RULES, AGENT_SETUP, DIRECTOR_ASK_AGAIN,
+    DIRECTOR_ASK_ONLY_JSON, DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, fenced, render, shortened,
 };
+use serde::{Deserialize, Serialize};
 
 /// A turn as it is reported to the Director.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Report {
     pub(super) text: String,
     pub(super) tools: Vec<String>,
     pub(super) changes: TurnChanges,
     /// What people wrote to the agent, as it was in the turn's prompt.
     pub(super) heard: Vec<String>,
+}
+
+impl Report {
+    /// Adds what came before in the same turn, which the agent interrupted to ask something.
+    pub(super) fn after(self, earlier: Self) -> Self {
+        let both = |earlier: String, later: String| {
+            let parts = [earlier, later].into_iter().filter(|part| !part.trim().is_empty());
+            parts.collect::<Vec<_>>().join("\n")
+        };
+        let diffs = [earlier.changes.diff, self.changes.diff].into_iter().flatten();
+        let diff = diffs.reduce(both);
+        Self {
+            text: if self.text.trim().is_empty() { earlier.text } else { self.text },
+            tools: [earlier.tools, self.tools].concat(),
+            changes: TurnChanges {
+                changed: earlier.changes.changed || self.changes.changed,
+                diffstat: both(earlier.changes.diffstat, self.changes.diffstat),
+                diff,
+                left_out: both(earlier.changes.left_out, self.changes.left_out),
+            },
+            heard: [earlier.heard, self.heard].concat(),
+        }
+    }
 }
 
 /// How much of each part the Director is shown, in characters.
@@ -50,26 +75,48 @@ pub(super) fn person_s_turn() -> &'static str {
     AGENT_PERSON.trim()
 }
 
-pub(super) fn research(ticket: &str) -> String {
-    with_ticket(AGENT_RESEARCH, ticket)
+/// How an agent works here. `may_ask`: a person answers its questions.
+pub(super) fn rules(may_ask: bool) -> String {
+    let (asks, decides) = if may_ask { ("yes", "") } else { ("", "yes") };
+    render(AGENT_RULES, &[("asks", asks), ("decides", decides)])
 }
 
-pub(super) fn setup(ticket: &str) -> String {
-    with_ticket(AGENT_SETUP, ticket)
+/// The prompt after something that the agent asked, with what the person said, if anything.
+pub(super) fn answered(asked: &Asked, said: &str) -> String {
+    let text = fenced(&shortened(&asked.text(), PERSON_CHARS));
+    let said = fenced(&shortened(said, PERSON_CHARS));
+    let values = match asked {
+        Asked::Question { .. } => [("question", text.as_str()), ("no_words", if said.is_empty() { "yes" } else { "" })],
+        Asked::Permission { .. } => [("permission", text.as_str()), ("no_words", "")],
+    };
+    render(AGENT_ANSWER, &[&values[..], &[("words", &said)]].concat())
 }
 
-pub(super) fn alone(ticket: &str) -> String {
-    with_ticket(AGENT_ALONE, ticket)
+/// The prompt after something that the agent asked and that no person is asked any more.
+pub(super) fn unanswered(asked: &Asked) -> String {
+    render(AGENT_ANSWER, &[("unanswered", &fenced(&shortened(&asked.text(), PERSON_CHARS)))])
+}
+
+pub(super) fn research(rules: &str, ticket: &str) -> String {
+    with_ticket(AGENT_RESEARCH, rules, ticket)
+}
+
+pub(super) fn setup(rules: &str, ticket: &str) -> String {
+    with_ticket(AGENT_SETUP, rules, ticket)
+}
+
+pub(super) fn alone(rules: &str, ticket: &str) -> String {
+    with_ticket(AGENT_ALONE, rules, ticket)
 }
 
 /// `threads` are those that get replies. `alone`: no Director writes the reply to the reviewers.
-pub(super) fn review(ticket: &str, threads: &str, alone: bool) -> String {
+pub(super) fn review(rules: &str, ticket: &str, threads: &str, alone: bool) -> String {
     let alone = if alone { "yes" } else { "" };
-    render(AGENT_REVIEW, &[("rules", AGENT_RULES), ("ticket", ticket), ("threads", threads), ("alone", alone)])
+    render(AGENT_REVIEW, &[("rules", rules), ("ticket", ticket), ("threads", threads), ("alone", alone)])
 }
 
-fn with_ticket(template: &str, ticket: &str) -> String {
-    render(template, &[("rules", AGENT_RULES), ("ticket", ticket)])
+fn with_ticket(template: &str, rules: &str, ticket: &str) -> String {
+    render(template, &[("rules", rules), ("ticket", ticket)])
 }
 
 pub(super) fn plan(title: &str) -> String {
@@ -80,27 +127,29 @@ pub(super) fn plan_again(title: &str, feedback: &str) -> String {
     render(AGENT_PLAN_AGAIN, &[("title", title), ("feedback", &shortened(feedback, INSTRUCTION_CHARS))])
 }
 
-/// With `context`, the ticket is repeated, together with the plan.
-pub(super) fn execution(title: &str, context: Option<&str>, plan: &str, objections: &str) -> String {
+/// With `context`, the rules and the ticket, these are repeated, together with the plan.
+pub(super) fn execution(title: &str, context: Option<(&str, &str)>, plan: &str, objections: &str) -> String {
     let plan = if context.is_some() { fenced(&shortened(plan, PLAN_CHARS)) } else { String::new() };
     let objections = shortened(objections, INSTRUCTION_CHARS);
-    let values = [
-        ("title", title),
-        ("rules", AGENT_RULES),
-        ("ticket", context.unwrap_or_default()),
-        ("plan", &plan),
-        ("objections", &objections),
-    ];
+    let (rules, ticket) = context.unwrap_or_default();
+    let values = [("title", title), ("rules", rules), ("ticket", ticket), ("plan", &plan), ("objections", &objections)];
     render(AGENT_EXECUTION, &values)
 }
 
 /// With `context`, the ticket is repeated, together with the plan.
-pub(super) fn go_on(phase: Phase, title: &str, context: Option<&str>, plan: &str, instructions: &str) -> String {
+pub(super) fn go_on(
+    phase: Phase,
+    title: &str,
+    context: Option<(&str, &str)>,
+    plan: &str,
+    instructions: &str,
+) -> String {
+    let (rules, ticket) = context.unwrap_or_default();
     let values = [
         ("phase", phase.as_str()),
         ("title", title),
-        ("rules", AGENT_RULES),
-        ("ticket", context.unwrap_or_default()),
+        ("rules", rules),
+        ("ticket", ticket),
         ("plan", &fenced(&shortened(plan, PLAN_CHARS))),
         ("instructions", &shortened(instructions, INSTRUCTION_CHARS)),
     ];

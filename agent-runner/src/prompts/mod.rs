@@ -40,6 +40,8 @@ pub const AGENT_ALONE: &str = include_str!("agent-alone.md");
 
 /// What people wrote, in front of the agent's next prompt.
 pub const AGENT_MESSAGES: &str = include_str!("agent-messages.md");
+/// What became of something that the agent asked.
+pub const AGENT_ANSWER: &str = include_str!("agent-answer.md");
 /// The instructions of a turn that the agent gets only because a person wrote.
 pub const AGENT_PERSON: &str = include_str!("agent-person.md");
 
@@ -243,6 +245,7 @@ mod tests {
             AGENT_ALONE,
             AGENT_MESSAGES,
             AGENT_PERSON,
+            AGENT_ANSWER,
         ];
         for template in all {
             assert_eq!(template.matches("{{#if ").count(), template.matches("{{/if}}").count(), "{template}");

@@ -203,6 +203,12 @@ impl Api {
         read::<Value>(request.json(&json!({ "reply": "reject", "message": message }))).await.map(drop)
     }
 
+    /// Grants this one request. What else is granted is decided when it is asked for.
+    pub(super) async fn grant_permission(&self, id: &str) -> Result<(), ApiError> {
+        let request = self.request(Method::POST, &format!("permission/{id}/reply"));
+        read::<Value>(request.json(&json!({ "reply": "once" }))).await.map(drop)
+    }
+
     pub(super) async fn questions(&self) -> Result<Vec<QuestionRequest>, ApiError> {
         read(self.request(Method::GET, "question")).await
     }

@@ -21,8 +21,8 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(420);
 
 /// The content of `OPENCODE_CONFIG_CONTENT`.
 ///
-/// No person can answer the agent's questions, so everything is either allowed or denied: what OpenCode asks about by
-/// default would block forever. The model is named twice, since titles and summaries use the small one.
+/// Where no person can answer, everything is either allowed or denied: what OpenCode asks about by default would block
+/// forever. The model is named twice, since titles and summaries use the small one.
 pub(super) fn config(options: &AgentOptions, directories: &Directories) -> Value {
     let model = format!("{PROVIDER_ID}/{}", options.provider.model);
     let turn_ms = u64::try_from(options.turn_timeout.as_millis()).unwrap_or(u64::MAX);
@@ -50,7 +50,7 @@ pub(super) fn config(options: &AgentOptions, directories: &Directories) -> Value
         "enabled_providers": [PROVIDER_ID],
         "permission": {
             "*": "allow",
-            "question": "deny",
+            "question": if options.may_ask { "allow" } else { "deny" },
             "doom_loop": "deny",
             "external_directory": external_directories(options, directories),
         },
@@ -63,10 +63,11 @@ pub(super) fn config(options: &AgentOptions, directories: &Directories) -> Value
     })
 }
 
-/// Denies all but the temporary directories and those that the caller names. The last rule that matches counts.
+/// Allows the temporary directories and those that the caller names; people are asked for others, or they are denied. The last
+/// rule that matches counts.
 fn external_directories(options: &AgentOptions, directories: &Directories) -> Value {
     let mut rules = serde_json::Map::new();
-    rules.insert("*".to_owned(), json!("deny"));
+    rules.insert("*".to_owned(), json!(if options.may_ask { "ask" } else { "deny" }));
     let temporary = [Path::new("/tmp"), &directories.temporary];
     for directory in temporary.into_iter().chain(options.extra_directories.iter().map(PathBuf::as_path)) {
         rules.insert(format!("{}/*", directory.display()), json!("allow"));
@@ -146,6 +147,15 @@ mod tests {
         assert!(!config.contains("\"ask\""), "{config}");
         assert!(config.contains(r#""question":"deny""#), "{config}");
         assert!(config.contains(r#""model":"worker/vendor/large""#), "{config}");
+    }
+
+    #[test]
+    fn where_people_answer_it_may_ask() {
+        let options = AgentOptions { may_ask: true, ..options() };
+        let config = config(&options, &Directories::new(&options));
+        assert_eq!(config["permission"]["question"], "allow");
+        assert_eq!(config["permission"]["external_directory"]["*"], "ask");
+        assert_eq!(config["permission"]["external_directory"]["/tmp/*"], "allow");
     }
 
     #[test]

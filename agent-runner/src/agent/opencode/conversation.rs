@@ -42,7 +42,7 @@ pub(super) struct Conversation {
     /// Whether a turn was started whose end was not seen, because its caller was dropped.
     is_open: bool,
     follower: JoinHandle<()>,
-    looping: Arc<events::Looping>,
+    interrupting: Arc<events::Interrupting>,
 }
 
 impl Conversation {
@@ -96,6 +96,13 @@ impl OpenCode {
                     text = format!("{}\n\n{prompt}", in_a_loop(&calls));
                     continue;
                 }
+                Err(AgentError::Asked { asked }) => {
+                    if let Some(conversation) = &self.conversation {
+                        conversation.interrupting.send_replace(None);
+                    }
+                    record.extend(read_turn(&self.read_messages(&bounds).await?).0);
+                    return Ok(TurnOutput { asked: Some(*asked), ..record.into_output(started.elapsed()) });
+                }
                 asked => asked?,
             };
             record.extend(said);
@@ -143,9 +150,9 @@ impl OpenCode {
             }
         };
         let model = self.within(bounds, self.model()).await?;
-        let looping = Arc::new(events::Looping::new(None));
-        let progress = self.options.progress.clone();
-        let follower = events::follow(self.api.clone(), session.clone(), progress, looping.clone());
+        let interrupting = Arc::new(events::Interrupting::new(None));
+        let (progress, asking) = (self.options.progress.clone(), self.asking.clone());
+        let follower = events::follow(self.api.clone(), session.clone(), progress, asking, interrupting.clone());
         self.conversation = Some(Conversation {
             session,
             model,
@@ -153,7 +160,7 @@ impl OpenCode {
             last_message,
             is_open: false,
             follower: tokio::spawn(follower),
-            looping,
+            interrupting,
         });
         Ok(())
     }
@@ -187,7 +194,7 @@ impl OpenCode {
     async fn ask(&mut self, text: &str, bounds: &Bounds<'_>) -> Result<(Record, Ending), AgentError> {
         let Some(conversation) = &mut self.conversation else { return Err(no_conversation()) };
         conversation.is_open = true;
-        conversation.looping.send_replace(None);
+        conversation.interrupting.send_replace(None);
         let (api, session, model) = (self.api.clone(), conversation.session.clone(), conversation.model.clone());
         let response = self.undisturbed(bounds, async { api.prompt(&session, text, model.as_ref()).await }).await?;
         let lost = match response {
@@ -212,7 +219,7 @@ impl OpenCode {
             return Ok(());
         };
         conversation.is_open = true;
-        conversation.looping.send_replace(None);
+        conversation.interrupting.send_replace(None);
         let (api, session) = (self.api.clone(), conversation.session.clone());
         let response = self.undisturbed(bounds, async { api.summarize(&session, &model).await }).await?;
         match response {
@@ -281,6 +288,15 @@ impl OpenCode {
                 self.make_idle(Some(call)).await;
                 Err(error)
             }
+            Err(error @ AgentError::Asked { .. }) => {
+                let read = self.conversation.as_ref().and_then(|conversation| conversation.last_message.clone());
+                self.make_idle(Some(call)).await;
+                // What the agent did before it asked counts.
+                if let Some(conversation) = &mut self.conversation {
+                    conversation.last_message = read;
+                }
+                Err(error)
+            }
             result => result,
         }
     }
@@ -291,18 +307,22 @@ impl OpenCode {
             biased;
             () = bounds.cancel.cancelled() => Err(AgentError::Cancelled),
             result = future => Ok(result),
-            calls = self.endless_loop() => Err(AgentError::Looping { calls }),
+            interrupt = self.interrupted() => Err(match interrupt {
+                events::Interrupt::Looping(calls) => AgentError::Looping { calls },
+                events::Interrupt::Asked(asked) => AgentError::Asked { asked: Box::new(asked) },
+            }),
             (exit, stderr_tail) = self.server_death() => Err(AgentError::Died { exit, stderr_tail }),
             () = tokio::time::sleep_until(bounds.deadline) => Err(AgentError::Timeout { after: bounds.limit }),
         }
     }
 
-    /// Waits until the agent makes the same calls in a loop, and returns which.
-    async fn endless_loop(&self) -> String {
+    /// Waits until the turn has to be stopped, and returns why.
+    async fn interrupted(&self) -> events::Interrupt {
         if let Some(conversation) = &self.conversation
-            && let Ok(calls) = conversation.looping.subscribe().wait_for(Option::is_some).await
+            && let Ok(why) = conversation.interrupting.subscribe().wait_for(Option::is_some).await
+            && let Some(why) = why.clone()
         {
-            return calls.clone().unwrap_or_default();
+            return why;
         }
         std::future::pending().await
     }

@@ -5,10 +5,11 @@
 //! requests are listed. They are also listed at intervals, in case an event was missed.
 
 use super::api::Api;
+use super::asking::{Asking, question};
 use super::stuck::Calls;
 use super::turn::{call, title};
 use super::wire::{Event, EventMessage, EventPart, PermissionRequest, QuestionRequest, Role, SessionStatus, ToolPart};
-use crate::agent::{AgentEvent, ProgressSink, TodoItem};
+use crate::agent::{AgentEvent, Asked, ProgressSink, TodoItem};
 use bytes::BytesMut;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -38,21 +39,37 @@ const NO_PERMISSION: &str = "You run unattended, so no person can grant this. Fi
 const NO_ANSWER: &str = "You run unattended, so no person can answer. Decide by \
     yourself what fits the ticket best, and say so in your report.";
 
-/// Which calls the agent makes in a loop, in words; none while it makes progress.
-pub(super) type Looping = watch::Sender<Option<String>>;
+/// Why the turn that runs has to be stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Interrupt {
+    /// The agent makes these calls in a loop.
+    Looping(String),
+    /// A person has to answer this first.
+    Asked(Asked),
+}
+
+/// Stops the turn that runs; none while nothing is wrong.
+pub(super) type Interrupting = watch::Sender<Option<Interrupt>>;
 
 /// Follows the events of one session until it is dropped. Runs in parallel with the turns.
-pub(super) async fn follow(api: Api, session: String, progress: Arc<dyn ProgressSink>, looping: Arc<Looping>) {
+pub(super) async fn follow(
+    api: Api,
+    session: String,
+    progress: Arc<dyn ProgressSink>,
+    asking: Arc<Asking>,
+    interrupting: Arc<Interrupting>,
+) {
     let mut follower = Follower {
         api,
         session,
         progress,
+        asking,
         messages: HashMap::new(),
         text_parts: HashMap::new(),
         tools: HashSet::new(),
         ended: VecDeque::new(),
         calls: HashMap::new(),
-        looping,
+        interrupting,
     };
     loop {
         follower.answer_open_requests().await;
@@ -86,7 +103,8 @@ struct Follower {
     ended: VecDeque<String>,
     /// The calls of each session, the subagents' too.
     calls: HashMap<String, Calls>,
-    looping: Arc<Looping>,
+    asking: Arc<Asking>,
+    interrupting: Arc<Interrupting>,
 }
 
 impl Follower {
@@ -117,7 +135,7 @@ impl Follower {
 
     async fn handle(&mut self, event: Event) {
         match event {
-            Event::PermissionAsked(request) => self.reject(&request).await,
+            Event::PermissionAsked(request) => self.permit(&request).await,
             Event::QuestionAsked(request) => self.answer(&request).await,
             Event::Status { session_id, status: SessionStatus::Retry { attempt, message } }
                 if session_id == self.session =>
@@ -225,20 +243,37 @@ impl Follower {
     fn count(&mut self, session: String, tool: &ToolPart) {
         if let Some(what) = self.calls.entry(session).or_default().add(tool) {
             tracing::warn!(calls = what, "the agent makes the same calls in a loop; stopping it");
-            self.looping.send_replace(Some(what));
+            self.interrupting.send_replace(Some(Interrupt::Looping(what)));
         }
     }
 
     async fn answer_open_requests(&mut self) {
         for request in self.api.permissions().await.unwrap_or_default() {
-            self.reject(&request).await;
+            self.permit(&request).await;
         }
         for request in self.api.questions().await.unwrap_or_default() {
             self.answer(&request).await;
         }
     }
 
-    async fn reject(&self, request: &PermissionRequest) {
+    /// Stops the turn until a person has answered, once for each request.
+    fn ask_people(&self, id: &str, asked: Asked) {
+        if self.asking.is_new(id) {
+            self.interrupting.send_replace(Some(Interrupt::Asked(asked)));
+        }
+    }
+
+    async fn permit(&self, request: &PermissionRequest) {
+        if self.asking.is_granted(&request.permission, &request.patterns) {
+            if let Err(error) = self.api.grant_permission(&request.id).await {
+                tracing::debug!(%error, "could not grant a permission; it is listed again later");
+            }
+            return;
+        }
+        if self.asking.may_ask() {
+            let (permission, patterns) = (request.permission.clone(), request.patterns.clone());
+            return self.ask_people(&request.id, Asked::Permission { permission, patterns });
+        }
         // It may have been answered already; what is still open is listed again later.
         if let Err(error) = self.api.reject_permission(&request.id, NO_PERMISSION).await {
             tracing::debug!(%error, "could not reject a permission request; it is listed again later");
@@ -251,6 +286,9 @@ impl Follower {
     }
 
     async fn answer(&self, request: &QuestionRequest) {
+        if self.asking.may_ask() {
+            return self.ask_people(&request.id, Asked::Question { text: question(&request.questions) });
+        }
         if let Err(error) = self.api.answer_question(&request.id, request.questions.len(), NO_ANSWER).await {
             tracing::debug!(%error, "could not answer a question; it is listed again later");
             return;

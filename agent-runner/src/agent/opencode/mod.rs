@@ -4,6 +4,7 @@
 //! the events show progress, and requests that would wait for a person are answered. Measured on version 1.18.33.
 
 mod api;
+mod asking;
 mod boot;
 mod config;
 mod conversation;
@@ -19,9 +20,11 @@ mod wire;
 use super::process::AgentProcess;
 use super::{Agent, AgentError, AgentOptions, TurnOutput};
 use api::{Api, ApiError};
+use asking::Asking;
 use async_trait::async_trait;
 use conversation::Conversation;
 use secrecy::SecretString;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// An OpenCode server with one conversation. Dropping it ends a server that the runner started, with all its processes.
@@ -34,6 +37,7 @@ pub(super) struct OpenCode {
     conversation: Option<Conversation>,
     /// The session of an earlier server that was read in, until the first turn opens it.
     resumed: Option<String>,
+    asking: Arc<Asking>,
 }
 
 impl OpenCode {
@@ -52,7 +56,8 @@ impl OpenCode {
             (api, version, Some(server))
         };
         let api = api.for_directory(&options.directory);
-        Ok(Self { options, api, server, version, conversation: None, resumed: None })
+        let asking = Arc::new(Asking::new(options.may_ask));
+        Ok(Self { options, api, server, version, conversation: None, resumed: None, asking })
     }
 }
 
@@ -68,6 +73,10 @@ impl Agent for OpenCode {
 
     async fn compact(&mut self, cancel: &CancellationToken) -> Result<(), AgentError> {
         self.run_compaction(cancel).await
+    }
+
+    fn grant(&mut self, permission: &str, patterns: &[String]) {
+        self.asking.grant(permission, patterns);
     }
 
     async fn remembered(&mut self) -> Result<Option<String>, AgentError> {
