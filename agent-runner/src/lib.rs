@@ -18,6 +18,7 @@ pub mod points;
 pub mod probe;
 pub mod progress;
 pub mod prompts;
+pub mod proof;
 pub mod report;
 pub mod review;
 pub mod stdin_secrets;

@@ -9,6 +9,7 @@ const HOUSE: House = House {
     floors: &[
         &["main", "lib"],
         &["attempt"],
+        &["proof"],
         &["stdin_secrets", "director", "progress"],
         &["config"],
         &["agent"],

@@ -20,9 +20,18 @@ pub(super) struct Directories {
 
 impl Directories {
     pub(super) fn new(options: &AgentOptions) -> Self {
-        let below = |name: &str| options.state_dir.join(name);
+        let mut all = Self::below(&options.state_dir);
+        if let Some(user) = &options.run_as {
+            all.home.clone_from(&user.home);
+        }
+        all
+    }
+
+    /// All of them, the home too, below the state directory.
+    pub(super) fn below(state_dir: &Path) -> Self {
+        let below = |name: &str| state_dir.join(name);
         Self {
-            home: options.run_as.as_ref().map_or_else(|| below("home"), |user| user.home.clone()),
+            home: below("home"),
             config: below("config"),
             data: below("data"),
             state: below("state"),

@@ -4,6 +4,7 @@
 //! (`opencode`); processes, users and the end of what an agent leaves behind are shared by all programs. What a prompt
 //! says is decided elsewhere.
 
+mod command;
 mod directories;
 mod environment;
 mod error;
@@ -18,6 +19,7 @@ mod turns;
 pub mod users;
 
 pub use crate::gateway::{ModelFailure, Tokens};
+pub use command::{CommandEnd, CommandOptions, run_command};
 pub use error::AgentError;
 pub use events::{AgentEvent, NoProgress, ProgressSink, TodoItem};
 pub use kind::{AgentKind, UnknownAgent};

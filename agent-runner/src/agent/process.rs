@@ -98,8 +98,8 @@ impl AgentProcess {
         self.kill().await;
     }
 
-    /// The same for a process that has ended by itself beside another one of the same user: that one goes on. What can't be told from
-    /// it is left to its end.
+    /// The same for a process beside another one of the same user, which goes on. What can't be told from that one is left to its
+    /// end.
     pub(super) async fn clear_beside(mut self) {
         self.family.run_as = None;
         self.kill().await;
@@ -120,12 +120,14 @@ impl AgentProcess {
 impl Signs {
     /// Waits for the process to end: its exit status and its last output.
     pub(super) async fn died(&self) -> (String, String) {
-        let mut exited = self.exited.clone();
-        let status = match exited.wait_for(Option::is_some).await {
-            Ok(status) => status.map(|status| status.to_string()),
-            Err(_) => None,
-        };
+        let status = self.ended().await.map(|status| status.to_string());
         (status.unwrap_or_else(|| "an unknown status".to_owned()), self.tail())
+    }
+
+    /// Waits for the process to end: its exit status, unless the system does not say.
+    pub(super) async fn ended(&self) -> Option<ExitStatus> {
+        let mut exited = self.exited.clone();
+        exited.wait_for(Option::is_some).await.ok().and_then(|status| *status)
     }
 
     /// Whether the process has ended.

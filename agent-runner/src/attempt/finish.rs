@@ -2,15 +2,16 @@
 
 use super::checkpoints::Stopped;
 use super::phases::Phases;
-use super::{Attempt, AttemptError, Finished, finished, review};
+use super::{Attempt, AttemptError, Finished, finished, proof, review};
 use crate::config::AgentConfig;
 use crate::director::{DriveError, Outcome};
 use crate::git::{Change, GitError, RemoteUrl, TokenHome, Workspace};
+use crate::proof::Evidence;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use terarchitect_forge::{Forge, NewPull, OpenPull, Repository, Tokens, forge_at};
+use terarchitect_forge::{EditPull, Forge, NewPull, OpenPull, Repository, Tokens, forge_at};
 use terarchitect_outbound::{Retry, chain};
 use terarchitect_worker_api::{CheckpointStage, CompleteTicketRequest, EntryData, IndexRequest, ReviewReply};
 
@@ -138,6 +139,40 @@ pub(super) async fn handed_in_before(attempt: &Attempt, phases: &mut Phases) -> 
     Ok(Some(Finished { summary, phases: std::mem::replace(phases, Phases::start()).all(), ..Finished::default() }))
 }
 
+/// Pushes work whose verification failed, and shows people in a draft what failed. The job fails whatever becomes of this.
+pub(super) async fn hand_in_unproven(
+    attempt: &Attempt,
+    workspace: Workspace,
+    remote: &RemoteUrl,
+    evidence: &Evidence,
+    mut phases: Phases,
+) {
+    let handed_in = async {
+        let (change, instructions) = (workspace.change_of_attempt()?, workspace.changed_instructions()?);
+        let (branch, base) = (workspace.branch().to_owned(), workspace.default_branch().to_owned());
+        push(attempt, workspace).await?;
+        if attempt.config.review.is_none() && attempt.scratch.is_none() {
+            let summary = "This is a draft: it is not done, since its verification failed. The agent had no more rounds to mend it.";
+            let outcome =
+                Outcome { summary: summary.to_owned(), proof: evidence.for_pull_request(), ..Outcome::default() };
+            let new = NewPull {
+                head: branch,
+                base,
+                title: attempt.mask.apply(&attempt.title()).chars().take(MAX_TITLE_CHARS).collect(),
+                body: attempt.mask.apply(&body(attempt, &outcome, &change, &instructions)),
+                draft: true,
+            };
+            open_pull(attempt, remote, new, &mut phases).await?;
+        }
+        proof::post_status(attempt, remote, evidence).await;
+        Ok::<(), AttemptError>(())
+    };
+    if let Err(error) = handed_in.await {
+        let text = format!("The work could not be shown in a draft: {}", error.chain());
+        attempt.reporter.failed("pull_request", &text);
+    }
+}
+
 /// Pushes what an attempt that failed has committed and could not push before, so that the next one continues there.
 pub(super) async fn keep_what_is_there(attempt: &Attempt, workspace: Workspace, error: &AttemptError) {
     // What ended the attempt in a turn may have been the push itself, and a cancellation has no time for another.
@@ -249,10 +284,23 @@ async fn open_pull(
         pull = forge.open_pull(&new) => pull.map_err(AttemptError::Forge)?,
         () = attempt.cancel.cancelled() => return Err(AttemptError::Cancelled),
     };
+    if pull.reused && !new.draft {
+        end_draft(forge.as_ref(), pull.number, new.body).await?;
+    }
     let verb = if pull.reused { "Updated" } else { "Opened" };
     let data = EntryData::PullRequest { url: pull.url.clone(), number: Some(pull.number) };
     attempt.log_phase_data(phases, "pull_request", &format!("{verb} {}", pull.url), Some(data));
     Ok(Some(pull))
+}
+
+/// An earlier attempt may have left a draft, since its verification failed; this one's did not.
+async fn end_draft(forge: &dyn Forge, number: i64, body: String) -> Result<(), AttemptError> {
+    if forge.pull(number).await.map_err(AttemptError::Forge)?.draft {
+        let edit = EditPull { body: Some(body), ..EditPull::default() };
+        forge.edit_pull(number, &edit).await.map_err(AttemptError::Forge)?;
+        forge.set_ready(number).await.map_err(AttemptError::Forge)?;
+    }
+    Ok(())
 }
 
 /// The repository's forge, if it is a known one.
@@ -282,6 +330,9 @@ fn body(attempt: &Attempt, outcome: &Outcome, change: &Change, instructions: &[S
     let ticket = &attempt.context.current_ticket.ticket;
     let mut text = outcome.summary.trim().to_owned();
     text.push_str(&review_first(instructions));
+    if !outcome.proof.is_empty() {
+        let _ = write!(text, "\n\n{}", outcome.proof.trim());
+    }
     let _ = write!(
         text,
         "\n\n### Ticket\n\n{} (`{}`)\n\n### Changes\n\n```\n{}\n```\n",

@@ -14,6 +14,8 @@ use terarchitect_worker_api::{FinishedReview, FinishedWork, ReviewReply};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The longest summary in the note, in bytes; the log's entries are bounded.
 const MAX_SUMMARY_BYTES: usize = 16 * 1024;
+/// The longest proof in it, in bytes.
+const MAX_PROOF_BYTES: usize = 16 * 1024;
 
 /// Writes down that the branch with this head is the whole work, before it is pushed. A failure costs nothing but the safety.
 /// `comment` is what a review's job says about it at the pull request, `replies` what it says in its threads.
@@ -32,7 +34,9 @@ pub(super) async fn note(
         comment: comment.to_owned(),
         replies: replies.to_vec(),
     });
-    let mut work = FinishedWork { head: head.to_owned(), summary, review };
+    let proof = outcome.proof.trim();
+    let proof = (!proof.is_empty()).then(|| proof[..proof.floor_char_boundary(MAX_PROOF_BYTES)].to_owned());
+    let mut work = FinishedWork { head: head.to_owned(), summary, review, proof };
     let Ok(mut raw) = serde_json::to_string(&work) else { return };
     if raw.len() > MAX_RAW_BYTES
         && let Some(review) = &mut work.review
@@ -69,7 +73,8 @@ pub(super) fn earlier_outcome(
         return Ok(None);
     }
     workspace.count_whole_branch()?;
-    Ok(Some(Outcome { summary: noted.summary.clone(), ..Outcome::default() }))
+    let (summary, proof) = (noted.summary.clone(), noted.proof.clone().unwrap_or_default());
+    Ok(Some(Outcome { summary, proof, ..Outcome::default() }))
 }
 
 #[cfg(test)]
@@ -83,6 +88,7 @@ mod tests {
             head: "a1".to_owned(),
             summary: "Done".to_owned(),
             review: of.map(|order| FinishedReview { id: order.id(), comment: "Done".to_owned(), replies: Vec::new() }),
+            proof: None,
         };
         let (mine, other) = (order("rename it"), order("test it"));
         for (noted, of) in [(None, None), (Some(&mine), Some(&mine))] {

@@ -6,9 +6,10 @@ use super::kept::{Archive, Keeper};
 use super::patience::DOUBTS;
 use super::people::People;
 use super::phases::Phases;
+use super::proof::Prover;
 use super::{Attempt, AttemptError, hand_over, review};
 use crate::agent::{Asked, TurnOutput};
-use crate::director::{DriveHooks, Phase, TurnChanges, Verdict, Words};
+use crate::director::{DriveHooks, Phase, TurnChanges, Verdict, Verified, Words};
 use crate::git::{Committed, GitError, Patch, Update, Workspace, describe_skipped};
 use async_trait::async_trait;
 use serde_json::{Map, json};
@@ -24,6 +25,7 @@ pub(super) struct Hooks<'a> {
     attempt: &'a Attempt,
     /// Absent only while a blocking task works with it.
     workspace: Option<Workspace>,
+    prover: Prover,
     phases: &'a mut Phases,
     people: People,
     /// How many plans the agent has written.
@@ -37,10 +39,11 @@ pub(super) struct Hooks<'a> {
 }
 
 impl<'a> Hooks<'a> {
-    pub(super) fn new(attempt: &'a Attempt, workspace: Workspace, phases: &'a mut Phases) -> Self {
+    pub(super) fn new(attempt: &'a Attempt, workspace: Workspace, prover: Prover, phases: &'a mut Phases) -> Self {
         Self {
             attempt,
             workspace: Some(workspace),
+            prover,
             phases,
             people: People::default(),
             plans: 0,
@@ -51,8 +54,13 @@ impl<'a> Hooks<'a> {
         }
     }
 
-    pub(super) fn into_workspace(self) -> Result<Workspace, AttemptError> {
-        self.workspace.ok_or_else(|| AttemptError::Internal("the workspace was lost in a task that failed".to_owned()))
+    pub(super) fn into_parts(self) -> (Result<Workspace, AttemptError>, Prover) {
+        (self.workspace.ok_or_else(lost), self.prover)
+    }
+
+    /// What is asked of the ticket.
+    pub(super) fn prover(&self) -> &Prover {
+        &self.prover
     }
 
     /// Goes on from where an earlier attempt was: what that one did is a part of what this one hands in.
@@ -135,9 +143,7 @@ impl<'a> Hooks<'a> {
 
     /// Commits what the turn changed and pushes it, so that no kill can lose a finished turn.
     async fn keep(&mut self, message: String, turn: Option<u32>) -> Result<Option<Committed>, AttemptError> {
-        let Some(mut workspace) = self.workspace.take() else {
-            return Err(AttemptError::Internal("the workspace was lost in a task that failed".to_owned()));
-        };
+        let mut workspace = self.workspace.take().ok_or_else(lost)?;
         let cancel = self.attempt.cancel.clone();
         let kept = tokio::task::spawn_blocking(move || {
             let kept = keep(&mut workspace, &message, &cancel);
@@ -200,6 +206,10 @@ impl<'a> Hooks<'a> {
             }
         }
     }
+}
+
+fn lost() -> AttemptError {
+    AttemptError::Internal("the workspace was lost in a task that failed".to_owned())
 }
 
 /// A turn's end: the commit, how its push went, and what people can read of it.
@@ -317,6 +327,14 @@ impl DriveHooks for Hooks<'_> {
         let said = self.stop_at(CheckpointStage::Plan, plan, saved).await?;
         self.may_work = true;
         Ok(said)
+    }
+
+    async fn verify(&mut self) -> Result<Verified, anyhow::Error> {
+        let workspace = self.workspace.take().ok_or_else(lost)?;
+        let (workspace, verified) = self.prover.verify(self.attempt, workspace).await;
+        self.workspace = Some(workspace);
+        self.phases.end("verification");
+        Ok(verified?)
     }
 
     async fn ask(&mut self, asked: &Asked, saved: &str) -> Result<Option<String>, anyhow::Error> {

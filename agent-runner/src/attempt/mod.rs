@@ -14,6 +14,7 @@ mod patience;
 mod people;
 mod phases;
 mod places;
+mod proof;
 mod review;
 mod task;
 mod wording;
@@ -38,6 +39,7 @@ use live::Live;
 use models::Models;
 use phases::Phases;
 use places::Places;
+use proof::Prover;
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -199,7 +201,7 @@ impl Attempt {
             self.reporter.log("not_filled", &text, None);
         }
         self.reporter.log("agent_ready", &format!("{} is ready", agent.name()), None);
-        self.work(workspace, agent, (&models, earlier), &remote, phases).await
+        self.work(workspace, agent, (&models, earlier), (&remote, &places), phases).await
     }
 
     /// The ticket's title in one line that shows what it says.
@@ -267,12 +269,19 @@ impl Attempt {
         workspace: Workspace,
         mut agent: Box<dyn Agent>,
         (models, earlier): (&Models, Option<Archive>),
-        remote: &RemoteUrl,
+        (remote, places): (&RemoteUrl, &Places),
         mut phases: Phases,
     ) -> Result<Finished, AttemptError> {
-        let mut hooks = Hooks::new(self, workspace, &mut phases);
+        let prover = match self.prepare(&workspace, places, &mut phases).await {
+            Ok(prover) => prover,
+            Err(error) => {
+                agent.shutdown().await;
+                return Err(error);
+            }
+        };
+        let mut hooks = Hooks::new(self, workspace, prover, &mut phases);
         let driven = self.drive(agent.as_mut(), models, earlier, &mut hooks).await;
-        let workspace = hooks.into_workspace();
+        let (workspace, prover) = hooks.into_parts();
         // Nothing can be said for an attempt that handed its job over.
         if !matches!(driven, Err(AttemptError::Held { .. })) {
             self.report_spent(models);
@@ -280,14 +289,37 @@ impl Attempt {
         agent.shutdown().await;
         self.live.abandon();
         let workspace = workspace?;
-        let outcome = match driven {
-            Ok(outcome) => outcome,
+        match driven {
+            Ok(mut outcome) => {
+                let evidence = prover.evidence(Some(&outcome));
+                outcome.proof = evidence.for_pull_request();
+                let finished = finish::finish(self, workspace, remote, outcome, phases).await?;
+                proof::post_status(self, remote, &evidence).await;
+                Ok(finished)
+            }
+            Err(error @ AttemptError::Drive(DriveError::Unproven { .. })) => {
+                let evidence = prover.evidence(None);
+                finish::hand_in_unproven(self, workspace, remote, &evidence, phases).await;
+                Err(error)
+            }
             Err(error) => {
                 finish::keep_what_is_there(self, workspace, &error).await;
-                return Err(error);
+                Err(error)
             }
-        };
-        finish::finish(self, workspace, remote, outcome, phases).await
+        }
+    }
+
+    /// Runs the setup commands in the workspace.
+    async fn prepare(
+        &self,
+        workspace: &Workspace,
+        places: &Places,
+        phases: &mut Phases,
+    ) -> Result<Prover, AttemptError> {
+        let prover = Prover::new(self, workspace)?;
+        prover.prepare(self, workspace.workdir(), &places.state_dir.join("setup")).await?;
+        phases.end("setup");
+        Ok(prover)
     }
 
     async fn drive(
@@ -302,6 +334,7 @@ impl Attempt {
         brief.earlier_work = hooks.earlier_work()?;
         brief.conventions = hooks.conventions();
         brief.may_ask = self.may_ask();
+        brief.acceptance = hooks.prover().acceptance();
         if let Some(order) = &self.config.review {
             let points = Points::of(self.context.review.as_ref());
             let said = points.render();
@@ -326,7 +359,11 @@ impl Attempt {
                 None
             }
         };
-        let limits = Limits { execution_turns: self.agent.max_turns, ..Limits::default() };
+        let limits = Limits {
+            execution_turns: self.agent.max_turns,
+            verifications: hooks.prover().verifications(),
+            ..Limits::default()
+        };
         self.go_on(agent, earlier, hooks).await?;
         let driven = director::drive(&brief, limits, agent, director.as_ref(), hooks, &self.cancel).await;
         driven.map_err(own_error)

@@ -46,7 +46,8 @@ impl Places {
     }
 }
 
-fn temporary(prefix: &str) -> Result<TempDir, AttemptError> {
+/// A directory that is removed with its value.
+pub(super) fn temporary(prefix: &str) -> Result<TempDir, AttemptError> {
     tempfile::Builder::new().prefix(prefix).tempdir().map_err(io("could not create a temporary directory"))
 }
 

@@ -1,6 +1,7 @@
 //! Parses the Director's answers. Pure. What stands around the object, and the form of its values, do not matter; an
 //! object that lacks what was asked for is an error that says why, never a guess.
 
+use super::acceptance::{self, Judgement};
 use super::lenient::{sentence, yes_or_no};
 use super::objects::objects;
 use super::replies::{self, Replies};
@@ -23,6 +24,8 @@ pub(super) struct TurnVerdict {
     pub(super) blocked: Option<String>,
     /// Of a review: what is replied in each thread.
     pub(super) replies: Replies,
+    /// What it says about each acceptance line.
+    pub(super) acceptance: Judgement,
 }
 
 /// The shapes, to show to a Director whose answer had another one.
@@ -55,6 +58,7 @@ impl TurnVerdict {
                 reason: object.text("reason"),
                 blocked: object.text("blocked"),
                 replies: object.get("replies").map(replies::of_value).unwrap_or_default(),
+                acceptance: object.get("acceptance").map(acceptance::of_value).unwrap_or_default(),
             };
             if verdict.complete && verdict.summary.is_none() {
                 return Err("`summary` must say what was done, since `complete` is true".to_owned());

@@ -47,6 +47,9 @@ pub struct Brief {
     /// Whether a person answers what the agent asks. Filled in by the caller.
     #[serde(default)]
     pub may_ask: bool,
+    /// What must hold when the ticket is done, numbered, a line each; empty if nothing is named. Filled in by the caller.
+    #[serde(default)]
+    pub acceptance: String,
 }
 
 impl Brief {
@@ -73,6 +76,7 @@ impl Brief {
             review: String::new(),
             threads: String::new(),
             may_ask: false,
+            acceptance: String::new(),
         }
     }
 
@@ -101,6 +105,7 @@ impl Brief {
         let values = [
             ("title", fenced(&self.title_line())),
             ("description", fenced(&shortened(self.description.trim(), DESCRIPTION_CHARS))),
+            ("acceptance", section(&self.acceptance)),
             ("project", fenced(&line(&self.project))),
             ("project_description", section(&self.project_description)),
             ("graph", section(&self.graph)),

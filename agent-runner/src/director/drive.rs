@@ -5,7 +5,7 @@ use super::flow::{Action, Event, Failure, Note, Step, next, start};
 use super::saved::{Saved, write};
 use super::verdict::Verdict;
 use super::words::{Report, with_messages};
-use super::{Brief, DriveError, Limits, Phase};
+use super::{Brief, DriveError, Judged, Limits, Phase};
 use crate::agent::{Agent, AgentError, Asked, TurnOutput};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,11 @@ pub trait DriveHooks: Send {
         Ok(None)
     }
 
+    /// Verifies what the branch has. By default nothing is there to verify it with.
+    async fn verify(&mut self) -> Result<Verified, anyhow::Error> {
+        Ok(Verified::default())
+    }
+
     /// Called when the agent asked something, with where the work stands: a person answers that first. Returns what the person said.
     /// By default no person is there.
     async fn ask(&mut self, _asked: &Asked, _saved: &str) -> Result<Option<String>, anyhow::Error> {
@@ -87,6 +92,15 @@ pub struct TurnChanges {
     pub left_out: String,
 }
 
+/// What became of a verification.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// What failed, in a line; empty if nothing did.
+    pub failure: String,
+    /// The same for the agent, with what the commands printed.
+    pub for_agent: String,
+}
+
 /// The result of a ticket that is complete.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
@@ -96,6 +110,10 @@ pub struct Outcome {
     pub reason: Option<String>,
     /// Of a review: what is replied in each thread, by its number.
     pub replies: BTreeMap<u32, String>,
+    /// What the Director says about each acceptance line, by its number from 1.
+    pub acceptance: BTreeMap<u32, Judged>,
+    /// What was shown for it, as the pull request says it. Filled in by the caller.
+    pub proof: String,
     /// How many turns the agent took, research and plan included.
     pub agent_turns: u32,
     /// The agent's cost in dollars, where its model's prices are known.
@@ -131,9 +149,11 @@ pub async fn drive(
             Action::AskDirector { phase, messages } => drive.ask(phase, &messages).await?,
             Action::Compact => drive.compact().await?,
             Action::HearPeople => drive.hear_people().await,
+            Action::Verify { .. } => drive.verify().await?,
             Action::AskPeople { ref asked, .. } => drive.ask_people(&step, asked).await?,
             Action::Finish { summary, reason } => {
-                return Ok(Outcome { replies: step.state.replies, ..drive.outcome(summary, reason) });
+                let (replies, acceptance) = (step.state.replies, step.state.acceptance);
+                return Ok(Outcome { replies, acceptance, ..drive.outcome(summary, reason) });
             }
             Action::Fail(failure) => return Err(failed(failure)),
         };
@@ -197,6 +217,11 @@ impl Drive<'_> {
     async fn hear_people(&mut self) -> Event {
         let wrote = !self.cancel.is_cancelled() && !self.hooks.messages(self.agent_turns + 1).await.is_empty();
         Event::PeopleWrote(wrote)
+    }
+
+    async fn verify(&mut self) -> Result<Event, DriveError> {
+        self.stop_if_cancelled()?;
+        Ok(Event::Verified(self.hooks.verify().await.map_err(DriveError::Hook)?))
     }
 
     /// Asks people what the agent asked, and grants the agent the permission if it was one.
@@ -277,7 +302,7 @@ impl Drive<'_> {
     }
 
     fn outcome(self, summary: String, reason: Option<String>) -> Outcome {
-        Outcome { summary, reason, agent_turns: self.agent_turns, cost_usd: self.cost_usd, replies: BTreeMap::new() }
+        Outcome { summary, reason, agent_turns: self.agent_turns, cost_usd: self.cost_usd, ..Outcome::default() }
     }
 }
 
@@ -286,6 +311,7 @@ fn failed(failure: Failure) -> DriveError {
         Failure::UnusableAnswer { phase, problem } => DriveError::UnusableAnswer { phase, problem },
         Failure::TurnLimit { limit } => DriveError::TurnLimit { limit },
         Failure::Blocked { reason } => DriveError::Blocked { reason },
+        Failure::Unproven { rounds, failure } => DriveError::Unproven { rounds, failure },
         Failure::OutOfOrder => DriveError::OutOfOrder,
     }
 }

@@ -41,6 +41,16 @@ pub enum DriveError {
         /// Why.
         reason: String,
     },
+    /// The verification failed as often as it may.
+    #[error(
+        "the verification failed {rounds} times, so the ticket is not done: {failure}. The work so far is on the branch: change the ticket, the commands of its verification, or the code"
+    )]
+    Unproven {
+        /// How often.
+        rounds: u32,
+        /// What failed the last time.
+        failure: String,
+    },
     /// The flow got an event that it did not expect, which is a bug in this program.
     #[error("the Director's flow got an event that it did not expect; please report this as a bug")]
     OutOfOrder,

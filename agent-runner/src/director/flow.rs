@@ -4,13 +4,14 @@
 //! Short flow, for a new project's setup and for what reviewers say: turns that work, each reviewed. Without a Director:
 //! one turn that does it all.
 
+use super::acceptance::Judgement;
 use super::answer::{PLAN_SHAPE, PlanVerdict, REVIEW_SHAPE, TURN_SHAPE, TurnVerdict};
 use super::chat::ChatMessage;
 use super::history::History;
 use super::replies::{self, Replies};
 use super::verdict::Verdict;
 use super::words::{self, Report};
-use super::{Brief, Limits, Phase};
+use super::{Brief, Limits, Phase, Verified};
 use crate::agent::Asked;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,8 @@ pub(super) enum Event {
     AgentAsked(Asked, Report),
     /// What a person said about that; empty if nothing.
     PeopleAnswered(String),
+    /// The work was verified.
+    Verified(Verified),
 }
 
 /// What to do next.
@@ -50,6 +53,10 @@ pub(super) enum Action {
         phase: Phase,
         asked: Asked,
     },
+    /// Verify what the branch has.
+    Verify {
+        phase: Phase,
+    },
     Finish {
         summary: String,
         reason: Option<String>,
@@ -69,6 +76,10 @@ pub(super) enum Failure {
     },
     Blocked {
         reason: String,
+    },
+    Unproven {
+        rounds: u32,
+        failure: String,
     },
     /// An event that can't follow the last action: a bug in this program.
     OutOfOrder,
@@ -116,6 +127,12 @@ pub(super) struct State {
     /// The turn that runs, as far as it went before the agent asked something.
     #[serde(default)]
     so_far: Option<Report>,
+    /// How often the verification has failed.
+    #[serde(default)]
+    failed_verifications: u32,
+    /// What the Director said last about each acceptance line.
+    #[serde(default)]
+    pub(super) acceptance: Judgement,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -127,6 +144,15 @@ enum At {
     TurnReview(Question, Phase),
     /// Everything is done, unless people wrote something meanwhile.
     Finishing {
+        phase: Phase,
+        summary: String,
+        reason: Option<String>,
+        /// Whether it was verified, and passed.
+        #[serde(default)]
+        verified: bool,
+    },
+    /// Everything is done, if that passes.
+    Verifying {
         phase: Phase,
         summary: String,
         reason: Option<String>,
@@ -188,6 +214,8 @@ pub(super) fn start(brief: Brief, limits: Limits, has_director: bool) -> Step {
         replies: Replies::new(),
         questions: 0,
         so_far: None,
+        failed_verifications: 0,
+        acceptance: Judgement::new(),
         brief,
         limits,
     };
@@ -225,12 +253,18 @@ pub(super) fn next(mut state: State, mut event: Event) -> Step {
             state.at = *then;
             Step { state, action: Action::PromptAgent { phase, prompt }, note: None }
         }
-        (At::Finishing { phase, summary, reason }, Event::PeopleWrote(wrote)) => {
+        (At::Finishing { phase, summary, reason, verified }, Event::PeopleWrote(wrote)) => {
             if wrote {
                 state.work_for_people(phase)
-            } else {
+            } else if verified || state.limits.verifications == 0 {
                 state.finish(summary, reason)
+            } else {
+                state.at = At::Verifying { phase, summary, reason };
+                Step { state, action: Action::Verify { phase }, note: None }
             }
+        }
+        (At::Verifying { phase, summary, reason }, Event::Verified(verified)) => {
+            state.after_verification(phase, (summary, reason), verified)
         }
         (At::Asking { phase, asked, then }, Event::PeopleAnswered(said)) => {
             state.at = *then;
@@ -333,7 +367,7 @@ impl State {
         }
         let turns_left = self.limits.execution_turns.saturating_sub(self.work_turns);
         let rounds = (self.work_turns, turns_left, self.idle_turns);
-        let question = words::turn_review(phase, &self.brief.threads, report, rounds, &self.heard);
+        let question = words::turn_review(phase, &self.brief, report, rounds, &self.heard);
         self.ask(Phase::TurnReview, Question { text: question, unusable: 0 }, Some(phase))
     }
 
@@ -349,6 +383,9 @@ impl State {
         self.history.remember(&question.text, answer);
         self.history.remember_people(&mut self.heard);
         let decided = Verdict::of_turn(&verdict);
+        if !verdict.acceptance.is_empty() {
+            self.acceptance.clone_from(&verdict.acceptance);
+        }
         let turn = self.work_turns;
         if verdict.complete {
             self.replies.extend(verdict.replies);
@@ -376,8 +413,31 @@ impl State {
         self.work(phase, prompt).deciding(Phase::TurnReview, text, decided)
     }
 
+    /// What failed goes back to the agent, for a bounded number of times. Verifying takes a while, so people may have written
+    /// meanwhile.
+    fn after_verification(
+        mut self,
+        phase: Phase,
+        (summary, reason): (String, Option<String>),
+        verified: Verified,
+    ) -> Step {
+        if verified.failure.is_empty() {
+            self.at = At::Finishing { phase, summary, reason, verified: true };
+            return Step { state: self, action: Action::HearPeople, note: None };
+        }
+        self.failed_verifications += 1;
+        let (rounds, failure) = (self.failed_verifications, verified.failure);
+        let text = format!("The verification failed: {failure}");
+        if rounds >= self.limits.verifications {
+            return self.fail(Failure::Unproven { rounds, failure }).noting(phase, text);
+        }
+        let last = rounds + 1 == self.limits.verifications;
+        let prompt = words::unproven(phase, &self.brief.title_line(), &verified.for_agent, last);
+        self.work(phase, prompt).noting(phase, text)
+    }
+
     fn finish_unless_people_wrote(mut self, phase: Phase, summary: String, reason: Option<String>) -> Step {
-        self.at = At::Finishing { phase, summary, reason };
+        self.at = At::Finishing { phase, summary, reason, verified: false };
         Step { state: self, action: Action::HearPeople, note: None }
     }
 

@@ -54,6 +54,7 @@ fn name(action: &Action) -> String {
         Action::AskDirector { phase, .. } => format!("director {phase}"),
         Action::Compact => "compact".to_owned(),
         Action::HearPeople => "hear people".to_owned(),
+        Action::Verify { phase } => format!("verify {phase}"),
         Action::AskPeople { phase, .. } => format!("ask people {phase}"),
         Action::Finish { .. } => "finish".to_owned(),
         Action::Fail(failure) => format!("fail {failure:?}"),

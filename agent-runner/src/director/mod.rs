@@ -3,6 +3,7 @@
 //! The sequence of steps (`flow`) is pure: a state and an event give the next state and one action. [`drive`] carries
 //! out the actions with an agent, a chat model and the caller's hooks. Git, the forge and the API are the hooks' business.
 
+mod acceptance;
 mod answer;
 mod brief;
 pub mod chat;
@@ -20,8 +21,9 @@ mod shapes_tests;
 mod verdict;
 mod words;
 
+pub use acceptance::Judged;
 pub use brief::Brief;
-pub use drive::{DriveHooks, Outcome, TurnChanges, Words, drive};
+pub use drive::{DriveHooks, Outcome, TurnChanges, Verified, Words, drive};
 pub use error::DriveError;
 pub use verdict::Verdict;
 
@@ -83,10 +85,13 @@ pub struct Limits {
     pub compact_every: u32,
     /// How many of the last questions and answers the Director is shown again.
     pub remembered_exchanges: usize,
+    /// How often the verification may fail before the ticket fails; 0: nothing is verified.
+    #[serde(default)]
+    pub verifications: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { plan_rounds: 3, execution_turns: 50, compact_every: 30, remembered_exchanges: 8 }
+        Self { plan_rounds: 3, execution_turns: 50, compact_every: 30, remembered_exchanges: 8, verifications: 0 }
     }
 }

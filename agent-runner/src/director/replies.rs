@@ -44,13 +44,13 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-fn named<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
+pub(super) fn named<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
     let find = |name: &&str| object.iter().find(|(key, _)| key.trim().eq_ignore_ascii_case(name));
     names.iter().find_map(|name| find(name).map(|(_, value)| value))
 }
 
 /// The first number in a text such as `Thread 1`.
-fn number_in(text: &str) -> Option<u32> {
+pub(super) fn number_in(text: &str) -> Option<u32> {
     let start = text.find(|c: char| c.is_ascii_digit())?;
     let digits = &text[start..];
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());

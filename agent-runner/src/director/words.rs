@@ -1,10 +1,10 @@
 //! Fills in the prompts. Pure.
 
-use super::{Phase, TurnChanges};
+use super::{Brief, Phase, TurnChanges};
 use crate::agent::Asked;
 use crate::prompts::{
     AGENT_ALONE, AGENT_ANSWER, AGENT_CONTINUE, AGENT_EXECUTION, AGENT_MESSAGES, AGENT_PERSON, AGENT_PLAN,
-    AGENT_PLAN_AGAIN, AGENT_RESEARCH, AGENT_REVIEW, AGENT_RULES, AGENT_SETUP, DIRECTOR_ASK_AGAIN,
+    AGENT_PLAN_AGAIN, AGENT_RESEARCH, AGENT_REVIEW, AGENT_RULES, AGENT_SETUP, AGENT_UNPROVEN, DIRECTOR_ASK_AGAIN,
     DIRECTOR_ASK_ONLY_JSON, DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, fenced, render, shortened,
 };
 use serde::{Deserialize, Serialize};
@@ -156,6 +156,12 @@ pub(super) fn go_on(
     render(AGENT_CONTINUE, &values)
 }
 
+/// The prompt after a verification that failed. `last`: the next one that fails ends the ticket.
+pub(super) fn unproven(phase: Phase, title: &str, failure: &str, last: bool) -> String {
+    let last = if last { "yes" } else { "" };
+    render(AGENT_UNPROVEN, &[("phase", phase.as_str()), ("title", title), ("failure", failure), ("last", last)])
+}
+
 pub(super) fn plan_review(plan: &str, round: u32, research: &str, heard: &[String]) -> String {
     let plan = or_nothing(&fenced(&shortened(plan, PLAN_CHARS)));
     let research = fenced(&shortened(research, REPORT_CHARS));
@@ -168,11 +174,12 @@ pub(super) fn plan_review(plan: &str, round: u32, research: &str, heard: &[Strin
 /// many in a row have changed nothing.
 pub(super) fn turn_review(
     work: Phase,
-    threads: &str,
+    brief: &Brief,
     report: &Report,
     (turn, turns_left, idle_turns): (u32, u32, u32),
     heard: &[String],
 ) -> String {
+    let threads = brief.threads.as_str();
     let (reviewed, unreviewed) = if work == Phase::Review { ("yes", "") } else { ("", "yes") };
     let values = [
         ("reviewed", reviewed.to_owned()),
@@ -186,6 +193,7 @@ pub(super) fn turn_review(
         ("changes", changes(report, idle_turns)),
         ("left_out", fenced(&shortened(&report.changes.left_out, DIFFSTAT_CHARS))),
         ("messages", people(heard)),
+        ("acceptance", fenced(&brief.acceptance)),
         ("diff", fenced(&shortened(report.changes.diff.as_deref().unwrap_or_default(), DIFF_CHARS))),
     ];
     render(DIRECTOR_TURN_REVIEW, &values.each_ref().map(|(name, value)| (*name, value.as_str())))

@@ -7,7 +7,12 @@ use std::io;
 use std::path::Path;
 
 pub(super) fn make(request: &CloneRequest, default_branch: &str) -> io::Result<()> {
-    let target = request.workdir.join(".git");
+    make_in(&request.workdir, request, default_branch)
+}
+
+/// The same for another checkout.
+pub(super) fn make_in(workdir: &Path, request: &CloneRequest, default_branch: &str) -> io::Result<()> {
+    let target = workdir.join(".git");
     for part in ["objects", "refs"] {
         copy_dir(&request.git_dir.join(part), &target.join(part))?;
     }

@@ -9,6 +9,7 @@ mod commit;
 mod data;
 mod default_branch;
 mod error;
+mod export;
 mod held;
 mod machine;
 mod not_filled;
@@ -282,14 +283,7 @@ impl Workspace {
     /// the first of them, cut where it is long. Empty where it says nothing.
     #[must_use]
     pub fn conventions(&self) -> String {
-        let read = |name: &str| -> Result<String, git2::Error> {
-            let base = self.repo.refname_to_id(&format!("refs/remotes/origin/{}", self.default_branch))?;
-            let tree = self.repo.find_commit(base)?.tree()?;
-            let blob = self.repo.find_blob(tree.get_path(Path::new(name))?.id())?;
-            let text = String::from_utf8_lossy(blob.content()).into_owned();
-            Ok(text[..text.floor_char_boundary(MAX_CONVENTIONS_BYTES)].to_owned())
-        };
-        CONVENTIONS.iter().find_map(|name| read(name).ok()).unwrap_or_default()
+        CONVENTIONS.iter().find_map(|name| self.file_of_base(name, MAX_CONVENTIONS_BYTES)).unwrap_or_default()
     }
 
     /// Pushes the branch, and returns whether there was anything to push. Never overwrites the commits of others.

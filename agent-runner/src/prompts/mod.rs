@@ -40,6 +40,8 @@ pub const AGENT_ALONE: &str = include_str!("agent-alone.md");
 
 /// What people wrote, in front of the agent's next prompt.
 pub const AGENT_MESSAGES: &str = include_str!("agent-messages.md");
+/// The work was verified, and something failed.
+pub const AGENT_UNPROVEN: &str = include_str!("agent-unproven.md");
 /// What became of something that the agent asked.
 pub const AGENT_ANSWER: &str = include_str!("agent-answer.md");
 /// The instructions of a turn that the agent gets only because a person wrote.
@@ -187,6 +189,16 @@ mod tests {
     #[test]
     fn every_template_is_closed_and_names_only_what_is_filled_in() {
         const KNOWN: &[&str] = &[
+            "acceptance",
+            "question",
+            "permission",
+            "unanswered",
+            "words",
+            "no_words",
+            "failure",
+            "last",
+            "asks",
+            "decides",
             "ticket",
             "rules",
             "title",
@@ -246,6 +258,7 @@ mod tests {
             AGENT_MESSAGES,
             AGENT_PERSON,
             AGENT_ANSWER,
+            AGENT_UNPROVEN,
         ];
         for template in all {
             assert_eq!(template.matches("{{#if ").count(), template.matches("{{/if}}").count(), "{template}");

@@ -46,6 +46,7 @@ mod people;
 mod plans;
 mod program;
 mod projects;
+mod proof;
 mod pull_requests;
 mod review_here;
 mod reviews;

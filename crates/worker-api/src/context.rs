@@ -1,7 +1,7 @@
 //! What a runner learns about its ticket: the response of `worker-context`.
 
 use crate::words::words;
-use crate::{ConversationInfo, ProjectId, ReviewContext, ReviewReply, Stop, TicketId};
+use crate::{ConversationInfo, ProjectId, ProofTerms, ReviewContext, ReviewReply, Stop, TicketId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -129,6 +129,9 @@ pub struct WorkerContext {
     /// What is kept of the conversation of an earlier attempt of the same job; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationInfo>,
+    /// What the ticket has to show before it counts as done.
+    #[serde(default, skip_serializing_if = "ProofTerms::is_empty")]
+    pub proof: ProofTerms,
 }
 
 /// Work that is done and pushed, while its pull request or its report is missing.
@@ -142,6 +145,9 @@ pub struct FinishedWork {
     /// Which review it answers; absent where it is the ticket's own work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<FinishedReview>,
+    /// What was shown for it, as the pull request says it; absent if nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
 }
 
 /// A review whose work is done.

@@ -110,6 +110,25 @@ pub enum EntryData {
         #[serde(default)]
         number: Option<i64>,
     },
+    /// A command ran that prepares a checkout, or that shows whether the work is done. `raw_output` is the end of its output.
+    Command {
+        /// `setup` or `verification`.
+        purpose: String,
+        /// The command.
+        command: String,
+        /// The commit in whose clean checkout it ran; none: in the agent's workspace.
+        #[serde(default)]
+        commit: Option<String>,
+        /// Counts the verifications of an attempt from 1; 0 before the agent's first turn.
+        round: u32,
+        /// Its exit code; none if it has none, since it was stopped.
+        #[serde(default)]
+        exit_code: Option<i32>,
+        /// Whether it was stopped because it took too long.
+        timed_out: bool,
+        /// How long it took.
+        took_ms: u64,
+    },
     /// What the calls of a model came to, in all of an attempt.
     ModelUsage {
         /// Whose model it is: `agent` or `director`.
@@ -165,6 +184,7 @@ impl EntryData {
             Self::Verdict { .. } => "verdict",
             Self::Commit { .. } => "commit",
             Self::PullRequest { .. } => "pull_request",
+            Self::Command { .. } => "command",
             Self::ModelUsage { .. } => "model_usage",
             Self::Other(value) => return value.get("kind")?.as_str(),
         })
@@ -180,7 +200,11 @@ impl EntryData {
             | Self::Said { turn, .. }
             | Self::Verdict { turn, .. }
             | Self::Commit { turn, .. } => Some(*turn),
-            Self::Todo { .. } | Self::Plan { .. } | Self::PullRequest { .. } | Self::ModelUsage { .. } => None,
+            Self::Todo { .. }
+            | Self::Plan { .. }
+            | Self::PullRequest { .. }
+            | Self::Command { .. }
+            | Self::ModelUsage { .. } => None,
             Self::Other(value) => value.get("turn")?.as_u64().and_then(|turn| u32::try_from(turn).ok()),
         }
     }
@@ -221,6 +245,15 @@ mod tests {
             EntryData::Plan { round: 1 },
             EntryData::Commit { turn: 1, commit: "a".into(), files: 1, added: 1, removed: 0 },
             EntryData::PullRequest { url: "https://forge.example/1".into(), number: Some(1) },
+            EntryData::Command {
+                purpose: "setup".into(),
+                command: "npm ci".into(),
+                commit: None,
+                round: 0,
+                exit_code: Some(0),
+                timed_out: false,
+                took_ms: 7,
+            },
         ] {
             let written = serde_json::to_value(&data).unwrap();
             assert_eq!(written["kind"].as_str(), data.kind());

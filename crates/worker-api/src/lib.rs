@@ -13,6 +13,7 @@ mod ids;
 mod job;
 pub mod lenient;
 mod memory;
+mod proof;
 mod review;
 mod steering;
 mod ticket;
@@ -41,6 +42,7 @@ pub use job::{
     ExecutionMode, Job, JobKind, JobReport, JobReportResponse, JobStatus, Reason, ReleaseRequest, StartJobRequest,
 };
 pub use memory::{IndexRequest, IndexResponse, RetrieveRequest, RetrieveResponse, RetrieveResult};
+pub use proof::ProofTerms;
 pub use review::{ReviewContext, ReviewPoint, ReviewRemark, ReviewReply};
 pub use steering::{DiffInfo, PersonMessage, StoreDiffRequest, TakenMessages, TurnOfAttempt};
 pub use ticket::{AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, Message};

@@ -7,6 +7,7 @@ pub mod delete;
 pub mod graph;
 pub mod memory;
 pub mod notes;
+pub mod proof;
 pub mod update;
 
 use crate::actions::ActionResult;

@@ -11,7 +11,7 @@ use crate::db;
 use crate::db::projects::Project;
 use crate::db::tickets::Ticket;
 use crate::domain::forges::CredentialKind;
-use crate::domain::projects::{board, repository};
+use crate::domain::projects::{board, proof, repository};
 use crate::domain::refusal::Refusal;
 use crate::domain::system::settings::agent_name;
 use crate::domain::worker::context::graph_view;
@@ -21,8 +21,8 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use terarchitect_worker_api::{
-    AgentSettings, ContextTicket, ConversationInfo, CurrentTicket, FinishedWork, ProjectId, ReviewContext, Stop,
-    TicketId, WorkerContext,
+    AgentSettings, ContextTicket, ConversationInfo, CurrentTicket, FinishedWork, ProjectId, ProofTerms, ReviewContext,
+    Stop, TicketId, WorkerContext,
 };
 
 const MAX_BACKLOG: i64 = 10;
@@ -62,9 +62,11 @@ pub async fn worker_context(
     let memory = memory.into_iter().map(|found| found.content);
     let mut agent_settings = agent_settings(sealer, &mut tx).await?;
     agent_settings.0.extend(forge_settings(sealer, &mut tx, &project).await?);
+    let mut of_order = ProofTerms::default();
     if let Some(order) = order {
         // What an order asks for is its whole prompt; the ticket shows people the objective alone.
         ticket.description = Some(prompt_for_runner(&order));
+        of_order = proof::of_order(&order.lines, &order.verification);
         agent_settings.0.extend(order.model.map(|model| (AgentSettings::WORKER_MODEL.to_owned(), model)));
     }
     let mut column =
@@ -93,6 +95,11 @@ pub async fn worker_context(
         conversation: conversation(&mut tx, token).await?,
         input_data: db::agent_tasks::input(&mut tx, ticket_id).await?,
         output_data: db::agent_tasks::output_of_held(&mut tx, ticket_id).await?,
+        proof: proof::all(
+            db::projects::proof::of_project(&mut tx, project_id).await?,
+            db::projects::proof::of_ticket(&mut tx, ticket_id).await?,
+            of_order,
+        ),
     };
     let job = match token {
         Some(token) => Some(token.job_id),

@@ -4,6 +4,7 @@ pub mod boards;
 pub mod graphs;
 pub mod memory;
 pub mod notes;
+pub mod proof;
 
 use crate::db::words::Word;
 use crate::domain::forges::settings::ForgeFields;

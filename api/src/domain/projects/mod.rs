@@ -3,6 +3,7 @@
 pub mod board;
 pub mod memory;
 pub mod notes;
+pub mod proof;
 pub mod repository;
 
 use crate::domain::forges::settings::{ForgeChanges, ForgeFields};

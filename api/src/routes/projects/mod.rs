@@ -4,6 +4,7 @@ pub mod board;
 pub mod graph;
 pub mod memory;
 pub mod notes;
+pub mod proof;
 
 use crate::access::Caller;
 use crate::actions;

@@ -1,0 +1,74 @@
+//! What tickets have to show before they count as done: set for a project and for a ticket, and told to runners.
+
+use crate::support::{Reply, TestApp};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+async fn put(app: &TestApp, path: &str, body: Value) -> Reply {
+    app.request(Method::PUT, path, None, Some(&body)).await
+}
+
+#[tokio::test]
+async fn a_runner_learns_what_the_project_the_ticket_and_its_order_ask_for() {
+    let app = TestApp::start().await;
+    app.may_leave_jobs_live();
+    let project = app.project().await;
+    let nothing = json!({});
+    assert_eq!(app.get(&format!("{project}/proof")).await.expect(200), nothing);
+    let of_project =
+        json!({"setup": ["npm ci", " "], "verification": ["npm test"], "acceptance": ["It is documented."]});
+    let stored = put(&app, &format!("{project}/proof"), of_project).await.expect(200);
+    assert_eq!(stored["setup"], json!(["npm ci"]), "a blank entry is none");
+    assert_eq!(app.get(&format!("{project}/proof")).await.expect(200), stored);
+
+    let repo = project.rsplit('/').next().unwrap();
+    let order = json!({
+        "objective": "Add login", "repo_id": repo, "verification": {"test_command": "npm run e2e"},
+        "lines": [{"id": "1", "title": "Log in", "definition_of_done": "a person can"}]
+    });
+    let id = app.post("/api/v1/work-orders", order).await.expect(201)["work_order_id"].as_str().unwrap().to_owned();
+    let ticket = format!("{project}/tickets/{id}");
+    let of_ticket = json!({"verification": ["npm run lint"]});
+    put(&app, &format!("{ticket}/proof"), of_ticket.clone()).await.expect(200);
+    assert_eq!(app.get(&format!("{ticket}/proof")).await.expect(200), of_ticket);
+    let context = app.get(&format!("{ticket}/worker-context")).await.expect(200);
+    let all = json!({
+        "setup": ["npm ci"], "verification": ["npm test", "npm run lint", "npm run e2e"],
+        "acceptance": ["It is documented.", "Log in: a person can"]
+    });
+    assert_eq!(context["proof"], all);
+
+    let other = app.ticket(&project).await;
+    let context = app.get(&format!("{other}/worker-context")).await.expect(200);
+    assert_eq!(context["proof"]["verification"], json!(["npm test"]), "another ticket has its project's alone");
+    put(&app, &format!("{project}/proof"), json!({})).await.expect(200);
+    let context = app.get(&format!("{other}/worker-context")).await.expect(200);
+    assert!(context.get("proof").is_none(), "{context}");
+}
+
+#[tokio::test]
+async fn what_can_t_be_run_or_stored_is_refused_by_name() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    for (path, body, said) in [
+        (format!("{project}/proof"), json!({"verification": vec!["x"; 51]}), "'verification' has 51 entries"),
+        (format!("{project}/proof"), json!({"acceptance": ["x".repeat(5_000)]}), "'acceptance' has 5000 bytes"),
+    ] {
+        let refused = put(&app, &path, body).await;
+        let text = refused.body.to_string();
+        assert!(refused.status == 400 && text.contains(said), "{text}");
+    }
+    let unknown = format!("{project}/tickets/{}/proof", uuid::Uuid::new_v4());
+    assert_eq!(put(&app, &unknown, json!({})).await.error(404), "not_found");
+    assert_eq!(app.get(&unknown).await.error(404), "not_found");
+}
+
+#[tokio::test]
+async fn terms_go_with_their_ticket() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = app.ticket(&project).await;
+    put(&app, &format!("{ticket}/proof"), json!({"verification": ["true"]})).await.expect(200);
+    app.request(Method::DELETE, &ticket, None, None).await.expect(200);
+    assert_eq!(app.get(&format!("{ticket}/proof")).await.error(404), "not_found");
+}
