@@ -80,7 +80,12 @@ impl Reporter {
 
     /// Adds an entry that programs understand too.
     pub fn log_data(&self, step: &str, summary: &str, raw_output: Option<&str>, data: EntryData) {
-        self.send(AppendLogRequest { data: self.clean(data), ..self.make(step, summary, raw_output, true) });
+        self.log_outcome(step, summary, raw_output, data, true);
+    }
+
+    /// The same of what may have failed.
+    pub fn log_outcome(&self, step: &str, summary: &str, raw_output: Option<&str>, data: EntryData, success: bool) {
+        self.send(AppendLogRequest { data: self.clean(data), ..self.make(step, summary, raw_output, success) });
     }
 
     /// Adds an entry about a single step of the agent. Never waits; where the API is slow, it is dropped.

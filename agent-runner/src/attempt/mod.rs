@@ -442,6 +442,7 @@ impl Attempt {
             update_strategy: self.context.finished_work.is_none().then_some(self.context.update_strategy),
             submodules: self.context.submodules,
             shelf: self.config.unpushed_dir.clone().map(|dir| Shelf::new(dir, self.agent.github_token.clone())),
+            secrets: self.mask.clone(),
         };
         let cloning = self.patiently(false, || clone_once(request.clone(), user.clone(), cancel.clone()));
         tokio::select! {

@@ -169,7 +169,8 @@ impl Prover {
             took_ms: u64::try_from(run.end.took.as_millis()).unwrap_or(u64::MAX),
         };
         let text = format!("{} {} ({:.1} s)", run.command, run.result(), run.end.took.as_secs_f64());
-        attempt.reporter.log_data(purpose.as_str(), &text, Some(&run.end.output), data);
+        let output = Some(run.end.output.as_str());
+        attempt.reporter.log_outcome(purpose.as_str(), &text, output, data, run.end.passed());
         attempt.progress.done(&format!("       {}: {text}", purpose.as_str()));
         Ok(run)
     }
@@ -196,7 +197,7 @@ fn export(
     if !workspace.has_work()? {
         return Ok(None);
     }
-    let io = |source| AttemptError::Io { attempted: "could not make a clean checkout".to_owned(), source };
+    let io = |source| AttemptError::Io { attempted: "could not create a clean checkout".to_owned(), source };
     std::fs::create_dir(into).map_err(io)?;
     let commit = workspace.export_head(into)?;
     if let Some(user) = user {

@@ -75,7 +75,8 @@ impl Workspace {
         let root = &self.request.workdir;
         let untouched = self.held.untouched(root);
         let edited = self.held.edited(&untouched, &index);
-        self.skipped = walk::update_index(&self.repo, &mut index, root, self.trusted_before, untouched)?;
+        self.skipped =
+            walk::update_index(&self.repo, &mut index, (root, &self.request.secrets), self.trusted_before, untouched)?;
         self.held.carry_over(&self.repo, &mut index, edited)?;
         index.write()?;
         self.trusted_before = started;

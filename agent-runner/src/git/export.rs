@@ -17,9 +17,9 @@ impl Workspace {
             checkout.force().update_index(false).refresh(false).target_dir(into);
             self.repo.checkout_tree(tree.as_object(), Some(&mut checkout))
         };
-        write().map_err(|source| GitError::new("could not make a clean checkout", source))?;
+        write().map_err(|source| GitError::new("could not create a clean checkout", source))?;
         agent_copy::make_in(into, &self.request, &self.default_branch)
-            .map_err(|source| GitError::Io { attempted: "could not make a clean checkout", source })?;
+            .map_err(|source| GitError::Io { attempted: "could not create a clean checkout", source })?;
         Ok(head.to_string())
     }
 

@@ -41,7 +41,7 @@ use remote::Connection;
 use shelf::Restored;
 use std::path::{Path, PathBuf};
 use submodules::NotFilled;
-use terarchitect_outbound::Proxies;
+use terarchitect_outbound::{Mask, Proxies};
 use terarchitect_worker_api::UpdateStrategy;
 use tokio_util::sync::CancellationToken;
 use update::Start;
@@ -77,6 +77,8 @@ pub struct CloneRequest {
     pub submodules: bool,
     /// Where commits wait that could not be pushed.
     pub shelf: Option<Shelf>,
+    /// What no commit may have.
+    pub secrets: Mask,
 }
 
 /// A clone with its branch checked out.

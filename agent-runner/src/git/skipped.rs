@@ -34,6 +34,9 @@ pub enum Reason {
     /// The repository's attributes give it to Git LFS.
     #[error(".gitattributes gives it to Git LFS, which Terarchitect can't upload to")]
     Lfs,
+    /// A key or a token of this job is in it.
+    #[error("it has a key or a token of this job; take that out, and read it from the environment instead")]
+    Secret,
     /// It can't be read; with the system's words.
     #[error("it can't be read: {0}")]
     Unreadable(String),

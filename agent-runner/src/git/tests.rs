@@ -54,6 +54,7 @@ pub(super) fn request(forge: &Forge, place: &Place, repo: &str, token: Option<&s
         update_strategy: Some(UpdateStrategy::Merge),
         submodules: false,
         shelf: None,
+        secrets: Mask::default(),
     }
 }
 

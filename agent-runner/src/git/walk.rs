@@ -11,6 +11,7 @@ use std::ops::Bound;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use terarchitect_outbound::Mask;
 
 /// The largest new or changed file that is committed, in bytes. GitHub refuses a push with a larger one, and with it the
 /// whole branch.
@@ -26,20 +27,20 @@ const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 /// Brings `index` to what is in `root`: new, changed and deleted files, but nothing that the repository ignores.
 /// `trusted_before` is a time in seconds since 1970: a file with the index's time stamps is known to be unchanged if its
-/// own are older. At the paths of `kept` the index stays as it is.
+/// own are older. At the paths of `kept` the index stays as it is. A file with one of the `secrets` is left out.
 ///
 /// # Errors
 /// The index can't be changed. A file that can't be added is no error.
 pub(super) fn update_index(
     repo: &Repository,
     index: &mut Index,
-    root: &Path,
+    (root, secrets): (&Path, &Mask),
     trusted_before: i64,
     kept: HashSet<Vec<u8>>,
 ) -> Result<Vec<Skipped>, git2::Error> {
     let tracked = index.iter().map(|entry| (entry.path.clone(), entry)).collect();
     let kept = Kept { paths: kept, directories: Vec::new() };
-    let mut walk = Walk { tracked, trusted_before, kept, ..Walk::empty(repo, root) };
+    let mut walk = Walk { tracked, trusted_before, kept, ..Walk::empty(repo, root, secrets) };
     walk.all();
     let Walk { tracked, seen, changed, mut skipped, kept, .. } = walk;
     let submodules = fs::read(root.join(".gitmodules")).unwrap_or_default();
@@ -84,6 +85,7 @@ impl Kept {
 struct Walk<'a> {
     repo: &'a Repository,
     root: &'a Path,
+    secrets: &'a Mask,
     tracked: BTreeMap<Vec<u8>, IndexEntry>,
     trusted_before: i64,
     seen: HashSet<Vec<u8>>,
@@ -95,10 +97,11 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn empty(repo: &'a Repository, root: &'a Path) -> Self {
+    fn empty(repo: &'a Repository, root: &'a Path, secrets: &'a Mask) -> Self {
         Self {
             repo,
             root,
+            secrets,
             tracked: BTreeMap::new(),
             trusted_before: 0,
             seen: HashSet::new(),
@@ -162,6 +165,8 @@ impl<'a> Walk<'a> {
             self.skip(path, Reason::TooLarge(metadata.len()));
         } else if kind.is_file() && self.belongs_to_lfs(&path) {
             self.skip(path, Reason::Lfs);
+        } else if kind.is_file() && self.has_secret(&path) {
+            self.skip(path, Reason::Secret);
         } else {
             self.seen.insert(path.clone());
             self.changed.push(path);
@@ -206,6 +211,11 @@ impl<'a> Walk<'a> {
             && same(entry.mtime, now.mtime(), now.mtime_nsec())
             && same(entry.ctime, now.ctime(), now.ctime_nsec())
             && now.ctime() < self.trusted_before - STAMP_SECONDS
+    }
+
+    /// Whether a secret is in the file. One that can't be read is found out when it is added.
+    fn has_secret(&self, path: &[u8]) -> bool {
+        fs::File::open(self.root.join(as_path(path))).and_then(|file| self.secrets.is_in(file)).unwrap_or(false)
     }
 
     /// Whether Git LFS would keep the file, and the file is not a pointer to what is kept there.

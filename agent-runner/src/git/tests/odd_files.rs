@@ -106,6 +106,28 @@ async fn pipes_sockets_and_large_files_are_named_and_links_are_committed_as_link
 }
 
 #[tokio::test]
+async fn a_file_with_a_secret_of_the_job_is_not_committed_until_it_is_taken_out() {
+    let (forge, place) = (forge().await, Place::new());
+    let secrets = Mask::new([&SecretString::from("token-0123456789".to_owned())]);
+    let mut workspace = clone(CloneRequest { secrets, ..request(&forge, &place, "hello", None) }).await.unwrap();
+    write(&place, "README.md", b"Push with token-0123456789.\n");
+    write(&place, "nested/.env", b"TOKEN=\"dG9rZW4tMDEyMzQ1Njc4OQ==\"");
+    assert!(workspace.commit("Turn").unwrap().is_none(), "nothing else changed");
+    assert_eq!(reasons(&workspace), [("README.md", Reason::Secret), ("nested/.env", Reason::Secret)]);
+    let said = describe_skipped(workspace.skipped());
+    assert!(said.contains("README.md: it has a key or a token of this job") && !said.contains("0123"), "{said}");
+    write(&place, "README.md", b"Push with a token.\n");
+    write(&place, "other", b"token-01234567");
+    let committed = workspace.commit("Turn").unwrap().unwrap();
+    assert!(
+        committed.change.diff.contains("Push with a token") && !committed.change.diff.contains(".env"),
+        "{}",
+        committed.change.diff
+    );
+    assert_eq!(reasons(&workspace), [("nested/.env", Reason::Secret)]);
+}
+
+#[tokio::test]
 async fn a_pipe_in_the_place_of_git_rules_blocks_nothing() {
     let (forge, place) = (forge().await, Place::new());
     let workspace = cloned(&forge, &place, "hello").await.unwrap();

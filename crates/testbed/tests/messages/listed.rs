@@ -51,6 +51,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
             ("agent-runner/src/attempt/hooks.rs", Take::Sentences(4)),
             ("agent-runner/src/attempt/mod.rs", Take::Sentences(5)),
             ("agent-runner/src/attempt/places.rs", Take::Sentences(4)),
+            ("agent-runner/src/attempt/proof.rs", Take::Sentences(6)),
             ("agent-runner/src/attempt/review.rs", Take::Sentences(4)),
             ("agent-runner/src/config.rs", Take::Sentences(4)),
             ("agent-runner/src/director/chat.rs", Take::Errors),
@@ -66,6 +67,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
             ("agent-runner/src/git/update.rs", Take::Sentences(4)),
             ("agent-runner/src/main.rs", Take::Sentences(4)),
             ("agent-runner/src/probe", Take::Sentences(4)),
+            ("agent-runner/src/proof/terms.rs", Take::Sentences(6)),
             ("agent-runner/src/review.rs", Take::Sentences(4)),
             ("agent-runner/src/stdin_secrets.rs", Take::Sentences(4)),
             ("crates/outbound/src/address.rs", Take::Errors),
@@ -110,6 +112,10 @@ pub(crate) const PROGRAMS: &[Program] = &[
 
 /// Texts that need no row: where, which, and why. An exception that no message needs is a mistake.
 pub(crate) const UNLISTED: &[(&str, &str, &str)] = &[
+    ("agent-runner/src/agent", "the agent asked for an answer of a person: …", "never leaves a turn"),
+    ("agent-runner/src/agent/error.rs", "the agent asked for an answer of a person: …", "never leaves a turn"),
+    ("agent-runner/src/attempt/hooks.rs", "The agent asks for a permission: …", "a checkpoint's message"),
+    ("agent-runner/src/attempt/finish.rs", "This is a draft: it is not done, …", "a pull request's text"),
     ("agent-runner/src/attempt/conflicts.rs", "The agent resolves conflicts with the base (turn …): …", IS_WELL),
     ("agent-runner/src/attempt/conflicts.rs", "The agent ended the turn", IS_WELL),
     ("agent-runner/src/attempt/finish.rs", "Nothing needed to change: …", IS_WELL),
