@@ -75,6 +75,8 @@ pub async fn remember(conn: &mut PgConnection, project: ProjectId, docs: &[NewDo
     let mut others = Vec::new();
     for doc in docs {
         if let Some(meaning) = doc.meaning.filter(|_| doc.content.len() <= MAX_BYTES) {
+            // A thousand documents are compared with thousands: others' requests go on in between.
+            tokio::task::yield_now().await;
             let all = known.iter().map(|(digest, values)| (digest, values));
             if let Some((same, _)) = near(&meaning.values, all, SAME).into_iter().next() {
                 again.insert(same.clone());
