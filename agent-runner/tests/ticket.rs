@@ -43,6 +43,31 @@ async fn a_ticket_becomes_a_pull_request_and_no_secret_leaves() {
     assert_eq!(world.forge.pulls("demo", "hello").len(), 1);
 }
 
+#[tokio::test]
+async fn work_starts_from_the_branch_that_its_order_names_and_is_to_be_merged_there() {
+    let Some(world) = World::start(Script::demo()).await else { return };
+    world.forge.push("demo", "hello", "release", &[("RELEASE", Some("2.0\n"))], "Begin 2.0").unwrap();
+    let mut context = world.context();
+    context["base_branch"] = json!("release");
+    world.api.set_context(context);
+    let finished = world.attempt_with_pulls().await.unwrap();
+    assert_eq!(world.forge.pulls("demo", "hello")[0].base, "release");
+    let files = world.forge.git("demo", "hello", &["ls-tree", "--name-only", &finished.branch]).unwrap();
+    assert!(files.lines().any(|file| file == "RELEASE"), "{files}");
+}
+
+#[tokio::test]
+async fn a_branch_to_start_from_that_is_not_there_is_final_and_said() {
+    let Some(world) = World::start(Script::demo()).await else { return };
+    let mut context = world.context();
+    context["base_branch"] = json!("gone");
+    world.api.set_context(context);
+    let error = world.attempt_with_pulls().await.unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.chain().contains("has no branch gone to start from; push it"), "{}", error.chain());
+    assert!(world.calls("/complete").is_empty() && world.forge.pulls("demo", "hello").is_empty());
+}
+
 /// What a person's machine may have in its git configuration. `extensions.unknown` is a key that libgit2 refuses.
 const HOSTILE_CONFIGURATION: &str = r#"
 [core]

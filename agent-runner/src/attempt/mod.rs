@@ -435,6 +435,7 @@ impl Attempt {
             token: self.agent.github_token.clone().map(|token| ForgeToken::new(token, self.agent.token_home.clone())),
             proxies: Proxies::of_environment(),
             branch: format!("ticket-{}", self.config.ticket),
+            start: self.context.base_branch.clone().filter(|_| self.scratch.is_none()),
             workdir: places.workdir.clone(),
             git_dir: places.git_dir.clone(),
             author: self.agent.author.clone(),

@@ -101,6 +101,14 @@ pub enum GitError {
         /// The repository.
         url: String,
     },
+    /// The branch that work was to start from is not there.
+    #[error("{url} has no branch {branch} to start from; push it, or name another one as the order's branch_name")]
+    NoSuchStart {
+        /// The repository.
+        url: String,
+        /// The branch.
+        branch: String,
+    },
     /// Another program or person pushed to the branch.
     #[error(
         "the branch {branch} changed on the remote during this attempt ({reason}); nothing was overwritten: start the \
@@ -157,7 +165,7 @@ impl GitError {
         match self {
             Self::InvalidUrl { .. } | Self::NotEmpty { .. } | Self::Denied { .. } | Self::NotFound { .. } => 2,
             Self::WrongHost { .. } | Self::Elsewhere { .. } | Self::Proxy { .. } | Self::Refused { .. } => 2,
-            Self::NoDefaultBranch { .. } | Self::Unusable { .. } => 2,
+            Self::NoDefaultBranch { .. } | Self::NoSuchStart { .. } | Self::Unusable { .. } => 2,
             Self::Unreachable { .. } | Self::Busy { .. } | Self::Io { .. } => 75,
             Self::Cancelled => 130,
             Self::Rejected { .. } | Self::Git { .. } => 1,

@@ -37,7 +37,7 @@ pub use update::{Update, describe_update};
 
 use git2::{FetchOptions, Oid, Repository, RepositoryInitOptions};
 use held::Held;
-use remote::Connection;
+use remote::{Connection, Heads};
 use shelf::Restored;
 use std::path::{Path, PathBuf};
 use submodules::NotFilled;
@@ -65,6 +65,8 @@ pub struct CloneRequest {
     pub proxies: Proxies,
     /// The branch to work on.
     pub branch: String,
+    /// The branch that work starts from; the remote's default branch if none.
+    pub start: Option<String>,
     /// The workspace, empty.
     pub workdir: PathBuf,
     /// Where the runner's own git directory goes.
@@ -85,7 +87,7 @@ pub struct CloneRequest {
 pub struct Workspace {
     repo: Repository,
     request: CloneRequest,
-    /// The remote's default branch.
+    /// The branch that work starts from: the one that was asked for, else the remote's default branch.
     default_branch: String,
     /// Where this attempt started: the head of the default branch, or of the ticket's own branch if it is continued.
     base: Oid,
@@ -127,11 +129,7 @@ impl Workspace {
         let connection = Connection { request: &request, cancel };
         connection.check_token()?;
         let heads = connection.heads(&repo)?;
-        let default_branch = match &heads.default_branch {
-            Some(name) => name.clone(),
-            None if heads.is_empty() => "main".to_owned(),
-            None => return Err(GitError::NoDefaultBranch { url: request.url.as_str().to_owned() }),
-        };
+        let default_branch = start_of(&request, &heads)?;
         let mut remote_head = None;
         let mut restored = None;
         let mut start = if heads.is_empty() {
@@ -190,7 +188,7 @@ impl Workspace {
         })
     }
 
-    /// The remote's default branch.
+    /// The branch that work starts from, and that it is to be merged into: the one that was asked for, else the remote's default branch.
     #[must_use]
     pub fn default_branch(&self) -> &str {
         &self.default_branch
@@ -332,6 +330,24 @@ fn title(commit: &git2::Commit<'_>) -> String {
 
 /// The runner's own bare git directory. Only this process uses the workspace as its work tree; nothing in the workspace
 /// points to it.
+/// The branch that work starts from. One that was asked for and is gone is merged, if there is work that has started from it: that goes on
+/// from the default branch, as its pull request does.
+fn start_of(request: &CloneRequest, heads: &Heads) -> Result<String, GitError> {
+    let url = || request.url.as_str().to_owned();
+    match request.start.as_ref().filter(|start| **start != request.branch) {
+        Some(start) if heads.has(start) || heads.is_empty() => return Ok(start.clone()),
+        Some(start) if !heads.has(&request.branch) => {
+            return Err(GitError::NoSuchStart { url: url(), branch: start.clone() });
+        }
+        _ => {}
+    }
+    match &heads.default_branch {
+        Some(name) => Ok(name.clone()),
+        None if heads.is_empty() => Ok("main".to_owned()),
+        None => Err(GitError::NoDefaultBranch { url: url() }),
+    }
+}
+
 fn init(request: &CloneRequest) -> Result<Repository, git2::Error> {
     let mut options = RepositoryInitOptions::new();
     options.bare(true).external_template(false).initial_head(&request.branch);

@@ -48,6 +48,7 @@ pub(super) fn request(forge: &Forge, place: &Place, repo: &str, token: Option<&s
         }),
         proxies: Proxies::default(),
         branch: "ticket-1".to_owned(),
+        start: None,
         workdir: place.work(),
         git_dir: place.dir.path().join("git"),
         author: ("A".to_owned(), "a@example.com".to_owned()),
@@ -133,6 +134,40 @@ async fn an_existing_branch_is_continued_and_never_overwritten() {
     let log = forge.git("demo", "hello", &["log", "--format=%s", "ticket-1"]).unwrap();
     assert_eq!(log.lines().collect::<Vec<_>>(), ["Two", "One", "Initial commit"]);
     assert!(cloned(&forge, &third, "hello").await.unwrap().has_work().unwrap());
+}
+
+#[tokio::test]
+async fn work_starts_from_the_branch_that_is_asked_for() {
+    let forge = forge().await;
+    forge.git("demo", "hello", &["branch", "release", "main"]).unwrap();
+    let from = |place: &Place, start: &str| CloneRequest {
+        start: Some(start.to_owned()),
+        ..request(&forge, place, "hello", Some(forge.token()))
+    };
+    let place = Place::new();
+    let other = clone(CloneRequest { branch: "ticket-2".to_owned(), ..from(&place, "main") }).await.unwrap();
+    assert_eq!(other.default_branch(), "main");
+
+    let place = Place::new();
+    let gone = clone(from(&place, "gone")).await.err().unwrap();
+    assert_eq!(gone.exit_code(), 2);
+    assert!(gone.to_string().contains("has no branch gone to start from"), "{gone}");
+
+    let place = Place::new();
+    let mut workspace = clone(from(&place, "release")).await.unwrap();
+    assert_eq!((workspace.default_branch(), workspace.is_continued()), ("release", false));
+    fs::write(place.work().join("one"), "1").unwrap();
+    workspace.commit("One").unwrap().unwrap();
+    push(workspace).await.1.unwrap();
+
+    // Once it is merged and gone, work that has started from it goes on from the default branch.
+    forge.git("demo", "hello", &["branch", "-D", "release"]).unwrap();
+    let place = Place::new();
+    let workspace = clone(from(&place, "release")).await.unwrap();
+    assert_eq!((workspace.default_branch(), workspace.is_continued()), ("main", true));
+    // Its own branch is no branch to start from.
+    let place = Place::new();
+    assert_eq!(clone(from(&place, "ticket-1")).await.unwrap().default_branch(), "main");
 }
 
 #[tokio::test]

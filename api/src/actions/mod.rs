@@ -9,6 +9,7 @@ pub mod checkpoints;
 pub mod cloud;
 pub mod forges;
 pub mod jobs;
+pub mod known;
 pub mod live;
 pub mod people;
 pub mod projects;

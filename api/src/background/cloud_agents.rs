@@ -3,6 +3,7 @@
 use crate::actions::ActionResult;
 use crate::actions::cloud::work::step_next;
 use crate::actions::cloud::{Cloud, claim_next, renew};
+use crate::embeddings::EmbeddingService;
 use crate::state::App;
 use futures::future::join_all;
 use std::time::Duration;
@@ -54,7 +55,14 @@ async fn work(app: &App, cloud: &Cloud) {
 
 async fn work_until_nothing_is_due(app: &App, cloud: &Cloud) {
     loop {
-        match next(app, cloud).await {
+        let service = match app.embeddings().await {
+            Ok(service) => service,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "could not read the settings for jobs in the cloud; retrying");
+                return;
+            }
+        };
+        match next(app, cloud, service.as_ref()).await {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => {
@@ -65,7 +73,7 @@ async fn work_until_nothing_is_due(app: &App, cloud: &Cloud) {
     }
 }
 
-async fn next(app: &App, cloud: &Cloud) -> ActionResult<bool> {
+async fn next(app: &App, cloud: &Cloud, service: Option<&EmbeddingService>) -> ActionResult<bool> {
     let claimed = claim_next(&app.database, app.config.limits.lease).await?;
-    Ok(step_next(&app.database, cloud, app.ask_forge.as_ref()).await? || claimed)
+    Ok(step_next(&app.database, cloud, app.ask_forge.as_ref(), service).await? || claimed)
 }

@@ -161,3 +161,15 @@ pub async fn search(
     .fetch_all(conn)
     .await
 }
+
+/// The project of something that was learnt, locked until the end of the transaction.
+pub async fn project_for_update(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<ProjectId>> {
+    let found = sqlx::query_scalar!("select project_id from knowledge where id = $1 for update", id);
+    Ok(found.fetch_optional(conn).await?.map(ProjectId))
+}
+
+/// Forgets something that was learnt.
+pub async fn delete(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
+    sqlx::query!("delete from knowledge where id = $1", id).execute(conn).await?;
+    Ok(())
+}

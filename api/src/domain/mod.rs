@@ -9,6 +9,7 @@ pub mod forges;
 pub mod hooks;
 pub mod jobs;
 pub mod live;
+pub mod meaning;
 pub mod people;
 pub mod projects;
 pub mod refusal;

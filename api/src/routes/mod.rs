@@ -169,6 +169,7 @@ fn for_signed_in() -> OpenApiRouter<App> {
         .routes(routes!(schedules::runs::run_schedule))
         .routes(routes!(schedules::runs::cron))
         .routes(routes!(schedules::runs::list_runs))
+        .routes(routes!(work_orders::knowledge::delete_knowledge))
         .routes(routes!(people::device_logins::get_device_login))
         .routes(routes!(people::device_logins::approve_device_login))
         .routes(routes!(people::device_logins::deny_device_login))

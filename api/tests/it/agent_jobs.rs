@@ -122,6 +122,13 @@ async fn what_is_wrong_with_a_request_is_said() {
     for bad in [json!({"taskDescription": "x"}), json!({"jobType": "simple-task"}), json!({})] {
         assert_eq!(app.post("/api/agent-jobs", bad).await.error(400), "invalid_field");
     }
+    let files = json!({"files": [{"path": "a.ts", "content": ""}, {"path": "../../etc/passwd", "content": "x"}]});
+    let outside = json!({"jobType": "simple-task", "taskDescription": "x", "inputData": files});
+    let refused = app.post("/api/agent-jobs", outside).await;
+    let said = "The path \"../../etc/passwd\" of 'inputData.files' can't be used: it leads outside of the workspace.";
+    assert_eq!(refused.body["error"], said);
+    assert_eq!(refused.error(400), "invalid_field");
+    assert_eq!(app.get("/api/agent-jobs").await.expect(200)["pagination"]["total"], 0);
     let nil = format!("/api/agent-jobs/{}", uuid::Uuid::nil());
     assert_eq!(app.get(&nil).await.error(404), "not_found");
     let elsewhere = json!({"jobType": "simple-task", "taskDescription": "x", "projectId": uuid::Uuid::nil()});

@@ -35,6 +35,47 @@ async fn agents_are_created_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn where_an_agent_stops_is_set_and_its_next_jobs_stop_there() {
+    let app = TestApp::start().await;
+    app.may_leave_jobs_live();
+    let stops = json!([{"stage": "start", "type": "approval_required", "message": "Shall it?", "name": "first_look"}]);
+    let made = app.post("/api/v1/agents", json!({"name": "Careful", "checkpoints": stops})).await.expect(201);
+    assert_eq!(made["checkpoints"], stops);
+    let ask = json!({"jobType": "careful", "taskDescription": "Do it"});
+    let job = app.post("/api/agent-jobs", ask.clone()).await.expect(201)["job"]["id"].clone();
+    let checkpoints = format!("/api/agent-jobs/{}/checkpoints", job.as_str().unwrap());
+    let opened = app.get(&checkpoints).await.expect(200)["checkpoints"][0].clone();
+    assert_eq!((opened["message"].as_str(), opened["status"].as_str()), (Some("Shall it?"), Some("PENDING")));
+    assert!(app.claim_as("one", json!({"wait_ms": 0})).await.is_none(), "it waits for a person");
+
+    let path = format!("/api/v1/agents/{}", made["id"].as_str().unwrap());
+    assert_eq!(app.patch(&path, json!({"model": "m"})).await.expect(200)["checkpoints"], stops);
+    let later = json!([{"stage": "output", "type": "approval_required"}]);
+    assert_eq!(app.patch(&path, json!({"checkpoints": later})).await.expect(200)["checkpoints"], later);
+    app.post("/api/agent-jobs", ask).await.expect(201);
+    let claimed = app.claim_as("one", json!({})).await.unwrap();
+    let context = format!(
+        "/api/projects/{}/tickets/{}/worker-context",
+        claimed["project_id"].as_str().unwrap(),
+        claimed["ticket_id"].as_str().unwrap()
+    );
+    // As its own runner sees it.
+    let token = claimed["job_token"].as_str().unwrap();
+    let seen = app.http().get(format!("{}{context}", app.base)).bearer_auth(token).send().await.unwrap();
+    assert_eq!(seen.json::<Value>().await.unwrap()["checkpoints"], later);
+
+    let sentence = app.patch(&path, json!({"checkpoints": [{"stage": "question", "type": "info"}]})).await;
+    assert!(sentence.body["error"].as_str().unwrap().contains("A question waits for its answer"));
+    assert_eq!(sentence.error(400), "invalid_field");
+    assert_eq!(app.patch(&path, json!({"type": "cursor"})).await.error(400), "invalid_field");
+    let asks = json!([{"stage": "question", "type": "approval_required"}]);
+    assert_eq!(app.patch(&path, json!({"checkpoints": asks})).await.expect(200)["checkpoints"], asks);
+    let unknown = app.patch(&path, json!({"checkpoints": [{"stage": "lunch", "type": "info"}]})).await;
+    assert_eq!(unknown.error(422), "invalid_body");
+    assert_eq!(app.patch(&path, json!({"checkpoints": []})).await.expect(200)["checkpoints"], json!([]));
+}
+
+#[tokio::test]
 async fn a_repository_is_a_project() {
     let app = TestApp::start().await;
     let agent = app.post("/api/v1/agents", json!({"name": "Own"})).await.expect(201)["id"].clone();

@@ -277,6 +277,7 @@ fn table() -> Vec<(Method, String, Guard)> {
         (&get, "/api/v1/knowledge".into(), Ingest),
         (&get, "/api/v1/knowledge/query".into(), Ingest),
         (&post, "/api/v1/knowledge".into(), Ingest),
+        (&delete, "/api/v1/knowledge/{knowledge_id}".into(), SignedIn),
         (&post, "/api/v1/webhook/cursor".into(), Signed),
         (&get, "/metrics".into(), AdminOrWorker),
         (&post, format!("{P}/memory/index"), MemberOrWorker),

@@ -20,6 +20,7 @@ mod databases;
 mod deliveries;
 mod device_logins;
 mod embedded;
+mod embeddings;
 mod endpoints;
 mod event_order;
 mod events;

@@ -94,6 +94,28 @@ async fn an_order_is_a_ticket_that_is_launched_as_it_is_created() {
 }
 
 #[tokio::test]
+async fn a_runner_starts_from_the_branch_of_the_order_else_of_the_repository() {
+    let app = TestApp::start().await;
+    app.may_leave_jobs_live();
+    let repo = repo(&app).await;
+    let base_of = async |order: Value| {
+        let id = create(&app, order).await;
+        let context = app.get(&format!("/api/projects/{repo}/tickets/{id}/worker-context")).await.expect(200);
+        context.get("base_branch").cloned()
+    };
+    // What a repository has until another branch is named says nothing: its forge knows.
+    assert_eq!(base_of(json!({"objective": "One", "repo_id": repo})).await, None);
+    assert_eq!(
+        base_of(json!({"objective": "Two", "repo_id": repo, "branch_name": "release"})).await,
+        Some(json!("release"))
+    );
+    app.patch(&format!("/api/v1/repos/{repo}"), json!({"default_branch": "develop"})).await.expect(200);
+    assert_eq!(base_of(json!({"objective": "Three", "repo_id": repo})).await, Some(json!("develop")));
+    let both = json!({"objective": "Four", "repo_id": repo, "branch_name": "main"});
+    assert_eq!(base_of(both).await, Some(json!("main")));
+}
+
+#[tokio::test]
 async fn a_failed_job_is_a_failed_order_with_the_reason() {
     let app = TestApp::start().await;
     let repo = repo(&app).await;

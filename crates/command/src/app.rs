@@ -6,11 +6,14 @@ use crate::output::Output;
 use crate::servers::{self, Choice, Servers, Wanted};
 use crate::text;
 use std::time::Duration;
-use terarchitect_client::{Client, Coordinator, InboxItem, Project, Retry, Ticket};
+use terarchitect_client::{Client, Coordinator, InboxItem, OrderFilter, Project, Retry, Schedule, Ticket, WorkOrder};
 use uuid::Uuid;
 
 /// How long a call is retried before a command gives up.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Among how many work orders one is looked for that is not named by its whole id.
+const MOST_ORDERS: u32 = 200;
 
 /// What every command has.
 #[derive(Clone, Debug)]
@@ -74,6 +77,28 @@ impl App {
             found => found,
         };
         found.map(|at| items.swap_remove(at)).map_err(|problem| problem.in_the_inbox())
+    }
+
+    /// The work order that is asked for: by its whole id, or among the newest.
+    pub(crate) async fn order(&self, wanted: &str) -> anyhow::Result<WorkOrder> {
+        if let Ok(id) = wanted.trim().parse() {
+            return Ok(self.client.order(id).await?);
+        }
+        let project = match self.common.project {
+            Some(_) => Some(self.project(None).await?.id),
+            None => None,
+        };
+        let filter = OrderFilter { project, limit: Some(MOST_ORDERS), ..OrderFilter::default() };
+        let mut orders = self.client.orders(&filter).await?.work_orders;
+        let found = pick(&orders, wanted, |order| (order.id, order.objective.as_str()));
+        found.map(|at| orders.swap_remove(at)).map_err(|problem| problem.of("work order"))
+    }
+
+    /// The schedule that is asked for.
+    pub(crate) async fn schedule(&self, wanted: &str) -> anyhow::Result<Schedule> {
+        let mut all = self.client.schedules().await?;
+        let found = pick(&all, wanted, |schedule| (schedule.id, schedule.name.as_str()));
+        found.map(|at| all.swap_remove(at)).map_err(|problem| problem.of("schedule"))
     }
 
     /// The coordinator that is asked for, by its name or id.

@@ -11,9 +11,11 @@ mod fleet;
 mod inbox;
 mod jobs;
 mod login;
+mod orders;
 mod output;
 mod projects;
 mod review;
+mod schedules;
 mod servers;
 mod state;
 mod text;
@@ -66,6 +68,8 @@ async fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Ticket(action) => ticket::execute(&App::new(common)?, action).await,
         Command::Projects { action } => projects::execute(&App::new(common)?, action).await,
         Command::Inbox { action } => inbox::execute(&App::new(common)?, action).await,
+        Command::Orders { action } => orders::execute(&App::new(common)?, action).await,
+        Command::Schedules { action } => schedules::execute(&App::new(common)?, action).await,
         Command::Review { ticket } => review::show(&App::new(common)?, &ticket).await,
         Command::Jobs(options) => jobs::list(&App::new(common)?, &options).await,
         Command::Fleet { action } => fleet::execute(&App::new(common)?, action).await,

@@ -108,6 +108,9 @@ pub struct WorkerContext {
     /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closes_issue: Option<i64>,
+    /// The branch that work starts from and is to be merged into; the repository's default branch if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_branch: Option<String>,
     /// How the ticket's branch gets what its base got since, where an earlier attempt has started it.
     #[serde(default)]
     pub update_strategy: UpdateStrategy,

@@ -62,12 +62,35 @@ async function ticked(world) {
   await page.getByText('2 of 2 done').waitFor()
   await page.route(`**/work-orders/${order.id}/lines/*`, (route) => route.fulfill({ status: 409, json: { error: 'The order has ended.', code: 'conflict', request_id: 'r-1' } }), { times: 1 })
   await box.click()
-  await page.getByText('“Move the words” stays as it was. The order has ended.').waitFor()
+  const refused = page.getByText('“Move the words” stays as it was. The order has ended.')
+  await refused.waitFor()
   assert.ok(await box.isChecked())
+  await page.getByRole('button', { name: 'Close this message' }).last().click()
+  await refused.waitFor({ state: 'detached' })
   await page.getByRole('link', { name: 'Its ticket' }).waitFor()
   await page.getByRole('button', { name: 'Show it' }).click()
   await page.getByText(/## Objective/).waitFor()
   await inspectAll(page, 'order', visitor)
+}
+
+/** What hooks report comes while the order is open, the newest first, and opens to what was sent. */
+async function heard(world) {
+  const { system } = world
+  const { visitor, page, order } = world.orders
+  const report = (event_type, event_id, raw_payload) => system.call('POST', '/api/v1/ingest', { event_type, event_id, work_order_id: order.id, raw_payload })
+  const log = page.getByRole('list', { name: 'What happened, the newest first' })
+  await report('session_start', 'e-1', { session_id: 's-1' })
+  await log.getByText('session_start').waitFor()
+  await report('file_edit', 'e-2', { file_path: 'greet.sh', edits: [{ old_string: 'Hello', new_string: 'Good day' }] })
+  await log.getByText('file_edit').waitFor()
+  await report('shell_execution', 'e-3', { command: 'sh test.sh', output: 'ok 1 - it greets', duration: 40 })
+  const shell = log.getByRole('listitem').first()
+  await shell.getByText('shell_execution').waitFor()
+  await shell.getByRole('button').click()
+  await shell.getByText('ok 1 - it greets').waitFor()
+  await page.getByRole('status').filter({ hasText: /^Running$/ }).waitFor()
+  await log.scrollIntoViewIfNeeded()
+  await inspectAll(page, 'order-log', visitor)
 }
 
 /** One that can't be launched says why; it is cancelled and found by its filters. */
@@ -99,5 +122,6 @@ async function cancelled(world) {
 export default [
   ['work orders: one is written, its prompt is read, and it is made once', ordered],
   ['work orders: lines are ticked, here and elsewhere', ticked],
+  ['work orders: what hooks report comes by itself', heard],
   ['work orders: what waits says why, is cancelled and found', cancelled],
 ]

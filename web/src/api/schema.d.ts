@@ -882,7 +882,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Adds documents. The same document is stored once, however often it is sent. */
+        /** Adds documents. The same document is stored once, however often it is sent. With a service for embeddings, so is what means the same. */
         post: operations["index_memory"];
         delete?: never;
         options?: never;
@@ -899,7 +899,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Finds documents that share words with each question, the best first. */
+        /**
+         * Finds documents that share words with each question, the best first. With a service for embeddings, those come before them that mean
+         *     something similar to the question; only the first 16 questions of a request are asked by their meaning.
+         */
         post: operations["retrieve_memory"];
         delete?: never;
         options?: never;
@@ -1888,6 +1891,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/knowledge/{knowledge_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forgets something that was learnt: prompts that are made from now on do without it. */
+        delete: operations["delete_knowledge"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/repos": {
         parameters: {
             query?: never;
@@ -2376,6 +2396,8 @@ export interface components {
     schemas: {
         /** @description An agent of the catalogue. */
         Agent: {
+            /** @description Where its jobs stop for a person. */
+            checkpoints: components["schemas"]["Stop"][];
             /**
              * Format: date-time
              * @description When it was created.
@@ -2421,6 +2443,11 @@ export interface components {
         };
         /** @description A new agent, or changes to one; absent fields stay as they are. */
         AgentBody: {
+            /**
+             * @description Where its jobs stop for a person, each stage once: `start`, `plan`, `diff`, `output`. It takes the place of what was set
+             *     before; jobs that are there already keep what they were made with.
+             */
+            checkpoints?: components["schemas"]["Stop"][] | null;
             /** @description The name of the credential that it works with. */
             credential?: string | null;
             /** @description Settings that clients keep here: an object. */
@@ -4351,6 +4378,11 @@ export interface components {
             /** @description What was found, the best first. */
             results: components["schemas"]["KnowledgeResult"][];
         };
+        /** @description That something was forgotten. */
+        KnowledgeForgotten: {
+            /** @description Always true. */
+            ok: boolean;
+        };
         /** @description Something that was learnt. */
         KnowledgeResult: {
             /**
@@ -4723,7 +4755,7 @@ export interface components {
         };
         /** @description A request for a job. */
         NewTaskRequest: {
-            /** @description What to do it with. `files` is a list of files with `path` and `content`. */
+            /** @description What to do it with. `files` is a list of files with `path`, which stays inside of the workspace, and `content`. */
             inputData?: Record<string, never>;
             /** @description The agent that works on it, by its slug: `simple-task`, `code-generation`, `data-processing`, `ai-task`, or one of your own. */
             jobType?: string;
@@ -6536,6 +6568,8 @@ export interface components {
             agent_settings?: components["schemas"]["AgentSettings"];
             /** @description Up to 10. */
             backlog_tickets?: components["schemas"]["ContextTicket"][];
+            /** @description The branch that work starts from and is to be merged into; the repository's default branch if absent. */
+            base_branch?: string | null;
             /** @description Where the job stops for a person. */
             checkpoints?: components["schemas"]["Stop"][];
             /**
@@ -18667,6 +18701,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Knowledge"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_knowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                knowledge_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeForgotten"];
                 };
             };
             /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */

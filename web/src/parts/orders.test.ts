@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { canLaunch, progress, titleOf } from './orders'
+import { branchOf, canLaunch, progress, titleOf } from './orders'
 
 it('the title of an order is the first line that says something', () => {
   expect([titleOf({ objective: '\n  Do it\nand more' }), titleOf({ objective: '' })]).toEqual(['Do it', 'Work order'])
@@ -14,4 +14,8 @@ it('only what did not begin, could not begin or has ended is launched', () => {
 it('skipped lines are not open', () => {
   expect(progress([{ status: 'completed' }, { status: 'skipped' }, { status: 'in_progress' }])).toBe('2 of 3 done')
   expect(progress([])).toBeNull()
+})
+
+it('a branch is named where it is known', () => {
+  expect([branchOf({ branch_name: 'release', default_branch: 'main' }), branchOf({ branch_name: null, default_branch: 'develop' }), branchOf({ branch_name: null, default_branch: 'main' })]).toEqual(['release', 'develop', null])
 })

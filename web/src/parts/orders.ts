@@ -27,6 +27,11 @@ export function titleOf(order: Pick<WorkOrder, 'objective'>): string {
   return order.objective.split('\n').map((line) => line.trim()).find(Boolean) ?? 'Work order'
 }
 
+/** Where it begins, if that is known here: `main` is what each repository has until another branch is named, and its forge may have another. */
+export function branchOf(order: { branch_name: string | null; default_branch: string }): string | null {
+  return order.branch_name ?? (order.default_branch === 'main' ? null : order.default_branch)
+}
+
 export function isOver(status: OrderStatus): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled'
 }

@@ -11,6 +11,7 @@ use crate::db::cloud::CloudAgent;
 use crate::domain::cloud::{WORKER, ending, pull_number, retry_pause};
 use crate::domain::jobs::attempt::Reported;
 use crate::domain::jobs::outcome::Ending;
+use crate::embeddings::EmbeddingService;
 use terarchitect_cursor::{Agent, Status};
 use terarchitect_worker_api::{CompleteTicketRequest, JobId, JobReport, JobStatus, ProjectId, TicketId};
 
@@ -21,7 +22,7 @@ const MOST_QUESTIONS: i32 = 5;
 pub(super) async fn finish(
     database: &Database,
     cloud: &Cloud,
-    forge: &dyn AskForge,
+    (forge, service): (&dyn AskForge, Option<&EmbeddingService>),
     agent: &CloudAgent,
     mut there: Agent,
 ) -> ActionResult<()> {
@@ -59,7 +60,7 @@ pub(super) async fn finish(
             summary: there.summary.clone(),
             ..CompleteTicketRequest::default()
         };
-        complete_ticket(database, &actor(), None, project, ticket, request).await?;
+        complete_ticket(database, &actor(), None, service, (project, ticket), request).await?;
         db::cloud::set_orders_branch(&mut *database.read().await?, ticket, &branch).await?;
     }
     end_attempt_of(database, agent, ending, "").await

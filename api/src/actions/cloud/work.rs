@@ -10,6 +10,7 @@ use crate::db;
 use crate::db::cloud::CloudAgent;
 use crate::domain::cloud::{CloudState, look_pause, retry_pause};
 use crate::domain::jobs::outcome::Ending;
+use crate::embeddings::EmbeddingService;
 use std::time::Duration;
 use terarchitect_cursor::{Agent, CursorError, Launch, Notice, Status};
 use terarchitect_worker_api::{Reason, TicketId};
@@ -22,24 +23,34 @@ const HOLD: Duration = Duration::from_secs(180);
 ///
 /// # Errors
 /// When the database is not available.
-pub async fn step_next(database: &Database, cloud: &Cloud, forge: &dyn AskForge) -> ActionResult<bool> {
+pub async fn step_next(
+    database: &Database,
+    cloud: &Cloud,
+    forge: &dyn AskForge,
+    service: Option<&EmbeddingService>,
+) -> ActionResult<bool> {
     let taken = db::cloud::take_next(&mut *database.read().await?, HOLD).await?;
     let Some(agent) = taken else { return Ok(false) };
     if !agent.is_running || agent.cancel_requested {
         stop(database, cloud, &agent).await?;
     } else if agent.state == CloudState::Launching {
-        launch(database, cloud, &agent).await?;
+        launch(database, cloud, service, &agent).await?;
     } else {
-        look(database, cloud, forge, &agent).await?;
+        look(database, cloud, (forge, service), &agent).await?;
     }
     Ok(true)
 }
 
 /// The launch of an agent; none where its order is gone.
-async fn launch_of(database: &Database, cloud: &Cloud, agent: &CloudAgent) -> ActionResult<Option<Launch>> {
-    let mut conn = database.read().await?;
-    let Some(order) = db::work_orders::list::find(&mut conn, TicketId(agent.ticket_id)).await? else { return Ok(None) };
-    let prompt = prompt_of(&mut conn, &order).await?;
+async fn launch_of(
+    database: &Database,
+    cloud: &Cloud,
+    service: Option<&EmbeddingService>,
+    agent: &CloudAgent,
+) -> ActionResult<Option<Launch>> {
+    let order = db::work_orders::list::find(&mut *database.read().await?, TicketId(agent.ticket_id)).await?;
+    let Some(order) = order else { return Ok(None) };
+    let prompt = prompt_of(database, service, &order).await?;
     Ok(Some(Launch {
         key: agent.id,
         prompt,
@@ -53,8 +64,13 @@ async fn launch_of(database: &Database, cloud: &Cloud, agent: &CloudAgent) -> Ac
     }))
 }
 
-async fn launch(database: &Database, cloud: &Cloud, agent: &CloudAgent) -> ActionResult<()> {
-    let Some(launch) = launch_of(database, cloud, agent).await? else {
+async fn launch(
+    database: &Database,
+    cloud: &Cloud,
+    service: Option<&EmbeddingService>,
+    agent: &CloudAgent,
+) -> ActionResult<()> {
+    let Some(launch) = launch_of(database, cloud, service, agent).await? else {
         let gone = "There is no work order for this job any more.";
         return end_attempt_of(database, agent, Ending::Failed(Reason::AgentMisconfigured), gone).await;
     };
@@ -93,7 +109,12 @@ async fn wait(database: &Database, agent: &CloudAgent, error: &CursorError) -> A
 }
 
 /// Asks how an agent stands, unless a webhook has said how it ended.
-async fn look(database: &Database, cloud: &Cloud, forge: &dyn AskForge, agent: &CloudAgent) -> ActionResult<()> {
+async fn look(
+    database: &Database,
+    cloud: &Cloud,
+    (forge, service): (&dyn AskForge, Option<&EmbeddingService>),
+    agent: &CloudAgent,
+) -> ActionResult<()> {
     let Some(id) = agent.agent_id.as_deref() else { return Ok(()) };
     let there = match said(database, agent, id).await? {
         Some(said) => said,
@@ -113,7 +134,7 @@ async fn look(database: &Database, cloud: &Cloud, forge: &dyn AskForge, agent: &
         let pause = look_pause(cloud.look, age);
         return Ok(db::cloud::look_again(&mut *database.read().await?, agent.id, pause).await?);
     }
-    finish(database, cloud, forge, agent, there).await
+    finish(database, cloud, (forge, service), agent, there).await
 }
 
 /// What webhooks have said about an agent that has ended: the first word counts. One that came before the launch was noted is
@@ -142,7 +163,7 @@ async fn said(database: &Database, agent: &CloudAgent, id: &str) -> ActionResult
 
 /// Stops an agent whose job was cancelled, or is not this attempt's any more.
 async fn stop(database: &Database, cloud: &Cloud, agent: &CloudAgent) -> ActionResult<()> {
-    let found = match (&agent.agent_id, launch_of(database, cloud, agent).await?) {
+    let found = match (&agent.agent_id, launch_of(database, cloud, None, agent).await?) {
         (Some(id), _) => Ok(Some(id.clone())),
         (None, Some(launch)) => cloud.cursor.find(&launch).await.map(|found| found.map(|agent| agent.id)),
         (None, None) => Ok(None),

@@ -5,6 +5,7 @@ use super::attempt::attempt_of;
 use crate::actions::ActionResult;
 use crate::actions::forges::posts::{self, Said};
 use crate::actions::forges::replies;
+use crate::actions::projects::memory::{NewDocument, remember};
 use crate::changes::Database;
 use crate::db;
 use crate::db::tickets::logs::NewLogEntry;
@@ -12,6 +13,7 @@ use crate::domain::actor::Actor;
 use crate::domain::live::event::{EventKind, NewEvent};
 use crate::domain::refusal::Refusal;
 use crate::domain::tickets::completion;
+use crate::embeddings::{Embedding, EmbeddingService};
 use crate::job_tokens::JobToken;
 use serde_json::json;
 use terarchitect_worker_api::{CompleteTicketRequest, ProjectId, TicketId};
@@ -25,11 +27,12 @@ pub async fn complete_ticket(
     database: &Database,
     actor: &Actor,
     token: Option<JobToken>,
-    project: ProjectId,
-    id: TicketId,
+    service: Option<&EmbeddingService>,
+    (project, id): (ProjectId, TicketId),
     request: CompleteTicketRequest,
 ) -> ActionResult<()> {
     completion::check(&request)?;
+    let meaning = meaning_of(database, service, (project, id), request.summary.as_deref()).await?;
     let mut change = database.change(actor).await?;
     db::tickets::lock_moves(&mut change, id).await?;
     if !db::tickets::complete(&mut change, project, id, &request).await? {
@@ -37,7 +40,8 @@ pub async fn complete_ticket(
     }
     let ticket = db::tickets::find(&mut change, project, id).await?.ok_or_else(|| Refusal::not_found("ticket", id))?;
     if let Some(document) = completion::memory_document(&ticket.title, request.summary.as_deref()) {
-        db::projects::memory::insert(&mut change, project, &[document]).await?;
+        let document = NewDocument { content: &document, meaning: meaning.as_ref() };
+        remember(&mut change, project, &[document]).await?;
     }
     let data = json!({"pr_url": ticket.pr_url, "pr_number": ticket.pr_number, "status": ticket.status, "to": ticket.column_id});
     change.record(NewEvent::of_ticket(EventKind::TicketCompleted, project, id).with(data));
@@ -67,4 +71,20 @@ pub async fn complete_ticket(
     change.commit().await?;
     tracing::info!(ticket.id = %id, pr.url = request.pr_url, "completed a ticket");
     Ok(())
+}
+
+/// What that means which the project's memory keeps of a ticket; no transaction is open while a service is asked.
+async fn meaning_of(
+    database: &Database,
+    service: Option<&EmbeddingService>,
+    (project, id): (ProjectId, TicketId),
+    summary: Option<&str>,
+) -> ActionResult<Option<Embedding>> {
+    let Some(service) = service else { return Ok(None) };
+    let ticket = db::tickets::find(&mut *database.read().await?, project, id).await?;
+    let document = ticket.and_then(|ticket| completion::memory_document(&ticket.title, summary));
+    Ok(match document {
+        Some(document) => service.embed(&document).await,
+        None => None,
+    })
 }

@@ -1,19 +1,21 @@
 //! What is known: looked up for an order or a question, and added to.
 
-use super::prompt::{question_of, search};
+use super::prompt::question_of;
 use crate::actions::ActionResult;
+use crate::actions::known::{Question, learnt, learnt_near, of_project};
 use crate::actions::projects::create::without_repository;
 use crate::changes::Database;
 use crate::db;
 use crate::db::knowledge::{Added, Found, NewLearning};
 use crate::db::work_orders::WorkOrder;
 use crate::domain::actor::Actor;
-use crate::domain::hooks::knowledge::{FITS, MAX_KNOWN, SAME, checked, cosine, digest, formatted, how_many};
+use crate::domain::hooks::knowledge::{MAX_KNOWN, checked, digest, formatted, how_many};
 use crate::domain::live::event::{EventKind, NewEvent};
+use crate::domain::meaning::SAME;
 use crate::domain::people::Role;
 use crate::domain::people::rights::Rights;
 use crate::domain::refusal::{ErrorCode, Refusal};
-use crate::embeddings::{Embedding, EmbeddingService};
+use crate::embeddings::EmbeddingService;
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -21,8 +23,8 @@ use terarchitect_worker_api::{ProjectId, TicketId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// With how much a question is compared by its meaning: what was learnt last.
-const MAX_COMPARED: i64 = 2_000;
+/// How many documents of a project's memory an order's agent gets.
+const MAX_REMEMBERED: i64 = 5;
 
 /// Something that was learnt.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -81,11 +83,12 @@ pub async fn look(
         let order = order.ok_or_else(|| Refusal::not_found("work order", id))?;
         let question = wanted.question.unwrap_or_else(|| question_of(&order.content()));
         drop(conn);
-        let of = [order.project_id.0];
-        let asked = Asked { projects: Some(&of), question: &question, agent_type, limit };
-        let results = find(database, service, asked).await?;
+        // No connection is held while a service is asked.
+        let question = Question::ask(service, question).await;
+        let mut conn = database.read().await?;
+        let results = learnt(&mut conn, Some(&[order.project_id.0]), &question, agent_type, limit).await?;
         let known: Vec<&str> = results.iter().map(|found| found.learning.as_str()).collect();
-        let formatted = context_with(&mut *database.read().await?, &order, &known).await?;
+        let formatted = context_with(&mut conn, &order, &question, &known).await?;
         return Ok(Learnt { results, formatted });
     }
     if let Some(repo) = wanted.repo {
@@ -99,70 +102,27 @@ pub async fn look(
     let question = question.ok_or_else(|| Refusal::invalid("Send 'work_order_id' or 'query': what to look for."))?;
     let question: String = question.chars().take(2_000).collect();
     drop(conn);
-    let asked = Asked { projects: only.as_deref(), question: &question, agent_type, limit };
-    let results = find(database, service, asked).await?;
+    let question = Question::ask(service, question).await;
+    let results = learnt(&mut *database.read().await?, only.as_deref(), &question, agent_type, limit).await?;
     let known: Vec<&str> = results.iter().map(|found| found.learning.as_str()).collect();
     Ok(Learnt { formatted: formatted(None, &known), results })
 }
 
-/// What is asked.
-#[derive(Clone, Copy)]
-struct Asked<'a> {
-    projects: Option<&'a [Uuid]>,
-    question: &'a str,
-    agent_type: Option<&'a str>,
-    limit: i64,
-}
-
-/// What fits a question: by its meaning, as far as there is a service for that, then by its words.
-async fn find(database: &Database, service: Option<&EmbeddingService>, asked: Asked<'_>) -> ActionResult<Vec<Found>> {
-    let Asked { projects, question, agent_type, limit } = asked;
-    // No connection is held meanwhile.
-    let meant = match service {
-        Some(service) => service.embed(question).await,
-        None => None,
-    };
-    let mut conn = database.read().await?;
-    let mut results = match &meant {
-        Some(meant) => near(&mut conn, projects, meant, agent_type, FITS).await?,
-        None => Vec::new(),
-    };
-    for found in db::knowledge::search(&mut conn, projects, question, agent_type, limit).await? {
-        if results.iter().all(|before| before.id != found.id) {
-            results.push(found);
-        }
-    }
-    results.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(results)
-}
-
-/// What lies at least so near to an embedding, the nearest first.
-async fn near(
-    conn: &mut PgConnection,
-    projects: Option<&[Uuid]>,
-    to: &Embedding,
-    agent_type: Option<&str>,
-    least: f64,
-) -> ActionResult<Vec<Found>> {
-    let all = db::knowledge::embeddings(conn, projects, &to.model, agent_type, MAX_COMPARED).await?;
-    let mut near: Vec<Found> = all
-        .into_iter()
-        .map(|(found, values)| Found { similarity: cosine(&to.values, &values), ..found })
-        .filter(|found| found.similarity >= least)
-        .collect();
-    near.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
-    Ok(near)
-}
-
 /// Everything that an agent should know when it begins: its order, and what is known about it.
 pub(super) async fn context_of(conn: &mut PgConnection, order: &WorkOrder) -> ActionResult<String> {
-    context_with(conn, order, &[]).await
+    // An agent that begins waits for this in its first hook, so that no service is asked.
+    context_with(conn, order, &Question::of_words(question_of(&order.content())), &[]).await
 }
 
 /// The same, where something is known already.
-async fn context_with(conn: &mut PgConnection, order: &WorkOrder, known: &[&str]) -> ActionResult<String> {
-    let by_words = search(conn, order.project_id, &order.content()).await?;
-    let others = by_words.iter().map(String::as_str).filter(|text| !known.contains(text));
+async fn context_with(
+    conn: &mut PgConnection,
+    order: &WorkOrder,
+    question: &Question,
+    known: &[&str],
+) -> ActionResult<String> {
+    let all = of_project(conn, order.project_id, question, MAX_REMEMBERED).await?;
+    let others = all.iter().map(String::as_str).filter(|text| !known.contains(text));
     let all: Vec<&str> = known.iter().copied().chain(others).collect();
     Ok(formatted(Some((order.id, &order.content())), &all))
 }
@@ -207,7 +167,7 @@ pub async fn add(
         return Err(Refusal::new(ErrorCode::KnowledgeLimitExceeded, sentence).into());
     }
     let same = match &meant {
-        Some(meant) => near(&mut change, Some(&[project.0]), meant, None, SAME).await?.into_iter().next(),
+        Some(meant) => learnt_near(&mut change, Some(&[project.0]), meant, None, SAME).await?.into_iter().next(),
         None => None,
     };
     let again = match same {
@@ -227,4 +187,19 @@ pub async fn add(
     }
     change.commit().await?;
     Ok(added)
+}
+
+/// Forgets something that was learnt.
+///
+/// # Errors
+/// When there is no such thing, or the caller may not change its project.
+pub async fn forget(database: &Database, actor: &Actor, rights: &Rights, id: Uuid) -> ActionResult<()> {
+    let missing = || Refusal::not_found("knowledge", id);
+    let mut change = database.change(actor).await?;
+    let project = db::knowledge::project_for_update(&mut change, id).await?;
+    let project = project.filter(|project| rights.role_in(*project) != Role::None).ok_or_else(missing)?;
+    rights.require_in(project, Role::Member)?;
+    db::knowledge::delete(&mut change, id).await?;
+    change.record(NewEvent::of_project(EventKind::MemoryChanged, project).with(json!({"forgotten": 1})));
+    Ok(change.commit().await?)
 }

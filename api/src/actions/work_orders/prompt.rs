@@ -1,6 +1,7 @@
 //! The prompt of a work order, with what the project's memory has about it.
 
 use crate::actions::ActionResult;
+use crate::actions::known::{Question, of_project};
 use crate::changes::Database;
 use crate::db;
 use crate::db::work_orders::WorkOrder;
@@ -9,8 +10,7 @@ use crate::domain::people::rights::Rights;
 use crate::domain::refusal::Refusal;
 use crate::domain::work_orders::prompt::{Beside, prompt};
 use crate::domain::work_orders::{NewOrder, OrderContent};
-use sqlx::PgConnection;
-use terarchitect_worker_api::ProjectId;
+use crate::embeddings::EmbeddingService;
 
 /// How many documents of the memory a prompt gets.
 const MAX_KNOWN: i64 = 5;
@@ -21,8 +21,13 @@ const MAX_QUESTION_CHARS: usize = 2_000;
 ///
 /// # Errors
 /// When the database is not available.
-pub async fn prompt_of(conn: &mut PgConnection, order: &WorkOrder) -> ActionResult<String> {
-    let known = search(conn, order.project_id, &order.content()).await?;
+pub async fn prompt_of(
+    database: &Database,
+    service: Option<&EmbeddingService>,
+    order: &WorkOrder,
+) -> ActionResult<String> {
+    let question = Question::ask(service, question_of(&order.content())).await;
+    let known = of_project(&mut *database.read().await?, order.project_id, &question, MAX_KNOWN).await?;
     Ok(with_known(order, &known))
 }
 
@@ -41,16 +46,22 @@ fn with_known(order: &WorkOrder, known: &[String]) -> String {
 ///
 /// # Errors
 /// When its agent or repository does not exist, or the caller may not see it.
-pub async fn preview(database: &Database, rights: &Rights, new: &NewOrder) -> ActionResult<String> {
-    let mut conn = database.read().await?;
+pub async fn preview(
+    database: &Database,
+    rights: &Rights,
+    service: Option<&EmbeddingService>,
+    new: &NewOrder,
+) -> ActionResult<String> {
     let mut known = Vec::new();
     if let Some(repo) = new.repo {
         rights.require_in(repo, Role::Viewer)?;
-        if !db::projects::exists(&mut conn, repo).await? {
+        if !db::projects::exists(&mut *database.read().await?, repo).await? {
             return Err(Refusal::not_found("repository", repo).into());
         }
-        known = search(&mut conn, repo, &new.content).await?;
+        let question = Question::ask(service, question_of(&new.content)).await;
+        known = of_project(&mut *database.read().await?, repo, &question, MAX_KNOWN).await?;
     }
+    let mut conn = database.read().await?;
     let named = match (new.agent, new.repo) {
         (Some(agent), _) => Some(agent),
         (None, Some(repo)) => db::agents::repos::find(&mut conn, repo).await?.and_then(|repo| repo.agent_id),
@@ -62,19 +73,6 @@ pub async fn preview(database: &Database, rights: &Rights, new: &NewOrder) -> Ac
     };
     let system_prompt = agent.as_ref().and_then(|agent| agent.system_prompt.as_deref());
     Ok(prompt(&new.content, Beside { id: None, system_prompt, known: &known }))
-}
-
-/// What is known about an order, the best first: what agents have learnt, then what the project's memory has.
-pub(super) async fn search(
-    conn: &mut PgConnection,
-    project: ProjectId,
-    order: &OrderContent,
-) -> ActionResult<Vec<String>> {
-    let question = question_of(order);
-    let learnt = db::knowledge::search(conn, Some(&[project.0]), &question, None, MAX_KNOWN).await?;
-    let remembered = db::projects::memory::search(conn, project, &question, MAX_KNOWN).await?;
-    let learnt = learnt.into_iter().map(|found| found.learning);
-    Ok(learnt.chain(remembered.into_iter().map(|found| found.content)).collect())
 }
 
 /// What the memory is asked with, for an order.

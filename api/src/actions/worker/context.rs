@@ -3,6 +3,7 @@
 use crate::actions::ActionResult;
 use crate::actions::forges::credentials::secret_of;
 use crate::actions::forges::replies;
+use crate::actions::known::{Question, of_project};
 use crate::actions::system::settings::open;
 use crate::actions::work_orders::prompt::prompt_for_runner;
 use crate::actions::worker::review::review_of_job;
@@ -10,11 +11,13 @@ use crate::changes::Database;
 use crate::db;
 use crate::db::projects::Project;
 use crate::db::tickets::Ticket;
+use crate::db::work_orders::WorkOrder;
 use crate::domain::forges::CredentialKind;
 use crate::domain::projects::{board, proof, repository};
 use crate::domain::refusal::Refusal;
 use crate::domain::system::settings::agent_name;
 use crate::domain::worker::context::graph_view;
+use crate::embeddings::EmbeddingService;
 use crate::job_tokens::JobToken;
 use crate::sealing::Sealer;
 use secrecy::ExposeSecret;
@@ -40,12 +43,15 @@ const MAX_QUESTION_CHARS: usize = 2_000;
 pub async fn worker_context(
     database: &Database,
     sealer: &Sealer,
+    service: Option<&EmbeddingService>,
     token: Option<JobToken>,
-    project_id: ProjectId,
-    ticket_id: TicketId,
+    (project_id, ticket_id): (ProjectId, TicketId),
 ) -> ActionResult<(WorkerContext, bool)> {
-    let mut tx = database.transaction().await?;
     let missing = || Refusal::not_found("ticket", ticket_id);
+    // No transaction is open while a service is asked.
+    let ticket = db::tickets::find(&mut *database.read().await?, project_id, ticket_id).await?.ok_or_else(missing)?;
+    let question = Question::ask(service, question_of(&ticket)).await;
+    let mut tx = database.transaction().await?;
     let mut ticket = db::tickets::find(&mut tx, project_id, ticket_id).await?.ok_or_else(missing)?;
     let order = db::work_orders::list::find(&mut tx, ticket_id).await?;
     // An attempt begins. A stop request that no live job has was meant for an earlier attempt, or came after that
@@ -55,14 +61,11 @@ pub async fn worker_context(
     let graph = db::projects::graphs::find(&mut tx, project_id).await?.ok_or_else(missing)?;
     let view = graph_view(graph.nodes, graph.edges, &ticket.associated_node_ids, &ticket.associated_edge_ids);
     let notes = notes(&mut tx, project_id).await?;
-    let question = format!("{}. {}", ticket.title, ticket.description.as_deref().unwrap_or_default());
-    let question: String = question.chars().take(MAX_QUESTION_CHARS).collect();
-    let learnt = db::knowledge::search(&mut tx, Some(&[project_id.0]), &question, None, MAX_MEMORY).await?;
-    let memory = db::projects::memory::search(&mut tx, project_id, &question, MAX_MEMORY).await?;
-    let memory = memory.into_iter().map(|found| found.content);
+    let memory = of_project(&mut tx, project_id, &question, MAX_MEMORY).await?;
     let mut agent_settings = agent_settings(sealer, &mut tx).await?;
     agent_settings.0.extend(forge_settings(sealer, &mut tx, &project).await?);
     let mut of_order = ProofTerms::default();
+    let base_branch = order.as_ref().and_then(WorkOrder::base_branch);
     if let Some(order) = order {
         // What an order asks for is its whole prompt; the ticket shows people the objective alone.
         ticket.description = Some(prompt_for_runner(&order));
@@ -72,7 +75,7 @@ pub async fn worker_context(
     let mut column =
         async |column, limit| db::tickets::list_for_context(&mut tx, project_id, column, ticket_id, limit).await;
     let context = WorkerContext {
-        memory: Some(learnt.into_iter().map(|found| found.learning).chain(memory).collect()),
+        memory: Some(memory),
         project_name: project.name,
         project_description: project.description,
         repo_url: project.github_url.clone(),
@@ -89,6 +92,7 @@ pub async fn worker_context(
         agent_settings,
         finished_work: finished_work(&mut tx, ticket_id).await?,
         review: review_of_token(&mut tx, token).await?,
+        base_branch,
         update_strategy: project.update_strategy,
         submodules: project.submodules,
         checkpoints: stops(&mut tx, token).await?,
@@ -111,6 +115,12 @@ pub async fn worker_context(
     };
     tx.commit().await?;
     Ok((context, has_posts))
+}
+
+/// What the memory is asked with, for a ticket.
+fn question_of(ticket: &Ticket) -> String {
+    let question = format!("{}. {}", ticket.title, ticket.description.as_deref().unwrap_or_default());
+    question.chars().take(MAX_QUESTION_CHARS).collect()
 }
 
 /// What an earlier attempt of the ticket's live job noted as done. A note that can't be read is none.

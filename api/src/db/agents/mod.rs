@@ -8,6 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
+use sqlx::types::Json;
+use terarchitect_worker_api::Stop;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -38,6 +40,9 @@ pub struct Agent {
     /// Whom to tell what, as clients keep it here.
     #[schema(value_type = Object)]
     pub notification_config: Value,
+    /// Where its jobs stop for a person.
+    #[schema(value_type = Vec<Stop>)]
+    pub checkpoints: Json<Vec<Stop>>,
     /// How it is doing.
     pub status: AgentStatus,
     /// When it last sent an event.
@@ -60,6 +65,7 @@ impl From<Agent> for AgentFields {
             system_prompt: agent.system_prompt,
             default_config: agent.default_config,
             notification_config: agent.notification_config,
+            checkpoints: agent.checkpoints.0,
         }
     }
 }
@@ -71,7 +77,7 @@ macro_rules! agents {
             Agent,
             $beginning
                 + r#" id, slug, name, description, program as "program: Word<Program>", program as "type: Word<Program>", model,
-                    credential, system_prompt, default_config, notification_config,
+                    credential, system_prompt, default_config, notification_config, checkpoints as "checkpoints: Json<Vec<Stop>>",
                     case when last_heartbeat > now() - interval '10 minutes' then status else 'offline' end
                         as "status!: Word<AgentStatus>",
                     last_heartbeat, created_at, updated_at "#
@@ -106,8 +112,8 @@ pub async fn find_for_update(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<
 pub async fn insert(conn: &mut PgConnection, fields: &AgentFields) -> sqlx::Result<Agent> {
     agents!(
         "insert into agents (id, slug, name, description, program, model, credential, system_prompt, default_config,
-             notification_config)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning",
+             notification_config, checkpoints)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning",
         "",
         Uuid::now_v7(),
         fields.slug,
@@ -118,7 +124,8 @@ pub async fn insert(conn: &mut PgConnection, fields: &AgentFields) -> sqlx::Resu
         fields.credential,
         fields.system_prompt,
         fields.default_config,
-        fields.notification_config
+        fields.notification_config,
+        Json(&fields.checkpoints) as Json<&Vec<Stop>>
     )
     .fetch_one(conn)
     .await
@@ -128,7 +135,7 @@ pub async fn insert(conn: &mut PgConnection, fields: &AgentFields) -> sqlx::Resu
 pub async fn update(conn: &mut PgConnection, id: Uuid, fields: &AgentFields) -> sqlx::Result<Option<Agent>> {
     agents!(
         "update agents set slug = $2, name = $3, description = $4, program = $5, model = $6, credential = $7,
-             system_prompt = $8, default_config = $9, notification_config = $10, updated_at = now()
+             system_prompt = $8, default_config = $9, notification_config = $10, checkpoints = $11, updated_at = now()
          where id = $1 returning",
         "",
         id,
@@ -140,7 +147,8 @@ pub async fn update(conn: &mut PgConnection, id: Uuid, fields: &AgentFields) -> 
         fields.credential,
         fields.system_prompt,
         fields.default_config,
-        fields.notification_config
+        fields.notification_config,
+        Json(&fields.checkpoints) as Json<&Vec<Stop>>
     )
     .fetch_optional(conn)
     .await

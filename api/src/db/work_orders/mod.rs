@@ -3,6 +3,7 @@
 pub mod list;
 
 use crate::domain::agents::Program;
+use crate::domain::agents::repos::DEFAULT_BRANCH;
 use crate::domain::work_orders::lines::Line;
 use crate::domain::work_orders::{NewOrder, OrderContent, OrderFields, OrderStatus, Source};
 use chrono::{DateTime, Utc};
@@ -115,6 +116,14 @@ impl WorkOrder {
             exploration_hints: self.exploration_hints.clone(),
             verification: self.verification.clone(),
         }
+    }
+
+    /// The branch that a runner starts from, where that is not the forge's affair: the order's own, else the repository's, unless that
+    /// is the one which every repository has here until another one is named.
+    #[must_use]
+    pub fn base_branch(&self) -> Option<String> {
+        let of_repo = Some(&self.default_branch).filter(|branch| *branch != DEFAULT_BRANCH);
+        self.branch_name.as_ref().or(of_repo).cloned()
     }
 
     /// What can be changed of it.

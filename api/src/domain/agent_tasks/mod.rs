@@ -1,5 +1,7 @@
 //! Jobs that are asked for by an agent's name, with data: what a request for one may say, and what a person sees before it starts.
 
+pub mod files;
+
 use crate::domain::refusal::Refusal;
 use crate::domain::text;
 use serde::Deserialize;
@@ -28,7 +30,7 @@ pub struct NewTaskRequest {
     /// What to do.
     #[serde(default)]
     pub task_description: String,
-    /// What to do it with. `files` is a list of files with `path` and `content`.
+    /// What to do it with. `files` is a list of files with `path`, which stays inside of the workspace, and `content`.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub input_data: Option<Value>,
@@ -60,7 +62,7 @@ impl NewTaskRequest {
     /// The job that is asked for. A priority out of range is the nearest one in it.
     ///
     /// # Errors
-    /// When something is missing or too large.
+    /// When something is missing or too large, or a file has no place in the workspace.
     pub fn into_task(self) -> Result<NewTask, Refusal> {
         let job_type = self.job_type.trim().to_owned();
         if job_type.is_empty() {
@@ -78,6 +80,7 @@ impl NewTaskRequest {
             let limit = MAX_INPUT_BYTES / 1024;
             return Err(Refusal::invalid(format!("'inputData' is larger than {limit} KiB.")));
         }
+        files::check(&input)?;
         let priority = self.priority.unwrap_or(PRIORITY).clamp(1, 10);
         Ok(NewTask { job_type, description, input, priority, project: self.project_id })
     }

@@ -2,11 +2,13 @@
 
 pub mod repos;
 
+use crate::domain::checkpoints::policy;
 use crate::domain::refusal::Refusal;
 use crate::domain::words::words;
 use crate::domain::{present, text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use terarchitect_worker_api::Stop;
 use utoipa::ToSchema;
 
 /// The longest slug, in bytes.
@@ -80,6 +82,8 @@ pub struct AgentFields {
     pub default_config: Value,
     /// Whom to tell what, as its clients keep it here.
     pub notification_config: Value,
+    /// Where its jobs stop for a person.
+    pub checkpoints: Vec<Stop>,
 }
 
 /// A new agent, or changes to one; absent fields stay as they are.
@@ -116,6 +120,9 @@ pub struct AgentChanges {
     /// Whom to tell what, as clients keep it here: an object.
     #[schema(value_type = Option<Object>)]
     pub notification_config: Option<Value>,
+    /// Where its jobs stop for a person, each stage once: `start`, `plan`, `diff`, `output`, `question`. It takes the place of what was set
+    /// before; jobs that are there already keep what they were made with.
+    pub checkpoints: Option<Vec<Stop>>,
     /// How it is doing, as it says itself.
     pub status: Option<AgentStatus>,
 }
@@ -141,6 +148,7 @@ impl AgentChanges {
             system_prompt: None,
             default_config: json!({}),
             notification_config: json!({}),
+            checkpoints: Vec::new(),
         })
     }
 
@@ -175,6 +183,7 @@ impl AgentChanges {
             notification_config: self
                 .notification_config
                 .map_or(Ok(now.notification_config), |value| object("notification_config", value))?,
+            checkpoints: policy::checked(self.checkpoints.unwrap_or(now.checkpoints), program)?,
         })
     }
 }
@@ -242,6 +251,11 @@ mod tests {
         let now = body(json!({"name": "a", "model": "m", "system_prompt": "Be brief."})).into_new().unwrap();
         let then = body(json!({"model": null, "slug": "b"})).over(now.clone()).unwrap();
         assert_eq!((then.model, then.slug.as_str(), then.system_prompt), (None, "b", now.system_prompt.clone()));
+        let plan = json!({"checkpoints": [{"stage": "plan", "type": "approval_required"}]});
+        let now = body(plan).over(now).unwrap();
+        assert_eq!(body(json!({"name": "b"})).over(now.clone()).unwrap().checkpoints, now.checkpoints);
+        assert!(body(json!({"program": "cursor"})).over(now.clone()).is_err(), "its plan would not be seen");
+        assert!(body(json!({"program": "cursor", "checkpoints": []})).over(now.clone()).is_ok());
         for wrong in [json!({"slug": "A B"}), json!({"default_config": [1]}), json!({"name": " "})] {
             assert!(body(wrong.clone()).over(now.clone()).is_err(), "{wrong}");
         }

@@ -1,5 +1,7 @@
 //! Checkpoints: what a job may stop at, what they say, and how a decision about one is made.
 
+pub mod policy;
+
 use crate::domain::jobs::terms::NewJob;
 use crate::domain::refusal::{ErrorCode, Refusal};
 use serde_json::{Map, Value, json};

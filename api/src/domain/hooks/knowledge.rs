@@ -28,20 +28,6 @@ pub fn checked(text: &str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
-/// From how near on two texts say the same.
-pub const SAME: f64 = 0.92;
-/// From how near on a text fits a question.
-pub const FITS: f64 = 0.7;
-
-/// How near two embeddings of unit length are: their cosine. Those of different lengths are not near.
-#[must_use]
-pub fn cosine(one: &[f32], other: &[f32]) -> f64 {
-    if one.len() != other.len() {
-        return 0.0;
-    }
-    one.iter().zip(other).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
-}
-
 /// How many results to return.
 #[must_use]
 pub fn how_many(wanted: Option<i64>) -> i64 {

@@ -13,6 +13,9 @@ const DEFAULT_TO_RETRIEVE: u32 = 5;
 /// The most documents to return for one question.
 const MAX_TO_RETRIEVE: u32 = 100;
 
+/// How many questions of one request are asked by their meaning, too: each is compared with every document.
+pub const MOST_MEANT: usize = 16;
+
 /// Checks documents to store or delete.
 ///
 /// # Errors

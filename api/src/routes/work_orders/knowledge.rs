@@ -5,7 +5,7 @@ use crate::actions;
 use crate::actions::work_orders::knowledge::{Learnt, NewKnowledge, Wanted};
 use crate::db::knowledge::Found;
 use crate::http::error::ApiResult;
-use crate::http::extract::{JsonBody, Query};
+use crate::http::extract::{JsonBody, Path, Query};
 use crate::state::App;
 use axum::Json;
 use axum::extract::State;
@@ -105,4 +105,32 @@ pub async fn add_knowledge(
     let service = app.embeddings().await?;
     let added = actions::work_orders::knowledge::add(&app.database, &actor, &rights, service.as_ref(), new).await?;
     Ok(Json(Stored { ok: true, knowledge_id: added.id, embedding: added.has_embedding, frequency: added.frequency }))
+}
+
+/// The path of something that was learnt.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct KnowledgePath {
+    knowledge_id: Uuid,
+}
+
+/// That something was forgotten.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = KnowledgeForgotten)]
+pub struct Forgotten {
+    /// Always true.
+    ok: bool,
+}
+
+/// Forgets something that was learnt: prompts that are made from now on do without it.
+#[utoipa::path(delete, path = "/api/v1/knowledge/{knowledge_id}", tag = "work orders", security(("bearer" = []), ("session" = [])),
+    params(KnowledgePath), responses((status = 200, body = Forgotten), (status = 404, body = ErrorBody)))]
+pub async fn delete_knowledge(
+    State(app): State<App>,
+    caller: Caller,
+    Path(path): Path<KnowledgePath>,
+) -> ApiResult<Json<Forgotten>> {
+    actions::work_orders::knowledge::forget(&app.database, &caller.actor(), &caller.rights(), path.knowledge_id)
+        .await?;
+    Ok(Json(Forgotten { ok: true }))
 }

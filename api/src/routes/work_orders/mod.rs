@@ -247,7 +247,9 @@ pub async fn preview_work_order(
     JsonBody(request): JsonBody<OrderRequest>,
 ) -> ApiResult<Json<Preview>> {
     let new = request.into_new(None)?;
-    Ok(Json(Preview { prompt: actions::work_orders::prompt::preview(&app.database, &caller.rights(), &new).await? }))
+    let service = app.embeddings().await?;
+    let prompt = actions::work_orders::prompt::preview(&app.database, &caller.rights(), service.as_ref(), &new).await?;
+    Ok(Json(Preview { prompt }))
 }
 
 fn key_of(headers: &HeaderMap) -> Result<Option<String>, Refusal> {

@@ -18,9 +18,9 @@ pub async fn worker_context(
     caller: Caller,
     Path(path): Path<TicketPath>,
 ) -> ApiResult<Json<WorkerContext>> {
-    let (project, ticket) = (path.project_id, path.ticket_id);
+    let (of, token, service) = ((path.project_id, path.ticket_id), caller.job_token(), app.embeddings().await?);
     let context = actions::worker::context::worker_context;
-    let (context, has_posts) = context(&app.database, &app.sealer, caller.job_token(), project, ticket).await?;
+    let (context, has_posts) = context(&app.database, &app.sealer, service.as_ref(), token, of).await?;
     if has_posts {
         app.forge_signals.notify_posts();
     }

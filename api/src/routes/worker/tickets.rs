@@ -92,16 +92,10 @@ pub async fn complete_ticket(
     Path(path): Path<TicketPath>,
     OptionalJsonBody(request): OptionalJsonBody<CompleteTicketRequest>,
 ) -> ApiResult<Json<Message>> {
-    let (database, actor) = (&app.database, caller.actor());
-    actions::tickets::complete::complete_ticket(
-        database,
-        &actor,
-        caller.job_token(),
-        path.project_id,
-        path.ticket_id,
-        request,
-    )
-    .await?;
+    let (database, actor, token, service) =
+        (&app.database, caller.actor(), caller.job_token(), app.embeddings().await?);
+    let of = (path.project_id, path.ticket_id);
+    actions::tickets::complete::complete_ticket(database, &actor, token, service.as_ref(), of, request).await?;
     app.forge_signals.notify_posts();
     Ok(Json(Message { message: "Ticket completed".to_owned() }))
 }

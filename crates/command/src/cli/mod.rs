@@ -2,9 +2,11 @@
 
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::bare_urls, reason = "the options' texts are written for --help")]
 
+mod orders;
 mod others;
 mod ticket;
 
+pub(crate) use orders::{CreateOptions, OrderAction, ScheduleAction};
 pub(crate) use others::{Fleet, InboxAction, JobsOptions, LoginOptions, ProjectAction, UpOptions};
 pub(crate) use ticket::{LogOptions, NewOptions, TicketAction};
 
@@ -38,8 +40,8 @@ Exit codes:
   130  Ctrl-C; the ticket goes on
   141  standard output was closed
 
-Projects are named by name or id, tickets by id or title, or by the beginning of either if only one begins
-like that. Results go to standard output, everything else to standard error. NO_COLOR and CLICOLOR are
+Projects are named by name or id, tickets by id or title, work orders by id or objective, schedules by name or
+id, or by the beginning of either if only one begins like that. Results go to standard output, everything else to standard error. NO_COLOR and CLICOLOR are
 respected.
 
 With --json an error is one line on standard error: {\"error\": SENTENCE, \"code\": WORD, \"exit_code\": NUMBER},
@@ -106,6 +108,20 @@ pub(crate) enum Command {
         /// What to do [default: list].
         #[command(subcommand)]
         action: Option<InboxAction>,
+    },
+    /// Work orders: what agents are to reach, line by line.
+    #[command(visible_alias = "order")]
+    Orders {
+        /// What to do [default: list].
+        #[command(subcommand)]
+        action: Option<OrderAction>,
+    },
+    /// Schedules: work orders at times of their own.
+    #[command(visible_alias = "schedule")]
+    Schedules {
+        /// What to do [default: list].
+        #[command(subcommand)]
+        action: Option<ScheduleAction>,
     },
     /// A ticket's pull request: its state, its checks, its reviews, and the threads that are open.
     Review {

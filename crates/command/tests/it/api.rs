@@ -100,6 +100,14 @@ impl Api {
         project["id"].as_str().unwrap().to_owned()
     }
 
+    /// A schedule for each night; returns its id.
+    pub(crate) async fn schedule(&self, name: &str, project: &str) -> String {
+        let body = json!({"name": name, "cron_expression": "0 3 * * *", "timezone": "Europe/Berlin", "repo_id": project,
+            "work_order_template": {"objective": "Tidy up"}});
+        let made = self.call(Method::POST, "/api/v1/jobs", KEY, body).await;
+        made["job"]["id"].as_str().unwrap().to_owned()
+    }
+
     /// Claims a job as a coordinator does, and waits for one.
     pub(crate) async fn claim(&self) -> Value {
         let deadline = Instant::now() + Duration::from_secs(60);

@@ -11,9 +11,21 @@ async fn the_help_leads_with_the_main_job_and_lists_the_exit_codes() {
 #[tokio::test]
 async fn every_command_explains_itself() {
     let person = Person::new();
-    for command in
-        ["ticket", "projects", "inbox", "review", "jobs", "fleet", "doctor", "login", "logout", "up", "completion"]
-    {
+    for command in [
+        "ticket",
+        "projects",
+        "inbox",
+        "orders",
+        "schedules",
+        "review",
+        "jobs",
+        "fleet",
+        "doctor",
+        "login",
+        "logout",
+        "up",
+        "completion",
+    ] {
         let help = person.run(&[command, "--help"]).await.with_code(0);
         assert!(help.out.contains("Usage: terarchitect"), "{command}: {}", help.out);
     }
@@ -30,6 +42,9 @@ async fn a_wrong_command_line_is_2() {
         &["fleet", "limit", "host", "many"],
         &["inbox", "snooze", "x", "--for", "soon"],
         &["projects", "new", "Without a repository"],
+        &["orders", "create"],
+        &["orders", "list", "-n", "0"],
+        &["schedules", "run"],
         &["--server", "nowhere", "projects"],
         &["--server", "ftp://host", "projects"],
         &["fleet", "stop-everything"],

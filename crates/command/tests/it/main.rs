@@ -9,6 +9,7 @@ mod errors;
 mod help;
 mod login;
 mod newer;
+mod orders;
 mod program;
 mod shell;
 mod stand_in;

@@ -38,6 +38,10 @@ async fn an_older_api_is_called_so() {
         &["inbox", "show", "Greet"],
         &["inbox", "approve", "Greet"],
         &["inbox", "reject", "Greet"],
+        &["orders"],
+        &["orders", "create", "Greet"],
+        &["schedules"],
+        &["schedules", "pause", "Greet"],
     ] {
         let done = person.run(command).await.with_code(1);
         assert!(done.err.contains("this API is older than this command"), "{command:?}: {}", done.err);

@@ -39,7 +39,7 @@ function Entry({ entry }: { entry: OrderLog }) {
   return (
     <li className="py-1.5">
       {more ? (
-        <button type="button" aria-expanded={open} onClick={() => setOpen(!open)} className="flex w-full items-baseline gap-3 rounded hover:bg-hover">
+        <button type="button" aria-expanded={open} onClick={() => setOpen(!open)} className="-mx-2 flex w-[calc(100%+1rem)] items-baseline gap-3 rounded px-2 py-0.5 hover:bg-hover">
           {text}<Icon name="chevron" className={cx('ml-auto size-3.5 self-center text-muted transition-transform', open && 'rotate-90')} />
         </button>
       ) : <div className="flex items-baseline gap-3">{text}</div>}

@@ -4,7 +4,7 @@ import type { Launched, OrderCancelled, OrderDetail, TicketPage } from '@/api/co
 import { ApiError } from '@/api/errors'
 import { keys } from '@/api/keys'
 import { took } from '@/lib/time'
-import { canLaunch, isOver, sources, statusLooks, titleOf } from '@/parts/orders'
+import { branchOf, canLaunch, isOver, sources, statusLooks, titleOf } from '@/parts/orders'
 import { projectsQuery } from '@/shell/projects'
 import { mayChange, useSession } from '@/shell/session'
 import { Badge, Button, buttonClass, Card, Confirm, EmptyState, ErrorNote, Icon, Kv, Output, Prose, Screen, Skeleton, StateBadge, TimeAgo, toast } from '@/ui'
@@ -101,9 +101,10 @@ function Actions({ order }: { order: OrderDetail }) {
 function About({ order }: { order: OrderDetail }) {
   const project = useQuery(projectsQuery).data?.find((one) => one.id === order.project_id)
   const tokens = order.tokens_input !== null || order.tokens_output !== null
+  const branch = branchOf(order)
   const items: [string, ReactNode][] = [
     ['Repository', order.repo_id && project ? <Link to="/projects/$projectId/board" params={{ projectId: project.id }}>{project.name}</Link> : (order.repo_url ?? 'none')],
-    ['Branch', <code key="branch" className="text-xs break-all">{order.branch_name ?? order.default_branch}</code>],
+    ['Branch', branch ? <code key="branch" className="text-xs break-all">{branch}</code> : 'the repository’s default'],
     ['Agent', order.agent_name ?? 'the repository’s own'],
     ['Source', sources[order.source]],
   ]
