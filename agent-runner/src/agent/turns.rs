@@ -49,6 +49,9 @@ pub struct TurnOutput {
     pub tokens: Option<Tokens>,
     /// How long the turn took.
     pub duration: Duration,
+    /// The remote's branch to which an agent that works elsewhere has pushed its changes; none where they are in the
+    /// workspace.
+    pub branch: Option<String>,
 }
 
 /// One tool call. Displayed, it is short enough for a log line.

@@ -1,6 +1,7 @@
 //! One attempt at a ticket, from its context to its pull request; or at what reviewers say about that.
 
 mod checkpoints;
+mod cloud;
 mod conflicts;
 mod diffs;
 mod error;
@@ -21,7 +22,7 @@ mod wording;
 pub use error::AttemptError;
 
 use crate::agent::users::{self, RunAs};
-use crate::agent::{self, Agent, AgentError, AgentOptions, ProjectConfig, ServerAddress};
+use crate::agent::{self, Agent, AgentError, AgentOptions, ProjectConfig, Provider, ServerAddress};
 use crate::cancel;
 use crate::cli::Options;
 use crate::config::{AgentConfig, CACHE_DIR, Config, ConfigError};
@@ -124,7 +125,9 @@ fn mask_of(config: &Config, agent: &AgentConfig, options: &Options) -> Mask {
     let director = agent.director.as_ref().and_then(|director| director.key.clone());
     let password = SecretString::from(options.opencode_server_password.clone());
     let proxies = Proxies::of_environment().secrets();
-    let secrets = [&config.api_key, &agent.github_token, &agent.model.api_key, &director];
+    let model = agent.model.as_ref().and_then(|model| model.api_key.clone());
+    let cursor = agent.cursor.as_ref().map(|cursor| cursor.key.clone());
+    let secrets = [&config.api_key, &agent.github_token, &model, &cursor, &director];
     Mask::new(secrets.into_iter().flatten().chain([&password]).chain(&proxies))
 }
 
@@ -256,9 +259,14 @@ impl Attempt {
         user: Option<RunAs>,
     ) -> Result<(Box<dyn Agent>, Models), AttemptError> {
         let models = self.find_models().await?;
-        let mut options = self.agent_options(places, user);
-        options.provider = models.for_agent(&self.agent.model);
-        let agent = self.unless_cancelled(agent::start(self.agent.kind, options)).await?;
+        let agent = match (&self.agent.cursor, &self.agent.model) {
+            (Some(cursor), _) => cloud::agent(self, cursor)?,
+            (None, Some(model)) => {
+                let options = self.agent_options(places, user, models.for_agent(model));
+                self.unless_cancelled(agent::start(self.agent.kind, options)).await?
+            }
+            (None, None) => return Err(AttemptError::Internal("the agent's model is missing".to_owned())),
+        };
         Ok((agent, models))
     }
 
@@ -270,6 +278,13 @@ impl Attempt {
         remote: &RemoteUrl,
         mut phases: Phases,
     ) -> Result<Finished, AttemptError> {
+        let workspace = match finish::publish(self, workspace).await {
+            Ok(workspace) => workspace,
+            Err(error) => {
+                agent.shutdown().await;
+                return Err(error);
+            }
+        };
         let mut hooks = Hooks::new(self, workspace, &mut phases);
         let driven = self.drive(agent.as_mut(), models, earlier, &mut hooks).await;
         let workspace = hooks.into_workspace();
@@ -357,7 +372,7 @@ impl Attempt {
         Ok(())
     }
 
-    fn agent_options(&self, places: &Places, run_as: Option<RunAs>) -> AgentOptions {
+    fn agent_options(&self, places: &Places, run_as: Option<RunAs>, model: Provider) -> AgentOptions {
         let password = self.options.opencode_server_password.trim();
         AgentOptions {
             server: self.agent.opencode_server.clone().map(|url| ServerAddress {
@@ -376,7 +391,7 @@ impl Attempt {
                 self.options.opencode_bin.clone(),
                 places.workdir.clone(),
                 places.state_dir.clone(),
-                self.agent.model.clone(),
+                model,
             )
         }
     }
@@ -395,7 +410,7 @@ impl Attempt {
             url: remote.clone(),
             token: self.agent.github_token.clone().map(|token| ForgeToken::new(token, self.agent.token_home.clone())),
             proxies: Proxies::of_environment(),
-            branch: format!("ticket-{}", self.config.ticket),
+            branch: self.branch(),
             workdir: places.workdir.clone(),
             git_dir: places.git_dir.clone(),
             author: self.agent.author.clone(),

@@ -26,6 +26,7 @@ pub fn container_spec(job: &Job, config: &Config, coordinator: Uuid) -> Containe
     env.extend(config.container.env.iter().cloned());
     env.values_mut().for_each(|value| *value = address(value));
     env.extend(config.container.proxies.variables((!local).then_some(HOST_NAME)));
+    env.insert("JOB_ID".into(), job.job_id.to_string());
     env.insert("TICKET_ID".into(), job.ticket_id.to_string());
     env.insert("PROJECT_ID".into(), job.project_id.to_string());
     let repo = match &job.project_path {
