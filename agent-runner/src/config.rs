@@ -426,7 +426,7 @@ mod tests {
             let mut options = Cli::parse_from(args.iter().chain(more)).options;
             let context = serde_json::from_value(json!({
                 "project_name": "Hello", "project_id": ProjectId::new(),
-                "current_ticket": {"id": TicketId::new(), "title": "Greet", "column_id": "in_progress", "status": "open"},
+                "current_ticket": {"id": TicketId::new(), "title": "Greet", "priority": "low", "column_id": "in_progress", "status": "open"},
             }));
             AgentConfig::resolve(&mut options, &context.unwrap(), None)
         };

@@ -28,9 +28,9 @@ async fn a_ticket_becomes_a_pull_request_of_what_one_agent_has_pushed() {
             assert!(prompt.contains(&format!("Phase: {phase}")), "{prompt}");
             assert!(prompt.contains(&format!("push them to the branch {}; ", agents[0].branch)), "{prompt}");
         }
-        assert!(prompts[2].contains("Write greet.sh."), "the plan is the agent's: {}", prompts[2]);
-        // What the Director reviews is what the agent has pushed.
+        // What the Director reviews is what the agent has said and pushed.
         let reviews = at.world.chat.requests();
+        assert!(reviews[0].last("user").contains("1. Write greet.sh."), "{}", reviews[0].last("user"));
         let first = reviews.iter().find(|request| request.last("user").contains("Phase: turn-review")).unwrap();
         assert!(first.last("user").contains("+echo \"Hello, $1!\""), "{}", first.last("user"));
         assert!(reviews.iter().all(|request| request.model() == "scripted-director"));
@@ -71,7 +71,12 @@ async fn a_runner_that_is_killed_before_it_knows_of_its_launch_launches_once() {
         held.arrived().await;
         kill(runner);
         drop(held);
-        let (finished, ()) = tokio::join!(at.attempt(), at.work(1, &TURNS));
+        let looked = at.looked_back();
+        let work = async {
+            looked.await;
+            at.work(1, &TURNS).await;
+        };
+        let (finished, ()) = tokio::join!(at.attempt(), work);
         finished.unwrap();
         at.ended_as_ever();
         assert_eq!((at.cloud.agents().len(), at.prompts().len()), (1, 4), "{version}");
@@ -91,8 +96,10 @@ async fn a_turn_that_a_killed_runner_waited_for_is_not_paid_twice() {
             at.finish_turn(&id, TURNS[2].0, TURNS[2].1);
         }
         at.hand_on(2);
+        let looked = at.looked_back();
         let work = async {
             if !has_ended {
+                looked.await;
                 at.finish_turn(&id, TURNS[2].0, TURNS[2].1);
             }
             at.work(4, &TURNS[3..]).await;

@@ -92,6 +92,17 @@ impl CursorWorld {
         }
     }
 
+    /// Waits until an attempt that begins after this call has looked what the agent was told last.
+    pub fn looked_back(&self) -> impl Future<Output = ()> + '_ {
+        let before = self.cloud.calls().len();
+        // v0 has the prompts in the conversation, which is read for their number and for the last one.
+        let (path, times) = if self.version == "v0" { ("/conversation", 2) } else { ("/runs?limit", 1) };
+        async move {
+            let looks = || self.cloud.calls().iter().skip(before).filter(|call| call.contains(path)).count();
+            self.cloud.until(|_| looks() >= times).await;
+        }
+    }
+
     pub fn finish_turn(&self, id: &str, said: &str, files: &[(&str, &str)]) {
         if !files.is_empty() {
             self.cloud.push(id, &self.world.forge.repo_path("demo", "hello"), files).unwrap();

@@ -155,7 +155,7 @@ impl Agent for CursorAgent {
             ended = self.run_turn(prompt) => ended,
             () = tokio::time::sleep_until(deadline) => Err(AgentError::Timeout { after: limit }),
         };
-        // A turn that nobody waits for any more must not go on.
+        // A turn whose end is not waited for any more must not go on.
         self.stop().await;
         ended
     }

@@ -84,7 +84,7 @@ impl CursorAgent {
         launched.ok_or_else(|| failed(CursorError::Unavailable { message: "the launch is not known".to_owned() }))
     }
 
-    /// Tells the agent more. Returns its end, if it was told so before and has ended.
+    /// Gives the agent a further prompt. Returns its end, if an earlier attempt gave it this one and it has ended.
     async fn say(&mut self, there: There, prompt: &str) -> Result<Option<Agent>, AgentError> {
         let text = words::with_place(prompt, &there.branch);
         let before = if there.is_new_here { self.look_back(&there, &text).await? } else { Before::Nothing };

@@ -8,10 +8,11 @@ const MAX_ANSWER_BYTES: usize = 256 * 1024;
 /// The prompt, with what is different where the agent works: its changes reach the runner as commits alone.
 pub(super) fn with_place(prompt: &str, branch: &str) -> String {
     format!(
-        "{prompt}\n\n## Where you work\n\nYou work on a machine of your own, so one rule is another one for you: do commit. \
-         Before your turn ends, commit all changes that belong to the ticket, and push them to the branch {branch}; what is \
-         not pushed then is lost. Push to no other branch, do not rewrite commits that are pushed, and do not open a pull \
-         request. Where a phase changes no files, there is nothing to commit."
+        "{prompt}\n\n## Where you work\n\nYou work on a machine of your own, where the program that gives you these prompts can't \
+         see your files. So what is said above about commits is different for you: before your turn ends, commit all changes \
+         that belong to the ticket, and push them to the branch {branch}; what is not pushed then is lost. Push to no other \
+         branch, do not rewrite commits that are pushed, and do not open a pull request. Where a phase changes no files, there \
+         is nothing to commit."
     )
 }
 
