@@ -71,12 +71,8 @@ pub struct AgentConfig {
     pub github_api_url: Option<Url>,
     /// The kind of the repository's forge, where it is set for the project.
     pub forge_kind: Option<Kind>,
-    /// The agent program.
-    pub kind: AgentKind,
-    /// The agent's model; none where the agent works in a cloud, with a model of that.
-    pub model: Option<Provider>,
-    /// Cursor's cloud, where the agent works there.
-    pub cursor: Option<CursorConfig>,
+    /// The agent program, with what it works with.
+    pub program: Program,
     /// How long one turn may take.
     pub turn_timeout: Duration,
     /// The Director's model; none when the agent works alone.
@@ -87,6 +83,15 @@ pub struct AgentConfig {
     pub opencode_server: Option<Url>,
     /// The author of commits: name and address.
     pub author: (String, String),
+}
+
+/// An agent program, with what it works with.
+#[derive(Debug)]
+pub enum Program {
+    /// OpenCode, with this model.
+    OpenCode(Provider),
+    /// Cursor's agents, with a model of its cloud.
+    Cursor(CursorConfig),
 }
 
 /// Cursor's cloud.
@@ -243,7 +248,6 @@ impl AgentConfig {
             (need("WORKER_LLM_URL", &options.worker_llm_url), need("WORKER_MODEL", &options.worker_model))
         };
         let kind = kind.map_err(|problem| problems.push(problem)).unwrap_or_default();
-        let cursor = (kind == AgentKind::Cursor).then(|| cursor(options).map_err(|wrong| problems.extend(wrong)).ok());
         let number = |text: &str, default: u32| {
             given(text).and_then(|text| text.parse().ok()).filter(|n| *n > 0).unwrap_or(default)
         };
@@ -255,16 +259,15 @@ impl AgentConfig {
                 None
             }
         };
-        if !problems.is_empty() {
-            return Err(ConfigError { problems });
-        }
         let agent_key = secret(&options.worker_llm_key);
-        let model = base_url.filter(|_| cursor.is_none()).map(|base_url| Provider {
-            base_url,
-            model: agent_model.clone(),
-            api_key: agent_key.clone(),
-            limits: None,
-        });
+        let program = match kind {
+            AgentKind::OpenCode => base_url.map(|base_url| {
+                let (model, api_key) = (agent_model.clone(), agent_key.clone());
+                Program::OpenCode(Provider { base_url, model, api_key, limits: None })
+            }),
+            AgentKind::Cursor => cursor(options).map(Program::Cursor).map_err(|wrong| problems.extend(wrong)).ok(),
+        };
+        let Some(program) = program.filter(|_| problems.is_empty()) else { return Err(ConfigError { problems }) };
         let director = has_director.then(|| DirectorConfig {
             url: given(&options.agent_llm_url).unwrap_or(&agent_url).to_owned(),
             model: given(&options.agent_model).unwrap_or(&agent_model).to_owned(),
@@ -280,9 +283,7 @@ impl AgentConfig {
             token_home,
             github_api_url,
             forge_kind: context.agent_settings.get(AgentSettings::FORGE_KIND).and_then(|kind| kind.parse().ok()),
-            kind,
-            model,
-            cursor: cursor.flatten(),
+            program,
             turn_timeout: Duration::from_secs(number(&options.worker_timeout_sec, 3600).into()),
             director,
             max_turns: number(&options.agent_max_turns, 50),
@@ -292,6 +293,32 @@ impl AgentConfig {
                 given(&options.git_user_email).unwrap_or("terarchitect@localhost").to_owned(),
             ),
         })
+    }
+}
+
+impl AgentConfig {
+    /// The agent program.
+    #[must_use]
+    pub fn kind(&self) -> AgentKind {
+        match self.program {
+            Program::OpenCode(_) => AgentKind::OpenCode,
+            Program::Cursor(_) => AgentKind::Cursor,
+        }
+    }
+
+    /// The agent's model; none where the agent works in a cloud, with a model of that.
+    #[must_use]
+    pub fn model(&self) -> Option<&Provider> {
+        match &self.program {
+            Program::OpenCode(model) => Some(model),
+            Program::Cursor(_) => None,
+        }
+    }
+
+    /// Whether the agent works elsewhere, and its changes come from the remote.
+    #[must_use]
+    pub fn works_elsewhere(&self) -> bool {
+        matches!(self.program, Program::Cursor(_))
     }
 }
 
@@ -432,8 +459,8 @@ mod tests {
         };
         let key = ["--cursor-api-key", "key_of_cursor"];
         let config = resolve(&key).unwrap();
-        assert!(config.model.is_none() && config.director.is_none());
-        assert_eq!(config.cursor.unwrap().version, Version::V0);
+        assert!(config.works_elsewhere() && config.model().is_none() && config.director.is_none());
+        assert!(matches!(config.program, Program::Cursor(CursorConfig { version: Version::V0, .. })));
         let error = resolve(&[]).unwrap_err().to_string();
         assert!(error.starts_with("CURSOR_API_KEY is not set, which WORKER_MODE=cursor needs"), "{error}");
         let wrong = ["--cursor-api-version", "v2", "--cursor-api-url", "cursor", "--agent-model", "m"];

@@ -23,7 +23,7 @@ impl Attempt {
         if files.is_empty() {
             return Ok(());
         }
-        if self.agent.cursor.is_some() {
+        if self.agent.works_elsewhere() {
             return self.leave_conflicts(&files, hooks);
         }
         for turn in 1..=TURNS {

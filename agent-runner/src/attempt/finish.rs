@@ -170,7 +170,7 @@ pub(super) async fn push_restored(attempt: &Attempt, workspace: Workspace) -> Re
 
 /// Pushes the branch before anything is done on it, where the agent works elsewhere and starts from there.
 pub(super) async fn publish(attempt: &Attempt, workspace: Workspace) -> Result<Workspace, AttemptError> {
-    if attempt.agent.cursor.is_none() {
+    if !attempt.agent.works_elsewhere() {
         return Ok(workspace);
     }
     push_by(attempt, workspace, Workspace::publish).await

@@ -25,7 +25,7 @@ use crate::agent::users::{self, RunAs};
 use crate::agent::{self, Agent, AgentError, AgentOptions, ProjectConfig, Provider, ServerAddress};
 use crate::cancel;
 use crate::cli::Options;
-use crate::config::{AgentConfig, CACHE_DIR, Config, ConfigError};
+use crate::config::{AgentConfig, CACHE_DIR, Config, ConfigError, Program};
 use crate::director::chat::ChatModel;
 use crate::director::{self, Brief, DriveError, Limits};
 use crate::git::{CloneRequest, ForgeToken, RemoteUrl, Shelf, Workspace, describe_update};
@@ -125,9 +125,11 @@ fn mask_of(config: &Config, agent: &AgentConfig, options: &Options) -> Mask {
     let director = agent.director.as_ref().and_then(|director| director.key.clone());
     let password = SecretString::from(options.opencode_server_password.clone());
     let proxies = Proxies::of_environment().secrets();
-    let model = agent.model.as_ref().and_then(|model| model.api_key.clone());
-    let cursor = agent.cursor.as_ref().map(|cursor| cursor.key.clone());
-    let secrets = [&config.api_key, &agent.github_token, &model, &cursor, &director];
+    let program = match &agent.program {
+        Program::OpenCode(model) => model.api_key.clone(),
+        Program::Cursor(cursor) => Some(cursor.key.clone()),
+    };
+    let secrets = [&config.api_key, &agent.github_token, &program, &director];
     Mask::new(secrets.into_iter().flatten().chain([&password]).chain(&proxies))
 }
 
@@ -259,13 +261,12 @@ impl Attempt {
         user: Option<RunAs>,
     ) -> Result<(Box<dyn Agent>, Models), AttemptError> {
         let models = self.find_models().await?;
-        let agent = match (&self.agent.cursor, &self.agent.model) {
-            (Some(cursor), _) => cloud::agent(self, cursor)?,
-            (None, Some(model)) => {
+        let agent = match &self.agent.program {
+            Program::Cursor(cursor) => cloud::agent(self, cursor)?,
+            Program::OpenCode(model) => {
                 let options = self.agent_options(places, user, models.for_agent(model));
-                self.unless_cancelled(agent::start(self.agent.kind, options)).await?
+                self.unless_cancelled(agent::start(self.agent.kind(), options)).await?
             }
-            (None, None) => return Err(AttemptError::Internal("the agent's model is missing".to_owned())),
         };
         Ok((agent, models))
     }

@@ -77,7 +77,7 @@ impl Attempt {
     /// Writes into the log what the calls of agent and Director came to.
     pub(super) fn report_spent(&self, models: &Models) {
         let director = self.agent.director.as_ref().map(|director| director.model.clone());
-        let agent = self.agent.model.as_ref().map(|model| model.model.clone());
+        let agent = self.agent.model().map(|model| model.model.clone());
         for (whose, model) in [(AGENT, agent), (DIRECTOR, director)] {
             let spent = models.gateway.spent(whose);
             let Some(model) = model.filter(|_| spent != Spent::default()) else { continue };
@@ -101,7 +101,7 @@ impl Attempt {
     /// Asks both models, and starts the gateway to them.
     pub(super) async fn find_models(&self) -> Result<Models, AttemptError> {
         let found = self.find_addresses().await?;
-        let agent = self.agent.model.as_ref().zip(found.agent).filter(|_| self.agent.opencode_server.is_none());
+        let agent = self.agent.model().zip(found.agent).filter(|_| self.agent.opencode_server.is_none());
         let agent = agent.map(|(model, base)| Upstream {
             name: AGENT,
             base,
@@ -122,7 +122,7 @@ impl Attempt {
 
     /// Asks both models at the same time. A server of OpenCode that runs already has models of its own, and so has a cloud.
     async fn find_addresses(&self) -> Result<Addresses, AttemptError> {
-        let agent = self.agent.model.as_ref().filter(|_| self.agent.opencode_server.is_none());
+        let agent = self.agent.model().filter(|_| self.agent.opencode_server.is_none());
         let agent_probe = agent.map(|agent| Probe {
             whose: "the agent's model",
             url_setting: "WORKER_LLM_URL",
