@@ -20,7 +20,8 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "Settings that are not given here come from the API.\n\
 WORKER_LLM_URL, WORKER_MODEL and WORKER_API_KEY are for the coding agent's model; AGENT_LLM_URL, AGENT_MODEL and \
-AGENT_API_KEY are for the Director's. If none of these three is set, there is no Director.\n\
+AGENT_API_KEY are for the Director's. If none of these three is set, there is no Director. Agents of Cursor's cloud \
+need CURSOR_API_KEY, and no model.\n\
 Exit codes: 0 success, 1 the agent failed, 2 wrong configuration, 75 temporary failure, 130 cancelled, \
 143 stopped by SIGTERM.";
 
@@ -65,6 +66,9 @@ pub struct Options {
     /// The repository to clone [default: the project's].
     #[arg(long, env = "REPO_URL", default_value = "", hide_default_value = true, global = true, value_name = "URL")]
     pub repo_url: String,
+    /// The job's id, by which the next attempt of the job finds what this one has launched elsewhere.
+    #[arg(long, env = "JOB_ID", default_value = "", hide_default_value = true, global = true, value_name = "UUID")]
+    pub job_id: String,
     /// The command to run if none is given: `ticket` or `review`.
     #[arg(long, env = "JOB_KIND", default_value = "ticket", global = true, value_name = "KIND")]
     pub job_kind: String,
@@ -144,7 +148,7 @@ pub struct Options {
         value_name = "HOST"
     )]
     pub github_token_host: String,
-    /// The coding agent to use; only `opencode` is supported [default: opencode].
+    /// The coding agent to use: `opencode`, or `cursor` for Cursor's Cloud Agents [default: opencode].
     #[arg(
         long,
         env = "WORKER_MODE",
@@ -154,6 +158,50 @@ pub struct Options {
         value_name = "NAME"
     )]
     pub worker_mode: String,
+    /// The key for Cursor's Cloud Agents, which WORKER_MODE=cursor needs.
+    #[arg(
+        long,
+        env = "CURSOR_API_KEY",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "KEY"
+    )]
+    pub cursor_api_key: String,
+    /// The address of Cursor's API [default: https://api.cursor.com].
+    #[arg(
+        long,
+        env = "CURSOR_API_URL",
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "URL"
+    )]
+    pub cursor_api_url: String,
+    /// Which of Cursor's APIs to use: `v0`, or `v1`, whose agents work on the ticket's branch itself [default: v0].
+    #[arg(
+        long,
+        env = "CURSOR_API_VERSION",
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "VERSION"
+    )]
+    pub cursor_api_version: String,
+    /// The model of Cursor's agents [default: Cursor's own choice].
+    #[arg(
+        long,
+        env = "CURSOR_MODEL",
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "NAME"
+    )]
+    pub cursor_model: String,
+    /// The shortest pause between two looks at an agent of Cursor's, in milliseconds.
+    #[arg(long, default_value_t = 5000, hide = true, global = true, value_name = "MILLISECONDS")]
+    pub cursor_look_ms: u64,
     /// The base URL of the OpenAI-compatible API of the coding agent's model, such as http://localhost:8000/v1.
     #[arg(
         long,
@@ -356,6 +404,10 @@ impl Options {
             "GITHUB_API_URL" => &mut self.github_api_url,
             "GITHUB_TOKEN_HOST" => &mut self.github_token_host,
             "WORKER_MODE" => &mut self.worker_mode,
+            "CURSOR_API_KEY" => &mut self.cursor_api_key,
+            "CURSOR_API_URL" => &mut self.cursor_api_url,
+            "CURSOR_API_VERSION" => &mut self.cursor_api_version,
+            "CURSOR_MODEL" => &mut self.cursor_model,
             "WORKER_LLM_URL" => &mut self.worker_llm_url,
             "WORKER_MODEL" => &mut self.worker_model,
             "WORKER_API_KEY" => &mut self.worker_llm_key,

@@ -8,6 +8,7 @@ use crate::review::ReviewOrder;
 use secrecy::SecretString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use terarchitect_cursor::{Cursor, Version};
 use terarchitect_forge::Kind;
 use terarchitect_outbound::{api_base, http_url, reachable_as};
 use terarchitect_worker_api::{AgentSettings, ProjectId, TicketId, WorkerContext};
@@ -41,6 +42,8 @@ pub struct Config {
     pub ticket: TicketId,
     /// The project.
     pub project: ProjectId,
+    /// The job, where it is known.
+    pub job: Option<uuid::Uuid>,
     /// The API's address.
     pub api_url: String,
     /// The API's key.
@@ -68,10 +71,8 @@ pub struct AgentConfig {
     pub github_api_url: Option<Url>,
     /// The kind of the repository's forge, where it is set for the project.
     pub forge_kind: Option<Kind>,
-    /// The agent program.
-    pub kind: AgentKind,
-    /// The agent's model.
-    pub model: Provider,
+    /// The agent program, with what it works with.
+    pub program: Program,
     /// How long one turn may take.
     pub turn_timeout: Duration,
     /// The Director's model; none when the agent works alone.
@@ -82,6 +83,30 @@ pub struct AgentConfig {
     pub opencode_server: Option<Url>,
     /// The author of commits: name and address.
     pub author: (String, String),
+}
+
+/// An agent program, with what it works with.
+#[derive(Debug)]
+pub enum Program {
+    /// OpenCode, with this model.
+    OpenCode(Provider),
+    /// Cursor's agents, with a model of its cloud.
+    Cursor(CursorConfig),
+}
+
+/// Cursor's cloud.
+#[derive(Debug)]
+pub struct CursorConfig {
+    /// Its API.
+    pub api: Url,
+    /// Which of its APIs is spoken.
+    pub version: Version,
+    /// The key.
+    pub key: SecretString,
+    /// The agents' model; Cursor's own choice where there is none.
+    pub model: Option<String>,
+    /// The shortest pause between two looks at an agent.
+    pub look: Duration,
 }
 
 /// The Director's model.
@@ -135,6 +160,7 @@ impl Config {
         };
         let ticket = id("TICKET_ID", "ticket", &options.ticket_id).map(TicketId);
         let project = id("PROJECT_ID", "project", &options.project_id).map(ProjectId);
+        let job = given(&options.job_id).and_then(|text| id("JOB_ID", "job", text));
         let api_url = given(&options.api_url).unwrap_or_default().to_owned();
         if api_url.is_empty() {
             problems.push(
@@ -164,6 +190,7 @@ impl Config {
                 review: review.flatten(),
                 ticket,
                 project,
+                job,
                 api_url,
                 api_key: secret(&options.worker_api_key),
                 workspace: given(&options.workspace_dir).map(PathBuf::from),
@@ -202,9 +229,25 @@ impl AgentConfig {
             given(text).unwrap_or_default().to_owned()
         };
         let repo_url = need("REPO_URL", &options.repo_url);
-        let (agent_url, agent_model) =
-            (need("WORKER_LLM_URL", &options.worker_llm_url), need("WORKER_MODEL", &options.worker_model));
-        let kind = agent_kind(options).map_err(|problem| problems.push(problem)).unwrap_or_default();
+        let kind = agent_kind(options);
+        let named = [&options.agent_llm_url, &options.agent_model, &options.agent_llm_key];
+        let has_director = named.iter().any(|text| given(text).is_some());
+        let own = |text: &str| given(text).unwrap_or_default().to_owned();
+        let (agent_url, agent_model) = if kind == Ok(AgentKind::Cursor) {
+            // The Director has its own, or that of other agents.
+            for (name, text, other) in [
+                ("AGENT_LLM_URL", &options.agent_llm_url, &options.worker_llm_url),
+                ("AGENT_MODEL", &options.agent_model, &options.worker_model),
+            ] {
+                if has_director && given(other).is_none() {
+                    need(name, text);
+                }
+            }
+            (own(&options.worker_llm_url), own(&options.worker_model))
+        } else {
+            (need("WORKER_LLM_URL", &options.worker_llm_url), need("WORKER_MODEL", &options.worker_model))
+        };
+        let kind = kind.map_err(|problem| problems.push(problem)).unwrap_or_default();
         let number = |text: &str, default: u32| {
             given(text).and_then(|text| text.parse().ok()).filter(|n| *n > 0).unwrap_or(default)
         };
@@ -216,11 +259,16 @@ impl AgentConfig {
                 None
             }
         };
-        let Some(base_url) = base_url.filter(|_| problems.is_empty()) else { return Err(ConfigError { problems }) };
         let agent_key = secret(&options.worker_llm_key);
-        let model = Provider { base_url, model: agent_model.clone(), api_key: agent_key.clone(), limits: None };
-        let named = [&options.agent_llm_url, &options.agent_model, &options.agent_llm_key];
-        let director = named.iter().any(|text| given(text).is_some()).then(|| DirectorConfig {
+        let program = match kind {
+            AgentKind::OpenCode => base_url.map(|base_url| {
+                let (model, api_key) = (agent_model.clone(), agent_key.clone());
+                Program::OpenCode(Provider { base_url, model, api_key, limits: None })
+            }),
+            AgentKind::Cursor => cursor(options).map(Program::Cursor).map_err(|wrong| problems.extend(wrong)).ok(),
+        };
+        let Some(program) = program.filter(|_| problems.is_empty()) else { return Err(ConfigError { problems }) };
+        let director = has_director.then(|| DirectorConfig {
             url: given(&options.agent_llm_url).unwrap_or(&agent_url).to_owned(),
             model: given(&options.agent_model).unwrap_or(&agent_model).to_owned(),
             key: secret(&options.agent_llm_key).or(agent_key),
@@ -235,8 +283,7 @@ impl AgentConfig {
             token_home,
             github_api_url,
             forge_kind: context.agent_settings.get(AgentSettings::FORGE_KIND).and_then(|kind| kind.parse().ok()),
-            kind,
-            model,
+            program,
             turn_timeout: Duration::from_secs(number(&options.worker_timeout_sec, 3600).into()),
             director,
             max_turns: number(&options.agent_max_turns, 50),
@@ -246,6 +293,32 @@ impl AgentConfig {
                 given(&options.git_user_email).unwrap_or("terarchitect@localhost").to_owned(),
             ),
         })
+    }
+}
+
+impl AgentConfig {
+    /// The agent program.
+    #[must_use]
+    pub fn kind(&self) -> AgentKind {
+        match self.program {
+            Program::OpenCode(_) => AgentKind::OpenCode,
+            Program::Cursor(_) => AgentKind::Cursor,
+        }
+    }
+
+    /// The agent's model; none where the agent works in a cloud, with a model of that.
+    #[must_use]
+    pub fn model(&self) -> Option<&Provider> {
+        match &self.program {
+            Program::OpenCode(model) => Some(model),
+            Program::Cursor(_) => None,
+        }
+    }
+
+    /// Whether the agent works elsewhere, and its changes come from the remote.
+    #[must_use]
+    pub fn works_elsewhere(&self) -> bool {
+        matches!(self.program, Program::Cursor(_))
     }
 }
 
@@ -291,6 +364,38 @@ fn problems_of(options: &Options) -> Vec<String> {
     problems
 }
 
+/// Cursor's cloud, as the options say. Everything that is wrong with them, a sentence each.
+fn cursor(options: &Options) -> Result<CursorConfig, Vec<String>> {
+    let mut problems = Vec::new();
+    let key = secret(&options.cursor_api_key);
+    if key.is_none() {
+        problems.push(
+            "CURSOR_API_KEY is not set, which WORKER_MODE=cursor needs; make a key in Cursor's dashboard under \
+             Integrations, and set it for the coordinator or in the environment"
+                .to_owned(),
+        );
+    }
+    let api = given(&options.cursor_api_url).unwrap_or(Cursor::API);
+    let parsed = http_url(api).ok();
+    if parsed.is_none() {
+        problems.push(format!("CURSOR_API_URL is '{api}'; set it to an address such as https://api.cursor.com"));
+    }
+    let version = given(&options.cursor_api_version).map_or(Ok(Version::default()), str::parse);
+    if version.is_err() {
+        problems.push(format!("CURSOR_API_VERSION is '{}'; set it to v0 or v1", options.cursor_api_version.trim()));
+    }
+    match (key, parsed, version) {
+        (Some(key), Some(api), Ok(version)) => Ok(CursorConfig {
+            api,
+            version,
+            key,
+            model: given(&options.cursor_model).map(str::to_owned),
+            look: Duration::from_millis(options.cursor_look_ms.max(1)),
+        }),
+        _ => Err(problems),
+    }
+}
+
 fn wrong_token_host(text: &str) -> String {
     format!("GITHUB_TOKEN_HOST is '{}'; set it to a host such as gitlab.example", text.trim())
 }
@@ -311,6 +416,7 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
     use clap::Parser;
+    use serde_json::json;
 
     #[test]
     fn every_mistake_is_named_at_once() {
@@ -338,6 +444,34 @@ mod tests {
             assert!(text.contains(name), "{name}: {text}");
         }
         assert_eq!(error.problems.len(), 6, "{text}");
+    }
+
+    #[test]
+    fn cursors_agents_need_a_key_and_no_model() {
+        let resolve = |more: &[&str]| {
+            let args = ["agent-runner", "--repo-url", "https://github.com/o/r", "--worker-mode", "cursor"];
+            let mut options = Cli::parse_from(args.iter().chain(more)).options;
+            let context = serde_json::from_value(json!({
+                "project_name": "Hello", "project_id": ProjectId::new(),
+                "current_ticket": {"id": TicketId::new(), "title": "Greet", "priority": "low", "column_id": "in_progress", "status": "open"},
+            }));
+            AgentConfig::resolve(&mut options, &context.unwrap(), None)
+        };
+        let key = ["--cursor-api-key", "key_of_cursor"];
+        let config = resolve(&key).unwrap();
+        assert!(config.works_elsewhere() && config.model().is_none() && config.director.is_none());
+        assert!(matches!(config.program, Program::Cursor(CursorConfig { version: Version::V0, .. })));
+        let error = resolve(&[]).unwrap_err().to_string();
+        assert!(error.starts_with("CURSOR_API_KEY is not set, which WORKER_MODE=cursor needs"), "{error}");
+        let wrong = ["--cursor-api-version", "v2", "--cursor-api-url", "cursor", "--agent-model", "m"];
+        let error = resolve(&wrong).unwrap_err();
+        for name in ["CURSOR_API_KEY", "CURSOR_API_VERSION", "CURSOR_API_URL", "AGENT_LLM_URL"] {
+            assert!(error.problems.iter().any(|problem| problem.starts_with(name)), "{name}: {error}");
+        }
+        // The address of other agents' model is the Director's too, unless it has its own.
+        let director = ["--worker-llm-url", "http://m/v1", "--agent-model", "m"];
+        let config = resolve(&[&key[..], &director].concat()).unwrap();
+        assert_eq!(config.director.unwrap().url, "http://m/v1");
     }
 
     #[test]

@@ -69,6 +69,7 @@ impl ProgressSink for Progress {
             }
             AgentEvent::Compacted => tracing::info!("the agent compacted its conversation"),
             AgentEvent::Accepted
+            | AgentEvent::Launched { .. }
             | AgentEvent::Said { .. }
             | AgentEvent::Text { .. }
             | AgentEvent::Reasoning { .. }

@@ -84,6 +84,14 @@ pub enum AgentError {
         /// The last lines that it printed.
         stderr_tail: String,
     },
+    /// The cloud that the agent works in refused the runner or failed, or the agent failed there.
+    #[error("{message}")]
+    Cloud {
+        /// What happened, and what to do about it.
+        message: String,
+        /// Whose failure it is.
+        of: CloudFailure,
+    },
     /// The agent's response is not what this version of the runner understands, or there was none.
     #[error("{attempted} failed: {message}; check that this version of the agent is supported")]
     Protocol {
@@ -94,6 +102,17 @@ pub enum AgentError {
     },
 }
 
+/// Whose failure it is that an agent in a cloud did not do its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloudFailure {
+    /// A setting is wrong.
+    Settings,
+    /// The cloud fails at this moment.
+    Cloud,
+    /// The agent failed.
+    Agent,
+}
+
 impl AgentError {
     /// Whether the environment failed rather than the agent, so that another attempt may succeed (exit code 75).
     #[must_use]
@@ -101,6 +120,7 @@ impl AgentError {
         match self {
             Self::Died { .. } | Self::Startup { .. } | Self::Protocol { .. } => true,
             Self::Model { kind, .. } => kind.may_pass(),
+            Self::Cloud { of, .. } => *of == CloudFailure::Cloud,
             Self::Cancelled
             | Self::Timeout { .. }
             | Self::Looping { .. }
@@ -117,6 +137,7 @@ impl AgentError {
         match self {
             Self::Missing { .. } | Self::Server { .. } | Self::Workspace { .. } => true,
             Self::Model { kind, .. } => matches!(kind, ModelFailure::Unauthorized | ModelFailure::NotFound),
+            Self::Cloud { of, .. } => *of == CloudFailure::Settings,
             _ => false,
         }
     }

@@ -7,6 +7,13 @@ use super::ToolCall;
 pub enum AgentEvent {
     /// The prompt is part of the conversation.
     Accepted,
+    /// An agent that works elsewhere was launched there.
+    Launched {
+        /// What it is called there.
+        id: String,
+        /// Where people see it.
+        page: Option<String>,
+    },
     /// The agent has written this text to its end.
     Said {
         /// The whole text.

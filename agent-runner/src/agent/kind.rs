@@ -6,6 +6,8 @@ pub enum AgentKind {
     /// OpenCode, driven through its own server.
     #[default]
     OpenCode,
+    /// Cursor's Cloud Agents, which work in its cloud.
+    Cursor,
 }
 
 /// A name that is not an agent's.
@@ -18,13 +20,14 @@ pub struct UnknownAgent {
 
 impl AgentKind {
     /// Every program.
-    pub const ALL: &'static [Self] = &[Self::OpenCode];
+    pub const ALL: &'static [Self] = &[Self::OpenCode, Self::Cursor];
 
     /// The program's name in settings (`WORKER_MODE`).
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenCode => "opencode",
+            Self::Cursor => "cursor",
         }
     }
 
@@ -50,7 +53,8 @@ mod tests {
     #[test]
     fn an_unknown_agent_is_an_error_that_names_the_known_ones() {
         assert_eq!(" OpenCode ".parse(), Ok(AgentKind::OpenCode));
+        assert_eq!("cursor".parse(), Ok(AgentKind::Cursor));
         let error = "other".parse::<AgentKind>().unwrap_err();
-        assert_eq!(error.to_string(), "\"other\" is not a supported agent; set it to one of: opencode");
+        assert_eq!(error.to_string(), "\"other\" is not a supported agent; set it to one of: opencode, cursor");
     }
 }

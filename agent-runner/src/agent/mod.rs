@@ -1,10 +1,11 @@
 //! The runner's interface to a coding agent program: [`start`] it, then drive one conversation in whole turns.
 //!
 //! This says what a turn is and how one can fail. How a program is started and driven is its own module's business
-//! (`opencode`); processes, users and the end of what an agent leaves behind are shared by all programs. What a prompt
+//! (`opencode`, and `cursor` for agents that work in its cloud); processes, users and the end of what an agent leaves behind are shared by all programs. What a prompt
 //! says is decided elsewhere.
 
 mod command;
+mod cursor;
 mod directories;
 mod environment;
 mod error;
@@ -20,13 +21,22 @@ pub mod users;
 
 pub use crate::gateway::{ModelFailure, Tokens};
 pub use command::{CommandEnd, CommandOptions, run_command};
-pub use error::AgentError;
+pub use cursor::CursorOptions;
+pub use error::{AgentError, CloudFailure};
 pub use events::{AgentEvent, NoProgress, ProgressSink, TodoItem};
 pub use kind::{AgentKind, UnknownAgent};
 pub use options::{AgentOptions, ModelLimits, ProjectConfig, Provider, ServerAddress};
 pub use turns::{Agent, Asked, ToolCall, ToolStatus, TurnOutput};
 
-/// Starts an agent and waits until it is ready. The workspace may still be empty then, but must be complete before
+/// The agent that works in Cursor's cloud. No process is started, and nothing is asked before the first turn.
+///
+/// # Errors
+/// The client of the cloud could not be set up.
+pub fn in_cursors_cloud(options: CursorOptions) -> Result<Box<dyn Agent>, AgentError> {
+    Ok(Box::new(cursor::CursorAgent::new(options)?))
+}
+
+/// Starts an agent on this machine and waits until it is ready. The workspace may still be empty then, but must be complete before
 /// the first turn. Dropping the future ends what was started.
 ///
 /// # Errors
@@ -34,5 +44,9 @@ pub use turns::{Agent, Asked, ToolCall, ToolStatus, TurnOutput};
 pub async fn start(kind: AgentKind, options: AgentOptions) -> Result<Box<dyn Agent>, AgentError> {
     match kind {
         AgentKind::OpenCode => Ok(Box::new(opencode::OpenCode::start(options).await?)),
+        AgentKind::Cursor => Err(AgentError::Startup {
+            message: "Cursor's agents work in its cloud, not on this machine".to_owned(),
+            stderr_tail: String::new(),
+        }),
     }
 }

@@ -55,6 +55,9 @@ pub struct TurnOutput {
     pub duration: Duration,
     /// What a person has to answer before the agent can go on with this turn. The agent is idle; its next prompt has the answer.
     pub asked: Option<Asked>,
+    /// The remote's branch to which an agent that works elsewhere has pushed its changes; none where they are in the
+    /// workspace.
+    pub branch: Option<String>,
 }
 
 /// What an agent asks of people.

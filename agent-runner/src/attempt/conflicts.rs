@@ -23,6 +23,9 @@ impl Attempt {
         if files.is_empty() {
             return Ok(());
         }
+        if self.agent.works_elsewhere() {
+            return self.leave_conflicts(&files, hooks);
+        }
         for turn in 1..=TURNS {
             let text = format!("The agent resolves conflicts with the base (turn {turn}): {}", files.join(", "));
             let prompt = self.conflict_prompt(&hooks.base(), &files);

@@ -14,6 +14,7 @@ use std::time::Duration;
 use terarchitect_forge::{EditPull, Forge, NewPull, OpenPull, Repository, Tokens, forge_at};
 use terarchitect_outbound::{Retry, chain};
 use terarchitect_worker_api::{CheckpointStage, CompleteTicketRequest, EntryData, IndexRequest, ReviewReply};
+use tokio_util::sync::CancellationToken;
 
 /// For how long the report that the ticket is complete is retried. Without it the work would not show on the board.
 const COMPLETE_PATIENCE: Duration = Duration::from_secs(600);
@@ -202,14 +203,31 @@ pub(super) async fn push_restored(attempt: &Attempt, workspace: Workspace) -> Re
     push(attempt, workspace).await
 }
 
-/// Pushes; what can't be pushed is kept for the next attempt.
+/// Pushes the branch before anything is done on it, where the agent works elsewhere and starts from there.
+pub(super) async fn publish(attempt: &Attempt, workspace: Workspace) -> Result<Workspace, AttemptError> {
+    if !attempt.agent.works_elsewhere() {
+        return Ok(workspace);
+    }
+    push_by(attempt, workspace, Workspace::publish).await
+}
+
 async fn push(attempt: &Attempt, workspace: Workspace) -> Result<Workspace, AttemptError> {
+    push_by(attempt, workspace, Workspace::push).await
+}
+
+/// Pushes; what can't be pushed is kept for the next attempt.
+async fn push_by(
+    attempt: &Attempt,
+    workspace: Workspace,
+    push: fn(&mut Workspace, &CancellationToken) -> Result<bool, GitError>,
+) -> Result<Workspace, AttemptError> {
     let workspace = Arc::new(Mutex::new(workspace));
     let push_once = || {
         let (workspace, cancel) = (workspace.clone(), attempt.cancel.clone());
         // A task before this one that panicked left nothing half done that a push could not do again.
-        let pushing =
-            tokio::task::spawn_blocking(move || workspace.lock().unwrap_or_else(PoisonError::into_inner).push(&cancel));
+        let pushing = tokio::task::spawn_blocking(move || {
+            push(&mut workspace.lock().unwrap_or_else(PoisonError::into_inner), &cancel)
+        });
         async move {
             let pushed = pushing.await;
             Ok(pushed.map_err(|error| AttemptError::Internal(format!("the task that pushes failed: {error}")))??)

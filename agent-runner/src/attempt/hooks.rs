@@ -7,7 +7,7 @@ use super::patience::DOUBTS;
 use super::people::People;
 use super::phases::Phases;
 use super::proof::Prover;
-use super::{Attempt, AttemptError, hand_over, review};
+use super::{Attempt, AttemptError, cloud, hand_over, review};
 use crate::agent::{Asked, TurnOutput};
 use crate::director::{DriveHooks, Phase, TurnChanges, Verdict, Verified, Words};
 use crate::git::{Committed, GitError, Patch, Update, Workspace, describe_skipped};
@@ -113,7 +113,7 @@ impl<'a> Hooks<'a> {
         let ticket = self.attempt.config.ticket;
         let message =
             format!("Merge branch '{}' into ticket-{ticket}\n\nThe agent resolved the conflicts.\n", self.base());
-        let committed = self.keep(message, None).await?;
+        let committed = self.keep(message, None, None).await?;
         self.left_out();
         if let Some(committed) = committed {
             let text = format!("{}: merged {} into the branch", committed.short_id, self.base());
@@ -141,12 +141,26 @@ impl<'a> Hooks<'a> {
         text
     }
 
-    /// Commits what the turn changed and pushes it, so that no kill can lose a finished turn.
-    async fn keep(&mut self, message: String, turn: Option<u32>) -> Result<Option<Committed>, AttemptError> {
+    /// Commits what the turn changed, or takes over what it pushed to the remote's branch `from`, and pushes it, so that no
+    /// kill can lose a finished turn.
+    async fn keep(
+        &mut self,
+        message: String,
+        turn: Option<u32>,
+        from: Option<&str>,
+    ) -> Result<Option<Committed>, AttemptError> {
+        let mut taken = None;
+        if let Some(from) = from {
+            let workspace = self.workspace.take().ok_or_else(lost)?;
+            let (workspace, committed) = cloud::take_over(self.attempt, workspace, from).await;
+            self.workspace = workspace;
+            let Some(committed) = committed? else { return Ok(None) };
+            taken = Some(committed);
+        }
         let mut workspace = self.workspace.take().ok_or_else(lost)?;
         let cancel = self.attempt.cancel.clone();
         let kept = tokio::task::spawn_blocking(move || {
-            let kept = keep(&mut workspace, &message, &cancel);
+            let kept = keep(&mut workspace, taken, &message, &cancel);
             (workspace, kept)
         });
         let (workspace, kept) =
@@ -220,8 +234,20 @@ struct Kept {
     of_branch: Option<Patch>,
 }
 
-fn keep(workspace: &mut Workspace, message: &str, cancel: &CancellationToken) -> Result<Option<Kept>, GitError> {
-    let Some(committed) = workspace.commit(message)? else { return Ok(None) };
+/// `taken` is what was committed elsewhere.
+fn keep(
+    workspace: &mut Workspace,
+    taken: Option<Committed>,
+    message: &str,
+    cancel: &CancellationToken,
+) -> Result<Option<Kept>, GitError> {
+    let committed = match taken {
+        Some(taken) => taken,
+        None => match workspace.commit(message)? {
+            Some(committed) => committed,
+            None => return Ok(None),
+        },
+    };
     let pushed = workspace.push(cancel);
     // At once, so that no kill can lose the turn either. The end of the attempt says what became of it.
     if let Err(error) = &pushed
@@ -229,7 +255,7 @@ fn keep(workspace: &mut Workspace, message: &str, cancel: &CancellationToken) ->
     {
         tracing::warn!(error = chain(&error), "could not keep a commit that could not be pushed");
     }
-    let of_turn = readable(workspace.patch_of_commit(&committed.id, MAX_PATCH_BYTES));
+    let of_turn = readable(workspace.patch_of_turn(&committed, MAX_PATCH_BYTES));
     let of_branch = readable(workspace.patch_of_branch(MAX_PATCH_BYTES));
     Ok(Some(Kept { committed, pushed, of_turn, of_branch }))
 }
@@ -299,7 +325,7 @@ impl DriveHooks for Hooks<'_> {
         let ticket = self.attempt.config.ticket;
         let review = self.attempt.config.review.as_ref().map(|order| format!("{}\n", review::mark(order)));
         let message = format!("{title}\n\nTicket {ticket}, turn {turn} ({phase}).\n{}", review.unwrap_or_default());
-        let committed = self.keep(message, Some(turn)).await?;
+        let committed = self.keep(message, Some(turn), output.branch.as_deref()).await?;
         let left_out = self.left_out();
         let Some(committed) = committed else { return Ok(TurnChanges { left_out, ..TurnChanges::default() }) };
         self.log_commit(turn, &committed);

@@ -130,14 +130,14 @@ async fn store(
     turn: u32,
     packed: &[u8],
 ) -> Result<ConversationInfo, terarchitect_worker_api::client::ClientError> {
-    let (project, ticket, agent) = (attempt.config.project, attempt.config.ticket, attempt.agent.kind.as_str());
+    let (project, ticket, agent) = (attempt.config.project, attempt.config.ticket, attempt.agent.kind().as_str());
     attempt.client.keep_conversation(project, ticket, turn, agent, packed, Retry::Never).await
 }
 
 /// What an earlier attempt of the same job kept, if this agent program can go on from it.
 pub(super) async fn earlier(attempt: &Attempt) -> Option<Archive> {
     let info = attempt.context.conversation.as_ref()?;
-    if info.bytes == 0 || info.agent != attempt.agent.kind.as_str() || attempt.config.review.is_some() {
+    if info.bytes == 0 || info.agent != attempt.agent.kind().as_str() || attempt.config.review.is_some() {
         return None;
     }
     let (project, ticket) = (attempt.config.project, attempt.config.ticket);

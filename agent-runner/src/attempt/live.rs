@@ -147,6 +147,10 @@ impl ProgressSink for Live {
             let mut state = self.state();
             match &event {
                 AgentEvent::Accepted => state.accept(),
+                AgentEvent::Launched { id, page } => {
+                    let page = page.as_deref().map(|page| format!(": {page}")).unwrap_or_default();
+                    self.reporter.log("cloud_agent", &format!("Cursor's agent {id} works on it{page}"), None);
+                }
                 AgentEvent::Said { text } => {
                     let before = state.held.replace(text.clone());
                     self.said(&state, before);

@@ -1,6 +1,7 @@
 //! One attempt at a ticket, from its context to its pull request; or at what reviewers say about that.
 
 mod checkpoints;
+mod cloud;
 mod conflicts;
 mod diffs;
 mod error;
@@ -22,10 +23,10 @@ mod wording;
 pub use error::AttemptError;
 
 use crate::agent::users::{self, RunAs};
-use crate::agent::{self, Agent, AgentError, AgentOptions, ProjectConfig, ServerAddress};
+use crate::agent::{self, Agent, AgentError, AgentOptions, ProjectConfig, Provider, ServerAddress};
 use crate::cancel;
 use crate::cli::Options;
-use crate::config::{AgentConfig, CACHE_DIR, Config, ConfigError};
+use crate::config::{AgentConfig, CACHE_DIR, Config, ConfigError, Program};
 use crate::director::chat::ChatModel;
 use crate::director::{self, Brief, DriveError, Limits};
 use crate::git::{CloneRequest, ForgeToken, RemoteUrl, Shelf, Workspace, describe_update};
@@ -126,7 +127,11 @@ fn mask_of(config: &Config, agent: &AgentConfig, options: &Options) -> Mask {
     let director = agent.director.as_ref().and_then(|director| director.key.clone());
     let password = SecretString::from(options.opencode_server_password.clone());
     let proxies = Proxies::of_environment().secrets();
-    let secrets = [&config.api_key, &agent.github_token, &agent.model.api_key, &director];
+    let program = match &agent.program {
+        Program::OpenCode(model) => model.api_key.clone(),
+        Program::Cursor(cursor) => Some(cursor.key.clone()),
+    };
+    let secrets = [&config.api_key, &agent.github_token, &program, &director];
     Mask::new(secrets.into_iter().flatten().chain([&password]).chain(&proxies))
 }
 
@@ -258,9 +263,13 @@ impl Attempt {
         user: Option<RunAs>,
     ) -> Result<(Box<dyn Agent>, Models), AttemptError> {
         let models = self.find_models().await?;
-        let mut options = self.agent_options(places, user);
-        options.provider = models.for_agent(&self.agent.model);
-        let agent = self.unless_cancelled(agent::start(self.agent.kind, options)).await?;
+        let agent = match &self.agent.program {
+            Program::Cursor(cursor) => cloud::agent(self, cursor)?,
+            Program::OpenCode(model) => {
+                let options = self.agent_options(places, user, models.for_agent(model));
+                self.unless_cancelled(agent::start(self.agent.kind(), options)).await?
+            }
+        };
         Ok((agent, models))
     }
 
@@ -272,6 +281,13 @@ impl Attempt {
         (remote, places): (&RemoteUrl, &Places),
         mut phases: Phases,
     ) -> Result<Finished, AttemptError> {
+        let workspace = match finish::publish(self, workspace).await {
+            Ok(workspace) => workspace,
+            Err(error) => {
+                agent.shutdown().await;
+                return Err(error);
+            }
+        };
         let prover = match self.prepare(&workspace, places, &mut phases).await {
             Ok(prover) => prover,
             Err(error) => {
@@ -395,7 +411,7 @@ impl Attempt {
         Ok(())
     }
 
-    fn agent_options(&self, places: &Places, run_as: Option<RunAs>) -> AgentOptions {
+    fn agent_options(&self, places: &Places, run_as: Option<RunAs>, model: Provider) -> AgentOptions {
         let password = self.options.opencode_server_password.trim();
         AgentOptions {
             server: self.agent.opencode_server.clone().map(|url| ServerAddress {
@@ -415,7 +431,7 @@ impl Attempt {
                 self.options.opencode_bin.clone(),
                 places.workdir.clone(),
                 places.state_dir.clone(),
-                self.agent.model.clone(),
+                model,
             )
         }
     }
@@ -434,7 +450,7 @@ impl Attempt {
             url: remote.clone(),
             token: self.agent.github_token.clone().map(|token| ForgeToken::new(token, self.agent.token_home.clone())),
             proxies: Proxies::of_environment(),
-            branch: format!("ticket-{}", self.config.ticket),
+            branch: self.branch(),
             start: self.context.base_branch.clone().filter(|_| self.scratch.is_none()),
             workdir: places.workdir.clone(),
             git_dir: places.git_dir.clone(),

@@ -24,7 +24,7 @@ const DIRECTOR_SILENCE: Duration = Duration::from_secs(600);
 
 /// The addresses that work.
 struct Addresses {
-    agent: Url,
+    agent: Option<Url>,
     director: Option<Url>,
 }
 
@@ -77,7 +77,8 @@ impl Attempt {
     /// Writes into the log what the calls of agent and Director came to.
     pub(super) fn report_spent(&self, models: &Models) {
         let director = self.agent.director.as_ref().map(|director| director.model.clone());
-        for (whose, model) in [(AGENT, Some(self.agent.model.model.clone())), (DIRECTOR, director)] {
+        let agent = self.agent.model().map(|model| model.model.clone());
+        for (whose, model) in [(AGENT, agent), (DIRECTOR, director)] {
             let spent = models.gateway.spent(whose);
             let Some(model) = model.filter(|_| spent != Spent::default()) else { continue };
             let Spent { calls, uncounted, failed, tokens } = spent;
@@ -100,10 +101,11 @@ impl Attempt {
     /// Asks both models, and starts the gateway to them.
     pub(super) async fn find_models(&self) -> Result<Models, AttemptError> {
         let found = self.find_addresses().await?;
-        let agent = self.agent.opencode_server.is_none().then(|| Upstream {
+        let agent = self.agent.model().zip(found.agent).filter(|_| self.agent.opencode_server.is_none());
+        let agent = agent.map(|(model, base)| Upstream {
             name: AGENT,
-            base: found.agent,
-            key: self.agent.model.api_key.clone(),
+            base,
+            key: model.api_key.clone(),
             patience: AGENT_PATIENCE,
             silence: AGENT_SILENCE.min(self.agent.turn_timeout),
         });
@@ -118,10 +120,10 @@ impl Attempt {
         Ok(Models { gateway: Gateway::start(agent.into_iter().chain(director)).await? })
     }
 
-    /// Asks both models at the same time. A server of OpenCode that runs already has models of its own.
+    /// Asks both models at the same time. A server of OpenCode that runs already has models of its own, and so has a cloud.
     async fn find_addresses(&self) -> Result<Addresses, AttemptError> {
-        let agent = &self.agent.model;
-        let agent_probe = Probe {
+        let agent = self.agent.model().filter(|_| self.agent.opencode_server.is_none());
+        let agent_probe = agent.map(|agent| Probe {
             whose: "the agent's model",
             url_setting: "WORKER_LLM_URL",
             model_setting: "WORKER_MODEL",
@@ -129,7 +131,7 @@ impl Attempt {
             base: agent.base_url.clone(),
             model: agent.model.clone(),
             key: agent.api_key.clone(),
-        };
+        });
         // A wrong address is named where the client for it is created.
         let base = self.agent.director.as_ref().and_then(|director| Some((director, api_base(&director.url).ok()?)));
         let director_probe = base.map(|(director, base)| Probe {
@@ -142,10 +144,10 @@ impl Attempt {
             key: director.key.clone(),
         });
         let ask_agent = async {
-            if self.agent.opencode_server.is_some() {
-                return Ok(agent.base_url.clone());
+            match &agent_probe {
+                Some(probe) => probe.run().await.map(Some),
+                None => Ok(None),
             }
-            agent_probe.run().await
         };
         let ask_director = async {
             match &director_probe {

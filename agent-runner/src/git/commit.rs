@@ -23,6 +23,8 @@ pub struct Committed {
     pub id: String,
     /// The first characters of its id.
     pub short_id: String,
+    /// The id of the commit that the branch had before.
+    pub before: String,
     /// What it changed.
     pub change: Change,
 }
@@ -95,7 +97,7 @@ impl Workspace {
             self.update = Update::Merged;
         }
         let id = id.to_string();
-        Ok(Some(Committed { short_id: id[..8].to_owned(), id, change }))
+        Ok(Some(Committed { short_id: id[..8].to_owned(), id, before: parent.id().to_string(), change }))
     }
 
     /// Everything that this attempt has changed so far.
@@ -145,7 +147,7 @@ impl Workspace {
         differs().map_err(|source| GitError::new("could not compare the branch", source))
     }
 
-    fn change_between(&self, from: Oid, to: Oid) -> Result<Change, git2::Error> {
+    pub(super) fn change_between(&self, from: Oid, to: Oid) -> Result<Change, git2::Error> {
         let (from, to) = (self.repo.find_commit(from)?.tree()?, self.repo.find_commit(to)?.tree()?);
         let mut options = DiffOptions::new();
         options.max_size(MAX_COMPARED_BYTES);

@@ -8,6 +8,7 @@ mod agent_copy;
 mod commit;
 mod data;
 mod default_branch;
+mod elsewhere;
 mod error;
 mod export;
 mod held;

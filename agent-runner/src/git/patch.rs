@@ -1,7 +1,7 @@
 //! What a commit or the whole branch changes, as a patch for people to read. It can be long, but never without end.
 
 use super::commit::{MAX_COMPARED_BYTES, counted};
-use super::{GitError, Workspace};
+use super::{Committed, GitError, Workspace};
 use git2::{Diff, DiffFormat, DiffOptions, Oid};
 
 /// A change that people can read.
@@ -24,15 +24,12 @@ pub struct Patch {
 }
 
 impl Workspace {
-    /// What this commit changes, with at most so many bytes of text.
+    /// What a turn has changed, with at most so many bytes of text.
     ///
     /// # Errors
     /// When the repository can't be read.
-    pub fn patch_of_commit(&self, commit: &str, max_bytes: usize) -> Result<Patch, GitError> {
-        let read = || {
-            let commit = self.repo.find_commit(Oid::from_str(commit)?)?;
-            self.patch(commit.parent_id(0)?, commit.id(), max_bytes)
-        };
+    pub fn patch_of_turn(&self, committed: &Committed, max_bytes: usize) -> Result<Patch, GitError> {
+        let read = || self.patch(Oid::from_str(&committed.before)?, Oid::from_str(&committed.id)?, max_bytes);
         read().map_err(|source| GitError::new("could not read what a commit changes", source))
     }
 

@@ -1,5 +1,6 @@
 //! Clones, commits and pushes against the local forge, over HTTP with a token.
 
+mod elsewhere;
 mod hostile;
 mod instructions;
 mod odd_files;

@@ -26,6 +26,7 @@ pub fn container_spec(job: &Job, config: &Config, coordinator: Uuid) -> Containe
     env.extend(config.container.env.iter().cloned());
     env.values_mut().for_each(|value| *value = address(value));
     env.extend(config.container.proxies.variables((!local).then_some(HOST_NAME)));
+    env.insert("JOB_ID".into(), job.job_id.to_string());
     env.insert("TICKET_ID".into(), job.ticket_id.to_string());
     env.insert("PROJECT_ID".into(), job.project_id.to_string());
     let repo = match &job.project_path {
@@ -125,7 +126,12 @@ pub(crate) mod tests {
         let base =
             ["c", "--api-url", "http://localhost:5010", "--state-dir", "/s", "--worker-api-key", "worker-secret"];
         let cli = Cli::parse_from(base.iter().chain(args));
-        Config::parse(&cli.options, |name| (name == "WORKER_API_KEY").then(|| "model-secret".to_owned())).unwrap()
+        let variable = |name: &str| match name {
+            "WORKER_API_KEY" => Some("model-secret".to_owned()),
+            "CURSOR_API_KEY" => Some("key-of-cursor-secret".to_owned()),
+            _ => None,
+        };
+        Config::parse(&cli.options, variable).unwrap()
     }
 
     pub(crate) fn job() -> Job {
@@ -142,7 +148,13 @@ pub(crate) mod tests {
         let spec = container_spec(&job, &config(&[]), Uuid::nil());
         assert!(!format!("{:?} {:?}", spec.env, spec.labels).contains("-secret"));
         let line = spec.stdin.as_ref().unwrap().expose_secret();
-        assert!(line.contains("job-secret") && line.contains("model-secret") && line.ends_with('\n'));
+        assert!(spec.env.contains(&("JOB_ID".to_owned(), job.job_id.to_string())), "{:?}", spec.env);
+        assert!(
+            line.contains("job-secret")
+                && line.contains("key-of-cursor-secret")
+                && line.contains("model-secret")
+                && line.ends_with('\n')
+        );
         assert!(!line.contains("worker-secret"), "the job's own token is enough");
         let spec = container_spec(&job, &config(&["--secrets", "env"]), Uuid::nil());
         assert!(spec.stdin.is_none() && format!("{:?}", spec.env).contains("job-secret"));

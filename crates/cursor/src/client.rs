@@ -132,6 +132,17 @@ impl Cursor {
         }
     }
 
+    /// How many prompts an agent has got, that of its launch among them.
+    ///
+    /// # Errors
+    /// There is no such agent, or Cursor is unavailable.
+    pub async fn prompts(&self, id: &str) -> Result<usize, CursorError> {
+        match self.version {
+            Version::V0 => v0::prompts(&self.http, id).await,
+            Version::V1 => v1::prompts(&self.http, id).await,
+        }
+    }
+
     /// Stops an agent's work; one that has ended stays as it is.
     ///
     /// # Errors

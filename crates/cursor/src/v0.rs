@@ -97,6 +97,12 @@ pub(crate) async fn times_said(http: &Http, id: &str, prompt: &str) -> Result<us
     Ok(said.iter().filter(|message| message.from == Speaker::User && message.text.trim() == prompt.trim()).count())
 }
 
+/// How often an agent was told something.
+pub(crate) async fn prompts(http: &Http, id: &str) -> Result<usize, CursorError> {
+    let said = conversation(http, id).await?;
+    Ok(said.iter().filter(|message| message.from == Speaker::User).count())
+}
+
 /// Says more, unless it was said since it had been said `before` times.
 pub(crate) async fn follow_up_once(http: &Http, id: &str, prompt: &str, before: usize) -> Result<(), Failure> {
     if times_said(http, id, prompt).await? <= before {

@@ -77,26 +77,36 @@ pub(crate) async fn follow_up_once(http: &Http, id: &str, prompt: &str, before: 
 
 /// What the agent said at the end of each run, the oldest first.
 pub(crate) async fn conversation(http: &Http, id: &str) -> Result<Vec<Message>, CursorError> {
+    let runs = runs(http, id).await?;
+    let said = runs.iter().rev().filter_map(|run| {
+        let (id, text) = (text(&run["id"])?, text(&run["result"])?);
+        Some(Message { id, from: Speaker::Assistant, text })
+    });
+    Ok(said.collect())
+}
+
+/// How many runs an agent has.
+pub(crate) async fn prompts(http: &Http, id: &str) -> Result<usize, CursorError> {
+    Ok(runs(http, id).await?.len())
+}
+
+/// The agent's runs, the newest first.
+async fn runs(http: &Http, id: &str) -> Result<Vec<Value>, CursorError> {
     let what = "the agent's runs";
-    let (mut said, mut cursor) = (Vec::new(), None::<String>);
+    let (mut all, mut cursor) = (Vec::new(), None::<String>);
     for _ in 0..MOST_PAGES {
         let mut call = Call::get(format!("v1/agents/{id}/runs"), what).query("limit", 100);
         if let Some(cursor) = &cursor {
             call = call.query("cursor", cursor);
         }
         let page = http.ok(&call).await?;
-        let runs = page["items"].as_array().ok_or_else(|| Http::odd(what))?;
-        said.extend(runs.iter().filter_map(|run| {
-            let (id, text) = (text(&run["id"])?, text(&run["result"])?);
-            Some(Message { id, from: Speaker::Assistant, text })
-        }));
+        all.extend(page["items"].as_array().ok_or_else(|| Http::odd(what))?.iter().cloned());
         cursor = text(&page["nextCursor"]);
         if cursor.is_none() {
             break;
         }
     }
-    said.reverse();
-    Ok(said)
+    Ok(all)
 }
 
 pub(crate) async fn stop(http: &Http, id: &str) -> Result<(), CursorError> {

@@ -55,7 +55,7 @@ impl Record {
             cost_usd: (self.cost_usd > 0.0).then_some(self.cost_usd),
             tokens: (self.tokens != Tokens::default()).then_some(self.tokens),
             duration,
-            asked: None,
+            ..TurnOutput::default()
         }
     }
 }

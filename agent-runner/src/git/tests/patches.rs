@@ -11,7 +11,7 @@ async fn a_commit_and_the_branch_are_readable_and_bounded() {
     fs::write(place.work().join("new.txt"), "x\ny\n").unwrap();
     fs::write(place.work().join("image.png"), [0, 159, 146, 150, 0]).unwrap();
     let second = workspace.commit("two").unwrap().unwrap();
-    let patch = workspace.patch_of_commit(&second.id, 10_000).unwrap();
+    let patch = workspace.patch_of_turn(&second, 10_000).unwrap();
     assert_eq!((patch.commit.as_str(), patch.files, patch.added, patch.removed), (second.id.as_str(), 2, 2, 0));
     assert!(patch.text.contains("+++ b/new.txt\n@@ -0,0 +1,2 @@\n+x\n+y\n"), "{}", patch.text);
     assert!(patch.text.contains("Binary files") && !patch.text.contains("a.txt"), "{}", patch.text);

@@ -200,16 +200,18 @@ pub struct Readiness {
     pub warnings: Vec<String>,
 }
 
-/// Checks the settings; `is_set` returns whether a setting has a value.
+/// Checks the settings; `is_set` returns whether a setting has a value, and `mode` is that of `WORKER_MODE`.
 #[must_use]
-pub fn readiness(is_set: impl Fn(&str) -> bool) -> Readiness {
+pub fn readiness(mode: Option<&str>, is_set: impl Fn(&str) -> bool) -> Readiness {
+    // Agents in a cloud have a model there.
+    let in_cloud = mode.is_some_and(|mode| mode.trim().eq_ignore_ascii_case("cursor"));
     let required = [
         ("WORKER_LLM_URL", "Worker model address", "OpenCode calls the language model at this address."),
         ("WORKER_MODEL", "Worker model", "OpenCode uses this model."),
     ];
     let missing_required: Vec<_> = required
         .into_iter()
-        .filter(|(key, ..)| !is_set(key))
+        .filter(|(key, ..)| !in_cloud && !is_set(key))
         .map(|(key, label, reason)| MissingSetting { key, label, reason })
         .collect();
     let warned = [
@@ -223,8 +225,14 @@ pub fn readiness(is_set: impl Fn(&str) -> bool) -> Readiness {
             "TERARCHITECT_WORKER_API_KEY is not set: the worker endpoints accept requests from the API's own machine only.",
         ),
     ];
-    let mut warnings: Vec<_> =
-        warned.into_iter().filter(|(key, _)| !is_set(key)).map(|(_, warning)| warning.to_owned()).collect();
+    let mut warnings: Vec<_> = warned
+        .into_iter()
+        .filter(|(key, _)| !is_set(key) && (!in_cloud || *key != "WORKER_API_KEY"))
+        .map(|(_, warning)| warning.to_owned())
+        .collect();
+    if in_cloud {
+        warnings.push("WORKER_MODE is cursor: set CURSOR_API_KEY on every coordinator.".to_owned());
+    }
     if !["AGENT_LLM_URL", "AGENT_MODEL", "AGENT_API_KEY"].into_iter().any(is_set) {
         warnings.push(
             "No Director is configured (AGENT_MODEL is not set): the coding agent works alone, without plan review."
@@ -272,6 +280,16 @@ mod tests {
         ] {
             assert_eq!(parse(body.clone()), Err(ErrorCode::InvalidField), "{body}");
         }
+    }
+
+    #[test]
+    fn an_agent_in_a_cloud_needs_no_model() {
+        let without = |mode| readiness(mode, |name| name == "AGENT_MODEL");
+        assert!(!without(None).ready && !without(Some("opencode")).ready);
+        let cursor = without(Some("Cursor"));
+        assert!(cursor.ready);
+        assert!(cursor.warnings.iter().any(|warning| warning.contains("CURSOR_API_KEY")), "{:?}", cursor.warnings);
+        assert!(cursor.warnings.iter().all(|warning| !warning.contains("model is called")), "{:?}", cursor.warnings);
     }
 
     #[test]

@@ -56,8 +56,9 @@ pub async fn update_settings(
     responses((status = 200, body = Readiness)))]
 pub async fn check_settings(State(app): State<App>) -> ApiResult<Json<Readiness>> {
     let mut conn = app.database.read().await?;
-    let stored: HashSet<String> =
-        db::system::settings::list(&mut conn).await?.into_iter().map(|setting| setting.key).collect();
+    let stored = db::system::settings::list(&mut conn).await?;
+    let mode = stored.iter().find(|setting| setting.key == "WORKER_MODE").and_then(|setting| setting.value.clone());
+    let stored: HashSet<String> = stored.into_iter().map(|setting| setting.key).collect();
     let from_environment = |name: &str| name == settings::WORKER_API_KEY && app.config.worker_key.is_some();
-    Ok(Json(settings::readiness(|name| stored.contains(name) || from_environment(name))))
+    Ok(Json(settings::readiness(mode.as_deref(), |name| stored.contains(name) || from_environment(name))))
 }

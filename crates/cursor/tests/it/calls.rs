@@ -37,6 +37,7 @@ async fn a_follow_up_is_said_once_and_is_in_the_conversation() {
             cloud.end(&id, &End::finished("Two.", None));
             let prompts: Vec<String> = cloud.agents()[0].runs.iter().map(|run| run.prompt.clone()).collect();
             assert_eq!(prompts, [launch().prompt, "Add a test.".into()], "{version}: {trouble:?}");
+            assert_eq!(client.prompts(&id).await.unwrap(), 2);
             let conversation = client.conversation(&id).await.unwrap();
             let said = conversation.iter().filter(|message| message.from == Speaker::Assistant);
             assert_eq!(said.map(|message| message.text.as_str()).collect::<Vec<_>>(), ["One.", "Two."]);

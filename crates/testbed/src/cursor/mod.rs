@@ -1,10 +1,11 @@
 //! Cursor's cloud, as its published documents describe it: Cloud Agents v0, with webhooks, and v1, whose agents have runs.
 //!
-//! Its agents do nothing by themselves: a test says when and how they end ([`Cloud::end`]). It misbehaves as a test asks for
+//! Its agents do nothing by themselves: a test says what they push ([`Cloud::push`]), when and how they end ([`Cloud::end`]). It misbehaves as a test asks for
 //! it: other answers, answers that are lost after the work was done, calls that wait, and webhooks that come late, twice,
 //! forged or not at all.
 
 mod model;
+mod pushing;
 mod server;
 mod v0;
 mod v1;
@@ -42,6 +43,7 @@ impl Cloud {
             troubles: Mutex::default(),
             holds: Mutex::default(),
             webhooks: Webhooks::start()?,
+            changed: Default::default(),
         });
         let router = Router::new().fallback(dispatch).with_state(shared.clone());
         Ok(Self { shared, server: serve(&[any_loopback()], router).await? })
@@ -69,6 +71,31 @@ impl Cloud {
     #[must_use]
     pub fn agents(&self) -> Vec<CloudAgent> {
         lock(&self.shared.model).agents.clone()
+    }
+
+    /// Waits until the agents fit, and returns them. Looks after each call.
+    pub async fn until(&self, fits: impl Fn(&[CloudAgent]) -> bool) -> Vec<CloudAgent> {
+        let mut changed = self.shared.changed.subscribe();
+        loop {
+            changed.mark_unchanged();
+            let agents = self.agents();
+            if fits(&agents) {
+                return agents;
+            }
+            // The sender lives as long as this cloud.
+            if changed.changed().await.is_err() {
+                return agents;
+            }
+        }
+    }
+
+    /// Waits until the agents have got this many prompts in all, of which the last is at work, and returns its agent.
+    pub async fn prompted(&self, number: usize) -> CloudAgent {
+        let is_busy = |agents: &[CloudAgent]| agents.iter().any(CloudAgent::is_busy);
+        let all = |agents: &[CloudAgent]| agents.iter().map(|agent| agent.runs.len()).sum::<usize>();
+        let agents = self.until(|agents| all(agents) >= number && is_busy(agents)).await;
+        let busy = agents.into_iter().rfind(CloudAgent::is_busy);
+        busy.expect("one of them is at work")
     }
 
     /// The calls so far, as `METHOD /path?query`.

@@ -24,6 +24,8 @@ pub(super) struct Shared {
     pub(super) troubles: Mutex<Vec<OnCall>>,
     pub(super) holds: Mutex<Vec<Gate>>,
     pub(super) webhooks: Webhooks,
+    /// Is told after each call.
+    pub(super) changed: watch::Sender<()>,
 }
 
 /// When a call is held.
@@ -165,6 +167,7 @@ pub(super) async fn dispatch(State(shared): State<Arc<Shared>>, request: Request
             _ => Reply::new(404, Value::Null),
         }
     };
+    shared.changed.send_replace(());
     if let Some(gate) = shared.gate(&method, &path, When::After) {
         gate.wait().await;
     }
