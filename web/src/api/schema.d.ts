@@ -2444,7 +2444,7 @@ export interface components {
         /** @description A new agent, or changes to one; absent fields stay as they are. */
         AgentBody: {
             /**
-             * @description Where its jobs stop for a person, each stage once: `start`, `plan`, `diff`, `output`. It takes the place of what was set
+             * @description Where its jobs stop for a person, each stage once: `start`, `plan`, `diff`, `output`, `question`. It takes the place of what was set
              *     before; jobs that are there already keep what they were made with.
              */
             checkpoints?: components["schemas"]["Stop"][] | null;

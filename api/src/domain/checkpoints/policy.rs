@@ -65,7 +65,10 @@ mod tests {
     #[test]
     fn a_stage_that_nothing_stops_at_is_refused() {
         let of = |stage: &str| json!([{"stage": stage, "type": "approval_required"}]);
-        assert!(policy(of("question"), Program::OpenCode).is_err());
+        assert!(policy(of("question"), Program::OpenCode).is_ok());
+        let info = json!([{"stage": "question", "type": "info"}]);
+        assert!(policy(info, Program::OpenCode).unwrap_err().message.contains("waits for its answer"));
+        assert!(policy(of("question"), Program::Cursor).is_err());
         assert!(policy(of("start"), Program::Cursor).is_ok());
         assert!(policy(of("plan"), Program::Cursor).unwrap_err().message.contains("not plan"));
     }
