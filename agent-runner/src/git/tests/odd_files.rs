@@ -109,7 +109,8 @@ async fn pipes_sockets_and_large_files_are_named_and_links_are_committed_as_link
 async fn a_file_with_a_secret_of_the_job_is_not_committed_until_it_is_taken_out() {
     let (forge, place) = (forge().await, Place::new());
     let secrets = Mask::new([&SecretString::from("token-0123456789".to_owned())]);
-    let mut workspace = clone(CloneRequest { secrets, ..request(&forge, &place, "hello", None) }).await.unwrap();
+    let request = request(&forge, &place, "hello", Some(forge.token()));
+    let mut workspace = clone(CloneRequest { secrets, ..request }).await.unwrap();
     write(&place, "README.md", b"Push with token-0123456789.\n");
     write(&place, "nested/.env", b"TOKEN=\"dG9rZW4tMDEyMzQ1Njc4OQ==\"");
     assert!(workspace.commit("Turn").unwrap().is_none(), "nothing else changed");
