@@ -17,9 +17,10 @@ import schedules from './stories/schedules.mjs'
 import tabs from './stories/tabs.mjs'
 import together from './stories/together.mjs'
 import troubles from './stories/troubles.mjs'
+import verification from './stories/verification.mjs'
 
 // In this order: later ones use what earlier ones made.
-const stories = [firstStart, troubles, together, tabs, killed, proxy, people, provider, review, checkpoints, orders, schedules, large, looks].flat()
+const stories = [firstStart, troubles, together, tabs, killed, proxy, people, provider, review, checkpoints, orders, schedules, verification, large, looks].flat()
 
 const { BIN, IMAGE, DIR, OUT, ADDRESSES, ONLY = '' } = process.env
 const script = join(fileURLToPath(new URL('.', import.meta.url)), 'script.json')

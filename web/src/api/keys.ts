@@ -10,6 +10,8 @@ export const keys = {
   graph: (id: string) => ['project', id, 'graph'] as const,
   notes: (id: string) => ['project', id, 'notes'] as const,
   memory: (id: string) => ['project', id, 'memory'] as const,
+  proofs: ['proof'] as const,
+  proof: (path: string) => ['proof', path] as const,
   board: (projectId: string) => ['board', projectId] as const,
   boards: ['board'] as const,
   columns: (projectId: string) => ['columns', projectId] as const,

@@ -55,7 +55,7 @@ export function targetsOf(event: LiveEvent): Targets {
     case 'diff':
       break
     case 'project':
-      lists.push(keys.projects, keys.repos, keys.summary)
+      lists.push(keys.projects, keys.repos, keys.summary, keys.proofs)
       if (projectId) lists.push(keys.project(projectId), keys.columns(projectId))
       targets.board = projectId ?? null
       break

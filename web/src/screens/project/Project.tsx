@@ -2,7 +2,8 @@ import { api } from '@/api/client'
 import { keys } from '@/api/keys'
 import type { Project as ProjectOf } from '@/api/types'
 import { ProjectChecks } from '@/parts/ProjectChecks'
-import { mayChange, useSession } from '@/shell/session'
+import { Proof } from '@/parts/Proof'
+import { isAdmin, mayChange, useSession } from '@/shell/session'
 import { Badge, Button, buttonClass, ErrorNote, Icon, Screen, Skeleton, Tabs, toast } from '@/ui'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
@@ -17,7 +18,9 @@ export default function Project() {
   const { show = 'settings' } = useSearch({ from: '/shell/projects/$projectId' })
   const navigate = useNavigate()
   const project = useQuery({ queryKey: keys.project(projectId), queryFn: ({ signal }) => api.get<ProjectOf>(`/api/projects/${projectId}`, { signal }) })
-  const may = mayChange(useSession(), projectId)
+  const session = useSession()
+  const may = mayChange(session, projectId)
+  const admin = isAdmin(session)
   const data = project.data
   if (!data) {
     return (
@@ -38,6 +41,7 @@ export default function Project() {
         label={data.name} value={show} onChange={open}
         tabs={[
           { id: 'settings', title: 'Settings', content: <ProjectForm key={data.id} project={data} may={may} /> },
+          { id: 'verification', title: 'Verification', content: <Proof path={`/api/projects/${projectId}/proof`} may={admin} about={admin ? 'Every ticket of this project has to show this before its pull request is opened.' : 'Every ticket of this project has to show this before its pull request is opened. Admins set it.'} /> },
           { id: 'forge', title: 'Forge', content: <ForgeTab project={data} may={may} /> },
           { id: 'checks', title: 'Set-up check', content: may ? <ProjectChecks projectId={projectId} /> : <p className="text-sm text-muted">Members and admins can check the set-up.</p> },
           { id: 'notes', title: 'Notes', content: <Notes projectId={projectId} may={may} /> },

@@ -3,6 +3,7 @@ import type { TicketPage } from '@/api/contract'
 import { cx } from '@/lib/cx'
 import { Card, Icon, type IconName, IconButton, Prose, TimeAgo } from '@/ui'
 import type { ReactNode } from 'react'
+import { Done } from './Done'
 
 const marks: Record<string, { icon: IconName; word: string; className: string }> = {
   completed: { icon: 'done', word: 'Done', className: 'text-good' },
@@ -33,6 +34,7 @@ export function About({ page, onEdit }: { page: TicketPage; onEdit: (() => void)
       <Card title="What should be done" actions={onEdit && <IconButton icon="edit" label="Edit the ticket" size="small" onClick={onEdit} />}>
         {ticket.description ? <Prose text={ticket.description} /> : <p className="text-sm text-muted">Only the title says it.</p>}
       </Card>
+      <Done projectId={ticket.project_id} ticketId={ticket.id} may={onEdit !== null} />
       {plan && <Card title="Plan" actions={<span className="text-xs text-muted"><TimeAgo at={plan.at} /></span>}><Folded><Prose text={plan.text} /></Folded></Card>}
     </div>
   )
