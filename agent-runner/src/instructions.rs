@@ -62,6 +62,8 @@ pub const TABLE: &[Row] = &[
     },
     // https://docs.cursor.com/context/rules
     Row { agent: "Cursor", reads: &["AGENTS.md", "CLAUDE.md", ".cursorrules", ".cursor/"] },
+    // What verifies later tickets: no agent's, but people should see as well that an agent changed it.
+    Row { agent: "Terarchitect", reads: &[".terarchitect.toml"] },
 ];
 
 /// Where the part of a path begins that an agent reads, as an index of its bytes; none if no agent reads the path. Upper

@@ -174,6 +174,8 @@ async fn the_base_branch_s_file_counts_and_the_ticket_branch_s_does_not() {
     world.checkout().change("main", &[(".terarchitect.toml", file)]);
     world.attempt_with_pulls().await.unwrap();
     assert_eq!(commands(&world, "verification"), [("sh hello.sh | grep hello".to_owned(), 1, Some(0))]);
+    let body = world.forge.pulls("demo", "hello")[0].body.clone();
+    assert!(body.contains("### Review these first") && body.contains("`.terarchitect.toml (changed)`"), "{body}");
     assert!(
         world.on_branch(".terarchitect.toml").unwrap().contains("\"true\""),
         "the change itself is people's to judge"

@@ -206,7 +206,7 @@ impl Attempt {
             self.reporter.log("not_filled", &text, None);
         }
         self.reporter.log("agent_ready", &format!("{} is ready", agent.name()), None);
-        self.work(workspace, agent, (&models, earlier), (&remote, &places), phases).await
+        self.work(workspace, agent, (&models, earlier), &remote, phases).await
     }
 
     /// The ticket's title in one line that shows what it says.
@@ -278,7 +278,7 @@ impl Attempt {
         workspace: Workspace,
         mut agent: Box<dyn Agent>,
         (models, earlier): (&Models, Option<Archive>),
-        (remote, places): (&RemoteUrl, &Places),
+        remote: &RemoteUrl,
         mut phases: Phases,
     ) -> Result<Finished, AttemptError> {
         let workspace = match finish::publish(self, workspace).await {
@@ -288,7 +288,7 @@ impl Attempt {
                 return Err(error);
             }
         };
-        let prover = match self.prepare(&workspace, places, &mut phases).await {
+        let prover = match self.prepare(&workspace, &mut phases).await {
             Ok(prover) => prover,
             Err(error) => {
                 agent.shutdown().await;
@@ -326,14 +326,9 @@ impl Attempt {
     }
 
     /// Runs the setup commands in the workspace.
-    async fn prepare(
-        &self,
-        workspace: &Workspace,
-        places: &Places,
-        phases: &mut Phases,
-    ) -> Result<Prover, AttemptError> {
+    async fn prepare(&self, workspace: &Workspace, phases: &mut Phases) -> Result<Prover, AttemptError> {
         let prover = Prover::new(self, workspace)?;
-        prover.prepare(self, workspace.workdir(), &places.state_dir.join("setup")).await?;
+        prover.prepare(self, workspace.workdir()).await?;
         phases.end("setup");
         Ok(prover)
     }

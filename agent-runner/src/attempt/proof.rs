@@ -59,11 +59,15 @@ impl Prover {
 
     /// Prepares the agent's workspace. A command that fails is logged, and the agent finds out what is missing: mending it may be
     /// what the ticket asks for.
-    pub(super) async fn prepare(&self, attempt: &Attempt, directory: &Path, state: &Path) -> Result<(), AttemptError> {
+    pub(super) async fn prepare(&self, attempt: &Attempt, directory: &Path) -> Result<(), AttemptError> {
+        if self.terms.setup.is_empty() {
+            return Ok(());
+        }
         let run_as = attempt.agents_user()?;
+        let state = temporary("terarchitect-setup-")?;
         let place = Place {
             directory: directory.to_owned(),
-            state_dir: state.to_owned(),
+            state_dir: state.path().join("state"),
             home: run_as.as_ref().map(|user| user.home.clone()),
             run_as,
             commit: None,
