@@ -45,6 +45,12 @@ async fn a_plan_waits_without_an_attempt_and_the_same_conversation_goes_on() {
     assert_eq!((&opened["stage"], &opened["type"]), (&json!("plan"), &json!("approval_required")));
     assert!(opened["data"]["text"].as_str().is_some_and(|plan| !plan.is_empty()), "{opened}");
     assert_eq!(world.steps().last().unwrap(), "held", "nothing is said for an attempt that is over");
+    let told = world.calls("/usage").pop().expect("what it cost is told before the job waits");
+    assert_eq!((&told["models"][0]["whose"], &told["models"][1]["whose"]), (&json!("agent"), &json!("director")));
+    assert!(
+        told["models"][0]["calls"].as_i64().unwrap() >= 3 && told["models"][0]["input"].as_i64().unwrap() > 0,
+        "{told}"
+    );
     assert!(world.forge.pulls("demo", "hello").is_empty());
     let (research, plans) = (prompted(&world, "Phase: research"), prompted(&world, "Phase: plan"));
     assert!(research > 0 && plans > 0);

@@ -3,6 +3,7 @@
 use super::checkpoints::Stopped;
 use super::diffs::MAX_PATCH_BYTES;
 use super::kept::{Archive, Keeper};
+use super::models::Models;
 use super::patience::DOUBTS;
 use super::people::People;
 use super::phases::Phases;
@@ -26,6 +27,7 @@ pub(super) struct Hooks<'a> {
     /// Absent only while a blocking task works with it.
     workspace: Option<Workspace>,
     prover: Prover,
+    models: &'a Models,
     phases: &'a mut Phases,
     people: People,
     /// How many plans the agent has written.
@@ -39,11 +41,16 @@ pub(super) struct Hooks<'a> {
 }
 
 impl<'a> Hooks<'a> {
-    pub(super) fn new(attempt: &'a Attempt, workspace: Workspace, prover: Prover, phases: &'a mut Phases) -> Self {
+    pub(super) fn new(
+        attempt: &'a Attempt,
+        (workspace, prover, models): (Workspace, Prover, &'a Models),
+        phases: &'a mut Phases,
+    ) -> Self {
         Self {
             attempt,
             workspace: Some(workspace),
             prover,
+            models,
             phases,
             people: People::default(),
             plans: 0,
@@ -216,6 +223,7 @@ impl<'a> Hooks<'a> {
                 // What the agent changed is pushed; the next attempt goes on right here.
                 self.push_rest().await?;
                 self.keeper.keep_again(self.attempt, saved.to_owned()).await;
+                self.attempt.tell_usage(self.models).await;
                 self.attempt.hold(id, message).await
             }
         }

@@ -18,6 +18,7 @@ mod places;
 mod proof;
 mod review;
 mod task;
+mod usage;
 mod wording;
 
 pub use error::AttemptError;
@@ -102,8 +103,21 @@ pub async fn make_attempt(
     let (diffs, sending_diffs) = Diffs::start(client.clone(), config.project, config.ticket, mask.clone());
     let progress = Progress::new(mask.clone());
     let live = Live::new(progress.clone(), reporter.clone());
-    let attempt =
-        Attempt { config, options, agent, client, context, reporter, live, diffs, progress, mask, cancel, scratch };
+    let attempt = Attempt {
+        config,
+        options,
+        agent,
+        client,
+        context,
+        reporter,
+        live,
+        diffs,
+        progress,
+        mask,
+        cancel,
+        scratch,
+        usage_taken: usage::Taken::default(),
+    };
     let outcome = attempt.make().await;
     polling.abort();
     match &outcome {
@@ -150,6 +164,7 @@ struct Attempt {
     cancel: CancellationToken,
     /// The repository of a job that has none of its own.
     scratch: Option<Scratch>,
+    usage_taken: usage::Taken,
 }
 
 impl Attempt {
@@ -295,12 +310,16 @@ impl Attempt {
                 return Err(error);
             }
         };
-        let mut hooks = Hooks::new(self, workspace, prover, &mut phases);
-        let driven = self.drive(agent.as_mut(), models, earlier, &mut hooks).await;
+        let mut hooks = Hooks::new(self, (workspace, prover, models), &mut phases);
+        let driven = tokio::select! {
+            driven = self.drive(agent.as_mut(), models, earlier, &mut hooks) => driven,
+            never = self.keep_telling(models) => match never {},
+        };
         let (workspace, prover) = hooks.into_parts();
         // Nothing can be said for an attempt that handed its job over.
         if !matches!(driven, Err(AttemptError::Held { .. })) {
             self.report_spent(models);
+            self.tell_usage(models).await;
         }
         agent.shutdown().await;
         self.live.abandon();

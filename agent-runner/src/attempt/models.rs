@@ -10,8 +10,8 @@ use terarchitect_worker_api::EntryData;
 use url::Url;
 
 /// The names of the models behind the gateway.
-const AGENT: &str = "agent";
-const DIRECTOR: &str = "director";
+pub(super) const AGENT: &str = "agent";
+pub(super) const DIRECTOR: &str = "director";
 
 /// For how long a call of the agent that fails for now is repeated.
 const AGENT_PATIENCE: Duration = Duration::from_secs(75);
@@ -34,6 +34,11 @@ pub(super) struct Models {
 }
 
 impl Models {
+    /// What the calls of agent or Director came to so far.
+    pub(super) fn spent(&self, whose: &str) -> Spent {
+        self.gateway.spent(whose)
+    }
+
     /// The agent's model as the agent knows it: with a placeholder instead of the key.
     pub(super) fn for_agent(&self, model: &Provider) -> Provider {
         match self.gateway.entrance(AGENT) {
@@ -79,7 +84,7 @@ impl Attempt {
         let director = self.agent.director.as_ref().map(|director| director.model.clone());
         let agent = self.agent.model().map(|model| model.model.clone());
         for (whose, model) in [(AGENT, agent), (DIRECTOR, director)] {
-            let spent = models.gateway.spent(whose);
+            let spent = models.spent(whose);
             let Some(model) = model.filter(|_| spent != Spent::default()) else { continue };
             let Spent { calls, uncounted, failed, tokens } = spent;
             let data = EntryData::ModelUsage {

@@ -5,6 +5,7 @@ use crate::actions::system::settings::open;
 use crate::changes::Database;
 use crate::db;
 use crate::domain::system::settings;
+use crate::domain::tickets::usage::Prices;
 use crate::embeddings::EmbeddingService;
 use crate::queue::Signals;
 use crate::sealing::Sealer;
@@ -20,6 +21,8 @@ pub struct HotSettings {
     pub max_concurrent_agents: Option<u32>,
     /// Where embeddings come from.
     pub embeddings: Option<EmbeddingService>,
+    /// What models cost.
+    pub prices: Prices,
 }
 
 /// [`HotSettings`], kept while the process is notified of every change, and read at every use otherwise.
@@ -66,6 +69,8 @@ async fn read(database: &Database, sealer: &Sealer) -> Result<HotSettings, Setti
             settings::EMBEDDING_SERVICE_URL => address = Some(value()?),
             settings::EMBEDDING_API_KEY => key = Some(value()?),
             settings::EMBEDDING_MODEL => model = Some(value()?.expose_secret().to_owned()),
+            // It was checked when it was stored.
+            settings::MODEL_PRICES => hot.prices = Prices::parse(value()?.expose_secret()).unwrap_or_default(),
             _ => {}
         }
     }

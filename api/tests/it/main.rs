@@ -62,6 +62,7 @@ mod surroundings;
 mod sweeps;
 mod timeline;
 mod trials;
+mod usage;
 mod waiting;
 mod webhooks;
 mod work_orders;

@@ -17,6 +17,7 @@ mod proof;
 mod review;
 mod steering;
 mod ticket;
+mod usage;
 mod visible;
 mod words;
 
@@ -46,6 +47,7 @@ pub use proof::ProofTerms;
 pub use review::{ReviewContext, ReviewPoint, ReviewRemark, ReviewReply};
 pub use steering::{DiffInfo, PersonMessage, StoreDiffRequest, TakenMessages, TurnOfAttempt};
 pub use ticket::{AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, Message};
+pub use usage::{ModelUsage, StoreUsageRequest};
 pub use visible::{seen, visible};
 pub use words::UnknownWord;
 

@@ -10,4 +10,5 @@ pub mod create;
 pub mod delete;
 pub mod messages;
 pub mod store_diff;
+pub mod store_usage;
 pub mod update;

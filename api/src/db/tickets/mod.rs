@@ -8,6 +8,7 @@ pub mod logs;
 pub mod messages;
 pub mod old;
 pub mod page;
+pub mod usage;
 
 use crate::db::words::Word;
 use crate::domain::tickets::{Priority, TicketFields};

@@ -1,6 +1,7 @@
 //! Which settings there are, which of them are secret, and what a value must look like.
 
 use crate::domain::refusal::Refusal;
+use crate::domain::tickets::usage::Prices;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -18,6 +19,9 @@ pub const EMBEDDING_API_KEY: &str = "EMBEDDING_API_KEY";
 /// The model there.
 pub const EMBEDDING_MODEL: &str = "EMBEDDING_MODEL";
 
+/// What models cost.
+pub const MODEL_PRICES: &str = "MODEL_PRICES";
+
 /// What a setting's value must look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
@@ -26,6 +30,8 @@ enum Shape {
     /// A whole number in this range.
     Number(u64, u64),
     OneOf(&'static [&'static str]),
+    /// What models cost.
+    Prices,
 }
 
 /// A setting that the application knows.
@@ -65,6 +71,7 @@ const SPECS: &[Spec] = &[
     text("WORKER_MODEL", Some("WORKER_MODEL")),
     secret("WORKER_API_KEY", Some("WORKER_API_KEY")),
     shaped("WORKER_TIMEOUT_SEC", Shape::Number(1, 604_800), Some("WORKER_TIMEOUT_SEC")),
+    shaped(MODEL_PRICES, Shape::Prices, None),
     text("EMBEDDING_PROVIDER", None),
     shaped(EMBEDDING_SERVICE_URL, Shape::Url, None),
     secret(EMBEDDING_API_KEY, None),
@@ -170,6 +177,10 @@ fn checked(name: &str, value: String) -> Result<String, Refusal> {
         Shape::Number(low, high) => match value.parse::<u64>() {
             Ok(number) if (low..=high).contains(&number) => Ok(value),
             _ => Err(Refusal::invalid(format!("The setting '{name}' must be a whole number from {low} to {high}."))),
+        },
+        Shape::Prices => match Prices::parse(&value) {
+            Ok(_) => Ok(value),
+            Err(problem) => Err(Refusal::invalid(format!("The setting '{name}' {problem}."))),
         },
         Shape::OneOf(words) if words.contains(&value.as_str()) => Ok(value),
         Shape::OneOf(words) => {

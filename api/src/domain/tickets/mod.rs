@@ -5,6 +5,7 @@ pub mod completion;
 pub mod moves;
 pub mod state;
 pub mod steering;
+pub mod usage;
 pub mod waiting;
 
 use crate::domain::projects::board;

@@ -3,6 +3,7 @@
 pub mod diffs;
 pub mod messages;
 pub mod timeline;
+pub mod usage;
 
 use super::require_project;
 use crate::access::Caller;

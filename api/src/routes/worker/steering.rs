@@ -1,13 +1,15 @@
 //! What a runner sends and asks for beside its log: diffs, and people's words to its agent.
 
 use crate::access::Caller;
-use crate::actions::tickets::{messages, store_diff};
+use crate::actions::tickets::{messages, store_diff, store_usage};
 use crate::http::error::ApiResult;
 use crate::http::extract::{JsonBody, Path, TicketPath};
 use crate::state::App;
 use axum::Json;
 use axum::extract::State;
-use terarchitect_worker_api::{DiffInfo, ErrorBody, Message, StoreDiffRequest, TakenMessages, TurnOfAttempt};
+use terarchitect_worker_api::{
+    DiffInfo, ErrorBody, Message, StoreDiffRequest, StoreUsageRequest, TakenMessages, TurnOfAttempt,
+};
 
 /// Stores what a turn changed, or the whole branch against its base. A second diff of the same turn of the same attempt
 /// takes the place of the first. The body may be up to 16 MiB, the patch up to 12 MiB.
@@ -22,6 +24,21 @@ pub async fn put_diff(
 ) -> ApiResult<Json<DiffInfo>> {
     let (actor, token, ticket) = (caller.actor(), caller.job_token(), (path.project_id, path.ticket_id));
     Ok(Json(store_diff::store_diff(&app.database, &actor, token, ticket, diff).await?))
+}
+
+/// Stores what the calls of models came to in all of an attempt so far. An older report changes nothing.
+#[utoipa::path(put, path = "/api/projects/{project_id}/tickets/{ticket_id}/usage", tag = "worker",
+    security(("bearer" = []), ("session" = [])), params(TicketPath), request_body = StoreUsageRequest,
+    responses((status = 200, body = Message), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub async fn put_usage(
+    State(app): State<App>,
+    caller: Caller,
+    Path(path): Path<TicketPath>,
+    JsonBody(usage): JsonBody<StoreUsageRequest>,
+) -> ApiResult<Json<Message>> {
+    let (token, ticket) = (caller.job_token(), (path.project_id, path.ticket_id));
+    store_usage::store_usage(&app.database, token, ticket, usage).await?;
+    Ok(Json(Message { message: "Usage stored".to_owned() }))
 }
 
 /// Takes what people wrote for a turn's prompt. The same turn of the same attempt again returns the same messages. What

@@ -28,6 +28,7 @@ pub(super) fn respond(shared: &Shared, method: &str, rest: &[&str], body: &Value
         ("POST", ["tickets", _, "logs"]) => json!({"id": Uuid::new_v4(), "message": "Log added"}),
         ("POST", ["tickets", _, "complete"]) => json!({"message": "Ticket completed"}),
         ("PUT", ["tickets", _, "output"]) if !shared.options.plain => json!({"message": "Output stored"}),
+        ("PUT", ["tickets", _, "usage"]) if !shared.options.plain => json!({"message": "Usage stored"}),
         ("PUT", ["tickets", _, "diffs"]) if !shared.options.plain => stored_diff(body),
         ("POST", ["memory", "retrieve"]) => json!({"results": []}),
         ("POST", ["memory", "index"]) => json!({"message": "Indexed", "count": 1}),

@@ -11,8 +11,8 @@ pub use error::ClientError;
 use crate::{
     AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, DiffInfo, ErrorBody, HeartbeatRequest,
     HeartbeatResponse, IndexRequest, IndexResponse, Job, JobId, JobReport, JobReportResponse, Message, ProjectId,
-    ReleaseRequest, RetrieveRequest, RetrieveResponse, StartJobRequest, StoreDiffRequest, TakenMessages, TicketId,
-    TurnOfAttempt, WorkerContext, WorkerJobs,
+    ReleaseRequest, RetrieveRequest, RetrieveResponse, StartJobRequest, StoreDiffRequest, StoreUsageRequest,
+    TakenMessages, TicketId, TurnOfAttempt, WorkerContext, WorkerJobs,
 };
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -25,6 +25,8 @@ use url::Url;
 /// How long one try of an ordinary call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// For how long one report of usage may take.
+const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one try of sending a diff may take.
 const DIFF_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -189,6 +191,21 @@ impl WorkerClient {
     ) -> Result<DiffInfo, ClientError> {
         let path = format!("api/projects/{project}/tickets/{ticket}/diffs");
         self.send(Call { method: Method::PUT, path, query: &[], timeout: DIFF_TIMEOUT }, Some(diff), retry).await
+    }
+
+    /// Stores what the attempt's calls of models came to so far.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn store_usage(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        usage: &StoreUsageRequest,
+        retry: Retry,
+    ) -> Result<Message, ClientError> {
+        let path = format!("api/projects/{project}/tickets/{ticket}/usage");
+        self.send(Call { method: Method::PUT, path, query: &[], timeout: USAGE_TIMEOUT }, Some(usage), retry).await
     }
 
     /// Takes what people wrote for the next prompt. The same turn again returns the same messages.

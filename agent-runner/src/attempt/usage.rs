@@ -1,0 +1,89 @@
+//! Tells the API what the calls of models came to, while an attempt works and at its end: what it cost is known then, however it
+//! ends.
+
+use super::Attempt;
+use super::models::{AGENT, DIRECTOR, Models};
+use crate::gateway::Spent;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use terarchitect_outbound::Retry;
+use terarchitect_worker_api::{ModelUsage, StoreUsageRequest};
+
+/// How often it is told while an attempt works.
+const EVERY: Duration = Duration::from_secs(10);
+/// For how long the last report is retried.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whether the API takes reports.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    refused: AtomicBool,
+}
+
+impl Attempt {
+    /// Tells what changed, again and again.
+    pub(super) async fn keep_telling(&self, models: &Models) -> Infallible {
+        let mut told = Vec::new();
+        loop {
+            tokio::time::sleep(EVERY).await;
+            let usage = self.usage(models);
+            if usage != told && self.tell(usage.clone(), Retry::Never).await {
+                told = usage;
+            }
+        }
+    }
+
+    /// Tells all of it. A failure costs nothing but that it is not known.
+    pub(super) async fn tell_usage(&self, models: &Models) {
+        let usage = self.usage(models);
+        if !usage.is_empty() {
+            self.tell(usage, Retry::For(PATIENCE)).await;
+        }
+    }
+
+    async fn tell(&self, models: Vec<ModelUsage>, retry: Retry) -> bool {
+        if self.usage_taken.refused.load(Ordering::Relaxed) {
+            return false;
+        }
+        let request = StoreUsageRequest { attempt: None, models };
+        let (project, ticket) = (self.config.project, self.config.ticket);
+        match self.client.store_usage(project, ticket, &request, retry).await {
+            Ok(_) => true,
+            Err(error) => {
+                // An API without that call, or an attempt that is over.
+                let refused = error.status().is_some_and(|status| status == 404 || status == 401 || status == 405);
+                self.usage_taken.refused.store(refused, Ordering::Relaxed);
+                tracing::debug!(error = error.chain(), "could not tell the API what the calls of models came to");
+                false
+            }
+        }
+    }
+
+    fn usage(&self, models: &Models) -> Vec<ModelUsage> {
+        let director = self.agent.director.as_ref().map(|director| director.model.clone());
+        let agent = self.agent.model().map(|model| model.model.clone());
+        let all = [(AGENT, agent), (DIRECTOR, director)].into_iter();
+        all.filter_map(|(whose, model)| {
+            let Spent { calls, uncounted, failed, tokens } =
+                Some(models.spent(whose)).filter(|spent| *spent != Spent::default())?;
+            Some(ModelUsage {
+                whose: whose.to_owned(),
+                model: model?,
+                calls: count(calls),
+                uncounted: count(uncounted),
+                failed: count(failed),
+                input: count(tokens.input),
+                output: count(tokens.output),
+                reasoning: count(tokens.reasoning),
+                cache_read: count(tokens.cache_read),
+                cache_write: count(tokens.cache_write),
+            })
+        })
+        .collect()
+    }
+}
+
+fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
