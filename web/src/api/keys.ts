@@ -10,6 +10,7 @@ export const keys = {
   graph: (id: string) => ['project', id, 'graph'] as const,
   notes: (id: string) => ['project', id, 'notes'] as const,
   memory: (id: string) => ['project', id, 'memory'] as const,
+  usage: (ticketId: string) => ['ticket', ticketId, 'usage'] as const,
   proofs: ['proof'] as const,
   proof: (path: string) => ['proof', path] as const,
   board: (projectId: string) => ['board', projectId] as const,

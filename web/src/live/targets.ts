@@ -16,6 +16,9 @@ export interface Targets {
 /** Entries of the log that the ticket's page shows outside of its timeline. */
 const SHOWN_BESIDE_THE_TIMELINE = new Set(['todo', 'plan'])
 
+/** Entries around which runners tell what their models used. */
+const USAGE_IS_TOLD_WITH = new Set(['turn_ended', 'verdict', 'model_usage'])
+
 export function targetsOf(event: LiveEvent): Targets {
   const family = event.kind.split('.')[0] ?? ''
   const { project_id: projectId, ticket_id: ticketId } = event
@@ -26,6 +29,7 @@ export function targetsOf(event: LiveEvent): Targets {
     case 'log':
       if (ticketId) lists.push(keys.logEnd(ticketId), keys.order(ticketId))
       if (ticketId && SHOWN_BESIDE_THE_TIMELINE.has(String(event.data['kind']))) lists.push(keys.ticketPage(ticketId))
+      if (ticketId && USAGE_IS_TOLD_WITH.has(String(event.data['kind']))) lists.push(keys.usage(ticketId))
       return targets
     case 'ticket':
       lists.push(keys.summary, keys.inbox, keys.orderLists)

@@ -4,6 +4,7 @@ import { cx } from '@/lib/cx'
 import { Card, Icon, type IconName, IconButton, Prose, TimeAgo } from '@/ui'
 import type { ReactNode } from 'react'
 import { Done } from './Done'
+import { Used } from './Used'
 
 const marks: Record<string, { icon: IconName; word: string; className: string }> = {
   completed: { icon: 'done', word: 'Done', className: 'text-good' },
@@ -35,6 +36,7 @@ export function About({ page, onEdit }: { page: TicketPage; onEdit: (() => void)
         {ticket.description ? <Prose text={ticket.description} /> : <p className="text-sm text-muted">Only the title says it.</p>}
       </Card>
       <Done projectId={ticket.project_id} ticketId={ticket.id} may={onEdit !== null} />
+      <Used projectId={ticket.project_id} ticketId={ticket.id} />
       {plan && <Card title="Plan" actions={<span className="text-xs text-muted"><TimeAgo at={plan.at} /></span>}><Folded><Prose text={plan.text} /></Folded></Card>}
     </div>
   )
