@@ -1459,6 +1459,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{project_id}/tickets/{ticket_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the calls of models came to for a ticket: tokens, and what they cost by the setting `MODEL_PRICES`. */
+        get: operations["get_ticket_usage"];
+        /** Stores what the calls of models came to in all of an attempt so far. An older report changes nothing. */
+        put: operations["put_usage"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{project_id}/tickets/{ticket_id}/worker-context": {
         parameters: {
             query?: never;
@@ -1468,6 +1486,23 @@ export interface paths {
         };
         /** The project, its graph, the ticket, notes, other tickets, the repository and the agent's settings. */
         get: operations["worker_context"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the calls of models came to for a project's tickets. */
+        get: operations["get_project_usage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2715,6 +2750,25 @@ export interface components {
         };
         /** @enum {string} */
         AttemptOutcome: "completed" | "failed" | "cancelled" | "retried" | "released" | "held";
+        /** @description What one model's calls came to in one attempt. */
+        AttemptUsage: components["schemas"]["ModelUsage"] & {
+            /**
+             * Format: int32
+             * @description The attempt.
+             */
+            attempt?: number | null;
+            /**
+             * Format: double
+             * @description What it cost, in dollars; null where that is not known.
+             */
+            cost_usd?: number | null;
+            job_id?: components["schemas"]["JobId"] | null;
+            /**
+             * Format: date-time
+             * @description When it was last reported.
+             */
+            updated_at: string;
+        };
         /** @description Who did something. */
         AuditActor: {
             /** @description Which person or token. */
@@ -4602,6 +4656,53 @@ export interface components {
             /** @description Why it is needed. */
             reason: string;
         };
+        /** @description What one model's calls came to, in all of an attempt so far. */
+        ModelUsage: {
+            /**
+             * Format: int64
+             * @description Tokens that it read from its cache.
+             */
+            cache_read?: number;
+            /**
+             * Format: int64
+             * @description Tokens that it wrote to its cache.
+             */
+            cache_write?: number;
+            /**
+             * Format: int64
+             * @description How many calls it answered.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description How many calls failed, repeated ones too.
+             */
+            failed?: number;
+            /**
+             * Format: int64
+             * @description Tokens that it read, without those from its cache.
+             */
+            input?: number;
+            /** @description The model. */
+            model: string;
+            /**
+             * Format: int64
+             * @description Tokens that it wrote, without its thinking.
+             */
+            output?: number;
+            /**
+             * Format: int64
+             * @description Tokens of its thinking.
+             */
+            reasoning?: number;
+            /**
+             * Format: int64
+             * @description How many of them have no count of tokens.
+             */
+            uncounted?: number;
+            /** @description Whose model it is: `agent` or `director`. */
+            whose: string;
+        };
         /** @description Something that happened to a job. */
         Moment: {
             /**
@@ -5222,6 +5323,17 @@ export interface components {
         };
         /** @enum {string} */
         ProjectRole: "viewer" | "member";
+        /** @description What the calls of models came to for a project. */
+        ProjectUsage: {
+            /**
+             * Format: int32
+             * @description Of how many days this is.
+             */
+            days: number;
+            /** @description Each model. */
+            models: components["schemas"]["ModelUsage"][];
+            total: components["schemas"]["UsageTotal"];
+        };
         /**
          * @description Commands and acceptance lines of a ticket and its project. What the repository itself says about them is in its
          *     `.terarchitect.toml`, which the runner reads from the base branch.
@@ -5993,6 +6105,16 @@ export interface components {
             /** @description `result` is what the agent said, `files` are those that it left: `path`, `content`, `size`. */
             output: Record<string, never>;
         };
+        /** @description Body of `PUT …/usage`: all of an attempt so far, so that a report that is lost or repeated changes nothing. */
+        StoreUsageRequest: {
+            /**
+             * Format: int32
+             * @description The attempt. A job token knows its own; with the worker key it may be absent too.
+             */
+            attempt?: number | null;
+            /** @description What each model's calls came to. */
+            models: components["schemas"]["ModelUsage"][];
+        };
         /** @description How much goes on. */
         Summary: {
             /**
@@ -6196,6 +6318,12 @@ export interface components {
             /** @description In one word. */
             word: components["schemas"]["StateWord"];
         };
+        /** @description What the calls of models came to for a ticket. */
+        TicketUsage: {
+            /** @description Each attempt's models, the oldest attempt first. */
+            attempts: components["schemas"]["AttemptUsage"][];
+            total: components["schemas"]["UsageTotal"];
+        };
         /** @description A page of a timeline. */
         Timeline: {
             /** @description The entries by number, the oldest first. */
@@ -6320,6 +6448,26 @@ export interface components {
          * @enum {string}
          */
         UpdateStrategy: "merge" | "rebase";
+        /** @description All of some usage together. */
+        UsageTotal: {
+            /**
+             * Format: int64
+             * @description How many calls were answered.
+             */
+            calls: number;
+            /** @description Models whose cost is not known, since `MODEL_PRICES` does not have them or their servers do not count tokens. */
+            cost_unknown: string[];
+            /**
+             * Format: double
+             * @description What is known to have cost something, in dollars; null where no part of it is known.
+             */
+            cost_usd?: number | null;
+            /**
+             * Format: int64
+             * @description All tokens.
+             */
+            tokens: number;
+        };
         /** @description What is sent with a link that is used. */
         UseLink: {
             /** @description The new person's address, unless the invitation says it. */
@@ -15891,6 +16039,190 @@ export interface operations {
             };
         };
     };
+    get_ticket_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketUsage"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    put_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StoreUsageRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     worker_context: {
         parameters: {
             query?: never;
@@ -15914,6 +16246,83 @@ export interface operations {
                 };
             };
             /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_project_usage: {
+        parameters: {
+            query?: {
+                /** @description Attempts that began in the last so many days; 30 unless set. */
+                days?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectUsage"];
+                };
+            };
             400: {
                 headers: {
                     [name: string]: unknown;
