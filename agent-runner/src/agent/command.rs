@@ -138,6 +138,7 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::users;
 
     async fn run(line: &str, time_limit: Duration, cancel: &CancellationToken) -> Result<CommandEnd, AgentError> {
         let place = tempfile::tempdir().unwrap();
@@ -193,6 +194,26 @@ mod tests {
         let end = run("sleep 600 & echo done", LONG, &CancellationToken::new()).await.unwrap();
         assert_eq!((end.exit_code, end.output.as_str()), (Some(0), "done"));
         assert!(started.elapsed() < LONG);
+    }
+
+    #[tokio::test]
+    async fn another_user_has_a_home_and_a_place_for_temporary_files() {
+        let (work, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let run_as = users::find(Some("nobody")).unwrap();
+        if let Some(user) = &run_as {
+            users::hand_over(work.path(), user).unwrap();
+        }
+        let options = CommandOptions {
+            line: "touch here \"$HOME/x\" \"$TMPDIR/y\" \"$XDG_CACHE_HOME/z\" && id -u".to_owned(),
+            directory: work.path().to_owned(),
+            state_dir: state.path().to_owned(),
+            home: None,
+            time_limit: LONG,
+            run_as: run_as.clone(),
+        };
+        let end = run_command(options, &CancellationToken::new()).await.unwrap();
+        let own = rustix::process::geteuid().as_raw();
+        assert_eq!((end.exit_code, end.output), (Some(0), run_as.map_or(own, |user| user.uid).to_string()));
     }
 
     #[tokio::test]

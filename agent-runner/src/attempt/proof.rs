@@ -67,7 +67,7 @@ impl Prover {
         let state = temporary("terarchitect-setup-")?;
         let place = Place {
             directory: directory.to_owned(),
-            state_dir: state.path().join("state"),
+            state_dir: state.path().to_owned(),
             home: run_as.as_ref().map(|user| user.home.clone()),
             run_as,
             commit: None,
@@ -97,7 +97,7 @@ impl Prover {
                 Ok(checkout) => checkout,
                 Err(error) => return (workspace, Err(error)),
             };
-        let (directory, state_dir) = (checkout.0.path().join("checkout"), checkout.1.path().join("state"));
+        let (directory, state_dir) = (checkout.0.path().join("checkout"), checkout.1.path().to_owned());
         let (exported, user) = (directory.clone(), run_as.clone());
         let top = checkout.0.path().to_owned();
         let exporting = tokio::task::spawn_blocking(move || {
