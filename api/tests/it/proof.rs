@@ -58,6 +58,10 @@ async fn what_can_t_be_run_or_stored_is_refused_by_name() {
         let text = refused.body.to_string();
         assert!(refused.status == 400 && text.contains(said), "{text}");
     }
+    put(&app, &format!("{project}/proof"), json!({"verification": ["make"]})).await.expect(200);
+    let misspelt = put(&app, &format!("{project}/proof"), json!({"verifcation": ["make"]})).await;
+    assert_eq!(misspelt.error(422), "invalid_body", "it would take away what there is");
+    assert_eq!(app.get(&format!("{project}/proof")).await.expect(200), json!({"verification": ["make"]}));
     let unknown = format!("{project}/tickets/{}/proof", uuid::Uuid::new_v4());
     assert_eq!(put(&app, &unknown, json!({})).await.error(404), "not_found");
     assert_eq!(app.get(&unknown).await.error(404), "not_found");

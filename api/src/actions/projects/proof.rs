@@ -5,7 +5,7 @@ use crate::actions::ActionResult;
 use crate::changes::Database;
 use crate::db;
 use crate::domain::actor::Actor;
-use crate::domain::projects::proof::checked;
+use crate::domain::projects::proof::ProofBody;
 use crate::domain::refusal::Refusal;
 use terarchitect_worker_api::{ProjectId, ProofTerms, TicketId};
 
@@ -17,9 +17,9 @@ pub async fn set_of_project(
     database: &Database,
     actor: &Actor,
     project: ProjectId,
-    terms: ProofTerms,
+    terms: ProofBody,
 ) -> ActionResult<ProofTerms> {
-    let terms = checked(terms)?;
+    let terms = terms.checked()?;
     let mut change = database.change(actor).await?;
     let found = db::projects::find(&mut change, project).await?;
     found.ok_or_else(|| Refusal::not_found("project", project))?;
@@ -37,9 +37,9 @@ pub async fn set_of_ticket(
     database: &Database,
     actor: &Actor,
     (project, ticket): (ProjectId, TicketId),
-    terms: ProofTerms,
+    terms: ProofBody,
 ) -> ActionResult<ProofTerms> {
-    let terms = checked(terms)?;
+    let terms = terms.checked()?;
     let mut change = database.change(actor).await?;
     let found = db::tickets::find(&mut change, project, ticket).await?;
     found.ok_or_else(|| Refusal::not_found("ticket", ticket))?;

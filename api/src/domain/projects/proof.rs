@@ -2,24 +2,40 @@
 
 use crate::domain::refusal::Refusal;
 use crate::domain::work_orders::lines::Line;
+use serde::Deserialize;
 use serde_json::Value;
 use terarchitect_worker_api::ProofTerms;
+use utoipa::ToSchema;
 
 /// How many commands or lines of each kind there may be.
 const MAX_ENTRIES: usize = 50;
 /// The longest of them, in bytes.
 const MAX_ENTRY_BYTES: usize = 4 * 1024;
 
-/// The terms as they are stored: without blank entries.
-///
-/// # Errors
-/// When there are too many of them, or one is too long.
-pub fn checked(terms: ProofTerms) -> Result<ProofTerms, Refusal> {
-    Ok(ProofTerms {
-        setup: entries("setup", terms.setup)?,
-        verification: entries("verification", terms.verification)?,
-        acceptance: entries("acceptance", terms.acceptance)?,
-    })
+/// What tickets have to show from now on. What is absent is empty, so a name that is misspelt must not count as absent.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProofBody {
+    /// Shell commands that prepare a checkout, in their order.
+    pub setup: Vec<String>,
+    /// Shell commands that must end with exit code 0 in a clean checkout of what the agent did.
+    pub verification: Vec<String>,
+    /// What must hold when a ticket is done, a sentence each.
+    pub acceptance: Vec<String>,
+}
+
+impl ProofBody {
+    /// The terms as they are stored: without blank entries.
+    ///
+    /// # Errors
+    /// When there are too many of them, or one is too long.
+    pub fn checked(self) -> Result<ProofTerms, Refusal> {
+        Ok(ProofTerms {
+            setup: entries("setup", self.setup)?,
+            verification: entries("verification", self.verification)?,
+            acceptance: entries("acceptance", self.acceptance)?,
+        })
+    }
 }
 
 fn entries(name: &str, entries: Vec<String>) -> Result<Vec<String>, Refusal> {
@@ -77,11 +93,15 @@ mod tests {
 
     #[test]
     fn what_can_t_be_stored_or_run_is_refused_by_name() {
-        assert_eq!(checked(verifying(&[" make ", ""])).unwrap(), verifying(&["make"]));
-        let said = format!("{:?}", checked(verifying(&["x"; 51])).unwrap_err());
+        let body = |commands: &[&str]| ProofBody {
+            verification: commands.iter().map(|&line| line.to_owned()).collect(),
+            ..ProofBody::default()
+        };
+        assert_eq!(body(&[" make ", ""]).checked().unwrap(), verifying(&["make"]));
+        let said = format!("{:?}", body(&["x"; 51]).checked().unwrap_err());
         assert!(said.contains("verification"), "{said}");
         let long = "x".repeat(MAX_ENTRY_BYTES + 1);
-        assert!(checked(verifying(&[&long])).is_err());
+        assert!(body(&[&long]).checked().is_err());
     }
 
     #[test]

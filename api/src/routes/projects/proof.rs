@@ -3,6 +3,7 @@
 use crate::access::Caller;
 use crate::actions;
 use crate::db;
+use crate::domain::projects::proof::ProofBody;
 use crate::domain::refusal::Refusal;
 use crate::http::error::ApiResult;
 use crate::http::extract::{JsonBody, Path, ProjectPath, TicketPath};
@@ -24,13 +25,13 @@ pub async fn get_project_proof(State(app): State<App>, Path(path): Path<ProjectP
 /// Sets what all tickets of a project have to show: commands that prepare a checkout, commands that must succeed in a clean
 /// checkout of the work, and what must hold. What is absent is empty. It counts for attempts that start from now on.
 #[utoipa::path(put, path = "/api/projects/{project_id}/proof", tag = "projects", security(("bearer" = []), ("session" = [])),
-    params(ProjectPath), request_body = ProofTerms,
+    params(ProjectPath), request_body = ProofBody,
     responses((status = 200, body = ProofTerms), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub async fn set_project_proof(
     State(app): State<App>,
     caller: Caller,
     Path(path): Path<ProjectPath>,
-    JsonBody(terms): JsonBody<ProofTerms>,
+    JsonBody(terms): JsonBody<ProofBody>,
 ) -> ApiResult<Json<ProofTerms>> {
     let (database, actor) = (&app.database, caller.actor());
     Ok(Json(actions::projects::proof::set_of_project(database, &actor, path.project_id, terms).await?))
@@ -49,13 +50,13 @@ pub async fn get_ticket_proof(State(app): State<App>, Path(path): Path<TicketPat
 
 /// Sets what a ticket has to show beside what its project says. What is absent is empty.
 #[utoipa::path(put, path = "/api/projects/{project_id}/tickets/{ticket_id}/proof", tag = "tickets",
-    security(("bearer" = []), ("session" = [])), params(TicketPath), request_body = ProofTerms,
+    security(("bearer" = []), ("session" = [])), params(TicketPath), request_body = ProofBody,
     responses((status = 200, body = ProofTerms), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub async fn set_ticket_proof(
     State(app): State<App>,
     caller: Caller,
     Path(path): Path<TicketPath>,
-    JsonBody(terms): JsonBody<ProofTerms>,
+    JsonBody(terms): JsonBody<ProofBody>,
 ) -> ApiResult<Json<ProofTerms>> {
     let (database, actor) = (&app.database, caller.actor());
     let ticket = (path.project_id, path.ticket_id);
