@@ -5334,6 +5334,24 @@ export interface components {
             models: components["schemas"]["ModelUsage"][];
             total: components["schemas"]["UsageTotal"];
         };
+        /** @description What tickets have to show from now on. What is absent is empty, so a name that is misspelt must not count as absent. */
+        ProofBody: {
+            /**
+             * @description What must hold when a ticket is done, a sentence each.
+             * @default []
+             */
+            acceptance: string[];
+            /**
+             * @description Shell commands that prepare a checkout, in their order.
+             * @default []
+             */
+            setup: string[];
+            /**
+             * @description Shell commands that must end with exit code 0 in a clean checkout of what the agent did.
+             * @default []
+             */
+            verification: string[];
+        };
         /**
          * @description Commands and acceptance lines of a ticket and its project. What the repository itself says about them is in its
          *     `.terarchitect.toml`, which the runner reads from the base branch.
@@ -12633,7 +12651,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ProofTerms"];
+                "application/json": components["schemas"]["ProofBody"];
             };
         };
         responses: {
@@ -15410,7 +15428,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ProofTerms"];
+                "application/json": components["schemas"]["ProofBody"];
             };
         };
         responses: {
