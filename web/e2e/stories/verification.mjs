@@ -27,7 +27,7 @@ async function named(world) {
   await dialog.getByLabel('What must hold').fill('The cheapest comes first.')
   await dialog.getByRole('button', { name: 'Save', exact: true }).click()
   await page.getByText('It counts for attempts that begin from now on.').waitFor()
-  await dialog.getByRole('button', { name: 'Close', exact: true }).click()
+  await dialog.getByRole('button', { name: 'Close', exact: true }).last().click()
   await page.getByRole('list', { name: 'What must hold' }).getByText('The cheapest comes first.').waitFor()
   assert.deepEqual(await system.call('GET', `/api/projects/${project.id}/tickets/${ticket.id}/proof`), { acceptance: ['The cheapest comes first.'] })
   // What others change is seen at once.
