@@ -6,9 +6,8 @@ mod opencode_support;
 mod ticket_support;
 
 use serde_json::{Value, json};
-use std::process::{Command, Stdio};
 use terarchitect_testbed::chat::{Rule, Script};
-use ticket_support::{WORKER_KEY, World};
+use ticket_support::World;
 
 const FAILED: &str = "was then checked in a clean checkout";
 
@@ -203,12 +202,7 @@ async fn a_runner_that_is_killed_while_it_verifies_goes_on_there() {
     let (begun, open) = (place.path().join("begun"), place.path().join("open"));
     let check = format!("touch {}; while ! test -e {}; do sleep 0.05; done", begun.display(), open.display());
     asks(&world, &json!({"verification": [check]}));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_agent-runner"));
-    command.args(["ticket", "--api-url", &world.api.url(), "--worker-api-key", WORKER_KEY]);
-    command.args(["--project-id", &world.project.to_string(), "--ticket-id", &world.ticket.to_string()]);
-    command.arg("--opencode-bin").arg(&world.opencode).arg("--unpushed-dir").arg(world.unpushed.path());
-    command.args(["--github-api-url", &world.forge.api_url()]);
-    let mut runner = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut runner = world.program().spawn().unwrap();
     while !begun.exists() {
         assert!(runner.try_wait().unwrap().is_none(), "the runner ended before it verified anything");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;

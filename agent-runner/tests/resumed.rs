@@ -7,10 +7,9 @@ mod ticket_support;
 
 use serde_json::{Value, json};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
 use terarchitect_testbed::chat::{ChatRequest, Rule, Script};
 use terarchitect_testbed::forge::{Answer, Faults};
-use ticket_support::{WORKER_KEY, World};
+use ticket_support::World;
 
 /// The phases of the demonstration's ticket in which the agent has its turns, with how many they are.
 const TURNS: [(&str, usize); 3] = [("Phase: research", 1), ("Phase: plan", 1), ("Phase: execution", 2)];
@@ -43,12 +42,7 @@ fn prompted(world: &World, phase: &str) -> usize {
 
 /// Runs the program until the model has got `number` requests of this phase, and kills it there.
 async fn kill_at(world: &World, model: &str, phase: &str, number: usize) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_agent-runner"));
-    command.args(["ticket", "--api-url", &world.api.url(), "--worker-api-key", WORKER_KEY]);
-    command.args(["--project-id", &world.project.to_string(), "--ticket-id", &world.ticket.to_string()]);
-    command.arg("--opencode-bin").arg(&world.opencode).arg("--unpushed-dir").arg(world.unpushed.path());
-    command.args(["--github-api-url", &world.forge.api_url()]);
-    let mut runner = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut runner = world.program().spawn().unwrap();
     loop {
         let requests = world.chat.requests();
         if requests.iter().filter(|request| is_of(request, model, phase)).count() >= number {

@@ -8,6 +8,7 @@ use crate::opencode_support::opencode;
 use clap::Parser;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::process::Stdio;
 use terarchitect_agent_runner::attempt::{AttemptError, Finished, make_attempt};
 use terarchitect_agent_runner::cli::Cli;
 use terarchitect_agent_runner::config::Config;
@@ -128,6 +129,17 @@ impl World {
         let cli = Cli::parse_from(args.iter().chain(more));
         let config = Config::parse(cli.command, &cli.options).unwrap();
         Box::pin(make_attempt(config, cli.options, CancellationToken::new())).await
+    }
+
+    /// The program at this ticket, for tests that kill it.
+    pub fn program(&self) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_agent-runner"));
+        command.args(["ticket", "--api-url", &self.api.url(), "--worker-api-key", WORKER_KEY]);
+        command.args(["--project-id", &self.project.to_string(), "--ticket-id", &self.ticket.to_string()]);
+        command.arg("--opencode-bin").arg(&self.opencode).arg("--unpushed-dir").arg(self.unpushed.path());
+        command.args(["--github-api-url", &self.forge.api_url()]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
     }
 
     /// One attempt that knows where the forge's REST calls are.
