@@ -34,10 +34,11 @@ pub(super) enum Stopped {
 }
 
 impl Attempt {
-    /// Whether people answer what the agent asks, by the job's policy.
+    /// Whether people answer what the agent asks, by the job's policy. An agent that works elsewhere has no way to ask.
     pub(super) fn may_ask(&self) -> bool {
         let stops = &self.context.checkpoints;
-        stops.iter().any(|stop| stop.stage == CheckpointStage::Question && stop.kind.blocks())
+        !self.agent.works_elsewhere()
+            && stops.iter().any(|stop| stop.stage == CheckpointStage::Question && stop.kind.blocks())
     }
 
     /// Stops at this stage, if the job's policy says so, and waits for a short time. `about` makes it another checkpoint where

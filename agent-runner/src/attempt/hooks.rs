@@ -364,9 +364,7 @@ impl DriveHooks for Hooks<'_> {
     }
 
     async fn verify(&mut self) -> Result<Verified, anyhow::Error> {
-        let workspace = self.workspace.take().ok_or_else(lost)?;
-        let (workspace, verified) = self.prover.verify(self.attempt, workspace).await;
-        self.workspace = Some(workspace);
+        let verified = self.prover.verify(self.attempt, &mut self.workspace).await;
         self.phases.end("verification");
         Ok(verified?)
     }

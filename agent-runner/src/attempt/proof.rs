@@ -40,7 +40,7 @@ struct Place {
 impl Prover {
     /// What the project, the ticket and the repository's base branch ask for.
     pub(super) fn new(attempt: &Attempt, workspace: &Workspace) -> Result<Self, AttemptError> {
-        let file = workspace.file_of_base(FILE, MAX_FILE_BYTES);
+        let file = workspace.file_of_base(FILE, MAX_FILE_BYTES)?;
         let terms = Terms::of(&attempt.context.proof, file.as_deref());
         let terms = terms.map_err(|error| ConfigError::one(error.to_string()))?;
         Ok(Self { terms, round: 0, evidence: Evidence::default() })
@@ -57,10 +57,10 @@ impl Prover {
         lines.map(|(at, line)| format!("{}. {line}", at + 1)).collect::<Vec<_>>().join("\n")
     }
 
-    /// Prepares the agent's workspace. A command that fails is logged, and the agent finds out what is missing: mending it may be
+    /// Prepares the agent's workspace, where the agent works in that. A command that fails is logged, and the agent finds out what is missing: mending it may be
     /// what the ticket asks for.
     pub(super) async fn prepare(&self, attempt: &Attempt, directory: &Path) -> Result<(), AttemptError> {
-        if self.terms.setup.is_empty() {
+        if self.terms.setup.is_empty() || attempt.agent.works_elsewhere() {
             return Ok(());
         }
         let run_as = attempt.agents_user()?;
@@ -81,44 +81,34 @@ impl Prover {
         Ok(())
     }
 
-    /// Runs every command of the verification in a clean checkout of the branch's head.
+    /// Runs every command of the verification in a clean checkout of the branch's head. `workspace` is empty afterwards only if the
+    /// task that reads it failed.
     pub(super) async fn verify(
         &mut self,
         attempt: &Attempt,
-        workspace: Workspace,
-    ) -> (Workspace, Result<Verified, AttemptError>) {
+        workspace: &mut Option<Workspace>,
+    ) -> Result<Verified, AttemptError> {
         self.round += 1;
-        let run_as = match attempt.agents_user() {
-            Ok(run_as) => run_as,
-            Err(error) => return (workspace, Err(error.into())),
+        // What an earlier round showed was about another commit.
+        self.evidence = Evidence::default();
+        let run_as = attempt.agents_user()?;
+        let (top, state) = (temporary("terarchitect-proof-")?, temporary("terarchitect-proof-")?);
+        let directory = top.path().join("checkout");
+        let Some(taken) = workspace.take() else {
+            return Err(AttemptError::Internal("the workspace was lost in a task that failed".to_owned()));
         };
-        let checkout =
-            match temporary("terarchitect-proof-").and_then(|dir| Ok((dir, temporary("terarchitect-proof-")?))) {
-                Ok(checkout) => checkout,
-                Err(error) => return (workspace, Err(error)),
-            };
-        let (directory, state_dir) = (checkout.0.path().join("checkout"), checkout.1.path().to_owned());
-        let (exported, user) = (directory.clone(), run_as.clone());
-        let top = checkout.0.path().to_owned();
+        let (exported, above, user) = (directory.clone(), top.path().to_owned(), run_as.clone());
         let exporting = tokio::task::spawn_blocking(move || {
-            let commit = export(&workspace, &exported, &top, user.as_ref());
-            (workspace, commit)
+            let commit = export(&taken, &exported, &above, user.as_ref());
+            (taken, commit)
         });
-        let (workspace, commit) = match exporting.await {
-            Ok(done) => done,
-            Err(error) => {
-                // Nothing gives the workspace back: the caller can only end.
-                std::panic::resume_unwind(error.into_panic())
-            }
-        };
-        let commit = match commit {
-            Ok(Some(commit)) => commit,
-            Ok(None) => return (workspace, Ok(Verified::default())),
-            Err(error) => return (workspace, Err(error)),
-        };
-        let place = Place { directory, state_dir, home: None, run_as, commit: Some(commit) };
-        let verified = self.run_all(attempt, &place).await;
-        (workspace, verified)
+        let (taken, commit) = exporting
+            .await
+            .map_err(|error| AttemptError::Internal(format!("the task that makes a clean checkout failed: {error}")))?;
+        *workspace = Some(taken);
+        let Some(commit) = commit? else { return Ok(Verified::default()) };
+        let state_dir = state.path().to_owned();
+        self.run_all(attempt, &Place { directory, state_dir, home: None, run_as, commit: Some(commit) }).await
     }
 
     async fn run_all(&mut self, attempt: &Attempt, place: &Place) -> Result<Verified, AttemptError> {

@@ -14,6 +14,8 @@ use terarchitect_worker_api::{ModelUsage, StoreUsageRequest};
 const EVERY: Duration = Duration::from_secs(10);
 /// For how long the last report is retried.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same of an attempt that is cancelled.
+const CANCELLED_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether the API takes reports.
 #[derive(Debug, Default)]
@@ -34,11 +36,13 @@ impl Attempt {
         }
     }
 
-    /// Tells all of it. A failure costs nothing but that it is not known.
+    /// Tells all of it. A failure costs nothing but that it is not known, and an attempt that is cancelled hardly waits for it: what
+    /// it did has to be kept before it is killed.
     pub(super) async fn tell_usage(&self, models: &Models) {
         let usage = self.usage(models);
-        if !usage.is_empty() {
-            self.tell(usage, Retry::For(PATIENCE)).await;
+        let patience = if self.cancel.is_cancelled() { CANCELLED_PATIENCE } else { PATIENCE };
+        if !usage.is_empty() && tokio::time::timeout(patience, self.tell(usage, Retry::For(patience))).await.is_err() {
+            tracing::debug!("the API did not take what the calls of models came to in time");
         }
     }
 

@@ -1,6 +1,7 @@
 //! A clean checkout of what the branch has: without what git ignores, and without anything that the agent left beside it.
 
 use super::{GitError, Workspace, agent_copy};
+use git2::ErrorCode;
 use git2::build::CheckoutBuilder;
 use std::path::Path;
 
@@ -24,13 +25,21 @@ impl Workspace {
     }
 
     /// A file of the base branch as text, at most this many bytes of it; none if it has no such file.
-    #[must_use]
-    pub fn file_of_base(&self, path: &str, most: usize) -> Option<String> {
-        let base = self.repo.refname_to_id(&format!("refs/remotes/origin/{}", self.default_branch)).ok()?;
-        let tree = self.repo.find_commit(base).and_then(|commit| commit.tree()).ok()?;
-        let entry = tree.get_path(Path::new(path)).ok()?;
-        let blob = self.repo.find_blob(entry.id()).ok()?;
-        let text = String::from_utf8_lossy(blob.content()).into_owned();
-        Some(text[..text.floor_char_boundary(most)].to_owned())
+    ///
+    /// # Errors
+    /// When the repository can't be read.
+    pub fn file_of_base(&self, path: &str, most: usize) -> Result<Option<String>, GitError> {
+        let read = || -> Result<String, git2::Error> {
+            let base = self.repo.refname_to_id(&format!("refs/remotes/origin/{}", self.default_branch))?;
+            let tree = self.repo.find_commit(base)?.tree()?;
+            let blob = self.repo.find_blob(tree.get_path(Path::new(path))?.id())?;
+            let text = String::from_utf8_lossy(blob.content()).into_owned();
+            Ok(text[..text.floor_char_boundary(most)].to_owned())
+        };
+        match read() {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(source) => Err(GitError::new("could not read a file of the base branch", source)),
+        }
     }
 }

@@ -284,7 +284,8 @@ impl Workspace {
     /// the first of them, cut where it is long. Empty where it says nothing.
     #[must_use]
     pub fn conventions(&self) -> String {
-        CONVENTIONS.iter().find_map(|name| self.file_of_base(name, MAX_CONVENTIONS_BYTES)).unwrap_or_default()
+        let read = |name: &&str| self.file_of_base(name, MAX_CONVENTIONS_BYTES).ok().flatten();
+        CONVENTIONS.iter().find_map(read).unwrap_or_default()
     }
 
     /// Pushes the branch, and returns whether there was anything to push. Never overwrites the commits of others.

@@ -286,8 +286,10 @@ impl Follower {
     }
 
     async fn answer(&self, request: &QuestionRequest) {
-        if self.asking.may_ask() {
-            return self.ask_people(&request.id, Asked::Question { text: question(&request.questions) });
+        let text = question(&request.questions);
+        // Nobody can answer a question without words.
+        if self.asking.may_ask() && !text.trim().is_empty() {
+            return self.ask_people(&request.id, Asked::Question { text });
         }
         if let Err(error) = self.api.answer_question(&request.id, request.questions.len(), NO_ANSWER).await {
             tracing::debug!(%error, "could not answer a question; it is listed again later");
