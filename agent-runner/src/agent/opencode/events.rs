@@ -287,7 +287,7 @@ impl Follower {
 
     async fn answer(&self, request: &QuestionRequest) {
         let text = question(&request.questions);
-        // Nobody can answer a question without words.
+        // A question without words can't be answered.
         if self.asking.may_ask() && !text.trim().is_empty() {
             return self.ask_people(&request.id, Asked::Question { text });
         }
