@@ -165,6 +165,27 @@ async fn a_held_job_costs_nothing_and_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn the_container_of_a_job_that_was_just_held_is_left_to_end_by_itself() {
+    let app = TestApp::start().await;
+    app.may_leave_jobs_live();
+    let running = Running::start(&app, &app.project().await).await;
+    let state = async |worker: &str| {
+        let jobs = json!([{"job_id": running.job["job_id"], "attempt": 1}]);
+        let reply = app.post("/api/worker/heartbeat", json!({"worker_id": worker, "jobs": jobs})).await.expect(200);
+        reply["jobs"][0]["state"].as_str().unwrap().to_owned()
+    };
+    let opened = running.open(&app, "plan:1").await;
+    running.hold(&app, &opened).await;
+    assert_eq!((state("one").await.as_str(), state("two").await.as_str()), ("held", "lost"));
+    assert_eq!(running.now(&app).await["lease_expires_at"], Value::Null, "it has no lease for that");
+    sqlx::query("update agent_job_attempts set ended_at = now() - interval '61 seconds'")
+        .execute(&app.pool)
+        .await
+        .unwrap();
+    assert_eq!(state("one").await, "lost", "its runner hangs");
+}
+
+#[tokio::test]
 async fn a_rejected_job_fails_for_good() {
     let app = TestApp::start().await;
     let project = app.project().await;

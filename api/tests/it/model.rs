@@ -317,7 +317,10 @@ impl World {
         for (claim, said) in named.iter().zip(reply["jobs"].as_array().unwrap()) {
             let job = &self.jobs[&claim.job];
             let held = job.status == "running" && job.attempt == claim.attempt;
+            // The container of what was just handed over to a person ends by itself.
+            let ends = job.attempt == claim.attempt && claim.reported == Some((How::Hold, "running"));
             let expected = match (held, job.cancel) {
+                (false, _) if ends => "held",
                 (false, _) => "lost",
                 (true, true) => "cancel",
                 (true, false) => "held",

@@ -13,6 +13,10 @@ use terarchitect_worker_api::{HeldJob, HeldJobStatus, HeldState, JobReport, Reas
 /// How many times a renewal that lost a deadlock is tried.
 const TRIES: u32 = 4;
 
+/// How long the container of an attempt that handed its job over to a person may take to end by itself, before its worker is told
+/// to remove it.
+const ENDS_WITHIN: Duration = Duration::from_secs(60);
+
 /// Renews every lease that a heartbeat names, as far as its worker still holds it, and returns the state of each job.
 /// No event: nothing changes but the time of the lease.
 ///
@@ -38,9 +42,17 @@ pub async fn renew(
         }
     };
     let renewed: HashMap<_, _> = renewed.into_iter().map(|(job, cancel)| (job.job_id, (job.attempt, cancel))).collect();
+    let is_renewed = |job: &&HeldJob| renewed.get(&job.job_id).is_some_and(|(attempt, _)| *attempt == job.attempt);
+    let others: Vec<HeldJob> = held.iter().filter(|job| !is_renewed(job)).cloned().collect();
+    let ending = match others.as_slice() {
+        [] => Vec::new(),
+        // Its runner tidies up and exits; without this it would be killed whenever a heartbeat comes in between.
+        others => db::worker::leases::handed_over(&mut conn, worker, others, ENDS_WITHIN).await?,
+    };
     let state = |job: &HeldJob| match renewed.get(&job.job_id) {
         Some((attempt, true)) if *attempt == job.attempt => HeldState::Cancel,
         Some((attempt, false)) if *attempt == job.attempt => HeldState::Held,
+        _ if ending.contains(job) => HeldState::Held,
         _ => HeldState::Lost,
     };
     let status = |job: &HeldJob| HeldJobStatus { job_id: job.job_id, attempt: job.attempt, state: state(job) };

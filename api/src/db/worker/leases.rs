@@ -81,6 +81,31 @@ pub async fn renew(
         .collect())
 }
 
+/// Those of these attempts of a worker that handed their job over to a person within this time, and were the job's last.
+pub async fn handed_over(
+    conn: &mut PgConnection,
+    worker_id: &WorkerId,
+    asked: &[HeldJob],
+    within: Duration,
+) -> sqlx::Result<Vec<HeldJob>> {
+    let (ids, attempts): (Vec<Uuid>, Vec<i32>) = asked.iter().map(|job| (job.job_id.0, job.attempt)).unzip();
+    let rows = sqlx::query!(
+        r#"select last.job_id, last.attempt
+           from unnest($1::uuid[], $2::integer[]) as asked (id, attempt)
+           join agent_job_attempts as last on last.job_id = asked.id and last.attempt = asked.attempt
+           join agent_jobs as job on job.id = last.job_id and job.attempt = last.attempt
+           where last.outcome = 'held' and (last.worker_id = $3 or last.worker_id is null)
+             and last.ended_at > now() - $4 * interval '1 second'"#,
+        &ids,
+        &attempts,
+        worker_id.as_str(),
+        within.as_secs_f64()
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| HeldJob { job_id: row.job_id.into(), attempt: row.attempt }).collect())
+}
+
 /// The jobs that a worker holds, according to the database.
 pub async fn held_by(conn: &mut PgConnection, worker_id: &WorkerId) -> sqlx::Result<Vec<WorkerJob>> {
     let rows = sqlx::query!(
