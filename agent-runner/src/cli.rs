@@ -318,6 +318,16 @@ pub struct Options {
     /// The OpenCode program to start.
     #[arg(long, env = "OPENCODE_BIN", default_value = "opencode", global = true, value_name = "FILE")]
     pub opencode_bin: PathBuf,
+    /// The program of another agent [default: claude-agent-acp or codex-acp, on PATH].
+    #[arg(
+        long,
+        env = "ACP_AGENT_BIN",
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "FILE"
+    )]
+    pub acp_agent_bin: PathBuf,
     /// The name of the author of commits [default: Terarchitect].
     #[arg(
         long,

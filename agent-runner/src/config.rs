@@ -88,8 +88,8 @@ pub struct AgentConfig {
 /// An agent program, with what it works with.
 #[derive(Debug)]
 pub enum Program {
-    /// OpenCode, with this model.
-    OpenCode(Provider),
+    /// One that works on this machine, with this model.
+    Here(AgentKind, Provider),
     /// Cursor's agents, with a model of its cloud.
     Cursor(CursorConfig),
 }
@@ -261,9 +261,9 @@ impl AgentConfig {
         };
         let agent_key = secret(&options.worker_llm_key);
         let program = match kind {
-            AgentKind::OpenCode => base_url.map(|base_url| {
+            AgentKind::OpenCode | AgentKind::Claude | AgentKind::Codex => base_url.map(|base_url| {
                 let (model, api_key) = (agent_model.clone(), agent_key.clone());
-                Program::OpenCode(Provider { base_url, model, api_key, limits: None })
+                Program::Here(kind, Provider { base_url, model, api_key, limits: None })
             }),
             AgentKind::Cursor => cursor(options).map(Program::Cursor).map_err(|wrong| problems.extend(wrong)).ok(),
         };
@@ -301,7 +301,7 @@ impl AgentConfig {
     #[must_use]
     pub fn kind(&self) -> AgentKind {
         match self.program {
-            Program::OpenCode(_) => AgentKind::OpenCode,
+            Program::Here(kind, _) => kind,
             Program::Cursor(_) => AgentKind::Cursor,
         }
     }
@@ -310,7 +310,7 @@ impl AgentConfig {
     #[must_use]
     pub fn model(&self) -> Option<&Provider> {
         match &self.program {
-            Program::OpenCode(model) => Some(model),
+            Program::Here(_, model) => Some(model),
             Program::Cursor(_) => None,
         }
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use terarchitect_agent_runner::gateway::Wire;
 use terarchitect_agent_runner::probe::{Probe, ProbeError};
 use terarchitect_outbound::api_base;
 use url::Url;
@@ -22,6 +23,7 @@ fn probe(url: &str) -> Probe {
         base: api_base(url).unwrap(),
         model: "large".to_owned(),
         key: Some(SecretString::from("sk-hidden")),
+        wire: Wire::Chat,
     }
 }
 

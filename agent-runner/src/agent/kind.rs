@@ -1,11 +1,17 @@
 //! Which agent programs there are.
 
+use crate::gateway::Wire;
+
 /// A coding agent program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AgentKind {
     /// OpenCode, driven through its own server.
     #[default]
     OpenCode,
+    /// Claude Code, over ACP.
+    Claude,
+    /// Codex, over ACP.
+    Codex,
     /// Cursor's Cloud Agents, which work in its cloud.
     Cursor,
 }
@@ -20,14 +26,26 @@ pub struct UnknownAgent {
 
 impl AgentKind {
     /// Every program.
-    pub const ALL: &'static [Self] = &[Self::OpenCode, Self::Cursor];
+    pub const ALL: &'static [Self] = &[Self::OpenCode, Self::Claude, Self::Codex, Self::Cursor];
 
     /// The program's name in settings (`WORKER_MODE`).
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenCode => "opencode",
+            Self::Claude => "claude",
+            Self::Codex => "codex",
             Self::Cursor => "cursor",
+        }
+    }
+
+    /// The form in which it speaks to its model.
+    #[must_use]
+    pub const fn wire(self) -> Wire {
+        match self {
+            Self::OpenCode | Self::Cursor => Wire::Chat,
+            Self::Claude => Wire::Messages,
+            Self::Codex => Wire::Responses,
         }
     }
 
@@ -55,6 +73,9 @@ mod tests {
         assert_eq!(" OpenCode ".parse(), Ok(AgentKind::OpenCode));
         assert_eq!("cursor".parse(), Ok(AgentKind::Cursor));
         let error = "other".parse::<AgentKind>().unwrap_err();
-        assert_eq!(error.to_string(), "\"other\" is not a supported agent; set it to one of: opencode, cursor");
+        assert_eq!(
+            error.to_string(),
+            "\"other\" is not a supported agent; set it to one of: opencode, claude, codex, cursor"
+        );
     }
 }

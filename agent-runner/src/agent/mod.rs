@@ -1,9 +1,10 @@
 //! The runner's interface to a coding agent program: [`start`] it, then drive one conversation in whole turns.
 //!
 //! This says what a turn is and how one can fail. How a program is started and driven is its own module's business
-//! (`opencode`, and `cursor` for agents that work in its cloud); processes, users and the end of what an agent leaves behind are shared by all programs. What a prompt
+//! (`opencode`; `acp` for those that speak the Agent Client Protocol; `cursor` for agents that work in its cloud); processes, users and the end of what an agent leaves behind are shared by all programs. What a prompt
 //! says is decided elsewhere.
 
+mod acp;
 mod command;
 mod cursor;
 mod directories;
@@ -12,10 +13,12 @@ mod error;
 mod events;
 pub mod guard;
 mod kind;
+mod looping;
 mod opencode;
 mod options;
 mod process;
 mod reap;
+mod retry;
 mod turns;
 pub mod users;
 
@@ -25,7 +28,7 @@ pub use cursor::CursorOptions;
 pub use error::{AgentError, CloudFailure};
 pub use events::{AgentEvent, NoProgress, ProgressSink, TodoItem};
 pub use kind::{AgentKind, UnknownAgent};
-pub use options::{AgentOptions, ModelLimits, ProjectConfig, Provider, ServerAddress};
+pub use options::{AgentOptions, LastTrouble, ModelLimits, ProjectConfig, Provider, ServerAddress, Trouble};
 pub use turns::{Agent, Asked, ToolCall, ToolStatus, TurnOutput};
 
 /// The agent that works in Cursor's cloud. No process is started, and nothing is asked before the first turn.
@@ -44,6 +47,7 @@ pub fn in_cursors_cloud(options: CursorOptions) -> Result<Box<dyn Agent>, AgentE
 pub async fn start(kind: AgentKind, options: AgentOptions) -> Result<Box<dyn Agent>, AgentError> {
     match kind {
         AgentKind::OpenCode => Ok(Box::new(opencode::OpenCode::start(options).await?)),
+        AgentKind::Claude | AgentKind::Codex => Ok(Box::new(acp::Acp::start(kind, options).await?)),
         AgentKind::Cursor => Err(AgentError::Startup {
             message: "Cursor's agents work in its cloud, not on this machine".to_owned(),
             stderr_tail: String::new(),

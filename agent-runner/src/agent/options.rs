@@ -1,7 +1,7 @@
 //! What an agent needs to know before it starts.
 
 use super::users::RunAs;
-use super::{NoProgress, ProgressSink};
+use super::{ModelFailure, NoProgress, ProgressSink};
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,10 +11,16 @@ use url::Url;
 /// How long an agent may take from its start until it is ready.
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Why a model did not answer: what kind of failure, and what happened.
+pub type Trouble = (ModelFailure, String);
+
+/// Why the agent's model did not answer its last call, as a gateway in between knows it; none if it did.
+pub type LastTrouble = Arc<dyn Fn() -> Option<Trouble> + Send + Sync>;
+
 /// Everything about an agent that is decided by its caller.
 #[derive(Clone)]
 pub struct AgentOptions {
-    /// The program, such as `opencode` from `PATH`.
+    /// The program, such as `opencode` from `PATH`. Empty: the one by which the agent is known.
     pub program: PathBuf,
     /// A server of the agent that already runs; none is started then.
     pub server: Option<ServerAddress>,
@@ -38,6 +44,8 @@ pub struct AgentOptions {
     pub project_config: ProjectConfig,
     /// Whether people answer what the agent asks. Otherwise it is told at once to decide by itself, and gets no permission.
     pub may_ask: bool,
+    /// How the agent's model fares; none where nothing knows.
+    pub last_trouble: Option<LastTrouble>,
     /// Receives live events.
     pub progress: Arc<dyn ProgressSink>,
     /// How long the agent may take until it is ready.
@@ -61,6 +69,7 @@ impl AgentOptions {
             extra_env: Vec::new(),
             project_config: ProjectConfig::Trusted,
             may_ask: false,
+            last_trouble: None,
             progress: Arc::new(NoProgress),
             startup_timeout: STARTUP_TIMEOUT,
         }

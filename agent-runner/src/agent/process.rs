@@ -11,7 +11,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 
 /// How long the process may take to end when asked. Some agents do not end at all while a turn runs.
@@ -57,35 +57,70 @@ pub(super) struct Signs {
     tail: Arc<Tail>,
 }
 
+/// A process that has just been started.
+struct Started {
+    family: Family,
+    guard: Option<Guard>,
+}
+
+impl Launch {
+    /// Starts it in a group of its own, with this as its standard input. Also returns the secrets that it could print.
+    fn start(self, stdin: Stdio) -> std::io::Result<(Child, Vec<SecretString>, Started)> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.args)
+            .env_clear()
+            .envs(self.env)
+            .current_dir(&self.directory)
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        if let Some(user) = &self.run_as {
+            // As root, the standard library also drops all supplementary groups before it changes the user.
+            command.gid(user.gid).uid(user.uid);
+        }
+        let guard = Guard::start(&self.marker, self.run_as.as_ref());
+        let child = command.spawn()?;
+        // A child that was not waited for always has an id.
+        let root = child.id().unwrap_or_default();
+        let family = Family { root, marker: self.marker, run_as: self.run_as };
+        Ok((child, self.secrets, Started { family, guard }))
+    }
+}
+
+impl Started {
+    fn watched(self, child: Child, tail: Arc<Tail>) -> AgentProcess {
+        let signs = watch_child(child, tail);
+        AgentProcess { family: self.family, signs, is_cleared: false, _guard: self.guard }
+    }
+}
+
 impl AgentProcess {
     /// Starts a process in a group of its own. `on_line` is called for each line that it prints to standard output.
     ///
     /// # Errors
     /// The system can't run the program.
     pub(super) fn spawn(launch: Launch, on_line: impl Fn(&str) + Send + 'static) -> std::io::Result<Self> {
-        let mut command = Command::new(&launch.program);
-        command
-            .args(&launch.args)
-            .env_clear()
-            .envs(launch.env)
-            .current_dir(&launch.directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        if let Some(user) = &launch.run_as {
-            // As root, the standard library also drops all supplementary groups before it changes the user.
-            command.gid(user.gid).uid(user.uid);
+        let (mut child, secrets, started) = launch.start(Stdio::null())?;
+        let tail = Arc::new(Tail::new(secrets));
+        if let Some(stdout) = child.stdout.take() {
+            tokio::spawn(read_lines(stdout, tail.clone(), on_line));
         }
-        let guard = Guard::start(&launch.marker, launch.run_as.as_ref());
-        let child = command.spawn()?;
-        // A child that was not waited for always has an id.
-        let root = child.id().unwrap_or_default();
-        let family = Family { root, marker: launch.marker, run_as: launch.run_as };
-        Ok(Self { family, signs: watch_child(child, launch.secrets, on_line), is_cleared: false, _guard: guard })
+        Ok(started.watched(child, tail))
     }
 
+    /// Starts a process that is spoken to over standard input and output. Closing its input asks it to end.
+    ///
+    /// # Errors
+    /// The system can't run the program.
+    pub(super) fn spawn_talking(launch: Launch) -> std::io::Result<(Self, ChildStdin, ChildStdout)> {
+        let (mut child, secrets, started) = launch.start(Stdio::piped())?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let (stdin, stdout) = pipes.ok_or_else(|| std::io::Error::other("the process has no pipes"))?;
+        Ok((started.watched(child, Arc::new(Tail::new(secrets))), stdin, stdout))
+    }
     /// The process's exit and output.
     pub(super) fn signs(&self) -> &Signs {
         &self.signs
@@ -150,14 +185,10 @@ impl Drop for AgentProcess {
     }
 }
 
-/// Reads the child's output and waits for its end, both in the background.
-fn watch_child(mut child: Child, secrets: Vec<SecretString>, on_line: impl Fn(&str) + Send + 'static) -> Signs {
-    let tail = Arc::new(Tail::new(secrets));
+/// Reads what the child prints as errors, and waits for its end, both in the background.
+fn watch_child(mut child: Child, tail: Arc<Tail>) -> Signs {
     if let Some(stderr) = child.stderr.take() {
         tokio::spawn(read_lines(stderr, tail.clone(), |_: &str| {}));
-    }
-    if let Some(stdout) = child.stdout.take() {
-        tokio::spawn(read_lines(stdout, tail.clone(), on_line));
     }
     let (report, exited) = watch::channel(None);
     tokio::spawn(async move {

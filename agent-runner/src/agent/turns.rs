@@ -8,6 +8,12 @@ use std::fmt;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// How much of a tool's error or title is kept, in characters.
+const LINE_CHARS: usize = 200;
+
+/// How much of a tool's input and of its output is kept, in characters.
+pub(super) const CALL_CHARS: usize = 6_000;
+
 /// One coding agent with one continuing conversation.
 #[async_trait]
 pub trait Agent: Send {
@@ -135,4 +141,13 @@ pub enum ToolStatus {
     },
     /// The turn ended before it did.
     Unfinished,
+}
+
+/// The first line, cut to its size.
+pub(super) fn line(text: &str) -> String {
+    let first = text.trim().lines().next().unwrap_or_default();
+    match first.char_indices().nth(LINE_CHARS) {
+        Some((end, _)) => format!("{}…", &first[..end]),
+        None => first.to_owned(),
+    }
 }

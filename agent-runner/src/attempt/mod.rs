@@ -24,7 +24,7 @@ mod wording;
 pub use error::AttemptError;
 
 use crate::agent::users::{self, RunAs};
-use crate::agent::{self, Agent, AgentError, AgentOptions, ProjectConfig, Provider, ServerAddress};
+use crate::agent::{self, Agent, AgentError, AgentKind, AgentOptions, ProjectConfig, Provider, ServerAddress};
 use crate::cancel;
 use crate::cli::Options;
 use crate::config::{AgentConfig, CACHE_DIR, Config, ConfigError, Program};
@@ -142,7 +142,7 @@ fn mask_of(config: &Config, agent: &AgentConfig, options: &Options) -> Mask {
     let password = SecretString::from(options.opencode_server_password.clone());
     let proxies = Proxies::of_environment().secrets();
     let program = match &agent.program {
-        Program::OpenCode(model) => model.api_key.clone(),
+        Program::Here(_, model) => model.api_key.clone(),
         Program::Cursor(cursor) => Some(cursor.key.clone()),
     };
     let secrets = [&config.api_key, &agent.github_token, &program, &director];
@@ -280,9 +280,13 @@ impl Attempt {
         let models = self.find_models().await?;
         let agent = match &self.agent.program {
             Program::Cursor(cursor) => cloud::agent(self, cursor)?,
-            Program::OpenCode(model) => {
-                let options = self.agent_options(places, user, models.for_agent(model));
-                self.unless_cancelled(agent::start(self.agent.kind(), options)).await?
+            Program::Here(kind, model) => {
+                let mut options = self.agent_options(places, user, models.for_agent(model));
+                if *kind != AgentKind::OpenCode {
+                    options.program.clone_from(&self.options.acp_agent_bin);
+                    options.last_trouble = Some(models.last_trouble());
+                }
+                self.unless_cancelled(agent::start(*kind, options)).await?
             }
         };
         Ok((agent, models))

@@ -1,9 +1,10 @@
 //! Where the models of an attempt are, asked before any work starts, and the gateway to them.
 
 use super::{Attempt, AttemptError};
-use crate::agent::Provider;
-use crate::gateway::{Entrance, Gateway, Spent, Upstream};
+use crate::agent::{LastTrouble, Provider};
+use crate::gateway::{Entrance, Gateway, Spent, Upstream, Wire};
 use crate::probe::Probe;
+use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_outbound::api_base;
 use terarchitect_worker_api::EntryData;
@@ -30,7 +31,7 @@ struct Addresses {
 
 /// The models of an attempt, behind a gateway. Dropping it ends all calls.
 pub(super) struct Models {
-    gateway: Gateway,
+    gateway: Arc<Gateway>,
 }
 
 impl Models {
@@ -48,6 +49,12 @@ impl Models {
             // A server of the agent that runs already has models of its own.
             None => model.clone(),
         }
+    }
+
+    /// How the agent's model fares.
+    pub(super) fn last_trouble(&self) -> LastTrouble {
+        let gateway = self.gateway.clone();
+        Arc::new(move || gateway.trouble(AGENT).map(|trouble| (trouble.kind, trouble.message)))
     }
 
     /// The way to the Director's model; none where there is no Director.
@@ -122,7 +129,7 @@ impl Attempt {
             patience: Duration::ZERO,
             silence: DIRECTOR_SILENCE,
         });
-        Ok(Models { gateway: Gateway::start(agent.into_iter().chain(director)).await? })
+        Ok(Models { gateway: Arc::new(Gateway::start(agent.into_iter().chain(director)).await?) })
     }
 
     /// Asks both models at the same time. A server of OpenCode that runs already has models of its own, and so has a cloud.
@@ -136,6 +143,7 @@ impl Attempt {
             base: agent.base_url.clone(),
             model: agent.model.clone(),
             key: agent.api_key.clone(),
+            wire: self.agent.kind().wire(),
         });
         // A wrong address is named where the client for it is created.
         let base = self.agent.director.as_ref().and_then(|director| Some((director, api_base(&director.url).ok()?)));
@@ -147,6 +155,7 @@ impl Attempt {
             base,
             model: director.model.clone(),
             key: director.key.clone(),
+            wire: Wire::Chat,
         });
         let ask_agent = async {
             match &agent_probe {

@@ -102,6 +102,10 @@ impl Door {
         self.course().spent
     }
 
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.course().trouble.clone()
+    }
+
     /// Whether the caller decides about retries itself.
     pub(super) fn leaves_retries(&self) -> bool {
         self.of.patience.is_zero()

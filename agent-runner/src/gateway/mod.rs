@@ -15,6 +15,7 @@ mod wire;
 pub use door::{Spent, Trouble, Upstream};
 pub use failure::ModelFailure;
 pub use tokens::Tokens;
+pub use wire::Wire;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -107,6 +108,12 @@ impl Gateway {
     #[must_use]
     pub fn spent(&self, name: &str) -> Spent {
         self.door(name).map(|door| door.spent()).unwrap_or_default()
+    }
+
+    /// Why this model's last call failed; none if it did not.
+    #[must_use]
+    pub fn trouble(&self, name: &str) -> Option<Trouble> {
+        self.door(name)?.trouble()
     }
 
     fn door(&self, name: &str) -> Option<&Arc<Door>> {

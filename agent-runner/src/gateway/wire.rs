@@ -5,9 +5,10 @@ use super::tokens::{Counted, Tokens};
 use serde_json::{Value, json};
 
 /// How a model is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wire {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wire {
     /// OpenAI's chat completions.
+    #[default]
     Chat,
     /// OpenAI's responses.
     Responses,

@@ -7,6 +7,7 @@ mod error;
 
 pub use error::ProbeError;
 
+use crate::gateway::Wire;
 use reqwest::header::LOCATION;
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, StatusCode};
@@ -50,6 +51,8 @@ pub struct Probe {
     pub model: String,
     /// The key, where one is needed.
     pub key: Option<SecretString>,
+    /// The form in which it is spoken to.
+    pub wire: Wire,
 }
 
 /// Follows a redirect to the same server alone: keys and questions are not for others. Another port is another server.
@@ -118,25 +121,29 @@ impl Probe {
         Err(ProbeError::NotApi { whose, url: shown(&self.base), other: shown(&other), message, setting })
     }
 
-    /// Asks for the list of models; where there is none, for an answer of one token.
+    /// Asks for the list of models; where there is none, for a short answer.
     async fn ask(&self, http: &reqwest::Client, base: &Url) -> Result<Found, Failed> {
         let listed = self.send(http.get(endpoint(base, "models"))).await?;
         match judged_list(&listed) {
             Some(found) => Ok(found),
             None => {
-                let question = json!({ "model": self.model, "max_tokens": 1, "stream": false,
-                    "messages": [{ "role": "user", "content": "Hi" }] });
-                let said = self.send(http.post(endpoint(base, "chat/completions")).json(&question)).await?;
-                judged_chat(said)
+                let (path, question) = question(self.wire, &self.model);
+                judged_chat(self.send(http.post(endpoint(base, &path)).json(&question)).await?)
             }
         }
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Said, Failed> {
         let request = match &self.key {
-            Some(key) if !key.expose_secret().is_empty() => request.bearer_auth(key.expose_secret()),
+            Some(key) if !key.expose_secret().is_empty() => match self.wire {
+                Wire::Chat | Wire::Responses => request.bearer_auth(key.expose_secret()),
+                Wire::Messages => request.header("x-api-key", key.expose_secret()),
+                Wire::Gemini => request.header("x-goog-api-key", key.expose_secret()),
+            },
             _ => request,
         };
+        let request =
+            if self.wire == Wire::Messages { request.header("anthropic-version", "2023-06-01") } else { request };
         match request.send().await {
             Ok(response) => Ok(self.read(response).await),
             Err(error) if error.is_connect() => Err(no_connection(error)),
@@ -181,6 +188,25 @@ impl Probe {
                 let model = self.model.clone();
                 ProbeError::UnknownModel { whose, url, model, message, setting: self.model_setting }
             }
+        }
+    }
+}
+
+/// The path and the body of a question that is answered in one token, or a few.
+fn question(wire: Wire, model: &str) -> (String, Value) {
+    let messages = json!([{ "role": "user", "content": "Hi" }]);
+    match wire {
+        Wire::Chat => {
+            let body = json!({ "model": model, "max_tokens": 1, "stream": false, "messages": messages });
+            ("chat/completions".to_owned(), body)
+        }
+        Wire::Messages => ("messages".to_owned(), json!({ "model": model, "max_tokens": 1, "messages": messages })),
+        // The least that it takes.
+        Wire::Responses => ("responses".to_owned(), json!({ "model": model, "max_output_tokens": 16, "input": "Hi" })),
+        Wire::Gemini => {
+            let body = json!({ "contents": [{ "role": "user", "parts": [{ "text": "Hi" }] }],
+                "generationConfig": { "maxOutputTokens": 1 } });
+            (format!("models/{model}:generateContent"), body)
         }
     }
 }

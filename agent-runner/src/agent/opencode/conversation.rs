@@ -1,10 +1,10 @@
 //! Turns and compactions of the one conversation: start, wait, interrupt, read the result.
 
 use super::api::{Api, ApiError, ModelId};
-use super::retry::{Next, Tries, after};
-use super::turn::{Ending, Record, read_turn};
+use super::turn::{Record, read_turn};
 use super::wire::{Message, Role};
 use super::{OpenCode, config, events, protocol};
+use crate::agent::retry::{BROKEN_OFF, Ending, Next, RETRY_PAUSE, Tries, after, in_a_loop};
 use crate::agent::{AgentError, ModelFailure, TurnOutput};
 use std::future::Future;
 use std::pin::Pin;
@@ -19,9 +19,6 @@ const ABORT_LIMIT: Duration = Duration::from_millis(3500);
 
 /// How long one abort may take to have an effect, before the next one is sent.
 const ABORT_PAUSE: Duration = Duration::from_millis(400);
-
-/// The pause before a prompt is retried after the model's server failed.
-const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// The pause between two status checks after the connection was lost in a turn.
 const POLL_PAUSE: Duration = Duration::from_secs(1);
@@ -388,18 +385,6 @@ impl OpenCode {
         }
         Ok(())
     }
-}
-
-/// Tells the agent why it gets the same prompt again.
-const BROKEN_OFF: &str = "Your last turn was interrupted because the connection to the model failed. Check what you \
-    have already done, then continue with this:";
-
-/// Tells the agent why it was stopped.
-fn in_a_loop(calls: &str) -> String {
-    format!(
-        "You were stopped because you repeated {calls} without progress. Do not make these calls again. Check what you \
-         have already done, find another way, then continue with this:"
-    )
 }
 
 fn model_of(message: &Message) -> Option<ModelId> {

@@ -6,9 +6,9 @@
 
 use super::api::Api;
 use super::asking::{Asking, question};
-use super::stuck::Calls;
-use super::turn::{call, title};
+use super::turn::{call, looping_call, title};
 use super::wire::{Event, EventMessage, EventPart, PermissionRequest, QuestionRequest, Role, SessionStatus, ToolPart};
+use crate::agent::looping::Calls;
 use crate::agent::{AgentEvent, Asked, ProgressSink, TodoItem};
 use bytes::BytesMut;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -241,7 +241,7 @@ impl Follower {
     }
 
     fn count(&mut self, session: String, tool: &ToolPart) {
-        if let Some(what) = self.calls.entry(session).or_default().add(tool) {
+        if let Some(what) = self.calls.entry(session).or_default().add(looping_call(tool)) {
             tracing::warn!(calls = what, "the agent makes the same calls in a loop; stopping it");
             self.interrupting.send_replace(Some(Interrupt::Looping(what)));
         }

@@ -11,9 +11,7 @@ mod conversation;
 mod events;
 mod failure;
 mod remembered;
-mod retry;
 mod server;
-mod stuck;
 mod turn;
 mod wire;
 

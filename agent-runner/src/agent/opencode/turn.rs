@@ -2,27 +2,13 @@
 
 use super::failure::{classify, describe};
 use super::wire::{Message, Part, Role, ToolPart};
+use crate::agent::looping::Call;
+use crate::agent::retry::Ending;
+use crate::agent::turns::{CALL_CHARS, line};
 use crate::agent::{ModelFailure, Tokens, ToolCall, ToolStatus, TurnOutput};
 use crate::prompts::shortened;
 use serde_json::Value;
 use std::time::Duration;
-
-/// How much of a tool's error or title is kept, in characters.
-const LINE_CHARS: usize = 200;
-
-/// How much of a tool's input and of its output is kept, in characters.
-const CALL_CHARS: usize = 6_000;
-
-/// How one prompt ended.
-#[derive(Debug, PartialEq)]
-pub(super) enum Ending {
-    /// The agent finished.
-    Finished,
-    /// The conversation was too long; OpenCode compacted it and lost the prompt.
-    PromptLost,
-    /// The model failed.
-    Failed { kind: ModelFailure, message: String },
-}
 
 /// What the agent said and did after one prompt.
 #[derive(Debug, Default)]
@@ -145,13 +131,15 @@ pub(super) fn title(title: Option<&str>, input: &Value) -> Option<String> {
         .map(line)
 }
 
-/// The first line, cut to its size.
-fn line(text: &str) -> String {
-    let first = text.trim().lines().next().unwrap_or_default();
-    match first.char_indices().nth(LINE_CHARS) {
-        Some((end, _)) => format!("{}…", &first[..end]),
-        None => first.to_owned(),
-    }
+/// The call as one of those among which a loop is noticed.
+pub(super) fn looping_call(part: &ToolPart) -> Call {
+    let state = &part.state;
+    let name = match title(state.title.as_deref(), &state.input) {
+        Some(title) => format!("{} {title}", part.tool),
+        None => part.tool.clone(),
+    };
+    let returned = (&state.status, &state.error, &state.output);
+    Call::new(name, &(&part.tool, state.input.to_string()), &returned)
 }
 
 #[cfg(test)]

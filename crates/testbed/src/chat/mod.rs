@@ -1,12 +1,15 @@
-//! A scripted chat model behind OpenAI's chat API: `POST …/chat/completions`, streaming or whole, with tool calls.
+//! A scripted model behind OpenAI's chat API: `POST …/chat/completions`, streaming or whole, with tool calls. It speaks
+//! OpenAI's responses, Anthropic's messages and Google's `generateContent` as well, by the same scripts.
 //!
 //! It replies as its [`Script`] defines for the conversation, and misbehaves where the script requests it: errors,
 //! silence, cut connections, replies that are held until `POST …/release/<name>`. `GET …/requests` shows what arrived. A request that no rule fits gets a 400 that names it, so that scripts fail loudly.
 
 mod reply;
 mod script;
+mod wire;
 
 pub use script::{Reply, Rule, Script, ToolCall, When};
+pub use wire::Wire;
 
 use crate::listen::{Server, any_loopback, serve};
 use axum::Router;
@@ -25,9 +28,11 @@ use tokio::sync::watch;
 /// A request as it arrived.
 #[derive(Clone, Debug)]
 pub struct ChatRequest {
-    /// The whole body.
+    /// The whole body. Of another form than a chat it has `model` and `messages` as a chat has them, too.
     pub body: Value,
-    /// The bearer token that came with it.
+    /// The form that it came in.
+    pub wire: Wire,
+    /// The key that came with it.
     pub key: Option<String>,
     /// What tells conversations apart: the header `x-session-id`, else model and first user message.
     pub conversation: String,
@@ -106,6 +111,9 @@ impl ChatServer {
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
             .route("/chat/completions", post(complete))
+            .route("/v1/responses", post(answer_responses))
+            .route("/v1/messages", post(answer_messages))
+            .route("/v1beta/models/{call}", post(answer_gemini))
             .route("/v1/models", get(models))
             .route("/v1/release/{name}", post(release))
             .route("/v1/requests", get(arrived))
@@ -169,16 +177,47 @@ async fn models(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    let key =
-        headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer ").map(str::to_owned));
+    answer(shared, Wire::Chat, None, headers, body).await
+}
+
+async fn answer_responses(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    answer(shared, Wire::Responses, None, headers, body).await
+}
+
+async fn answer_messages(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    answer(shared, Wire::Messages, None, headers, body).await
+}
+
+async fn answer_gemini(
+    State(shared): State<Arc<Shared>>,
+    Path(call): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    answer(shared, Wire::Gemini, Some(&call), headers, body).await
+}
+
+/// `call` has the model and what is asked of it, where the path says that.
+async fn answer(shared: Arc<Shared>, wire: Wire, call: Option<&str>, headers: HeaderMap, body: Bytes) -> Response {
+    let given = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = given("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let key = bearer.or_else(|| given("x-api-key")).or_else(|| given("x-goog-api-key")).map(str::to_owned);
     if shared.key.is_some() && key != shared.key {
         return error(StatusCode::UNAUTHORIZED, "the API key is not valid");
     }
-    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&body) else {
         return error(StatusCode::BAD_REQUEST, "the body is not JSON");
     };
+    let (model, method) = call.and_then(|call| call.rsplit_once(':')).unzip();
+    if method == Some("countTokens") {
+        return axum::Json(json!({"totalTokens": body.to_string().len() / 4})).into_response();
+    }
+    if let Some(method) = method {
+        body["stream"] = json!(method == "streamGenerateContent");
+    }
+    let body = wire.as_chat(body, model);
     let conversation = conversation_of(&headers, &body);
-    let request = ChatRequest { body, key, conversation };
+    let request = ChatRequest { body, wire, key, conversation };
     shared.requests.send_modify(|requests| requests.push(request.clone()));
     let found = match shared.progress.lock() {
         Ok(mut progress) => shared.script().reply_to(&request, &mut progress),

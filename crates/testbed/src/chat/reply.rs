@@ -1,6 +1,7 @@
 //! A scripted reply in the protocol's form: one JSON object, or a stream of events.
 
-use super::{ChatRequest, Reply};
+use super::wire::Event;
+use super::{ChatRequest, Reply, Wire};
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -29,7 +30,11 @@ pub(super) async fn respond(request: &ChatRequest, reply: Reply) -> Response {
         let broken = stream::iter([Ok(Bytes::from_static(b"{\"id\":")), Err(io::Error::other("cut by the script"))]);
         return Body::from_stream(broken).into_response();
     }
-    axum::Json(whole(request, &reply)).into_response()
+    let answer = match request.wire {
+        Wire::Chat => whole(request, &reply),
+        wire => wire.whole(request, &reply, counted(request, &reply)),
+    };
+    axum::Json(answer).into_response()
 }
 
 fn whole(request: &ChatRequest, reply: &Reply) -> Value {
@@ -45,33 +50,48 @@ fn whole(request: &ChatRequest, reply: &Reply) -> Value {
 }
 
 fn streamed(request: &ChatRequest, reply: &Reply) -> Response {
+    let pieces = pieces(&reply.text);
+    let (mut events, end) = match request.wire {
+        Wire::Chat => chat_events(request, reply, &pieces),
+        wire => {
+            let streamed = wire.events(request, reply, &pieces, counted(request, reply));
+            (streamed.begin, streamed.end)
+        }
+    };
+    if reply.stall || reply.cut {
+        return broken_stream(&events, reply.cut);
+    }
+    events.extend(end);
+    let done = (request.wire == Wire::Chat).then(|| "data: [DONE]\n\n".to_owned());
+    let lines = events.iter().map(event).chain(done).map(|line| Ok(Bytes::from(line)));
+    sse(Body::from_stream(stream::iter(lines.collect::<Vec<Result<Bytes, Infallible>>>())))
+}
+
+/// How a chat's stream begins, and how it ends.
+fn chat_events(request: &ChatRequest, reply: &Reply, pieces: &[String]) -> (Vec<Event>, Vec<Event>) {
     let chunk = |delta: Value, finish: Value| {
         json!({
             "id": "chatcmpl-scripted", "object": "chat.completion.chunk", "created": 0, "model": request.model(),
             "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
         })
     };
-    let mut events = vec![chunk(json!({"role": "assistant", "content": ""}), Value::Null)];
-    events.extend(pieces(&reply.text).into_iter().map(|piece| chunk(json!({"content": piece}), Value::Null)));
-    if reply.stall || reply.cut {
-        return broken_stream(events, reply.cut);
-    }
-    for call in tool_calls(reply) {
-        events.push(chunk(json!({"tool_calls": [call]}), Value::Null));
-    }
-    events.push(chunk(json!({}), json!(finish_reason(reply))));
+    let mut begin = vec![chunk(json!({"role": "assistant", "content": ""}), Value::Null)];
+    begin.extend(pieces.iter().map(|piece| chunk(json!({"content": piece}), Value::Null)));
+    let mut end: Vec<_> =
+        tool_calls(reply).into_iter().map(|call| chunk(json!({"tool_calls": [call]}), Value::Null)).collect();
+    end.push(chunk(json!({}), json!(finish_reason(reply))));
     if request.body["stream_options"]["include_usage"] == true {
         let mut last = chunk(json!({}), Value::Null);
         last["choices"] = json!([]);
         last["usage"] = usage(request, reply);
-        events.push(last);
+        end.push(last);
     }
-    let lines = events.iter().map(event).chain(["data: [DONE]\n\n".to_owned()]).map(|line| Ok(Bytes::from(line)));
-    sse(Body::from_stream(stream::iter(lines.collect::<Vec<Result<Bytes, Infallible>>>())))
+    let unnamed = |events: Vec<Value>| events.into_iter().map(|event| (None, event)).collect();
+    (unnamed(begin), unnamed(end))
 }
 
 /// A stream that begins well and then sends nothing more, or ends in the middle.
-fn broken_stream(events: Vec<Value>, cut: bool) -> Response {
+fn broken_stream(events: &[Event], cut: bool) -> Response {
     let begin = stream::iter(events.iter().map(event).map(|line| Ok(Bytes::from(line))).collect::<Vec<_>>());
     if cut {
         return sse(Body::from_stream(begin.chain(stream::iter([Err(io::Error::other("cut by the script"))]))));
@@ -83,8 +103,11 @@ fn sse(body: Body) -> Response {
     ([("content-type", "text/event-stream"), ("cache-control", "no-cache")], body).into_response()
 }
 
-fn event(value: &Value) -> String {
-    format!("data: {value}\n\n")
+fn event((name, data): &Event) -> String {
+    match name {
+        Some(name) => format!("event: {name}\ndata: {data}\n\n"),
+        None => format!("data: {data}\n\n"),
+    }
 }
 
 fn pieces(text: &str) -> Vec<String> {
@@ -105,9 +128,13 @@ fn finish_reason(reply: &Reply) -> &'static str {
     if reply.tools.is_empty() { "stop" } else { "tool_calls" }
 }
 
-/// Four characters a token, as a rule of thumb.
-fn usage(request: &ChatRequest, reply: &Reply) -> Value {
+/// The tokens read and written: four characters a token, as a rule of thumb.
+fn counted(request: &ChatRequest, reply: &Reply) -> (usize, usize) {
     let prompt = request.body["messages"].to_string().len() / 4;
-    let completion = reply.text.len() / 4 + 16 * reply.tools.len() + 1;
+    (prompt, reply.text.len() / 4 + 16 * reply.tools.len() + 1)
+}
+
+fn usage(request: &ChatRequest, reply: &Reply) -> Value {
+    let (prompt, completion) = counted(request, reply);
     json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion})
 }

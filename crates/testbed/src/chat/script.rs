@@ -146,11 +146,11 @@ fn asks_for_title(request: &ChatRequest) -> bool {
     request.messages().iter().any(|m| m["role"] == "system" && text_of(m).to_lowercase().contains("title generator"))
 }
 
-/// The directory that OpenCode names in its system prompt.
+/// The directory that OpenCode and Claude Code name in their system prompts.
 fn working_directory(request: &ChatRequest) -> String {
     let named = request.messages().iter().find_map(|message| {
         let text = text_of(message);
-        let (_, rest) = text.split_once("Working directory: ")?;
+        let (_, rest) = text.split_once("orking directory: ")?;
         rest.lines().next().map(|line| line.trim().to_owned())
     });
     named.unwrap_or_else(|| ".".to_owned())
@@ -180,10 +180,12 @@ pub(super) fn unmatched(request: &ChatRequest) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Wire;
     use serde_json::json;
 
     fn request(model: &str, messages: Value) -> ChatRequest {
-        ChatRequest { body: json!({"model": model, "messages": messages}), key: None, conversation: "c".into() }
+        let body = json!({"model": model, "messages": messages});
+        ChatRequest { body, wire: Wire::Chat, key: None, conversation: "c".into() }
     }
 
     #[test]

@@ -3,8 +3,6 @@
 //! A call that brings something else each time, such as one that waits for a build, is no loop until it has been made
 //! very often.
 
-use super::turn::title;
-use super::wire::{ToolPart, ToolState};
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -24,8 +22,9 @@ pub(super) struct Calls {
     last: VecDeque<Call>,
 }
 
+/// A call that has ended.
 #[derive(Debug, PartialEq)]
-struct Call {
+pub(super) struct Call {
     asked: u64,
     returned: u64,
     name: String,
@@ -33,8 +32,8 @@ struct Call {
 
 impl Calls {
     /// Adds a call that has ended. Returns the loop that it closes, in words, and begins to count again then.
-    pub(super) fn add(&mut self, part: &ToolPart) -> Option<String> {
-        self.last.push_back(Call::of(part));
+    pub(super) fn add(&mut self, call: Call) -> Option<String> {
+        self.last.push_back(call);
         if self.last.len() > CALLS_WITH_NEWS {
             self.last.pop_front();
         }
@@ -68,13 +67,9 @@ impl Calls {
 }
 
 impl Call {
-    fn of(part: &ToolPart) -> Self {
-        let ToolState { status, title: own, error, input, output, .. } = &part.state;
-        let name = match title(own.as_deref(), input) {
-            Some(title) => format!("{} {title}", part.tool),
-            None => part.tool.clone(),
-        };
-        Self { asked: hash(&(&part.tool, input.to_string())), returned: hash(&(status, error, output)), name }
+    /// `asked` is what tells it from other calls, `returned` what came of it, and `name` what people read.
+    pub(super) fn new(name: String, asked: &impl Hash, returned: &impl Hash) -> Self {
+        Self { asked: hash(asked), returned: hash(returned), name }
     }
 }
 
@@ -87,18 +82,15 @@ fn hash(value: &impl Hash) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
-    fn call(command: &str, output: &str) -> ToolPart {
-        serde_json::from_value(json!({ "tool": "bash", "state": { "status": "completed", "output": output,
-            "input": { "command": command } } }))
-        .unwrap()
+    fn call(command: &str, output: &str) -> Call {
+        Call::new(format!("bash {command}"), &("bash", command), &("completed", output))
     }
 
     /// After how many of these calls a loop is noticed, and which.
-    fn noticed(parts: impl IntoIterator<Item = ToolPart>) -> Option<(usize, String)> {
-        let mut calls = Calls::default();
-        parts.into_iter().enumerate().find_map(|(index, part)| Some((index + 1, calls.add(&part)?)))
+    fn noticed(calls: impl IntoIterator<Item = Call>) -> Option<(usize, String)> {
+        let mut last = Calls::default();
+        calls.into_iter().enumerate().find_map(|(index, call)| Some((index + 1, last.add(call)?)))
     }
 
     #[test]
@@ -106,16 +98,6 @@ mod tests {
         let looping = noticed((0..100).map(|_| call("ls", "a")));
         assert_eq!(looping, Some((12, "“bash ls” 12 times".to_owned())));
         assert_eq!(noticed((0..11).map(|_| call("ls", "a"))), None);
-    }
-
-    #[test]
-    fn a_call_that_keeps_failing_is_a_loop() {
-        let failing = || {
-            serde_json::from_value::<ToolPart>(json!({ "tool": "edit", "state": { "status": "error",
-                "error": "not found", "input": { "filePath": "/w/a" } } }))
-            .unwrap()
-        };
-        assert_eq!(noticed((0..20).map(|_| failing())).unwrap().0, 12);
     }
 
     #[test]
@@ -138,7 +120,7 @@ mod tests {
     #[test]
     fn after_a_loop_was_noticed_the_count_begins_again() {
         let mut calls = Calls::default();
-        let noticed = (0..24).filter_map(|_| calls.add(&call("ls", "a"))).count();
+        let noticed = (0..24).filter_map(|_| calls.add(call("ls", "a"))).count();
         assert_eq!(noticed, 2);
     }
 }

@@ -1,7 +1,33 @@
-//! Whether a failed prompt is sent again. Pure.
+//! How a prompt can end, and whether it is sent again then: the same for all agents. Pure.
 
-use super::turn::Ending;
-use crate::agent::{AgentError, ModelFailure};
+use super::{AgentError, ModelFailure};
+use std::time::Duration;
+
+/// The pause before a prompt is retried after the model's server failed.
+pub(super) const RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+/// What an agent is told whose turn broke off.
+pub(super) const BROKEN_OFF: &str = "Your last turn was interrupted because the connection to the model failed. Check what you \
+    have already done, then continue with this:";
+
+/// How one prompt ended.
+#[derive(Debug, PartialEq)]
+pub(super) enum Ending {
+    /// The agent finished.
+    Finished,
+    /// The conversation was too long; the agent compacted it and lost the prompt.
+    PromptLost,
+    /// The model failed.
+    Failed { kind: ModelFailure, message: String },
+}
+
+/// What an agent is told that repeats itself.
+pub(super) fn in_a_loop(calls: &str) -> String {
+    format!(
+        "You were stopped because you repeated {calls} without progress. Do not make these calls again. Check what you \
+         have already done, find another way, then continue with this:"
+    )
+}
 
 /// What was already tried in this turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,7 +59,7 @@ pub(super) enum Next {
     GiveUp(AgentError),
 }
 
-/// Each remedy is tried once per turn: OpenCode has already retried by itself before it reports a failure.
+/// Each remedy is tried once per turn: agents and the gateway have retried before a failure is reported.
 pub(super) fn after(ending: Ending, tries: &mut Tries) -> Next {
     match ending {
         Ending::Finished => Next::Done,

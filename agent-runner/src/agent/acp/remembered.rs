@@ -1,0 +1,176 @@
+//! A conversation that outlives its process: the files in which the agent keeps it.
+//!
+//! They belong to the agent, which may put anything in their place. So no link is followed on the way to them, and nothing
+//! but files is read: what is read leaves this machine, and comes back to an agent.
+
+use super::{Acp, Recipe};
+use crate::agent::{AgentError, users};
+use rustix::fs::{Dir, FileType, Mode, OFlags, fstat, open, openat};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+use tokio_util::sync::CancellationToken;
+
+/// The most that is read of one conversation, in bytes.
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How deep a conversation's files lie.
+const MOST_LEVELS: usize = 6;
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Remembered {
+    session: String,
+    /// By their paths below the agent's own directory.
+    files: BTreeMap<String, String>,
+}
+
+/// The conversation's files; none where there are none, or they can't be read.
+pub(super) fn read(recipe: &Recipe, own: &Path, session: &str) -> Option<String> {
+    let mut found = Found { session, files: BTreeMap::new(), room: MOST_BYTES };
+    let below = own.join(recipe.conversations);
+    let looked = open(&below, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+        .map_err(std::io::Error::from)
+        .and_then(|folder| found.look(folder, recipe.conversations, (false, 0)));
+    if let Err(error) = looked {
+        tracing::info!(%error, "could not read the conversation that {} keeps", recipe.name);
+        return None;
+    }
+    if found.files.is_empty() {
+        tracing::info!("{} keeps no file of its conversation", recipe.name);
+        return None;
+    }
+    serde_json::to_string(&Remembered { session: session.to_owned(), files: found.files }).ok()
+}
+
+struct Found<'a> {
+    session: &'a str,
+    files: BTreeMap<String, String>,
+    room: u64,
+}
+
+impl Found<'_> {
+    /// Takes the files of this folder, and of those in it, that are named after the conversation, or lie in a folder that is.
+    fn look(&mut self, folder: OwnedFd, path: &str, (is_named, level): (bool, usize)) -> std::io::Result<()> {
+        if level > MOST_LEVELS {
+            return Ok(());
+        }
+        for entry in Dir::read_from(&folder)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if name == "." || name == ".." {
+                continue;
+            }
+            let is_named = is_named || name.contains(self.session);
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let opened = match openat(&folder, name, flags, Mode::empty()) {
+                Ok(opened) => opened,
+                // A link, or removed meanwhile.
+                Err(Errno::LOOP | Errno::NOENT | Errno::NXIO) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let path = format!("{path}/{name}");
+            match FileType::from_raw_mode(fstat(&opened)?.st_mode) {
+                FileType::Directory => self.look(opened, &path, (is_named, level + 1))?,
+                FileType::RegularFile if is_named => self.take(File::from(opened), path)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, file: File, path: String) -> std::io::Result<()> {
+        let mut text = String::new();
+        let read = file.take(self.room + 1).read_to_string(&mut text)? as u64;
+        self.room = self.room.checked_sub(read).ok_or_else(|| std::io::Error::other("it is too large"))?;
+        self.files.insert(path, text);
+        Ok(())
+    }
+}
+
+impl Acp {
+    /// Goes on with a conversation that another process kept.
+    pub(super) async fn read_in(&mut self, remembered: &str) -> Result<bool, AgentError> {
+        let Ok(remembered) = serde_json::from_str::<Remembered>(remembered) else { return Ok(false) };
+        if self.session.is_some() {
+            return Ok(false);
+        }
+        if let Err(error) = self.write_down(&remembered) {
+            tracing::warn!(%error, "could not write the earlier conversation down for {}", self.recipe.name);
+            return Ok(false);
+        }
+        let never = CancellationToken::new();
+        let bounds = self.startup_bounds(&never);
+        self.reopen(&remembered.session, &bounds).await
+    }
+
+    fn write_down(&self, remembered: &Remembered) -> std::io::Result<()> {
+        for (path, text) in &remembered.files {
+            let path = self.moved(path).ok_or_else(|| std::io::Error::other("it names a file elsewhere"))?;
+            let path = self.own.join(path);
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            std::fs::write(&path, text)?;
+        }
+        let below = self.own.join(self.recipe.conversations);
+        self.options.run_as.as_ref().map_or(Ok(()), |user| users::hand_over(&below, user))
+    }
+
+    /// The file's place here: another attempt's workspace may have been elsewhere. None for one that leads out.
+    fn moved(&self, path: &str) -> Option<PathBuf> {
+        let parts: Vec<_> = Path::new(path).components().collect();
+        if parts.first() != Some(&Component::Normal(self.recipe.conversations.as_ref()))
+            || !parts.iter().all(|part| matches!(part, Component::Normal(_)))
+        {
+            return None;
+        }
+        let mut parts = parts.into_iter().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
+        if self.recipe.by_workspace
+            && let Some(folder) = parts.get_mut(1)
+        {
+            *folder = folder_of(&self.options.directory).into();
+        }
+        Some(parts.iter().collect())
+    }
+}
+
+/// How Claude Code names the folder of a workspace's conversations.
+fn folder_of(workspace: &Path) -> String {
+    let path = workspace.display().to_string();
+    path.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recipes::recipe;
+    use super::*;
+    use crate::agent::AgentKind;
+
+    #[test]
+    fn only_the_conversations_own_files_are_read_and_no_link_is_followed() {
+        let own = tempfile::tempdir().unwrap();
+        let folder = own.path().join("projects/-w");
+        std::fs::create_dir_all(folder.join("s-1/subagents")).unwrap();
+        std::fs::write(folder.join("s-1.jsonl"), "{}").unwrap();
+        std::fs::write(folder.join("s-1/subagents/a.jsonl"), "{\"a\":1}").unwrap();
+        std::fs::write(folder.join("other.jsonl"), "secret").unwrap();
+        std::fs::write(own.path().join("outside"), "secret").unwrap();
+        std::os::unix::fs::symlink(own.path().join("outside"), folder.join("link-s-1.jsonl")).unwrap();
+        std::os::unix::fs::symlink(own.path(), folder.join("s-1/up")).unwrap();
+        let claude = recipe(AgentKind::Claude).unwrap();
+        let read = read(claude, own.path(), "s-1").unwrap();
+        let remembered: Remembered = serde_json::from_str(&read).unwrap();
+        let names: Vec<&str> = remembered.files.keys().map(String::as_str).collect();
+        assert_eq!(names, ["projects/-w/s-1.jsonl", "projects/-w/s-1/subagents/a.jsonl"]);
+        assert_eq!(super::read(claude, own.path(), "s-2"), None);
+    }
+
+    #[test]
+    fn a_workspace_has_the_folder_that_claude_code_gives_it() {
+        assert_eq!(folder_of(Path::new("/tmp/.x/work_1")), "-tmp--x-work-1");
+    }
+}

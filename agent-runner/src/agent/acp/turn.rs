@@ -1,0 +1,265 @@
+//! Turns of the one conversation: begin it, prompt, watch, stop.
+
+use super::ending::ending;
+use super::peer::{Message, Refusal};
+use super::record::Record;
+use super::{Acp, asking};
+use crate::agent::retry::{BROKEN_OFF, Ending, Next, RETRY_PAUSE, Tries, after, in_a_loop};
+use crate::agent::{AgentError, AgentEvent, ModelFailure, TurnOutput};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How long an agent that was told to stop may take, before its process is killed.
+const ABORT_LIMIT: Duration = Duration::from_millis(3500);
+
+/// When a turn has to end.
+pub(super) struct Bounds<'a> {
+    cancel: &'a CancellationToken,
+    deadline: Instant,
+    limit: Duration,
+}
+
+/// What a request came to.
+type Answer = Result<Value, Refusal>;
+
+impl Acp {
+    pub(super) async fn run_turn(
+        &mut self,
+        prompt: &str,
+        cancel: &CancellationToken,
+    ) -> Result<TurnOutput, AgentError> {
+        let started = Instant::now();
+        let bounds = self.bounds(cancel);
+        self.open(&bounds).await?;
+        let (mut record, mut tries) = (Record::default(), Tries::default());
+        let mut text = prompt.to_owned();
+        loop {
+            let ending = match self.ask(&text, &mut record, &bounds).await {
+                // An agent that repeats itself often continues once it knows.
+                Err(AgentError::Looping { calls }) if tries.may_warn() => {
+                    text = format!("{}\n\n{prompt}", in_a_loop(&calls));
+                    continue;
+                }
+                Err(AgentError::Asked { asked }) => {
+                    return Ok(TurnOutput { asked: Some(*asked), ..record.into_output(started.elapsed()) });
+                }
+                asked => asked?,
+            };
+            match after(ending, &mut tries) {
+                Next::Done => return Ok(record.into_output(started.elapsed())),
+                Next::GiveUp(error) => return Err(error),
+                Next::AskAgain => {}
+                Next::CompactAndAskAgain => self.compact_within(&bounds).await?,
+                Next::WaitAndAskAgain => {
+                    tokio::select! {
+                        () = tokio::time::sleep(RETRY_PAUSE) => {}
+                        error = bounds.reached() => return Err(error),
+                    }
+                    if record.has_acted() {
+                        text = format!("{BROKEN_OFF}\n\n{prompt}");
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) async fn run_compaction(&mut self, cancel: &CancellationToken) -> Result<(), AgentError> {
+        let bounds = self.bounds(cancel);
+        self.compact_within(&bounds).await
+    }
+
+    async fn compact_within(&mut self, bounds: &Bounds<'_>) -> Result<(), AgentError> {
+        let Some(compact) = self.recipe.compact.filter(|_| self.session.is_some()) else { return Ok(()) };
+        match self.give(compact, &mut Record::default(), bounds).await? {
+            Ending::Failed { kind, message } => {
+                let kind = if kind == ModelFailure::Other { ModelFailure::Compaction } else { kind };
+                Err(AgentError::Model { kind, message })
+            }
+            Ending::Finished | Ending::PromptLost => {
+                self.options.progress.event(AgentEvent::Compacted);
+                Ok(())
+            }
+        }
+    }
+
+    fn bounds<'a>(&self, cancel: &'a CancellationToken) -> Bounds<'a> {
+        let limit = self.options.turn_timeout;
+        Bounds { cancel, deadline: Instant::now() + limit, limit }
+    }
+
+    /// Begins the conversation, where there is none.
+    async fn open(&mut self, bounds: &Bounds<'_>) -> Result<(), AgentError> {
+        if self.session.is_some() {
+            return Ok(());
+        }
+        let mut params = self.place();
+        let meta = (self.recipe.meta)();
+        if !meta.is_null() {
+            params["_meta"] = meta;
+        }
+        let answer = self.call("session/new", &params, bounds).await?;
+        let begun = answer.map_err(|refusal| self.refused("beginning a conversation", refusal))?;
+        let Some(session) = begun["sessionId"].as_str().map(str::to_owned) else {
+            return Err(self.protocol("beginning a conversation", "it named no conversation"));
+        };
+        self.enter(session, bounds).await
+    }
+
+    /// Goes on with a conversation whose files are there. Returns false where the agent does not know it.
+    pub(super) async fn reopen(&mut self, session: &str, bounds: &Bounds<'_>) -> Result<bool, AgentError> {
+        let mut params = self.place();
+        params["sessionId"] = json!(session);
+        let meta = (self.recipe.meta)();
+        if !meta.is_null() {
+            params["_meta"] = meta;
+        }
+        match self.call("session/resume", &params, bounds).await? {
+            Ok(_) => self.enter(session.to_owned(), bounds).await.map(|()| true),
+            Err(refusal) => {
+                tracing::warn!(
+                    error = refusal.message,
+                    "{} did not read the earlier conversation in",
+                    self.recipe.name
+                );
+                Ok(false)
+            }
+        }
+    }
+
+    pub(super) fn startup_bounds<'a>(&self, never: &'a CancellationToken) -> Bounds<'a> {
+        let limit = self.options.startup_timeout;
+        Bounds { cancel: never, deadline: Instant::now() + limit, limit }
+    }
+
+    fn place(&self) -> Value {
+        json!({ "cwd": self.options.directory, "mcpServers": [] })
+    }
+
+    async fn enter(&mut self, session: String, bounds: &Bounds<'_>) -> Result<(), AgentError> {
+        if let Some(mode) = self.recipe.mode {
+            let params = json!({ "sessionId": session, "modeId": mode });
+            let answer = self.call("session/set_mode", &params, bounds).await?;
+            answer.map_err(|refusal| self.refused("setting the agent's mode", refusal))?;
+        }
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// Gives one prompt and waits for its end.
+    async fn ask(&mut self, text: &str, record: &mut Record, bounds: &Bounds<'_>) -> Result<Ending, AgentError> {
+        // What begins so is a command to the agent's program.
+        let text =
+            if text.trim_start().starts_with('/') { format!("This is the task:\n\n{text}") } else { text.to_owned() };
+        self.give(&text, record, bounds).await
+    }
+
+    async fn give(&mut self, text: &str, record: &mut Record, bounds: &Bounds<'_>) -> Result<Ending, AgentError> {
+        let session = self.session.clone().unwrap_or_default();
+        let prompt = json!({ "sessionId": session, "prompt": [{ "type": "text", "text": text }] });
+        let id = self.peer.request("session/prompt", &prompt);
+        self.options.progress.event(AgentEvent::Accepted);
+        let answer = match self.until_answered(id, record, bounds).await {
+            Err(error @ AgentError::Died { .. }) => return Err(error),
+            Err(error) => {
+                self.make_idle(id, &session, record).await;
+                return Err(error);
+            }
+            Ok(answer) => answer,
+        };
+        let progress = self.options.progress.clone();
+        record.end_prompt(&mut |event| progress.event(event));
+        Ok(ending(answer, self.options.last_trouble.as_ref().and_then(|trouble| trouble())))
+    }
+
+    /// Asks something that is no turn.
+    async fn call(&mut self, method: &str, params: &Value, bounds: &Bounds<'_>) -> Result<Answer, AgentError> {
+        let id = self.peer.request(method, params);
+        self.until_answered(id, &mut Record::default(), bounds).await
+    }
+
+    /// Handles what the agent says and asks, until it has answered, or the turn has to end.
+    async fn until_answered(
+        &mut self,
+        id: u64,
+        record: &mut Record,
+        bounds: &Bounds<'_>,
+    ) -> Result<Answer, AgentError> {
+        loop {
+            let message = tokio::select! {
+                biased;
+                error = bounds.reached() => return Err(error),
+                message = self.peer.next() => message,
+            };
+            match message {
+                None => {
+                    let (exit, stderr_tail) = self.process.signs().died().await;
+                    return Err(AgentError::Died { exit, stderr_tail });
+                }
+                Some(Message::Answer { id: of, result }) if of == id => return Ok(result),
+                Some(Message::Answer { .. }) => {}
+                Some(Message::Request { id, method, params }) => {
+                    let asked = (&id, method.as_str(), &params);
+                    if let Some(asked) = asking::answer(&self.peer, asked, self.options.may_ask, &self.granted) {
+                        return Err(AgentError::Asked { asked: Box::new(asked) });
+                    }
+                }
+                Some(Message::Notification { method, params }) if method == "session/update" => {
+                    let progress = self.options.progress.clone();
+                    if let Some(calls) = record.update(&params["update"], &mut |event| progress.event(event)) {
+                        tracing::warn!(calls, "the agent makes the same calls in a loop; stopping it");
+                        return Err(AgentError::Looping { calls });
+                    }
+                }
+                Some(Message::Notification { .. }) => {}
+            }
+        }
+    }
+
+    /// Stops the turn. What is still said about it counts.
+    async fn make_idle(&mut self, id: u64, session: &str, record: &mut Record) {
+        self.peer.notify("session/cancel", &json!({ "sessionId": session }));
+        let never = CancellationToken::new();
+        let bounds = Bounds { cancel: &never, deadline: Instant::now() + ABORT_LIMIT, limit: ABORT_LIMIT };
+        loop {
+            match self.until_answered(id, record, &bounds).await {
+                Ok(_) | Err(AgentError::Died { .. }) => break,
+                // It asks or repeats itself once more.
+                Err(AgentError::Asked { .. } | AgentError::Looping { .. }) => {}
+                Err(_) => {
+                    tracing::warn!("{} does not stop; killing it", self.recipe.name);
+                    self.process.kill().await;
+                    break;
+                }
+            }
+        }
+        let progress = self.options.progress.clone();
+        record.end_prompt(&mut |event| progress.event(event));
+    }
+
+    fn refused(&self, attempted: &str, refusal: Refusal) -> AgentError {
+        match ending(Err(refusal), None) {
+            Ending::Failed { kind: ModelFailure::Unauthorized, message } => {
+                AgentError::Model { kind: ModelFailure::Unauthorized, message }
+            }
+            Ending::Failed { message, .. } => self.protocol(attempted, &message),
+            Ending::Finished | Ending::PromptLost => self.protocol(attempted, "it gave no reason"),
+        }
+    }
+
+    fn protocol(&self, attempted: &str, message: &str) -> AgentError {
+        AgentError::Protocol { attempted: format!("{attempted} of {}", self.recipe.name), message: message.to_owned() }
+    }
+}
+
+impl Bounds<'_> {
+    /// Waits until the turn has to end, and says why.
+    async fn reached(&self) -> AgentError {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => AgentError::Cancelled,
+            () = tokio::time::sleep_until(self.deadline) => AgentError::Timeout { after: self.limit },
+        }
+    }
+}
