@@ -145,13 +145,14 @@ impl Door {
 
     /// Notes a response that is over, or was left by the agent before it was.
     pub(super) fn answered(&self, said: Said, is_asked: bool, was_left: bool, now: Instant) {
+        if !is_asked {
+            return;
+        }
         let mut course = self.course();
-        if is_asked {
-            course.spent.calls += 1;
-            match said.tokens {
-                Some(tokens) => course.spent.tokens += tokens,
-                None => course.spent.uncounted += 1,
-            }
+        course.spent.calls += 1;
+        match said.tokens {
+            Some(tokens) => course.spent.tokens += tokens,
+            None => course.spent.uncounted += 1,
         }
         let failure = match said.failure {
             Some(message) => Some(self.masked(&message)),

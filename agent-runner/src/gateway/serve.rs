@@ -83,7 +83,10 @@ pub(super) async fn pass(
     match asked.await {
         Ok(begun) => passed_on(door, &call, begun),
         Err(failed) => {
-            door.failed(failed.kind(), &failed.to_string(), Instant::now());
+            // What costs nothing says nothing about the model: not every server counts tokens, or lists what it has.
+            if call.is_asked {
+                door.failed(failed.kind(), &failed.to_string(), Instant::now());
+            }
             failure(door, &call, failed)
         }
     }

@@ -4,38 +4,112 @@
 #![allow(unreachable_pub, reason = "a module that several test binaries include")]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "support for tests")]
 
-use crate::opencode_support::{Place, provider};
-use std::path::PathBuf;
-use terarchitect_agent_runner::agent::{AgentKind, AgentOptions};
+use crate::opencode_support::{KEY, MODEL, Place, provider, script, to_by_tool};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use terarchitect_agent_runner::agent::{Agent, AgentKind, AgentOptions, Provider, start};
+use terarchitect_agent_runner::gateway::{Gateway, Upstream};
+use terarchitect_testbed::chat::{ChatServer, Rule};
 
 /// An agent, and what its tools are called.
 pub struct Case {
     pub kind: AgentKind,
     program: &'static str,
+    /// The process that the runner starts, in its command line.
+    pub process: &'static str,
+    shell: &'static str,
+    command: &'static str,
 }
 
-pub const CASES: [Case; 2] = [
-    Case { kind: AgentKind::Claude, program: "claude-agent-acp" },
-    Case { kind: AgentKind::Codex, program: "codex-acp" },
-];
+pub const CLAUDE: Case = Case {
+    kind: AgentKind::Claude,
+    program: "claude-agent-acp",
+    process: "claude-agent-acp",
+    shell: "Bash",
+    command: "command",
+};
+pub const CODEX: Case =
+    Case { kind: AgentKind::Codex, program: "codex-acp", process: "codex-acp", shell: "exec_command", command: "cmd" };
+
+/// The folder with the agents' programs, and the Node that runs them.
+fn folder() -> Option<PathBuf> {
+    let folder = std::env::var_os("ACP_AGENTS_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
+    if folder.is_none() {
+        eprintln!("SKIPPED: set ACP_AGENTS_DIR to the folder with the agents' programs to run this test");
+    }
+    folder
+}
 
 impl Case {
     /// The agent's program. Without it this returns `None` and says so: the tests that need it are then skipped.
     pub fn program(&self) -> Option<PathBuf> {
-        let folder = std::env::var_os("ACP_AGENTS_DIR").map(PathBuf::from);
-        let found = folder.map(|folder| folder.join(self.program)).filter(|program| program.exists());
-        if found.is_none() {
-            eprintln!("SKIPPED: no {} here; set ACP_AGENTS_DIR to the folder with the agents' programs", self.program);
+        let program = folder()?.join(self.program);
+        assert!(program.exists(), "{} is missing", program.display());
+        Some(program)
+    }
+
+    /// To a prompt with these words: a command, then "Done.".
+    pub fn to_by_shell(&self, words: &str, line: &str) -> [Rule; 2] {
+        to_by_tool(words, self.shell, json!({ self.command: line }))
+    }
+
+    /// To a prompt with these words: the agent writes this file by a tool, then "Done.".
+    pub fn to_by_writing(&self, words: &str, file: &Path, text: &str) -> [Rule; 2] {
+        match self.kind {
+            AgentKind::Claude => to_by_tool(words, "Write", json!({ "file_path": file, "content": text })),
+            // It has no tool for that alone.
+            _ => self.to_by_shell(words, &format!("printf %s '{text}' > {}", file.display())),
         }
-        found
     }
 
     /// Options for it, with the Node beside its program.
-    pub fn options(&self, place: &Place, program: PathBuf, model: &str) -> AgentOptions {
+    pub fn options(&self, place: &Place, program: PathBuf, model: Provider) -> AgentOptions {
         let folder = program.parent().unwrap().to_owned();
-        let mut options = place.options(program, provider(model));
+        let mut options = place.options(program, model);
         let path = std::env::var("PATH").unwrap();
         options.extra_env.push(("PATH".to_owned(), format!("{}:{path}", folder.display())));
         options
+    }
+}
+
+/// A scripted model and the gateway to it, as an attempt has them.
+pub struct Model {
+    pub chat: ChatServer,
+    pub gateway: Arc<Gateway>,
+}
+
+impl Model {
+    pub async fn start(rules: impl IntoIterator<Item = Rule>) -> Self {
+        let chat = ChatServer::start(script(rules)).await.unwrap();
+        let (base, key) = (chat.base_url().parse().unwrap(), Some(SecretString::from(KEY)));
+        let (patience, silence) = (Duration::from_secs(1), Duration::from_secs(60));
+        let gateway = Gateway::start([Upstream { name: "agent", base, key, patience, silence }]).await.unwrap();
+        Self { chat, gateway: Arc::new(gateway) }
+    }
+
+    /// As the agent knows it.
+    pub fn provider(&self) -> Provider {
+        let entrance = self.gateway.entrance("agent").unwrap();
+        let model = provider(&self.chat.base_url());
+        Provider { base_url: entrance.base, api_key: Some(entrance.placeholder), model: MODEL.to_owned(), ..model }
+    }
+
+    pub async fn launch(&self, case: &Case, place: &Place, program: PathBuf) -> Box<dyn Agent> {
+        self.launch_with(case, case.options(place, program, self.provider())).await
+    }
+
+    pub async fn launch_with(&self, case: &Case, mut options: AgentOptions) -> Box<dyn Agent> {
+        let gateway = self.gateway.clone();
+        options.last_trouble =
+            Some(Arc::new(move || gateway.trouble("agent").map(|trouble| (trouble.kind, trouble.message))));
+        start(case.kind, options).await.unwrap()
+    }
+
+    /// All that the model was asked for the last time.
+    pub fn last(&self) -> Value {
+        self.chat.requests().last().unwrap().body.clone()
     }
 }

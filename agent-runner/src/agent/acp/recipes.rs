@@ -70,6 +70,8 @@ fn claude_env(own: &Path, model: &Provider) -> Vec<(&'static str, String)> {
         // The gateway has retried already.
         ("CLAUDE_CODE_MAX_RETRIES", "2".to_owned()),
         ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".to_owned()),
+        // What goes on after a turn could change the workspace while it is committed.
+        ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1".to_owned()),
         ("DISABLE_AUTOUPDATER", "1".to_owned()),
     ];
     if rustix::process::geteuid().is_root() {

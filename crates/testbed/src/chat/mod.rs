@@ -113,6 +113,7 @@ impl ChatServer {
             .route("/chat/completions", post(complete))
             .route("/v1/responses", post(answer_responses))
             .route("/v1/messages", post(answer_messages))
+            .route("/v1/messages/count_tokens", post(count_tokens))
             .route("/v1beta/models/{call}", post(answer_gemini))
             .route("/v1/models", get(models))
             .route("/v1/release/{name}", post(release))
@@ -231,6 +232,10 @@ async fn answer(shared: Arc<Shared>, wire: Wire, call: Option<&str>, headers: He
         Some(reply) => reply::respond(&request, reply).await,
         None => error(StatusCode::BAD_REQUEST, &script::unmatched(&request)),
     }
+}
+
+async fn count_tokens(body: Bytes) -> Response {
+    axum::Json(json!({"input_tokens": body.len() / 4})).into_response()
 }
 
 /// Every request so far, for tests in other processes.
