@@ -6,7 +6,7 @@ mod acp_support;
 mod opencode_support;
 
 use acp_support::{CLAUDE, CODEX, Case, Model};
-use opencode_support::{KEY, Place, eventually, fails, says, stalls, to, to_by_tool};
+use opencode_support::{KEY, MODEL, Place, eventually, fails, says, stalls, to, to_by_tool};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::path::PathBuf;
@@ -73,7 +73,8 @@ async fn a_turn_writes_a_file_and_reports_what_it_did(case: &Case, program: Path
     place.events.wait_for("the tool", |event| matches!(event, AgentEvent::ToolFinished(_))).await;
     place.events.wait_for("the text", |event| matches!(event, AgentEvent::Text { .. })).await;
     let asked: Vec<_> = model.chat.requests().iter().map(|request| request.model().to_owned()).collect();
-    assert_eq!(asked.len() as u64, model.gateway.spent("agent").calls, "each call is counted: {asked:?}");
+    assert_eq!(asked, [MODEL, MODEL], "nothing is asked besides");
+    assert_eq!(model.gateway.spent("agent").calls, 2);
     assert!(model.gateway.spent("agent").tokens.total() > 0);
     agent.shutdown().await;
     assert_eq!(place.processes(), []);
@@ -166,7 +167,7 @@ async fn each_failure_of_the_model_is_known_for_what_it_is(case: &Case, program:
         (fails(500), ModelFailure::Unavailable),
         (Reply { text: "Half an ans".to_owned(), cut: true, ..Reply::default() }, ModelFailure::Unavailable),
     ];
-    for (reply, expected) in failures {
+    let tried = failures.map(async |(reply, expected)| {
         let place = Place::new();
         let model = Model::start([to("", reply.clone())]).await;
         let mut agent = model.launch(case, &place, program.clone()).await;
@@ -175,7 +176,8 @@ async fn each_failure_of_the_model_is_known_for_what_it_is(case: &Case, program:
         assert_eq!(*kind, expected, "{reply:?}: {result:?}");
         assert!(model.chat.requests().len() <= 20, "{reply:?}: {} calls", model.chat.requests().len());
         agent.shutdown().await;
-    }
+    });
+    futures::future::join_all(tried).await;
 }
 
 async fn a_failure_that_passes_costs_nothing(case: &Case, program: PathBuf) {

@@ -82,11 +82,11 @@ fn claude_env(own: &Path, model: &Provider) -> Vec<(&'static str, String)> {
 }
 
 /// Nothing of the repository configures it: `.claude/settings.json` could send its calls elsewhere, run hooks, or start
-/// servers. Plan mode would wait for a person.
+/// servers. Plan mode would wait for a person. With a title it asks its model for none.
 fn claude_meta() -> Value {
     json!({ "claudeCode": { "options": {
         "settingSources": ["user"], "strictMcpConfig": true, "promptSuggestions": false,
-        "disallowedTools": ["EnterPlanMode", "ExitPlanMode"],
+        "title": "Ticket", "disallowedTools": ["EnterPlanMode", "ExitPlanMode", "ScheduleWakeup"],
     } } })
 }
 
