@@ -327,7 +327,7 @@ pub struct Options {
         global = true,
         value_name = "FILE"
     )]
-    pub acp_agent_bin: PathBuf,
+    pub acp_agent_bin: String,
     /// The name of the author of commits [default: Terarchitect].
     #[arg(
         long,

@@ -147,7 +147,7 @@ async fn dropping_a_busy_agent_leaves_no_process(case: &Case, program: PathBuf) 
 async fn a_turn_that_takes_too_long_is_stopped(case: &Case, program: PathBuf) {
     let place = Place::new();
     let model = Model::start([to("", stalls())]).await;
-    let mut options = case.options(&place, program, model.provider());
+    let mut options = place.options(program, model.provider());
     options.turn_timeout = Duration::from_secs(6);
     let mut agent = model.launch_with(case, options).await;
     let started = Instant::now();
@@ -324,7 +324,7 @@ async fn a_question_of_claude_code_ends_the_turn_and_the_next_prompt_goes_on() {
         "options": choices }] });
     let asking = to_by_tool("ask it", "AskUserQuestion", question);
     let model = Model::start(asking.into_iter().chain([to("Take Postgres", says("Taken."))])).await;
-    let mut options = CLAUDE.options(&place, program, model.provider());
+    let mut options = place.options(program, model.provider());
     options.may_ask = true;
     let mut agent = model.launch_with(&CLAUDE, options).await;
     let output = agent.prompt("ask it", &never()).await.unwrap();

@@ -20,7 +20,7 @@ const STREAM: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"Hello\"},\"f
 
 async fn gateway_to(base: &str, patience: Duration, silence: Duration) -> (Gateway, Entrance) {
     let key = Some(SecretString::from(KEY));
-    let of = Upstream { name: "agent", base: base.parse().unwrap(), key, patience, silence };
+    let of = Upstream { name: "agent", base: base.parse().unwrap(), key, model: None, patience, silence };
     let gateway = Gateway::start([of]).await.unwrap();
     let entrance = gateway.entrance("agent").unwrap();
     (gateway, entrance)

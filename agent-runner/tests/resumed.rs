@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it stands")]
 
+mod acp_support;
 mod opencode_support;
 mod ticket_support;
 
+use acp_support::{CLAUDE, CODEX, Case};
 use serde_json::{Value, json};
 use std::os::unix::process::ExitStatusExt;
 use terarchitect_testbed::chat::{ChatRequest, Rule, Script};
@@ -30,7 +32,7 @@ fn holding(model: &str, phase: &str, number: usize) -> Script {
 
 /// Whether this is the beginning of a turn, and not OpenCode's own question for a title of the conversation.
 fn is_of(request: &ChatRequest, model: &str, phase: &str) -> bool {
-    let is_question = request.messages().last().is_some_and(|message| message["role"] == "user");
+    let is_question = request.messages().last().is_some_and(|message| message["role"] != "tool");
     let asks_for_title = request.body.to_string().contains("title generator");
     request.model() == model && is_question && !asks_for_title && request.last("user").contains(phase)
 }
@@ -57,7 +59,8 @@ async fn kill_at(world: &World, model: &str, phase: &str, number: usize) {
 /// The context of the next attempt: the API has the conversation after this turn.
 fn kept_after(world: &World, turn: u32, mut context: Value) {
     let bytes = world.api.conversation().expect("each finished turn's conversation is kept").len();
-    context["conversation"] = json!({"attempt": 1, "turn": turn, "agent": "opencode", "bytes": bytes});
+    let agent = world.options.get(1).map_or("opencode", String::as_str);
+    context["conversation"] = json!({"attempt": 1, "turn": turn, "agent": agent, "bytes": bytes});
     world.api.set_context(context);
 }
 
@@ -76,17 +79,30 @@ fn ended_as_ever(world: &World) {
 /// Kills the runner after this turn, while this request has no reply, and lets another attempt go on.
 async fn killed_after(turn: u32, model: &str, phase: &str, number: usize) {
     let Some(world) = World::start(holding(model, phase, number)).await else { return };
-    kill_at(&world, model, phase, number).await;
+    killed_in(&world, turn, model, phase, number).await;
+}
+
+/// The same with another agent.
+async fn with_agent(case: &Case, turn: u32, model: &str, phase: &str, number: usize) {
+    let Some(program) = case.program() else { return };
+    let mut world = World::with_agent("/nowhere/opencode".into(), holding(model, phase, number)).await;
+    let program = program.to_str().unwrap();
+    world.options = ["--worker-mode", case.kind.as_str(), "--acp-agent-bin", program].map(str::to_owned).to_vec();
+    killed_in(&world, turn, model, phase, number).await;
+}
+
+async fn killed_in(world: &World, turn: u32, model: &str, phase: &str, number: usize) {
+    kill_at(world, model, phase, number).await;
     assert!(world.forge.pulls("demo", "hello").is_empty());
     let before = world.turns();
-    kept_after(&world, turn, world.context());
+    kept_after(world, turn, world.context());
     world.attempt_with_pulls().await.unwrap();
 
-    ended_as_ever(&world);
+    ended_as_ever(world);
     // The turn that had not finished is asked again, and no other one.
     let again = |of: &str| usize::from(model == "scripted-coder" && of == phase);
     for (of, turns) in TURNS {
-        assert_eq!(prompted(&world, of), turns + again(of), "{of}, killed after turn {turn}");
+        assert_eq!(prompted(world, of), turns + again(of), "{of}, killed after turn {turn}");
     }
     assert!(world.steps().contains(&"resumed".to_owned()));
     let requests = world.chat.requests().split_off(before);
@@ -161,4 +177,16 @@ async fn a_conversation_about_commits_that_are_nowhere_is_left_out() {
     world.attempt_with_pulls().await.unwrap();
     assert!(world.on_branch("greet.sh").is_some(), "it was written again");
     assert_eq!(prompted(&world, "Phase: research"), 2);
+}
+
+#[tokio::test]
+async fn claude_code_goes_on_after_each_kill() {
+    with_agent(&CLAUDE, 1, "scripted-coder", "Phase: plan", 1).await;
+    with_agent(&CLAUDE, 3, "scripted-director", "Phase: turn-review", 1).await;
+}
+
+#[tokio::test]
+async fn codex_goes_on_after_each_kill() {
+    with_agent(&CODEX, 1, "scripted-coder", "Phase: plan", 1).await;
+    with_agent(&CODEX, 3, "scripted-director", "Phase: turn-review", 1).await;
 }

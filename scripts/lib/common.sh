@@ -118,7 +118,7 @@ stop_started_docker() {
 }
 
 # The OpenCode version that the agent image pins.
-opencode_version() { sed -n 's/^ARG OPENCODE_VERSION=//p' "$ROOT/Dockerfile.agent" | head -n 1; }
+opencode_version() { image_version OPENCODE_VERSION; }
 
 # Puts OpenCode under target/ for tests that run it on the host, and sets OPENCODE_BIN.
 require_opencode() {
@@ -137,6 +137,38 @@ TOOLS
     npm install --prefix "$prefix" --no-audit --no-fund --silent "opencode-ai@$version" >/dev/null </dev/null ||
         die "could not install OpenCode $version with npm; for the reason, run: npm install --prefix $prefix opencode-ai@$version"
     [ -x "$OPENCODE_BIN" ] || die "npm installed OpenCode $version, but $OPENCODE_BIN does not exist; remove $prefix, then run this again"
+}
+
+# A version that the agent image pins. Argument: its name there.
+image_version() { sed -n "s/^ARG $1=//p" "$ROOT/Dockerfile.agent" | head -n 1; }
+
+# Puts Claude Code and Codex under target/, with the Node that runs them, for tests that run them on the host, and sets
+# ACP_AGENTS_DIR to the folder with their programs.
+require_acp_agents() {
+    [ -z "${ACP_AGENTS_DIR:-}" ] || return 0
+    local node claude codex prefix name package
+    node=$(image_version NODE_VERSION) claude=$(image_version CLAUDE_AGENT_ACP_VERSION) codex=$(image_version CODEX_ACP_VERSION)
+    prefix=$ROOT/target/tools/acp-$node-$claude-$codex
+    ACP_AGENTS_DIR=$prefix/bin
+    export ACP_AGENTS_DIR
+    [ ! -d "$ACP_AGENTS_DIR" ] || return 0
+    require_tools <<'TOOLS'
+npm npm installing Claude Code and Codex
+TOOLS
+    info "installing Claude Code ($claude) and Codex ($codex) for the tests"
+    mkdir -p "$prefix"
+    # Node's own script of installation is what brings its program.
+    npm install --prefix "$prefix" --no-audit --no-fund --silent "node@$node" \
+        "@agentclientprotocol/claude-agent-acp@$claude" "@agentclientprotocol/codex-acp@$codex" >/dev/null </dev/null ||
+        die "could not install Claude Code and Codex with npm; for the reason, run: npm install --prefix $prefix node@$node @agentclientprotocol/claude-agent-acp@$claude @agentclientprotocol/codex-acp@$codex"
+    mkdir -p "$prefix/bin.new"
+    for name in claude-agent-acp codex-acp; do
+        package=$prefix/node_modules/@agentclientprotocol/$name/dist/index.js
+        [ -f "$package" ] || die "npm installed $name, but $package does not exist; remove $prefix, then run this again"
+        printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$prefix/node_modules/node/bin/node" "$package" >"$prefix/bin.new/$name"
+        chmod 755 "$prefix/bin.new/$name"
+    done
+    mv "$prefix/bin.new" "$ACP_AGENTS_DIR"
 }
 
 # The least Node that the page's tools run on, and the one that is installed where there is an older one.

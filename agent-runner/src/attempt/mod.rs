@@ -283,7 +283,7 @@ impl Attempt {
             Program::Here(kind, model) => {
                 let mut options = self.agent_options(places, user, models.for_agent(model));
                 if *kind != AgentKind::OpenCode {
-                    options.program.clone_from(&self.options.acp_agent_bin);
+                    options.program = self.options.acp_agent_bin.trim().into();
                     options.last_trouble = Some(models.last_trouble());
                 }
                 self.unless_cancelled(agent::start(*kind, options)).await?

@@ -118,6 +118,7 @@ impl Attempt {
             name: AGENT,
             base,
             key: model.api_key.clone(),
+            model: Some(model.model.clone()),
             patience: AGENT_PATIENCE,
             silence: AGENT_SILENCE.min(self.agent.turn_timeout),
         });
@@ -125,6 +126,7 @@ impl Attempt {
             name: DIRECTOR,
             base,
             key: director.key.clone(),
+            model: None,
             // Its client decides about retries itself: it also repeats what is no usable answer.
             patience: Duration::ZERO,
             silence: DIRECTOR_SILENCE,

@@ -29,6 +29,8 @@ pub struct Upstream {
     pub base: Url,
     /// Its key, where one is needed.
     pub key: Option<SecretString>,
+    /// The only model that may be asked there; none where each may.
+    pub model: Option<String>,
     /// For how long a call that fails for now is repeated, before the failure is passed on. Zero where the caller decides
     /// about that itself: then it also gets the server's own responses.
     pub patience: Duration,
@@ -100,6 +102,11 @@ impl Door {
 
     pub(super) fn spent(&self) -> Spent {
         self.course().spent
+    }
+
+    /// Whether calls of this model pass.
+    pub(super) fn allows(&self, model: &str) -> bool {
+        self.of.model.as_deref().is_none_or(|allowed| allowed == model)
     }
 
     pub(super) fn trouble(&self) -> Option<Trouble> {
@@ -193,6 +200,7 @@ mod tests {
             name: "agent",
             base: "http://model/v1".parse().unwrap(),
             key: Some(SecretString::from("sk-of-the-model")),
+            model: None,
             patience: Duration::from_secs(1),
             silence: Duration::from_secs(1),
         };

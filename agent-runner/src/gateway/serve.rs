@@ -71,6 +71,13 @@ pub(super) async fn pass(
     if let Some(trouble) = door.refuses(Instant::now()) {
         return refused(&call, trouble.kind, &trouble.message);
     }
+    // Agents ask other models for titles and the like, which cost what nobody chose.
+    if call.is_asked
+        && let Some(model) = asked_model(&call, &body).filter(|model| !door.allows(model))
+    {
+        let message = format!("only the attempt's own model may be asked, not {model}");
+        return refused(&call, ModelFailure::Refused, &message);
+    }
     let body = counted_body(&call, body);
     let asked = retry(Retry::For(door.of.patience), async || {
         let asked =
@@ -106,6 +113,15 @@ fn key_form(door: &Door, headers: &HeaderMap, query: Option<&str>) -> Option<Key
     }
     let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     pairs.any(|(name, key)| name == "key" && door.opens_for(key.as_bytes())).then_some(KeyForm::Google)
+}
+
+/// The model that a call asks; none where that can't be read.
+fn asked_model(call: &Call, body: &Bytes) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Asked {
+        model: String,
+    }
+    call.model.clone().or_else(|| serde_json::from_slice::<Asked>(body).ok().map(|asked| asked.model))
 }
 
 /// A chat's server counts a streamed answer only if it is asked to.

@@ -38,6 +38,7 @@ pub const CODEX: Case =
 fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("ACP_AGENTS_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
     if folder.is_none() {
+        assert!(std::env::var_os("TERARCHITECT_REQUIRE_AGENTS").is_none(), "ACP_AGENTS_DIR is no folder");
         eprintln!("SKIPPED: set ACP_AGENTS_DIR to the folder with the agents' programs to run this test");
     }
     folder
@@ -64,15 +65,6 @@ impl Case {
             _ => self.to_by_shell(words, &format!("printf %s '{text}' > {}", file.display())),
         }
     }
-
-    /// Options for it, with the Node beside its program.
-    pub fn options(&self, place: &Place, program: PathBuf, model: Provider) -> AgentOptions {
-        let folder = program.parent().unwrap().to_owned();
-        let mut options = place.options(program, model);
-        let path = std::env::var("PATH").unwrap();
-        options.extra_env.push(("PATH".to_owned(), format!("{}:{path}", folder.display())));
-        options
-    }
 }
 
 /// A scripted model and the gateway to it, as an attempt has them.
@@ -86,7 +78,8 @@ impl Model {
         let chat = ChatServer::start(script(rules)).await.unwrap();
         let (base, key) = (chat.base_url().parse().unwrap(), Some(SecretString::from(KEY)));
         let (patience, silence) = (Duration::from_secs(1), Duration::from_secs(60));
-        let gateway = Gateway::start([Upstream { name: "agent", base, key, patience, silence }]).await.unwrap();
+        let of = Upstream { name: "agent", base, key, model: Some(MODEL.to_owned()), patience, silence };
+        let gateway = Gateway::start([of]).await.unwrap();
         Self { chat, gateway: Arc::new(gateway) }
     }
 
@@ -98,7 +91,7 @@ impl Model {
     }
 
     pub async fn launch(&self, case: &Case, place: &Place, program: PathBuf) -> Box<dyn Agent> {
-        self.launch_with(case, case.options(place, program, self.provider())).await
+        self.launch_with(case, place.options(program, self.provider())).await
     }
 
     pub async fn launch_with(&self, case: &Case, mut options: AgentOptions) -> Box<dyn Agent> {

@@ -52,6 +52,8 @@ pub struct World {
     pub project: ProjectId,
     pub ticket: TicketId,
     pub opencode: PathBuf,
+    /// More options of each attempt, such as another agent's.
+    pub options: Vec<String>,
     /// Where commits that could not be pushed wait for the next attempt.
     pub unpushed: tempfile::TempDir,
 }
@@ -76,7 +78,16 @@ impl World {
         let chat = ChatServer::start(script).await.unwrap();
         let (project, ticket) = (ProjectId::new(), TicketId::new());
         let unpushed = tempfile::tempdir().unwrap();
-        let world = Self { api: ApiServer::start().await.unwrap(), forge, chat, project, ticket, opencode, unpushed };
+        let world = Self {
+            api: ApiServer::start().await.unwrap(),
+            forge,
+            chat,
+            project,
+            ticket,
+            opencode,
+            options: Vec::new(),
+            unpushed,
+        };
         world.api.set_context(world.context());
         world
     }
@@ -126,7 +137,8 @@ impl World {
             "--unpushed-dir",
             self.unpushed.path().to_str().unwrap(),
         ];
-        let cli = Cli::parse_from(args.iter().chain(more));
+        let own: Vec<&str> = self.options.iter().map(String::as_str).collect();
+        let cli = Cli::parse_from(args.iter().chain(&own).chain(more));
         let config = Config::parse(cli.command, &cli.options).unwrap();
         Box::pin(make_attempt(config, cli.options, CancellationToken::new())).await
     }
@@ -137,7 +149,7 @@ impl World {
         command.args(["ticket", "--api-url", &self.api.url(), "--worker-api-key", WORKER_KEY]);
         command.args(["--project-id", &self.project.to_string(), "--ticket-id", &self.ticket.to_string()]);
         command.arg("--opencode-bin").arg(&self.opencode).arg("--unpushed-dir").arg(self.unpushed.path());
-        command.args(["--github-api-url", &self.forge.api_url()]);
+        command.args(["--github-api-url", &self.forge.api_url()]).args(&self.options);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }

@@ -29,7 +29,7 @@ const QUESTION_BYTES: usize = 100 * 1024;
 pub(crate) async fn serve(upstream: &str) -> anyhow::Result<bool> {
     let base = upstream.parse().context("the upstream is not an address")?;
     let (patience, silence) = (Duration::from_secs(5), Duration::from_secs(60));
-    let gateway = Gateway::start([Upstream { name: "agent", base, key: None, patience, silence }]).await?;
+    let gateway = Gateway::start([Upstream { name: "agent", base, key: None, model: None, patience, silence }]).await?;
     let entrance = gateway.entrance("agent").context("there is no entrance")?;
     let placeholder = entrance.placeholder.expose_secret().to_owned();
     println!("{} {placeholder}", entrance.base);

@@ -229,7 +229,7 @@ async fn answer(shared: Arc<Shared>, wire: Wire, call: Option<&str>, headers: He
         let _ = shared.released.subscribe().wait_for(|released| released.contains(name)).await;
     }
     match found {
-        Some(reply) => reply::respond(&request, reply).await,
+        Some(reply) => reply::respond(&request, wire.in_its_tools(reply)).await,
         None => error(StatusCode::BAD_REQUEST, &script::unmatched(&request)),
     }
 }

@@ -38,6 +38,31 @@ impl Wire {
         body
     }
 
+    /// A script names OpenCode's tools; this reply names those of the agent that speaks this form and does the same.
+    pub(super) fn in_its_tools(self, mut reply: Reply) -> Reply {
+        for tool in &mut reply.tools {
+            let text = |name: &str| tool.arguments.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let (path, content, command) = (text("filePath"), text("content"), text("command"));
+            let (name, arguments) = match (self, tool.name.as_str()) {
+                (Self::Messages, "write") => ("Write", json!({"file_path": path, "content": content})),
+                (Self::Messages, "read") => ("Read", json!({"file_path": path})),
+                (Self::Messages, "bash") => ("Bash", json!({"command": command, "description": text("description")})),
+                (Self::Responses, "write") => {
+                    let line = format!("cat > '{path}' <<'END_OF_FILE'\n{content}\nEND_OF_FILE");
+                    ("exec_command", json!({"cmd": line}))
+                }
+                (Self::Responses, "read") => ("exec_command", json!({"cmd": format!("cat '{path}'")})),
+                (Self::Responses, "bash") => ("exec_command", json!({"cmd": command})),
+                _ => continue,
+            };
+            tool.name = name.to_owned();
+            if let Value::Object(arguments) = arguments {
+                tool.arguments = arguments;
+            }
+        }
+        reply
+    }
+
     /// A whole answer.
     pub(super) fn whole(self, request: &ChatRequest, reply: &Reply, used: (usize, usize)) -> Value {
         match self {
@@ -170,9 +195,10 @@ fn call_id() -> String {
     format!("call_{}", uuid::Uuid::new_v4().simple())
 }
 
+/// Programs take messages of the same id for parts of one.
 fn message(request: &ChatRequest, read: usize, written: usize) -> Value {
     json!({
-        "id": "msg_scripted", "type": "message", "role": "assistant", "model": request.model(), "content": [],
+        "id": format!("msg_{}", uuid::Uuid::new_v4().simple()), "type": "message", "role": "assistant", "model": request.model(), "content": [],
         "stop_reason": null, "stop_sequence": null, "usage": {"input_tokens": read, "output_tokens": written},
     })
 }
@@ -226,7 +252,8 @@ fn messages_events(
 
 fn output_items(reply: &Reply) -> Vec<Value> {
     let text = (!reply.text.is_empty()).then(|| {
-        json!({"type": "message", "id": "msg_scripted", "role": "assistant", "status": "completed",
+        let id = format!("msg_{}", uuid::Uuid::new_v4().simple());
+        json!({"type": "message", "id": id, "role": "assistant", "status": "completed",
             "content": [{"type": "output_text", "text": reply.text, "annotations": []}]})
     });
     let tools = reply.tools.iter().map(|tool| {
@@ -240,7 +267,7 @@ fn output_items(reply: &Reply) -> Vec<Value> {
 
 fn response(request: &ChatRequest, output: Vec<Value>, (read, written): (usize, usize)) -> Value {
     json!({
-        "id": "resp_scripted", "object": "response", "created_at": 0, "status": "completed", "model": request.model(),
+        "id": format!("resp_{}", uuid::Uuid::new_v4().simple()), "object": "response", "created_at": 0, "status": "completed", "model": request.model(),
         "output": output, "usage": {"input_tokens": read, "output_tokens": written, "total_tokens": read + written,
             "input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}},
     })
