@@ -73,7 +73,8 @@ impl Agent for Acp {
     }
 
     async fn remembered(&mut self) -> Result<Option<String>, AgentError> {
-        Ok(self.session.as_deref().and_then(|session| remembered::read(self.recipe, &self.own, session)))
+        let session = self.session.as_deref();
+        Ok(session.and_then(|of| remembered::read(self.recipe, &self.own, &self.options.directory, of)))
     }
 
     async fn resume(&mut self, remembered: &str) -> Result<bool, AgentError> {

@@ -120,6 +120,8 @@ impl Running {
         };
         let mut running = Self { call, since: Instant::now(), input: Value::Null };
         running.read(update);
+        // Whether it has ended already is seen after its start was told.
+        running.call.status = ToolStatus::Unfinished;
         running
     }
 

@@ -8,6 +8,7 @@ use crate::agent::{AgentError, users};
 use rustix::fs::{Dir, FileType, Mode, OFlags, fstat, open, openat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -24,12 +25,14 @@ const MOST_LEVELS: usize = 6;
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Remembered {
     session: String,
+    /// The workspace that it was about.
+    workspace: PathBuf,
     /// By their paths below the agent's own directory.
     files: BTreeMap<String, String>,
 }
 
 /// The conversation's files; none where there are none, or they can't be read.
-pub(super) fn read(recipe: &Recipe, own: &Path, session: &str) -> Option<String> {
+pub(super) fn read(recipe: &Recipe, own: &Path, workspace: &Path, session: &str) -> Option<String> {
     let mut found = Found { session, files: BTreeMap::new(), room: MOST_BYTES };
     let below = own.join(recipe.conversations);
     let looked = open(&below, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
@@ -43,7 +46,8 @@ pub(super) fn read(recipe: &Recipe, own: &Path, session: &str) -> Option<String>
         tracing::info!("{} keeps no file of its conversation", recipe.name);
         return None;
     }
-    serde_json::to_string(&Remembered { session: session.to_owned(), files: found.files }).ok()
+    let (session, workspace) = (session.to_owned(), workspace.to_owned());
+    serde_json::to_string(&Remembered { session, workspace, files: found.files }).ok()
 }
 
 struct Found<'a> {
@@ -114,7 +118,7 @@ impl Acp {
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder)?;
             }
-            std::fs::write(&path, text)?;
+            std::fs::write(&path, about(text, &remembered.workspace, &self.options.directory).as_bytes())?;
         }
         let below = self.own.join(self.recipe.conversations);
         self.options.run_as.as_ref().map_or(Ok(()), |user| users::hand_over(&below, user))
@@ -136,6 +140,19 @@ impl Acp {
         }
         Some(parts.iter().collect())
     }
+}
+
+/// A conversation's text about this workspace in place of that one: agents go by the paths that it names. What a model has signed
+/// stays as it is, or its server would refuse it.
+fn about<'a>(text: &'a str, of: &Path, here: &Path) -> Cow<'a, str> {
+    let (of, here) = (of.display().to_string(), here.display().to_string());
+    if of == here || of.is_empty() {
+        return text.into();
+    }
+    let lines = text.split_inclusive('\n');
+    let moved =
+        lines.map(|line| if line.contains("\"signature\"") { line.to_owned() } else { line.replace(&of, &here) });
+    moved.collect::<String>().into()
 }
 
 /// How Claude Code names the folder of a workspace's conversations.
@@ -162,11 +179,20 @@ mod tests {
         std::os::unix::fs::symlink(own.path().join("outside"), folder.join("link-s-1.jsonl")).unwrap();
         std::os::unix::fs::symlink(own.path(), folder.join("s-1/up")).unwrap();
         let claude = recipe(AgentKind::Claude).unwrap();
-        let read = read(claude, own.path(), "s-1").unwrap();
+        let workspace = Path::new("/w");
+        let read = read(claude, own.path(), workspace, "s-1").unwrap();
         let remembered: Remembered = serde_json::from_str(&read).unwrap();
         let names: Vec<&str> = remembered.files.keys().map(String::as_str).collect();
         assert_eq!(names, ["projects/-w/s-1.jsonl", "projects/-w/s-1/subagents/a.jsonl"]);
-        assert_eq!(super::read(claude, own.path(), "s-2"), None);
+        assert_eq!(super::read(claude, own.path(), workspace, "s-2"), None);
+    }
+
+    #[test]
+    fn a_conversation_goes_on_about_the_workspace_that_is_here_and_what_is_signed_stays() {
+        let text = "{\"cwd\":\"/tmp/a\"}\n{\"thinking\":\"/tmp/a\",\"signature\":\"x\"}\n";
+        let moved = about(text, Path::new("/tmp/a"), Path::new("/w"));
+        assert_eq!(moved, "{\"cwd\":\"/w\"}\n{\"thinking\":\"/tmp/a\",\"signature\":\"x\"}\n");
+        assert_eq!(about(text, Path::new("/w"), Path::new("/w")), text);
     }
 
     #[test]

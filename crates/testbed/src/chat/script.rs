@@ -146,11 +146,12 @@ fn asks_for_title(request: &ChatRequest) -> bool {
     request.messages().iter().any(|m| m["role"] == "system" && text_of(m).to_lowercase().contains("title generator"))
 }
 
-/// The directory that OpenCode and Claude Code name in their system prompts.
+/// The directory that OpenCode and Claude Code name in their system prompts. A conversation that goes on elsewhere names both
+/// places, the newer one last.
 fn working_directory(request: &ChatRequest) -> String {
-    let named = request.messages().iter().find_map(|message| {
+    let named = request.messages().iter().rev().find_map(|message| {
         let text = text_of(message);
-        let (_, rest) = text.split_once("orking directory: ")?;
+        let (_, rest) = text.rsplit_once("orking directory: ")?;
         rest.lines().next().map(|line| line.trim().to_owned())
     });
     named.unwrap_or_else(|| ".".to_owned())

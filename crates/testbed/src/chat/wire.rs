@@ -48,7 +48,8 @@ impl Wire {
                 (Self::Messages, "read") => ("Read", json!({"file_path": path})),
                 (Self::Messages, "bash") => ("Bash", json!({"command": command, "description": text("description")})),
                 (Self::Responses, "write") => {
-                    let line = format!("cat > '{path}' <<'END_OF_FILE'\n{content}\nEND_OF_FILE");
+                    let line =
+                        format!("cat > '{path}' <<'END_OF_FILE'\n{}\nEND_OF_FILE", content.trim_end_matches('\n'));
                     ("exec_command", json!({"cmd": line}))
                 }
                 (Self::Responses, "read") => ("exec_command", json!({"cmd": format!("cat '{path}'")})),
