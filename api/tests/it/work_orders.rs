@@ -94,6 +94,23 @@ async fn an_order_is_a_ticket_that_is_launched_as_it_is_created() {
 }
 
 #[tokio::test]
+async fn an_order_runs_with_the_program_of_its_agent() {
+    let app = TestApp::start().await;
+    app.may_leave_jobs_live();
+    let repo = repo(&app).await;
+    let mode_of = async |program: &str| {
+        let agent = agent(&app, json!({"name": program, "program": program, "model": "m"})).await;
+        let id = create(&app, json!({"objective": program, "repo_id": repo, "agent_id": agent})).await;
+        let context = app.get(&format!("/api/projects/{repo}/tickets/{id}/worker-context")).await.expect(200);
+        context["agent_settings"]["WORKER_MODE"].clone()
+    };
+    app.put("/api/settings", json!({"WORKER_MODE": "codex"})).await.expect(200);
+    assert_eq!(mode_of("claude").await, "claude");
+    assert_eq!(mode_of("codex").await, "codex");
+    assert_eq!(mode_of("opencode").await, "codex", "the setting says what the usual agent is");
+}
+
+#[tokio::test]
 async fn a_runner_starts_from_the_branch_of_the_order_else_of_the_repository() {
     let app = TestApp::start().await;
     app.may_leave_jobs_live();

@@ -25,6 +25,8 @@ impl AgentSettings {
 
     /// The model that the agent works with.
     pub const WORKER_MODEL: &'static str = "WORKER_MODEL";
+    /// Which agent works.
+    pub const WORKER_MODE: &'static str = "WORKER_MODE";
 
     /// The setting's value, unless it is absent or empty.
     #[must_use]

@@ -53,7 +53,7 @@ export const groups: SettingGroup[] = [
     id: 'more', title: 'More', about: 'Rarely needed.',
     fields: [
       { name: 'TERARCHITECT_WORKER_API_KEY', label: 'Key of all hosts', type: 'secret', hint: 'One key for every host. A key for each host, made under Fleet, can be revoked alone.' },
-      { name: 'WORKER_MODE', label: 'Agent', hint: 'Which coding agent works: opencode or cursor. Empty: OpenCode.' },
+      { name: 'WORKER_MODE', label: 'Agent', hint: 'Which coding agent works: opencode, claude, codex or cursor. Empty: OpenCode.' },
       { name: 'MODEL_PRICES', label: 'Prices of models', hint: 'JSON, in dollars for a million tokens: {"model": {"input": 3, "output": 15}}' },
       { name: 'AGENT_PROVIDER', label: 'Provider of the Director' },
       { name: 'openai_api_key', label: 'OpenAI key', type: 'secret' },

@@ -12,6 +12,7 @@ use crate::db;
 use crate::db::projects::Project;
 use crate::db::tickets::Ticket;
 use crate::db::work_orders::WorkOrder;
+use crate::domain::agents::Program;
 use crate::domain::forges::CredentialKind;
 use crate::domain::projects::{board, proof, repository};
 use crate::domain::refusal::Refusal;
@@ -70,6 +71,10 @@ pub async fn worker_context(
         // What an order asks for is its whole prompt; the ticket shows people the objective alone.
         ticket.description = Some(prompt_for_runner(&order));
         of_order = proof::of_order(&order.lines, &order.verification);
+        // OpenCode is also the program of agents for which nobody chose one: there the setting counts.
+        let program = order.program.filter(|program| matches!(program, Program::Claude | Program::Codex));
+        let mode = program.map(|program| (AgentSettings::WORKER_MODE.to_owned(), program.as_str().to_owned()));
+        agent_settings.0.extend(mode);
         agent_settings.0.extend(order.model.map(|model| (AgentSettings::WORKER_MODEL.to_owned(), model)));
     }
     let mut column =

@@ -21,6 +21,10 @@ words! {
     pub enum Program "agent program" {
         /// OpenCode, in a container.
         OpenCode = "opencode",
+        /// Claude Code, in a container.
+        Claude = "claude",
+        /// Codex, in a container.
+        Codex = "codex",
         /// Cursor, in its own cloud.
         Cursor = "cursor",
     }
@@ -55,7 +59,7 @@ impl Program {
     #[must_use]
     pub const fn runs_on(self) -> RunsOn {
         match self {
-            Self::OpenCode => RunsOn::Container,
+            Self::OpenCode | Self::Claude | Self::Codex => RunsOn::Container,
             Self::Cursor => RunsOn::Cloud,
         }
     }

@@ -17,11 +17,13 @@ pub fn checked(stops: Vec<Stop>, program: Program) -> Result<Vec<Stop>, Refusal>
             return Err(Refusal::invalid(format!("'checkpoints' has the stage {stage} twice.")));
         }
         match (stop.stage, program) {
-            (CheckpointStage::Question, Program::OpenCode) if !stop.kind.blocks() => {
+            (CheckpointStage::Question, Program::OpenCode | Program::Claude | Program::Codex)
+                if !stop.kind.blocks() =>
+            {
                 let sentence = "A question waits for its answer: in 'checkpoints', the type of the stage question is approval_required.";
                 return Err(Refusal::invalid(sentence));
             }
-            (CheckpointStage::Start, _) | (_, Program::OpenCode) => {}
+            (CheckpointStage::Start, _) | (_, Program::OpenCode | Program::Claude | Program::Codex) => {}
             (_, Program::Cursor) => {
                 let sentence = format!(
                     "Cursor's agents do not stop in the midst of their work: of 'checkpoints', they take start alone, not {stage}."
