@@ -96,7 +96,7 @@ async fn what_can_t_be_a_secret_is_refused_and_not_repeated() {
         assert_eq!(refused.error(400), "invalid_field");
     }
     let with_nul = json!({"value": format!("{VALUE}\0")});
-    assert_eq!(set(&app, &project, "NPM_TOKEN", with_nul).await.error(400), "nul_character");
+    assert_eq!(set(&app, &project, "NPM_TOKEN", with_nul).await.error(422), "nul_character");
     assert_eq!(set(&app, &project, "NPM_TOKEN", json!({"given_to_agent": true})).await.error(422), "invalid_body");
     let misspelt = json!({"value": VALUE, "givenToAgent": true});
     assert_eq!(set(&app, &project, "NPM_TOKEN", misspelt).await.error(422), "invalid_body");
@@ -158,7 +158,10 @@ async fn the_runner_that_holds_the_job_gets_the_values_and_no_one_else_does() {
     assert!(body.get("secrets").is_none() && !body.to_string().contains("hunter2"), "{body}");
     app.as_admin().get(&context).await.error(401);
     let member = app.person("member@x", "member", &[]).await;
-    app.send(Method::GET, &context, &[("cookie", &member)], None).await.error(401);
+    app.send(Method::GET, &context, &[("cookie", &member)], None).await.error(403);
+    let person = app.person("admin@x", "admin", &[]).await;
+    let body = app.send(Method::GET, &context, &[("cookie", &person)], None).await.expect(200);
+    assert!(body.get("secrets").is_none() && !body.to_string().contains("hunter2"), "{body}");
 
     let job = app.as_worker().post("/api/worker/jobs/start", json!({"worker_id": "one"})).await.expect(200);
     assert!(!job.to_string().contains("hunter2"), "a coordinator needs none: {job}");
