@@ -15,6 +15,7 @@ pub mod git;
 pub mod instructions;
 pub mod open_files;
 pub mod points;
+pub mod printed;
 pub mod probe;
 pub mod progress;
 pub mod prompts;

@@ -9,6 +9,7 @@ use terarchitect_agent_runner::cancel;
 use terarchitect_agent_runner::cli::{Cli, Command, LogFormat, Options};
 use terarchitect_agent_runner::config::Config;
 use terarchitect_agent_runner::open_files;
+use terarchitect_agent_runner::printed::{MaskedStderr, masked};
 use terarchitect_agent_runner::stdin_secrets::{self, StdinError};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -28,7 +29,7 @@ async fn work() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err((code, text)) => {
-            for line in text.lines() {
+            for line in masked(&text).lines() {
                 let _ = writeln!(std::io::stderr(), "agent-runner: {line}");
             }
             ExitCode::from(code)
@@ -58,7 +59,7 @@ fn start_logging(format: LogFormat) {
     let terminal = std::io::stderr().is_terminal();
     let level = if terminal { "warn" } else { "info" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| MaskedStderr);
     // A line that can't be written, to a full disk or a reader that has ended, must not end the program.
     let logs = logs.log_internal_errors(false);
     match format {
@@ -69,7 +70,7 @@ fn start_logging(format: LogFormat) {
 
 fn show(finished: &Finished) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{}\n\n{}\n", finished.summary.trim(), finished.diffstat);
+    let _ = writeln!(out, "{}\n\n{}\n", masked(finished.summary.trim()), masked(&finished.diffstat));
     for (phase, took) in &finished.phases {
         let _ = writeln!(out, "{:>7.1}s  {phase}", took.as_secs_f64());
     }

@@ -14,7 +14,7 @@ const HOUSE: House = House {
         &["config"],
         &["agent"],
         &["gateway"],
-        &["git", "cancel", "report", "prompts", "probe", "cli", "open_files", "points", "review"],
+        &["git", "cancel", "report", "prompts", "probe", "cli", "open_files", "points", "printed", "review"],
         &["instructions"],
     ],
     reaches_around: &[

@@ -55,7 +55,7 @@ pub enum SealingError {
     },
     /// A value is damaged.
     #[error(
-        "the stored value of '{setting}' is damaged; restore the database from a backup, or delete its row (of the table settings, credentials or webhook_secrets) and set it again"
+        "the stored value of '{setting}' is damaged; restore the database from a backup, or delete its row (of the table settings, credentials, webhook_secrets or project_secrets) and set it again"
     )]
     Damaged {
         /// The setting.

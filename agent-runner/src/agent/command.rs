@@ -2,10 +2,11 @@
 //! environment and home.
 
 use super::directories::Directories;
-use super::environment::environment;
+use super::environment::{environment, secret_variables};
 use super::process::{AgentProcess, Launch};
 use super::users::RunAs;
 use super::{AgentError, process};
+use secrecy::SecretString;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +16,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How much of the end of the output is kept, in bytes.
+/// How much of the end of the output is kept, in bytes, beside its last line.
 const MAX_OUTPUT_BYTES: usize = 16 * 1024;
+/// The longest line that is kept, in bytes. A longer one is left out as a whole: where it was cut, half a secret could be left.
+const MAX_LINE_BYTES: usize = 64 * 1024;
+const TOO_LONG: &str = "… (a line that is too long)";
 /// How long the rest of the output may take once nothing is left that could write any.
 const OUTPUT_GRACE: Duration = Duration::from_secs(2);
 
@@ -33,6 +37,8 @@ pub struct CommandOptions {
     pub home: Option<PathBuf>,
     /// The user that it runs as; needs root. Unset: the runner's own.
     pub run_as: Option<RunAs>,
+    /// Secrets of the project, as variables. Others of the same names come before them.
+    pub secrets: Vec<(String, SecretString)>,
     /// How long it may take.
     pub time_limit: Duration,
 }
@@ -46,7 +52,7 @@ pub struct CommandEnd {
     pub timed_out: bool,
     /// How long it took.
     pub took: Duration,
-    /// The end of what it printed to both its outputs.
+    /// The end of what it printed to both its outputs, in whole lines and with whatever secrets it printed.
     pub output: String,
 }
 
@@ -67,7 +73,8 @@ pub async fn run_command(options: CommandOptions, cancel: &CancellationToken) ->
     directories.home = options.home.unwrap_or(directories.home);
     directories.create(&options.state_dir, options.run_as.as_ref())?;
     let marker = uuid::Uuid::new_v4().to_string();
-    let mut env = environment(&directories, &marker, |name| std::env::var_os(name));
+    let mut env = secret_variables(&options.secrets);
+    env.extend(environment(&directories, &marker, |name| std::env::var_os(name)));
     // Programs then neither ask nor watch, and print no colours.
     env.extend([("CI", "true"), ("TERM", "dumb"), ("NO_COLOR", "1")].map(|(name, value)| (name.into(), value.into())));
     let launch = Launch {
@@ -83,10 +90,10 @@ pub async fn run_command(options: CommandOptions, cancel: &CancellationToken) ->
     let (end, lines) = (Arc::new(Mutex::new(Lines::default())), oneshot::channel::<()>());
     let (open, closed) = lines;
     let kept = end.clone();
-    let process = AgentProcess::spawn(launch, move |line| {
+    let process = AgentProcess::spawn(launch, move |piece, begins| {
         // Dropped with this closure, at the end of the output.
         let _open = &open;
-        kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        kept.lock().unwrap_or_else(PoisonError::into_inner).push(piece, begins);
     });
     let process = process.map_err(|error| AgentError::Startup {
         message: format!("could not run a command: {}", chain(&error)),
@@ -112,16 +119,29 @@ pub async fn run_command(options: CommandOptions, cancel: &CancellationToken) ->
 /// The end of an output.
 #[derive(Debug, Default)]
 struct Lines {
-    lines: VecDeque<String>,
+    /// Without their ends.
+    lines: VecDeque<Vec<u8>>,
     bytes: usize,
     is_cut: bool,
 }
 
 impl Lines {
-    fn push(&mut self, line: &str) {
-        self.bytes += line.len() + 1;
-        self.lines.push_back(line.to_owned());
+    /// Takes a line, or the next piece of the last one.
+    fn push(&mut self, piece: &[u8], begins: bool) {
+        if begins || self.lines.is_empty() {
+            self.lines.push_back(Vec::new());
+        }
+        let Some(last) = self.lines.back_mut() else { return };
+        let is_over = last == TOO_LONG.as_bytes() && !begins;
+        let before = last.len();
+        if !is_over && before + piece.len() <= MAX_LINE_BYTES {
+            last.extend_from_slice(without_end(piece));
+        } else {
+            TOO_LONG.as_bytes().clone_into(last);
+        }
+        self.bytes = self.bytes - before + last.len() + usize::from(begins);
         while self.bytes > MAX_OUTPUT_BYTES
+            && self.lines.len() > 1
             && let Some(first) = self.lines.pop_front()
         {
             self.bytes -= first.len() + 1;
@@ -130,8 +150,16 @@ impl Lines {
     }
 
     fn text(&self) -> String {
-        let start = self.is_cut.then_some("…");
-        start.into_iter().chain(self.lines.iter().map(String::as_str)).collect::<Vec<_>>().join("\n")
+        let lines = self.lines.iter().map(|line| String::from_utf8_lossy(line));
+        let start = self.is_cut.then_some("…".into());
+        start.into_iter().chain(lines).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    match line.strip_suffix(b"\n") {
+        Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+        None => line,
     }
 }
 
@@ -148,6 +176,7 @@ mod tests {
             state_dir: place.path().join("state"),
             home: None,
             run_as: None,
+            secrets: Vec::new(),
             time_limit,
         };
         run_command(options, cancel).await
@@ -174,6 +203,40 @@ mod tests {
         let end = run("i=0; while [ $i -lt 5000 ]; do echo line $i; i=$((i+1)); done", LONG, &cancel).await.unwrap();
         assert!(end.output.len() <= MAX_OUTPUT_BYTES + 4, "{}", end.output.len());
         assert!(end.output.starts_with('…') && end.output.ends_with("line 4999"), "{}", end.output);
+    }
+
+    #[test]
+    fn no_line_is_cut() {
+        let mut lines = Lines::default();
+        // A character lies across two pieces.
+        let long = "ä".repeat(10_000);
+        lines.push(b"before", true);
+        for (at, piece) in long.as_bytes().chunks(4095).enumerate() {
+            lines.push(piece, at == 0);
+        }
+        assert_eq!(lines.text(), format!("…\n{long}"));
+        for at in 0..40 {
+            lines.push(&[b'x'; 4096], at == 0);
+        }
+        lines.push(b"after", true);
+        assert_eq!(lines.text(), format!("…\n{TOO_LONG}\nafter"));
+    }
+
+    #[tokio::test]
+    async fn a_secret_of_the_project_is_a_variable_and_takes_no_others_place() {
+        let place = tempfile::tempdir().unwrap();
+        let secrets = [("NPM_TOKEN", "hunter2\nhunter2"), ("HOME", "/elsewhere"), ("CI", "no")];
+        let options = CommandOptions {
+            line: "test \"$HOME\" != /elsewhere && echo \"$CI $NPM_TOKEN\"".to_owned(),
+            directory: place.path().to_owned(),
+            state_dir: place.path().join("state"),
+            home: None,
+            run_as: None,
+            secrets: secrets.map(|(name, value)| (name.to_owned(), SecretString::from(value))).into(),
+            time_limit: LONG,
+        };
+        let end = run_command(options, &CancellationToken::new()).await.unwrap();
+        assert_eq!((end.exit_code, end.output.as_str()), (Some(0), "true hunter2\nhunter2"));
     }
 
     #[tokio::test]
@@ -208,6 +271,7 @@ mod tests {
             directory: work.path().to_owned(),
             state_dir: state.path().to_owned(),
             home: None,
+            secrets: Vec::new(),
             time_limit: LONG,
             run_as: run_as.clone(),
         };

@@ -2,6 +2,7 @@
 
 use super::directories::Directories;
 use super::reap::MARKER_VARIABLE;
+use secrecy::{ExposeSecret, SecretString};
 use std::ffi::OsString;
 
 /// A process's variables, in order; if a name occurs twice, the later value counts.
@@ -55,6 +56,11 @@ pub(super) fn environment(
     let fixed = GIT.iter().map(|(name, value)| ((*name).into(), (*value).into()));
     let mark = [(MARKER_VARIABLE.into(), marker.into())];
     passed_on.chain(direct).chain(own).chain(fixed).chain(mark).collect()
+}
+
+/// Secrets of the project as variables. They come before all others, so that one takes no other's place.
+pub(super) fn secret_variables(secrets: &[(String, SecretString)]) -> Variables {
+    secrets.iter().map(|(name, value)| (name.into(), value.expose_secret().into())).collect()
 }
 
 /// The models' gateway is at this machine's loopback address, which no proxy leads to.

@@ -40,6 +40,9 @@ pub struct AgentOptions {
     /// More variables for the agent and what it starts. Nothing of the runner's own environment is passed on but
     /// paths, language, proxies and CA certificates.
     pub extra_env: Vec<(String, String)>,
+    /// Secrets of the project for the agent and what it starts. Variables of the runner's and the agent's own of the same names
+    /// come before them.
+    pub secrets: Vec<(String, SecretString)>,
     /// Whether the repository's own configuration of the agent counts.
     pub project_config: ProjectConfig,
     /// Whether people answer what the agent asks. Otherwise it is told at once to decide by itself, and gets no permission.
@@ -67,6 +70,7 @@ impl AgentOptions {
             run_as: None,
             state_dir,
             extra_env: Vec::new(),
+            secrets: Vec::new(),
             project_config: ProjectConfig::Trusted,
             may_ask: false,
             last_trouble: None,

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use terarchitect_outbound::Mask;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
@@ -98,11 +99,12 @@ impl Started {
 }
 
 impl AgentProcess {
-    /// Starts a process in a group of its own. `on_line` is called for each line that it prints to standard output.
+    /// Starts a process in a group of its own. `on_line` is called for each line that it prints to standard output, for a long
+    /// one with each piece of it, and whether that is the first.
     ///
     /// # Errors
     /// The system can't run the program.
-    pub(super) fn spawn(launch: Launch, on_line: impl Fn(&str) + Send + 'static) -> std::io::Result<Self> {
+    pub(super) fn spawn(launch: Launch, on_line: impl Fn(&[u8], bool) + Send + 'static) -> std::io::Result<Self> {
         let (mut child, secrets, started) = launch.start(Stdio::null())?;
         let tail = Arc::new(Tail::new(secrets));
         if let Some(stdout) = child.stdout.take() {
@@ -121,6 +123,7 @@ impl AgentProcess {
         let (stdin, stdout) = pipes.ok_or_else(|| std::io::Error::other("the process has no pipes"))?;
         Ok((started.watched(child, Arc::new(Tail::new(secrets))), stdin, stdout))
     }
+
     /// The process's exit and output.
     pub(super) fn signs(&self) -> &Signs {
         &self.signs
@@ -188,7 +191,7 @@ impl Drop for AgentProcess {
 /// Reads what the child prints as errors, and waits for its end, both in the background.
 fn watch_child(mut child: Child, tail: Arc<Tail>) -> Signs {
     if let Some(stderr) = child.stderr.take() {
-        tokio::spawn(read_lines(stderr, tail.clone(), |_: &str| {}));
+        tokio::spawn(read_lines(stderr, tail.clone(), |_: &[u8], _| {}));
     }
     let (report, exited) = watch::channel(None);
     tokio::spawn(async move {
@@ -200,14 +203,14 @@ fn watch_child(mut child: Child, tail: Arc<Tail>) -> Signs {
 }
 
 /// Keeps the pipe empty, so that the process never blocks on it.
-async fn read_lines(pipe: impl AsyncRead + Unpin, tail: Arc<Tail>, on_line: impl Fn(&str)) {
+async fn read_lines(pipe: impl AsyncRead + Unpin, tail: Arc<Tail>, on_line: impl Fn(&[u8], bool)) {
     let mut pipe = BufReader::new(pipe);
     let mut line = Vec::new();
-    // A line without an end is read in pieces. Only the first is kept: a secret could lie across the end of a piece.
+    // A line without an end is read in pieces. Only the first is in the tail: a secret could lie across the end of a piece.
     let mut is_first = true;
     while matches!((&mut pipe).take(LINE_BYTES).read_until(b'\n', &mut line).await, Ok(read) if read > 0) {
         let text = String::from_utf8_lossy(&line);
-        on_line(text.trim());
+        on_line(&line, is_first);
         if is_first {
             tail.push(&text);
         }
@@ -220,13 +223,17 @@ async fn read_lines(pipe: impl AsyncRead + Unpin, tail: Arc<Tail>, on_line: impl
 struct Tail {
     lines: Mutex<VecDeque<String>>,
     secrets: Vec<SecretString>,
+    /// Also masks parts and other forms of those that are long enough.
+    mask: Mask,
 }
 
 impl Tail {
     fn new(secrets: Vec<SecretString>) -> Self {
         // Masking an empty secret would spoil every line.
-        let secrets = secrets.into_iter().filter(|secret| !secret.expose_secret().is_empty()).collect();
-        Self { lines: Mutex::default(), secrets }
+        let secrets = secrets.into_iter().filter(|secret| !secret.expose_secret().is_empty());
+        let secrets: Vec<SecretString> = secrets.collect();
+        let mask = Mask::new(&secrets);
+        Self { lines: Mutex::default(), secrets, mask }
     }
 
     fn push(&self, line: &str) {
@@ -234,6 +241,7 @@ impl Tail {
         for secret in &self.secrets {
             line = line.replace(secret.expose_secret(), "[secret]");
         }
+        line = self.mask.apply(&line);
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == TAIL_LINES {
             lines.pop_front();
@@ -266,7 +274,7 @@ mod tests {
     async fn a_secret_across_two_pieces_of_a_long_line_is_not_shown() {
         let tail = Arc::new(Tail::new(vec![SecretString::from("hunter2-hunter2")]));
         let output = format!("{}hunter2-hunter2\nnext\n", "x".repeat(4090));
-        read_lines(output.as_bytes(), tail.clone(), |_| {}).await;
+        read_lines(output.as_bytes(), tail.clone(), |_, _| {}).await;
         assert!(!tail.text().contains("unter2") && tail.text().ends_with("\nnext"), "{}", tail.text());
     }
 }

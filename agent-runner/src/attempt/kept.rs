@@ -94,9 +94,12 @@ impl Keeper {
 
     async fn send(&mut self, attempt: &Attempt, turn: u32, archive: Archive) {
         let scratch = attempt.scratch.as_ref().map(Scratch::folder);
+        let mask = attempt.mask.clone();
         let packing = tokio::task::spawn_blocking(move || {
+            // The agent may have read secrets that it was given, and repeats them to its model.
+            let (director, agent) = (mask.apply(&archive.director), archive.agent.map(|agent| mask.apply(&agent)));
             let work = scratch.map(|folder| branches_of(&folder)).transpose().map_err(std::io::Error::other)?;
-            pack(&Archive { work: work.map(Work::from), ..archive })
+            pack(&Archive { director, agent, work: work.map(Work::from), ..archive })
         });
         let packed = match packing.await.map_err(std::io::Error::other).flatten() {
             Ok(packed) => packed,

@@ -17,6 +17,7 @@ mod phases;
 mod places;
 mod proof;
 mod review;
+mod secrets;
 mod task;
 mod usage;
 mod wording;
@@ -32,6 +33,7 @@ use crate::director::chat::ChatModel;
 use crate::director::{self, Brief, DriveError, Limits};
 use crate::git::{CloneRequest, ForgeToken, RemoteUrl, Shelf, Workspace, describe_update};
 use crate::points::Points;
+use crate::printed;
 use crate::progress::Progress;
 use crate::report::Reporter;
 use diffs::Diffs;
@@ -43,6 +45,7 @@ use phases::Phases;
 use places::Places;
 use proof::Prover;
 use secrecy::SecretString;
+use secrets::Secrets;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,7 +100,9 @@ pub async fn make_attempt(
         options.repo_url = scratch.url();
     }
     let agent = AgentConfig::resolve(&mut options, &context, config.host_alias.as_deref())?;
-    let mask = mask_of(&config, &agent, &options);
+    let secrets = Secrets::take(&mut context);
+    let mask = mask_of(&config, &agent, &options, &secrets);
+    printed::keep_secret(mask.clone());
     let (reporter, sending) = Reporter::start(client.clone(), config.project, config.ticket, mask.clone());
     let polling = tokio::spawn(cancel::poll_api(client.clone(), config.project, config.ticket, cancel.clone()));
     let (diffs, sending_diffs) = Diffs::start(client.clone(), config.project, config.ticket, mask.clone());
@@ -114,6 +119,7 @@ pub async fn make_attempt(
         diffs,
         progress,
         mask,
+        secrets,
         cancel,
         scratch,
         usage_taken: usage::Taken::default(),
@@ -137,7 +143,7 @@ pub async fn make_attempt(
     outcome
 }
 
-fn mask_of(config: &Config, agent: &AgentConfig, options: &Options) -> Mask {
+fn mask_of(config: &Config, agent: &AgentConfig, options: &Options, of_project: &Secrets) -> Mask {
     let director = agent.director.as_ref().and_then(|director| director.key.clone());
     let password = SecretString::from(options.opencode_server_password.clone());
     let proxies = Proxies::of_environment().secrets();
@@ -146,7 +152,7 @@ fn mask_of(config: &Config, agent: &AgentConfig, options: &Options) -> Mask {
         Program::Cursor(cursor) => Some(cursor.key.clone()),
     };
     let secrets = [&config.api_key, &agent.github_token, &program, &director];
-    Mask::new(secrets.into_iter().flatten().chain([&password]).chain(&proxies))
+    Mask::new(secrets.into_iter().flatten().chain([&password]).chain(&proxies).chain(of_project.values()))
 }
 
 /// Everything that one attempt knows.
@@ -161,6 +167,7 @@ struct Attempt {
     diffs: Diffs,
     progress: Progress,
     mask: Mask,
+    secrets: Secrets,
     cancel: CancellationToken,
     /// The repository of a job that has none of its own.
     scratch: Option<Scratch>,
@@ -175,6 +182,7 @@ impl Attempt {
             &self.describe_start(),
             self.config.review.as_ref().map(|order| order.said.as_str()),
         );
+        self.describe_secrets();
         if let Some(finished) = finish::handed_in_before(self, &mut phases).await? {
             return Ok(finished);
         }
@@ -445,6 +453,7 @@ impl Attempt {
             extra_directories: [PathBuf::from(CACHE_DIR)].into_iter().filter(|dir| dir.is_dir()).collect(),
             progress: Arc::new(self.live.clone()),
             may_ask: self.may_ask(),
+            secrets: self.secrets.for_agent(),
             ..AgentOptions::new(
                 self.options.opencode_bin.clone(),
                 places.workdir.clone(),

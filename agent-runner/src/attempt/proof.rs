@@ -16,6 +16,8 @@ use terarchitect_worker_api::EntryData;
 
 /// How much of the repository's file is read, in bytes.
 const MAX_FILE_BYTES: usize = 64 * 1024;
+/// How much of the end of a command's output is kept, in bytes.
+const MAX_OUTPUT_BYTES: usize = 16 * 1024;
 /// What the status of a commit is about.
 const STATUS: &str = "terarchitect/verification";
 
@@ -148,10 +150,11 @@ impl Prover {
             state_dir: place.state_dir.clone(),
             home: place.home.clone(),
             run_as: place.run_as.clone(),
+            secrets: attempt.secrets.for_commands(),
             time_limit,
         };
         let mut end = run_command(options, &attempt.cancel).await?;
-        end.output = attempt.mask.apply(&end.output);
+        end.output = end_of(attempt.mask.apply(&end.output));
         let run = CommandRun { purpose, command: attempt.mask.apply(line), end };
         let data = EntryData::Command {
             purpose: purpose.as_str().to_owned(),
@@ -179,6 +182,14 @@ impl Prover {
         self.evidence.acceptance = lines.map(|(at, line)| (line, judged(at))).collect();
         self.evidence
     }
+}
+
+/// The end of an output, once nothing secret is in it: half a secret would not be found.
+fn end_of(output: String) -> String {
+    if output.len() <= MAX_OUTPUT_BYTES {
+        return output;
+    }
+    format!("…{}", &output[output.ceil_char_boundary(output.len() - MAX_OUTPUT_BYTES)..])
 }
 
 /// Checks the branch's head out for the agent's user. None where the branch has no work, so that there is nothing to verify.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use tempfile::TempDir;
-use terarchitect_outbound::Retry;
+use terarchitect_outbound::{Mask, Retry};
 use terarchitect_worker_api::{StoreOutput, WorkerContext};
 
 /// Where the agent finds the data that is no file.
@@ -54,8 +54,8 @@ impl Scratch {
     }
 
     /// What the agent left in this workspace: files that are new or changed. Of what is too much, some are named without their
-    /// content, and the others counted: an agent may have installed a whole tree of packages.
-    fn left_in(&self, workdir: &Path) -> (Vec<Value>, usize) {
+    /// content, as are those with a secret, and the others counted: an agent may have installed a whole tree of packages.
+    fn left_in(&self, workdir: &Path, secrets: &Mask) -> (Vec<Value>, usize) {
         let (mut left, mut named, mut omitted, mut all) = (Vec::new(), Vec::new(), 0, 0);
         for path in walk(workdir) {
             let Ok(relative) = path.strip_prefix(workdir) else { continue };
@@ -65,10 +65,16 @@ impl Scratch {
             if content.is_some() && self.began_with.get(relative) == content.as_ref() {
                 continue;
             }
-            let whole = content.filter(|_| left.len() < MAX_FILES).map(|content| match String::from_utf8(content) {
-                Ok(text) => json!({"path": name, "size": size, "content": text}),
-                Err(error) => json!({"path": name, "size": size, "contentBase64": STANDARD.encode(error.as_bytes())}),
-            });
+            let has_secret = content.as_deref().is_some_and(|content| secrets.is_in(content).unwrap_or(true));
+            let whole =
+                content.filter(|_| left.len() < MAX_FILES && !has_secret).map(|content| {
+                    match String::from_utf8(content) {
+                        Ok(text) => json!({"path": name, "size": size, "content": text}),
+                        Err(error) => {
+                            json!({"path": name, "size": size, "contentBase64": STANDARD.encode(error.as_bytes())})
+                        }
+                    }
+                });
             // Escapes and base64 make more of it than the file has.
             match whole.map(|file| (file.to_string().len(), file)).filter(|(bytes, _)| all + bytes <= MAX_ALL_BYTES) {
                 Some((bytes, file)) => {
@@ -88,7 +94,7 @@ impl Attempt {
     /// Hands in what came of a job that works on data.
     pub(super) async fn hand_in(&self, workdir: &Path, summary: &str) -> Result<Option<Value>, AttemptError> {
         let Some(scratch) = &self.scratch else { return Ok(None) };
-        let (files, omitted) = scratch.left_in(workdir);
+        let (files, omitted) = scratch.left_in(workdir, &self.mask);
         let mut output = json!({"result": self.mask.apply(summary), "files": files});
         if omitted > 0 {
             output["filesNotNamed"] = json!(omitted);
@@ -179,7 +185,7 @@ mod tests {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, content).unwrap();
         }
-        let left = scratch.left_in(folder.path());
+        let left = scratch.left_in(folder.path(), &Mask::default());
         let expected = (
             vec![
                 json!({"path": "b", "size": 1, "content": "2"}),
@@ -201,7 +207,7 @@ mod tests {
         for number in 0..700 {
             fs::write(folder.path().join(format!("b{number}")), "x").unwrap();
         }
-        let (left, omitted) = scratch.left_in(folder.path());
+        let (left, omitted) = scratch.left_in(folder.path(), &Mask::default());
         assert!(json!(left).to_string().len() < 2 * 1024 * 1024);
         let whole = left.iter().filter(|file| file.get("content").is_some()).count();
         assert_eq!((whole, left.len(), omitted), (MAX_FILES, MAX_FILES + MAX_NAMED, 704 - MAX_FILES - MAX_NAMED));

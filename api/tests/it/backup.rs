@@ -79,6 +79,7 @@ pub(crate) async fn fill(app: &TestApp) -> String {
     let credential = json!({"name": "bot", "host": "github.com", "secret": "ghp_a-token-of-the-bot"});
     app.post("/api/credentials", credential).await.expect(201);
     app.post("/api/webhook-secrets", json!({"sender": "gitea"})).await.expect(201);
+    app.put(&format!("{project}/secrets/NPM_TOKEN"), json!({"value": "schlüssel\nzwei"})).await.expect(200);
     sqlx::query(
         "insert into execution_logs (project_id, ticket_id, session_id, step, summary, raw_output)
          select project_id, id, 's', 'turn', $1, repeat($1, 100000) from tickets",

@@ -46,6 +46,7 @@ mod page;
 mod people;
 mod plans;
 mod program;
+mod project_secrets;
 mod projects;
 mod proof;
 mod pull_requests;

@@ -16,6 +16,7 @@ mod output;
 mod projects;
 mod review;
 mod schedules;
+mod secrets;
 mod servers;
 mod state;
 mod text;
@@ -67,6 +68,7 @@ async fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Up(options) => up::up(&common, &options).await,
         Command::Ticket(action) => ticket::execute(&App::new(common)?, action).await,
         Command::Projects { action } => projects::execute(&App::new(common)?, action).await,
+        Command::Secrets { action } => secrets::execute(&App::new(common)?, action).await,
         Command::Inbox { action } => inbox::execute(&App::new(common)?, action).await,
         Command::Orders { action } => orders::execute(&App::new(common)?, action).await,
         Command::Schedules { action } => schedules::execute(&App::new(common)?, action).await,

@@ -11,6 +11,11 @@ use std::sync::Arc;
 const MASK: &str = "[secret]";
 /// A shorter text is not masked: it would garble ordinary words.
 const MIN_CHARS: usize = 6;
+/// A line of a secret that has several is masked by itself from this length on: what shows a part of the secret, such as the
+/// end of an output, has single lines of it.
+const MIN_LINE_CHARS: usize = 8;
+/// A line from this length on, and without spaces, is as good as the secret itself, such as one of a private key.
+const MIN_DENSE_LINE_CHARS: usize = 32;
 /// A setting or variable whose name contains one of these holds a secret.
 const SECRET_WORDS: &[&str] = &["KEY", "TOKEN", "SECRET", "PASSWORD"];
 
@@ -21,7 +26,7 @@ pub fn is_secret_name(name: &str) -> bool {
     SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
-/// Replaces and finds known secrets, also in base64 and URL-encoded.
+/// Replaces and finds known secrets, also in base64, URL-encoded, and as JSON writes them.
 #[derive(Clone, Default)]
 pub struct Mask {
     forms: Arc<Vec<String>>,
@@ -39,27 +44,22 @@ impl Mask {
     /// A mask for these secrets.
     #[must_use]
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
-        let mut forms: Vec<String> = secrets
-            .into_iter()
-            .map(|secret| secret.expose_secret().trim().to_owned())
-            .filter(|secret| secret.chars().count() >= MIN_CHARS)
-            .flat_map(|secret| {
-                let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-                [
-                    STANDARD.encode(&secret),
-                    STANDARD_NO_PAD.encode(&secret),
-                    URL_SAFE_NO_PAD.encode(&secret),
-                    STANDARD.encode(format!("x-access-token:{secret}")),
-                    encoded,
-                    secret,
-                ]
-            })
-            .collect();
-        // The longest first, so that a form inside another does not leave its ends behind.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        forms.dedup();
+        let (mut whole, mut lines) = (Vec::new(), Vec::new());
+        for secret in secrets {
+            let secret = secret.expose_secret().trim();
+            if secret.chars().count() >= MIN_CHARS {
+                whole.extend(forms_of(secret));
+                lines.extend(secret.lines().map(str::trim).filter(|line| line.chars().count() >= MIN_LINE_CHARS));
+            }
+        }
+        let is_dense = |line: &str| line.len() >= MIN_DENSE_LINE_CHARS && !line.contains(char::is_whitespace);
+        whole.extend(lines.iter().filter(|line| is_dense(line)).map(|&line| line.to_owned()));
+        longest_first(&mut whole);
         // It can only fail for more texts than a machine has memory for.
-        let finder = if forms.is_empty() { None } else { AhoCorasick::new(&forms).ok() };
+        let finder = if whole.is_empty() { None } else { AhoCorasick::new(&whole).ok() };
+        let mut forms = whole;
+        forms.extend(lines.into_iter().map(str::to_owned));
+        longest_first(&mut forms);
         Self { forms: Arc::new(forms), finder }
     }
 
@@ -81,6 +81,28 @@ impl Mask {
             None => Ok(false),
         }
     }
+}
+
+/// A secret as it is, and as programs write it down.
+fn forms_of(secret: &str) -> [String; 8] {
+    let json = serde_json::Value::from(secret).to_string();
+    [
+        STANDARD.encode(secret),
+        STANDARD_NO_PAD.encode(secret),
+        URL_SAFE_NO_PAD.encode(secret),
+        STANDARD.encode(format!("x-access-token:{secret}")),
+        // What `echo` prints has a line break at its end.
+        STANDARD.encode(format!("{secret}\n")),
+        url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+        json[1..json.len() - 1].to_owned(),
+        secret.to_owned(),
+    ]
+}
+
+/// So that a form inside another does not leave its ends behind.
+fn longest_first(forms: &mut Vec<String>) {
+    forms.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+    forms.dedup();
 }
 
 #[cfg(test)]
@@ -114,5 +136,19 @@ mod tests {
         assert!(mask.is_in(STANDARD.encode("p/ss+word=1").as_bytes()).unwrap());
         assert!(!mask.is_in([vec![b'x'; 300_000], b"p/ss+word".to_vec()].concat().as_slice()).unwrap());
         assert!(!Mask::default().is_in(far.as_slice()).unwrap());
+    }
+
+    #[test]
+    fn of_a_secret_with_several_lines_each_is_masked_and_one_that_others_have_too_is_not_found() {
+        let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEA";
+        let key = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+        let mask = Mask::new([&SecretString::from(key.clone())]);
+        assert_eq!(
+            mask.apply(&format!("end of it: {body}\n-----END PRIVATE KEY-----")),
+            "end of it: [secret]\n[secret]"
+        );
+        assert_eq!(mask.apply(&serde_json::json!({ "key": key.trim() }).to_string()), r#"{"key":"[secret]"}"#);
+        assert!(mask.is_in(format!("  {body}  ").as_bytes()).unwrap());
+        assert!(!mask.is_in("-----BEGIN PRIVATE KEY-----".as_bytes()).unwrap(), "other keys begin so too");
     }
 }

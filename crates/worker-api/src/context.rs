@@ -1,7 +1,7 @@
 //! What a runner learns about its ticket: the response of `worker-context`.
 
 use crate::words::words;
-use crate::{ConversationInfo, ProjectId, ProofTerms, ReviewContext, ReviewReply, Stop, TicketId};
+use crate::{ConversationInfo, JobSecret, ProjectId, ProofTerms, ReviewContext, ReviewReply, Stop, TicketId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -137,6 +137,9 @@ pub struct WorkerContext {
     /// What the ticket has to show before it counts as done.
     #[serde(default, skip_serializing_if = "ProofTerms::is_empty")]
     pub proof: ProofTerms,
+    /// The project's secrets, for the runner that holds the job's token alone.
+    #[serde(default, deserialize_with = "crate::lenient::list", skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<JobSecret>,
 }
 
 /// Work that is done and pushed, while its pull request or its report is missing.

@@ -15,6 +15,7 @@ pub mod lenient;
 mod memory;
 mod proof;
 mod review;
+mod secrets;
 mod steering;
 mod ticket;
 mod usage;
@@ -45,6 +46,7 @@ pub use job::{
 pub use memory::{IndexRequest, IndexResponse, RetrieveRequest, RetrieveResponse, RetrieveResult};
 pub use proof::ProofTerms;
 pub use review::{ReviewContext, ReviewPoint, ReviewRemark, ReviewReply};
+pub use secrets::JobSecret;
 pub use steering::{DiffInfo, PersonMessage, StoreDiffRequest, TakenMessages, TurnOfAttempt};
 pub use ticket::{AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, Message};
 pub use usage::{ModelUsage, StoreUsageRequest};

@@ -37,6 +37,51 @@ async function named(world) {
   await visitor.leave()
 }
 
+/** A project's secrets are stored, replaced and deleted, and no value is ever in the page again. */
+async function secret(world) {
+  const { system } = world
+  const project = await system.call('POST', '/api/projects', { name: 'Secretive', github_url: system.forge.repo_url, is_existing_repo: true })
+  const stored = async () => (await system.call('GET', `/api/projects/${project.id}/secrets`)).map(({ name, given_to_agent }) => [name, given_to_agent])
+  const visitor = await signedIn(world)
+  const page = await visitor.open(`/projects/${project.id}?show=secrets`)
+  await page.getByRole('button', { name: 'Add a secret' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Add a secret' })
+  await dialog.getByLabel('Name').fill('PATH')
+  await dialog.getByLabel('Value').fill('hunter2')
+  await dialog.getByRole('button', { name: 'Store it' }).click()
+  await dialog.getByText('PATH means something to the runner').waitFor()
+  await dialog.getByLabel('Name').fill('NPM_TOKEN')
+  await dialog.getByRole('button', { name: 'Store it' }).click()
+  await dialog.getByText('must have at least 8 characters').waitFor()
+  await dialog.getByLabel('Value').fill('hunter2-of-the-registry')
+  await dialog.getByText('The agent can read it').waitFor()
+  await inspectAll(page, 'project-secret', visitor)
+  await dialog.getByRole('button', { name: 'Store it' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  await page.getByText('NPM_TOKEN', { exact: true }).waitFor()
+  assert.deepEqual(await stored(), [['NPM_TOKEN', false]])
+  await page.getByRole('button', { name: 'Replace NPM_TOKEN' }).click()
+  const replacing = page.getByRole('dialog', { name: 'Replace NPM_TOKEN' })
+  assert.equal(await replacing.getByLabel('Value').inputValue(), '')
+  await replacing.getByLabel('Value').fill('hunter2-replaced')
+  await replacing.getByLabel('Give it to the agent too').check()
+  await replacing.getByRole('button', { name: 'Store it' }).click()
+  await replacing.waitFor({ state: 'detached' })
+  await page.getByText('Commands and agent').waitFor()
+  assert.deepEqual(await stored(), [['NPM_TOKEN', true]])
+  // What others change is seen at once.
+  await system.call('PUT', `/api/projects/${project.id}/secrets/DATABASE_URL`, { value: 'hunter2-of-the-database' })
+  await page.getByText('DATABASE_URL', { exact: true }).waitFor()
+  await inspectAll(page, 'project-secrets', visitor)
+  assert.ok(!(await page.content()).includes('hunter2'))
+  await page.getByRole('button', { name: 'Delete NPM_TOKEN' }).click()
+  await page.getByRole('button', { name: 'Delete the secret' }).click()
+  await page.getByText('The secret is deleted.').waitFor()
+  assert.deepEqual(await stored(), [['DATABASE_URL', false]])
+  await visitor.leave()
+}
+
 export default [
   ['a project and a ticket say what counts as done', named],
+  ['a project has secrets that are never shown', secret],
 ]

@@ -29,6 +29,10 @@ export type AuditEntry = Of<'AuditEntry'>
 export interface AuditFilters { actor?: string; kind?: string; project_id?: string; ticket_id?: string; from?: string; until?: string }
 export type AuditPage = Of<'AuditPage'>
 
+// A project
+
+export type ProjectSecret = Of<'ProjectSecret'>
+
 // Board and ticket
 
 export type Word = Of<'StateWord'>

@@ -988,6 +988,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{project_id}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The secrets of a project, by name. Their values are never shown. */
+        get: operations["list_project_secrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/secrets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Sets a secret of a project; one of this name is replaced. The commands of setup and verification find it in the variable of
+         *     this name, and so does the agent where `given_to_agent` says so. It is encrypted, and never shown again. It counts for
+         *     attempts that start from now on.
+         */
+        put: operations["set_project_secret"];
+        post?: never;
+        /** Deletes a secret of a project. Attempts that run keep it to their end. */
+        delete: operations["delete_project_secret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{project_id}/tickets": {
         parameters: {
             query?: never;
@@ -3738,7 +3777,7 @@ export interface components {
             ticket_id?: string | null;
         };
         /** @enum {string} */
-        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "checkpoint.opened" | "checkpoint.decided" | "log.appended" | "message.posted" | "message.delivered" | "diff.stored" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "fleet.stopped" | "fleet.resumed" | "inbox.snoozed" | "settings.changed" | "memory.changed" | "schedule.created" | "schedule.changed" | "schedule.deleted" | "schedule.fired" | "person.created" | "person.changed" | "person.deleted" | "invitation.created" | "invitation.deleted" | "link.created" | "token.created" | "token.revoked" | "session.started" | "session.ended" | "login.approved" | "login.denied" | "sign_in.failed" | "credential.created" | "credential.deleted" | "webhook_secret.created" | "webhook_secret.deleted" | "delivery.failed" | "delivery.replayed" | "pull_request.changed" | "pull_request.commented" | "pull_request.approved" | "pull_request.merged" | "comment.received" | "comment.decided" | "forge.noted" | "agent.created" | "agent.changed" | "agent.deleted" | "work_order.created" | "work_order.changed";
+        EventKind: "project.created" | "project.changed" | "project.deleted" | "ticket.created" | "ticket.changed" | "ticket.moved" | "ticket.completed" | "ticket.cancel_requested" | "ticket.deleted" | "job.enqueued" | "job.due" | "job.claimed" | "job.cancel_requested" | "job.cancelled" | "job.changed" | "attempt.ended" | "checkpoint.opened" | "checkpoint.decided" | "log.appended" | "message.posted" | "message.delivered" | "diff.stored" | "coordinator.seen" | "coordinator.directed" | "coordinator.forgotten" | "fleet.stopped" | "fleet.resumed" | "inbox.snoozed" | "settings.changed" | "memory.changed" | "schedule.created" | "schedule.changed" | "schedule.deleted" | "schedule.fired" | "person.created" | "person.changed" | "person.deleted" | "invitation.created" | "invitation.deleted" | "link.created" | "token.created" | "token.revoked" | "session.started" | "session.ended" | "login.approved" | "login.denied" | "sign_in.failed" | "credential.created" | "credential.deleted" | "webhook_secret.created" | "webhook_secret.deleted" | "secret.set" | "secret.deleted" | "delivery.failed" | "delivery.replayed" | "pull_request.changed" | "pull_request.commented" | "pull_request.approved" | "pull_request.merged" | "comment.received" | "comment.decided" | "forge.noted" | "agent.created" | "agent.changed" | "agent.deleted" | "work_order.created" | "work_order.changed";
         /** @description A page of events. */
         EventPage: {
             /** @description The events in order. */
@@ -4384,6 +4423,19 @@ export interface components {
             job_id: components["schemas"]["JobId"];
             /** @description Its new status: `pending` again if the failure is retried. */
             status: components["schemas"]["JobStatus"];
+        };
+        /**
+         * @description A secret of the project, for the runner that holds the job's token.
+         *
+         *     Its `Debug` does not show the value.
+         */
+        JobSecret: {
+            /** @description Whether the agent gets it too, and not the commands of setup and verification alone. */
+            given_to_agent?: boolean;
+            /** @description The variable that it is in. */
+            name: string;
+            /** @description The value. */
+            value: string;
         };
         /**
          * @description The status of a job in the queue.
@@ -5323,6 +5375,20 @@ export interface components {
         };
         /** @enum {string} */
         ProjectRole: "viewer" | "member";
+        /** @description A secret of a project, as it is shown. */
+        ProjectSecret: {
+            /** @description Whether the agent gets it too. */
+            given_to_agent: boolean;
+            /** @description The variable that commands find it in. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            set_at: string;
+            /** @description Who set it. */
+            set_by: string;
+        };
         /** @description What the calls of models came to for a project. */
         ProjectUsage: {
             /**
@@ -5949,6 +6015,13 @@ export interface components {
         Schedules: {
             /** @description They, the oldest first. */
             jobs: components["schemas"]["Schedule"][];
+        };
+        /** @description A secret to set. */
+        SecretBody: {
+            /** @description Whether the agent gets it too, which then can read it and do with it what it likes; absent: no. */
+            given_to_agent?: boolean;
+            /** @description The value. It is encrypted, and never shown again. */
+            value: string;
         };
         /** @enum {string} */
         SecretKind: "token" | "signing";
@@ -6783,6 +6856,8 @@ export interface components {
             /** @description The repository to clone. */
             repo_url?: string | null;
             review?: components["schemas"]["ReviewContext"] | null;
+            /** @description The project's secrets, for the runner that holds the job's token alone. */
+            secrets?: components["schemas"]["JobSecret"][];
             /** @description Whether the runner fetches the repository's submodules. */
             submodules?: boolean;
             /** @description How the ticket's branch gets what its base got since, where an earlier attempt has started it. */
@@ -12762,6 +12837,265 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListedReview"][];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_project_secrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectSecret"][];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_project_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The variable, such as `NPM_TOKEN`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectSecret"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_project_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The variable, such as `NPM_TOKEN`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
                 };
             };
             /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */

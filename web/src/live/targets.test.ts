@@ -35,6 +35,7 @@ it('what happens to a pull request makes its panel and the deliveries old', () =
     expect(lists).toContainEqual(keys.inbox)
   }
   expect(targetsOf(event('credential.created', { ticket_id: null })).lists).toContainEqual(keys.credentials)
+  expect(targetsOf(event('secret.set', { ticket_id: null })).lists).toContainEqual(keys.secrets('p'))
 })
 
 it('a checkpoint that opens or is decided makes the Inbox old', () => {

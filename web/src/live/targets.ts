@@ -90,6 +90,9 @@ export function targetsOf(event: LiveEvent): Targets {
     case 'webhook_secret':
       lists.push(keys.webhookSecrets)
       break
+    case 'secret':
+      if (projectId) lists.push(keys.secrets(projectId))
+      break
     case 'delivery':
     case 'forge':
       lists.push(keys.deliveries)

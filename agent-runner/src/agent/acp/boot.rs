@@ -4,7 +4,7 @@ use super::asking::Granted;
 use super::peer::{Message, Peer};
 use super::{Acp, Recipe};
 use crate::agent::directories::Directories;
-use crate::agent::environment::{Variables, environment};
+use crate::agent::environment::{Variables, environment, secret_variables};
 use crate::agent::process::{AgentProcess, Launch};
 use crate::agent::{AgentError, AgentKind, AgentOptions, users};
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ pub(super) async fn start(kind: AgentKind, recipe: &'static Recipe, options: Age
     let marker = uuid::Uuid::new_v4().to_string();
     let mut secrets = Proxies::of_environment().secrets();
     secrets.extend(options.provider.api_key.clone());
+    secrets.extend(options.secrets.iter().map(|(_, value)| value.clone()));
     let unnamed = options.program.as_os_str().is_empty();
     let launch = Launch {
         program: if unnamed { PathBuf::from(recipe.program) } else { options.program.clone() },
@@ -79,7 +80,9 @@ fn variables(
     own: &Path,
     marker: &str,
 ) -> Variables {
-    let mut env = environment(directories, marker, |name| std::env::var_os(name));
+    // First, so that none can take the place of what the agent needs.
+    let mut env = secret_variables(&options.secrets);
+    env.extend(environment(directories, marker, |name| std::env::var_os(name)));
     let model = (recipe.env)(own, &options.provider);
     env.extend(model.into_iter().map(|(name, value)| (name.into(), value.into())));
     env.extend(options.extra_env.iter().map(|(name, value)| (name.into(), value.into())));

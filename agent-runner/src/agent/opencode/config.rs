@@ -1,7 +1,7 @@
 //! The configuration and the environment of a server that the runner starts. Pure: values in, values out.
 
 use crate::agent::directories::Directories;
-use crate::agent::environment::{Variables, environment as common_environment};
+use crate::agent::environment::{Variables, environment as common_environment, secret_variables};
 use crate::agent::{AgentOptions, ProjectConfig};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -83,7 +83,8 @@ pub(super) fn environment(
     marker: &str,
     inherited: impl Fn(&str) -> Option<OsString>,
 ) -> Variables {
-    let mut env = common_environment(directories, marker, inherited);
+    let mut env = secret_variables(&options.secrets);
+    env.extend(common_environment(directories, marker, inherited));
     let mut set = |name: &str, value: OsString| env.push((name.into(), value));
     for (name, value) in fixed_variables() {
         set(name, value.into());
@@ -178,6 +179,17 @@ mod tests {
         }
         assert_eq!(value(&env, "PATH"), Some("value of PATH"));
         assert_eq!(value(&env, "HOME"), Some("/state/home"));
+    }
+
+    #[test]
+    fn a_secret_of_the_project_takes_no_other_variables_place() {
+        let secrets = [("NPM_TOKEN", "hunter2hunter2"), ("HOME", "/elsewhere"), ("OPENCODE_CONFIG_CONTENT", "{}")];
+        let secrets = secrets.map(|(name, value)| (name.to_owned(), SecretString::from(value)));
+        let options = AgentOptions { secrets: secrets.into(), ..options() };
+        let env = environment(&options, &Directories::new(&options), &SecretString::from("pw"), "marker", |_| None);
+        assert_eq!(value(&env, "NPM_TOKEN"), Some("hunter2hunter2"));
+        assert_eq!(value(&env, "HOME"), Some("/state/home"));
+        assert_ne!(value(&env, "OPENCODE_CONFIG_CONTENT"), Some("{}"));
     }
 
     #[test]

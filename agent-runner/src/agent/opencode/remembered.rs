@@ -51,9 +51,13 @@ impl OpenCode {
             directory: self.options.directory.clone(),
             run_as: self.options.run_as.clone(),
             marker,
-            secrets: self.options.provider.api_key.iter().cloned().collect(),
+            secrets: [self.options.provider.api_key.clone()]
+                .into_iter()
+                .flatten()
+                .chain(self.options.secrets.iter().map(|(_, value)| value.clone()))
+                .collect(),
         };
-        let Ok(process) = AgentProcess::spawn(launch, |_| {}) else { return Ok(false) };
+        let Ok(process) = AgentProcess::spawn(launch, |_, _| {}) else { return Ok(false) };
         let signs = process.signs().clone();
         let ended = tokio::time::timeout(IMPORT_LIMIT, signs.died()).await;
         match ended {

@@ -31,6 +31,7 @@ pub(super) fn spawn(
     directories.create(&options.state_dir, options.run_as.as_ref())?;
     let mut secrets = Proxies::of_environment().secrets();
     secrets.extend([Some(password.clone()), options.provider.api_key.clone()].into_iter().flatten());
+    secrets.extend(options.secrets.iter().map(|(_, value)| value.clone()));
     let marker = uuid::Uuid::new_v4().to_string();
     let launch = Launch {
         program: options.program.clone(),
@@ -42,8 +43,9 @@ pub(super) fn spawn(
         secrets,
     };
     let (announce, listening) = watch::channel(None);
-    let process = AgentProcess::spawn(launch, move |line| {
-        if let Some(url) = line.strip_prefix(LISTENING).and_then(|address| address.trim().parse().ok()) {
+    let process = AgentProcess::spawn(launch, move |line, _| {
+        let line = String::from_utf8_lossy(line);
+        if let Some(url) = line.trim().strip_prefix(LISTENING).and_then(|address| address.trim().parse().ok()) {
             announce.send_replace(Some(url));
         }
     });

@@ -8,6 +8,7 @@ pub mod graph;
 pub mod memory;
 pub mod notes;
 pub mod proof;
+pub mod secrets;
 pub mod update;
 
 use crate::actions::ActionResult;

@@ -4,6 +4,7 @@ use crate::actions::ActionResult;
 use crate::actions::forges::credentials::secret_of;
 use crate::actions::forges::replies;
 use crate::actions::known::{Question, of_project};
+use crate::actions::projects::secrets::open_secrets;
 use crate::actions::system::settings::open;
 use crate::actions::work_orders::prompt::prompt_for_runner;
 use crate::actions::worker::review::review_of_job;
@@ -25,8 +26,8 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use terarchitect_worker_api::{
-    AgentSettings, ContextTicket, ConversationInfo, CurrentTicket, FinishedWork, ProjectId, ProofTerms, ReviewContext,
-    Stop, TicketId, WorkerContext,
+    AgentSettings, ContextTicket, ConversationInfo, CurrentTicket, FinishedWork, JobSecret, ProjectId, ProofTerms,
+    ReviewContext, Stop, TicketId, WorkerContext,
 };
 
 const MAX_BACKLOG: i64 = 10;
@@ -109,6 +110,7 @@ pub async fn worker_context(
             db::projects::proof::of_ticket(&mut tx, ticket_id).await?,
             of_order,
         ),
+        secrets: secrets(&mut tx, sealer, project_id, token).await?,
     };
     let job = match token {
         Some(token) => Some(token.job_id),
@@ -144,6 +146,19 @@ async fn stops(conn: &mut PgConnection, token: Option<JobToken>) -> ActionResult
 async fn conversation(conn: &mut PgConnection, token: Option<JobToken>) -> ActionResult<Option<ConversationInfo>> {
     let Some(token) = token else { return Ok(None) };
     Ok(db::checkpoints::conversations::info(conn, token.job_id).await?)
+}
+
+/// The project's secrets, for the runner of the token's job alone: people and keys never get them here.
+async fn secrets(
+    conn: &mut PgConnection,
+    sealer: &Sealer,
+    project: ProjectId,
+    token: Option<JobToken>,
+) -> ActionResult<Vec<JobSecret>> {
+    match token {
+        Some(_) => open_secrets(conn, sealer, project).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// What reviewers say, for the runner of the job that was made of it.

@@ -68,7 +68,7 @@ impl Snapshot {
         // Lock: no migration may change the tables meanwhile. The snapshot is taken by the first query after it.
         run(&mut conn, format!("lock table {} in access share mode", list(&names))).await?;
         let postgres = sqlx::query_scalar("select current_setting('server_version')").fetch_one(&mut conn).await?;
-        let sealed: Vec<String> = ["settings", "credentials", "webhook_secrets"]
+        let sealed: Vec<String> = ["settings", "credentials", "webhook_secrets", "project_secrets"]
             .into_iter()
             .filter(|table| names.iter().any(|name| name == table))
             .map(|table| format!("select key_id from {table} where key_id is not null"))

@@ -141,12 +141,13 @@ pub struct SealedUnder {
     pub key_id: String,
 }
 
-/// Every sealed credential and webhook's secret.
+/// Every sealed credential, webhook's secret and secret of a project.
 pub async fn list_sealed(conn: &mut PgConnection) -> sqlx::Result<Vec<SealedUnder>> {
     sqlx::query_as!(
         SealedUnder,
         r#"select 'credential ' || id as "name!", sealed as "sealed!", key_id as "key_id!" from credentials
-           union all select 'webhook secret ' || id, sealed, key_id from webhook_secrets"#
+           union all select 'webhook secret ' || id, sealed, key_id from webhook_secrets
+           union all select 'secret ' || name || ' of the project ' || project_id, sealed, key_id from project_secrets"#
     )
     .fetch_all(conn)
     .await

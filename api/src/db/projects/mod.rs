@@ -5,6 +5,7 @@ pub mod graphs;
 pub mod memory;
 pub mod notes;
 pub mod proof;
+pub mod secrets;
 
 use crate::db::words::Word;
 use crate::domain::forges::settings::ForgeFields;

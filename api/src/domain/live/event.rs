@@ -109,6 +109,10 @@ words! {
         WebhookSecretCreated = "webhook_secret.created",
         /// A secret for a forge's webhooks was deleted.
         WebhookSecretDeleted = "webhook_secret.deleted",
+        /// A secret of a project was set, or replaced; only its name is recorded.
+        SecretSet = "secret.set",
+        /// A secret of a project was deleted.
+        SecretDeleted = "secret.deleted",
         /// A delivery of a forge could not be worked on.
         DeliveryFailed = "delivery.failed",
         /// A delivery is to be worked on once more.

@@ -77,6 +77,11 @@ pub fn sentence(who: &Who, kind: EventKind, data: &Value) -> String {
         EventKind::CredentialDeleted => format!("deleted the credential {} for {}", text("name"), text("host")),
         EventKind::WebhookSecretCreated => format!("made a secret for webhooks of {}", text("sender")),
         EventKind::WebhookSecretDeleted => format!("deleted a secret for webhooks of {}", text("sender")),
+        EventKind::SecretSet if data["given_to_agent"] == true => {
+            format!("set the secret {} of a project, and gave it to the agent", text("name"))
+        }
+        EventKind::SecretSet => format!("set the secret {} of a project", text("name")),
+        EventKind::SecretDeleted => format!("deleted the secret {} of a project", text("name")),
         EventKind::DeliveryReplayed => "asked to work on a forge's delivery once more".to_owned(),
         EventKind::PullRequestChanged => format!("changed pull request #{}", number(data)),
         EventKind::PullRequestCommented => format!("commented on pull request #{}", number(data)),

@@ -5,6 +5,7 @@ pub mod memory;
 pub mod notes;
 pub mod proof;
 pub mod repository;
+pub mod secrets;
 
 use crate::domain::forges::settings::{ForgeChanges, ForgeFields};
 use crate::domain::refusal::{ErrorCode, Refusal};

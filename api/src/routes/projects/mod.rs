@@ -5,6 +5,7 @@ pub mod graph;
 pub mod memory;
 pub mod notes;
 pub mod proof;
+pub mod secrets;
 
 use crate::access::Caller;
 use crate::actions;

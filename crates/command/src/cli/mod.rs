@@ -7,7 +7,7 @@ mod others;
 mod ticket;
 
 pub(crate) use orders::{CreateOptions, OrderAction, ScheduleAction};
-pub(crate) use others::{Fleet, InboxAction, JobsOptions, LoginOptions, ProjectAction, UpOptions};
+pub(crate) use others::{Fleet, InboxAction, JobsOptions, LoginOptions, ProjectAction, SecretsAction, UpOptions};
 pub(crate) use ticket::{LogOptions, NewOptions, TicketAction};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -102,6 +102,13 @@ pub(crate) enum Command {
         /// What to do [default: list].
         #[command(subcommand)]
         action: Option<ProjectAction>,
+    },
+    /// Secrets of a project: variables for the commands that verify its tickets.
+    #[command(visible_alias = "secret")]
+    Secrets {
+        /// What to do [default: list].
+        #[command(subcommand)]
+        action: Option<SecretsAction>,
     },
     /// What waits for you: questions and plans of agents, pull requests that are ready, and tickets that failed.
     Inbox {

@@ -40,6 +40,31 @@ pub(crate) enum ProjectAction {
     },
 }
 
+/// What to do with secrets of a project.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum SecretsAction {
+    /// List the secrets, by name. Their values are never shown.
+    List,
+    /// Set a secret, or replace one.
+    ///
+    /// The value is asked for, or read from standard input if that is not a terminal: a single line without its end, several
+    /// lines as they are. It is encrypted, and never shown again. It counts for attempts that start from now on.
+    Set {
+        /// The variable, such as NPM_TOKEN.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Give it to the agent too, which then can read it and do with it what it likes.
+        #[arg(long)]
+        give_to_agent: bool,
+    },
+    /// Delete a secret.
+    Remove {
+        /// The variable.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
 /// What to do with the inbox.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum InboxAction {

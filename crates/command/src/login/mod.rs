@@ -1,6 +1,6 @@
 //! `terarchitect login` and `logout`.
 
-mod ask;
+pub(crate) mod ask;
 mod browser;
 
 use crate::app::App;

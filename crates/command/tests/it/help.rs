@@ -14,6 +14,7 @@ async fn every_command_explains_itself() {
     for command in [
         "ticket",
         "projects",
+        "secrets",
         "inbox",
         "orders",
         "schedules",

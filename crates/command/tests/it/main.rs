@@ -11,6 +11,7 @@ mod login;
 mod newer;
 mod orders;
 mod program;
+mod secrets;
 mod shell;
 mod stand_in;
 mod terminal;

@@ -12,6 +12,7 @@ import { Graph } from './graph/Graph'
 import { Memory } from './Memory'
 import { Notes } from './Notes'
 import { ProjectForm } from './ProjectForm'
+import { Secrets } from './Secrets'
 
 export default function Project() {
   const { projectId } = useParams({ from: '/shell/projects/$projectId' })
@@ -42,6 +43,7 @@ export default function Project() {
         tabs={[
           { id: 'settings', title: 'Settings', content: <ProjectForm key={data.id} project={data} may={may} /> },
           { id: 'verification', title: 'Verification', content: <Proof path={`/api/projects/${projectId}/proof`} may={admin} about={admin ? 'Every ticket of this project has to show this before its pull request is opened.' : 'Every ticket of this project has to show this before its pull request is opened. Admins set it.'} /> },
+          { id: 'secrets', title: 'Secrets', content: <Secrets projectId={projectId} may={admin} /> },
           { id: 'forge', title: 'Forge', content: <ForgeTab project={data} may={may} /> },
           { id: 'checks', title: 'Set-up check', content: may ? <ProjectChecks projectId={projectId} /> : <p className="text-sm text-muted">Members and admins can check the set-up.</p> },
           { id: 'notes', title: 'Notes', content: <Notes projectId={projectId} may={may} /> },
