@@ -49,9 +49,9 @@ fn show(app: &App, secrets: &[Secret]) -> anyhow::Result<u8> {
 
 fn done(app: &App, answer: &impl serde::Serialize, sentence: &str) -> anyhow::Result<u8> {
     if app.out.json {
-        app.out.document(answer)?
+        app.out.document(answer)?;
     } else {
-        app.out.note(sentence)
+        app.out.note(sentence);
     }
     Ok(exit::DONE)
 }
