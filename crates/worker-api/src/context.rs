@@ -1,7 +1,7 @@
 //! What a runner learns about its ticket: the response of `worker-context`.
 
 use crate::words::words;
-use crate::{ConversationInfo, ProjectId, ProofTerms, ReviewContext, ReviewReply, Stop, TicketId};
+use crate::{BudgetLeft, ConversationInfo, ProjectId, ProofTerms, ReviewContext, ReviewReply, Stop, TicketId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -135,6 +135,9 @@ pub struct WorkerContext {
     /// What the ticket has to show before it counts as done.
     #[serde(default, skip_serializing_if = "ProofTerms::is_empty")]
     pub proof: ProofTerms,
+    /// What the attempt's models may use; absent where nothing is limited.
+    #[serde(default, skip_serializing_if = "BudgetLeft::is_empty")]
+    pub budget: BudgetLeft,
 }
 
 /// Work that is done and pushed, while its pull request or its report is missing.
