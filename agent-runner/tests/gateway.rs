@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::time::Duration;
 use terarchitect_agent_runner::gateway::{Entrance, Gateway, ModelFailure, Spent, Tokens, Upstream};
+use terarchitect_worker_api::{BudgetLeft, BudgetLevel, BudgetLimit, BudgetUnit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use wiremock::matchers::{body_partial_json, header, header_exists, method, path, query_param};
@@ -308,4 +309,36 @@ async fn the_key_is_in_no_response_however_a_server_says_it() {
         assert_eq!(said, status);
         assert!(text.contains("[secret]") && !text.contains(KEY), "{text}");
     }
+}
+
+#[tokio::test]
+async fn once_a_budget_is_used_up_nothing_is_asked_and_each_wire_form_is_told_so() {
+    let model = MockServer::start().await;
+    Mock::given(method("POST")).respond_with(streamed(STREAM)).expect(2).mount(&model).await;
+    let models = ResponseTemplate::new(200).set_body_json(json!({ "data": [] }));
+    Mock::given(method("GET")).respond_with(models).expect(1).mount(&model).await;
+    let (gateway, entrance) = patient_gateway(&model).await;
+    let of = |left| BudgetLimit { level: BudgetLevel::Project, unit: BudgetUnit::Tokens, amount: 20.0, left };
+    let limit = |left| gateway.limit(BudgetLeft { limits: vec![of(left)], ..BudgetLeft::default() }, |_| None);
+    limit(11.0);
+    // The first call uses 10 tokens, and the second more than is left.
+    for _ in 0..2 {
+        assert_eq!(gateway.reached(), None);
+        assert_eq!(ask(&entrance).await.0, StatusCode::OK);
+    }
+    assert_eq!(gateway.reached(), Some(of(11.0)));
+    let body = json!({ "model": "m", "messages": [] });
+    for below in ["chat/completions", "responses", "messages", "models/m:generateContent"] {
+        let call = call(&entrance, below, &body).bearer_auth(entrance.placeholder.expose_secret());
+        let response = call.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "agents stop at this");
+        let text = response.text().await.unwrap();
+        assert_eq!(ModelFailure::of_gateway(&text), Some(ModelFailure::Budget), "{below}: {text}");
+        assert!(text.contains("The budget of this project (20 tokens) is used up."), "{below}: {text}");
+    }
+    let listed = reqwest::Client::new().get(format!("{}/models", entrance.base));
+    let listed = listed.bearer_auth(entrance.placeholder.expose_secret()).send().await.unwrap();
+    assert_eq!(listed.status(), StatusCode::OK, "what costs nothing still passes");
+    let spent = gateway.spent("agent");
+    assert_eq!((spent.calls, spent.failed), (2, 0), "what was not asked has not failed");
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { launch } from './browser.mjs'
 import { System } from './system.mjs'
+import budgets from './stories/budgets.mjs'
 import checkpoints from './stories/checkpoints.mjs'
 import firstStart from './stories/first-start.mjs'
 import killed from './stories/killed.mjs'
@@ -20,7 +21,7 @@ import troubles from './stories/troubles.mjs'
 import verification from './stories/verification.mjs'
 
 // In this order: later ones use what earlier ones made.
-const stories = [firstStart, troubles, together, tabs, killed, proxy, people, provider, review, checkpoints, orders, schedules, verification, large, looks].flat()
+const stories = [firstStart, troubles, together, tabs, killed, proxy, people, provider, review, checkpoints, orders, schedules, verification, budgets, large, looks].flat()
 
 const { BIN, IMAGE, DIR, OUT, ADDRESSES, ONLY = '' } = process.env
 const script = join(fileURLToPath(new URL('.', import.meta.url)), 'script.json')

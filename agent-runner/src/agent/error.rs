@@ -131,6 +131,12 @@ impl AgentError {
         }
     }
 
+    /// Whether the attempt's budget is used up.
+    #[must_use]
+    pub fn is_budget(&self) -> bool {
+        matches!(self, Self::Model { kind: ModelFailure::Budget, .. })
+    }
+
     /// Whether a setting is wrong, so that no attempt can succeed before a person changes it (exit code 2).
     #[must_use]
     pub fn is_misconfiguration(&self) -> bool {
@@ -152,6 +158,7 @@ fn advice(kind: ModelFailure) -> &'static str {
         ModelFailure::RateLimited => {
             "the agent's model is over its rate limit or budget: raise the limit, or start the ticket again later"
         }
+        ModelFailure::Budget => "the agent's model is not asked any more",
         ModelFailure::Unavailable => "the agent's model is unavailable: start the ticket again later",
         ModelFailure::ContextOverflow => {
             "the conversation is too long for the agent's model: make the ticket smaller or use a model \

@@ -49,9 +49,19 @@ impl Attempt {
         about: &str,
         data: Map<String, Value>,
     ) -> Result<Stopped, AttemptError> {
-        let Some(stop) = self.context.checkpoints.iter().find(|stop| stop.stage == stage) else {
-            return Ok(Stopped::GoOn(None));
-        };
+        match self.context.checkpoints.iter().find(|stop| stop.stage == stage) {
+            Some(stop) => self.stop(stop, about, data).await,
+            None => Ok(Stopped::GoOn(None)),
+        }
+    }
+
+    /// Stops here, and waits for a short time.
+    pub(super) async fn stop(
+        &self,
+        stop: &Stop,
+        about: &str,
+        data: Map<String, Value>,
+    ) -> Result<Stopped, AttemptError> {
         let request = self.checkpoint(stop, about, data);
         let (project, ticket) = (self.config.project, self.config.ticket);
         let opened = self.client.open_checkpoint(project, ticket, &request, Retry::For(API_PATIENCE)).await;
@@ -86,6 +96,7 @@ impl Attempt {
             CheckpointStage::Output => "Is this the result that you want?",
             CheckpointStage::Start => "Should this go on?",
             CheckpointStage::Question => "",
+            CheckpointStage::Budget => "Should the budget be granted once more?",
         };
         OpenCheckpoint {
             attempt: None,

@@ -78,6 +78,12 @@ pub enum AttemptError {
         /// Why.
         reason: String,
     },
+    /// A person granted more of a budget, and it is the same as before.
+    #[error("a person granted more of the budget, but {limit} is as it was: set the budget again, and retry the job")]
+    NotGranted {
+        /// What is as it was.
+        limit: String,
+    },
     /// A bug in this program.
     #[error("{0}")]
     Internal(String),
@@ -98,7 +104,11 @@ impl AttemptError {
             }
             Self::Cancelled => 130,
             Self::Held { .. } => 76,
-            Self::NotApproved { .. } | Self::NothingChanged | Self::NothingToReview { .. } | Self::Internal(_) => 1,
+            Self::NotApproved { .. }
+            | Self::NotGranted { .. }
+            | Self::NothingChanged
+            | Self::NothingToReview { .. }
+            | Self::Internal(_) => 1,
             Self::Io { .. } | Self::Gateway(_) => 75,
             // A 404 without a code is not the API's own: it is from a proxy that can't reach the API at this moment.
             Self::Api(error)

@@ -149,29 +149,72 @@ pub(super) async fn hand_in_unproven(
     mut phases: Phases,
 ) {
     let handed_in = async {
-        let (change, instructions) = (workspace.change_of_attempt()?, workspace.changed_instructions()?);
-        let (branch, base) = (workspace.branch().to_owned(), workspace.default_branch().to_owned());
+        let summary =
+            "This is a draft: it is not done, since its verification failed. The agent had no more rounds to mend it.";
+        let outcome = Outcome { summary: summary.to_owned(), proof: evidence.for_pull_request(), ..Outcome::default() };
+        let draft = draft(attempt, &workspace, &outcome)?;
         push(attempt, workspace).await?;
-        if attempt.config.review.is_none() && attempt.scratch.is_none() {
-            let summary = "This is a draft: it is not done, since its verification failed. The agent had no more rounds to mend it.";
-            let outcome =
-                Outcome { summary: summary.to_owned(), proof: evidence.for_pull_request(), ..Outcome::default() };
-            let new = NewPull {
-                head: branch,
-                base,
-                title: attempt.mask.apply(&attempt.title()).chars().take(MAX_TITLE_CHARS).collect(),
-                body: attempt.mask.apply(&body(attempt, &outcome, &change, &instructions)),
-                draft: true,
-            };
-            open_pull(attempt, remote, new, &mut phases).await?;
+        if let Some(draft) = draft {
+            open_pull(attempt, remote, draft, &mut phases).await?;
         }
         proof::post_status(attempt, remote, evidence).await;
         Ok::<(), AttemptError>(())
     };
     if let Err(error) = handed_in.await {
-        let text = format!("The work could not be shown in a draft: {}", error.chain());
-        attempt.reporter.failed("pull_request", &text);
+        not_shown(attempt, &error);
     }
+}
+
+/// The draft of what was done up to the end of a budget, as `ended` says it; none if there is nothing to show. It is pushed already.
+pub(super) fn unfinished(
+    attempt: &Attempt,
+    workspace: &Workspace,
+    ended: &str,
+) -> Result<Option<NewPull>, AttemptError> {
+    if !workspace.has_work()? {
+        return Ok(None);
+    }
+    let summary =
+        format!("This is a draft: it is not done. {ended}, and the work goes on once a person has granted more.");
+    draft(attempt, workspace, &Outcome { summary, ..Outcome::default() })
+}
+
+/// Shows people a draft. The job goes on whatever becomes of this.
+pub(super) async fn show_unfinished(
+    attempt: &Attempt,
+    draft: Result<Option<NewPull>, AttemptError>,
+    phases: &mut Phases,
+) {
+    let shown = async {
+        if let Some(draft) = draft? {
+            let remote = RemoteUrl::parse(&attempt.agent.repo_url)?;
+            open_pull(attempt, &remote, draft, phases).await?;
+        }
+        Ok::<(), AttemptError>(())
+    };
+    if let Err(error) = shown.await {
+        not_shown(attempt, &error);
+    }
+}
+
+fn not_shown(attempt: &Attempt, error: &AttemptError) {
+    let text = format!("The work could not be shown in a draft: {}", error.chain());
+    attempt.reporter.failed("pull_request", &text);
+}
+
+/// A draft of the branch, where it is the ticket's own work in a repository.
+fn draft(attempt: &Attempt, workspace: &Workspace, outcome: &Outcome) -> Result<Option<NewPull>, AttemptError> {
+    if attempt.config.review.is_some() || attempt.scratch.is_some() {
+        return Ok(None);
+    }
+    let (change, instructions) = (workspace.change_of_attempt()?, workspace.changed_instructions()?);
+    Ok(Some(NewPull {
+        head: workspace.branch().to_owned(),
+        base: workspace.default_branch().to_owned(),
+        title: attempt.mask.apply(&attempt.title()).chars().take(MAX_TITLE_CHARS).collect(),
+        body: attempt.mask.apply(&body(attempt, outcome, &change, &instructions)),
+        draft: true,
+    }))
 }
 
 /// Pushes what an attempt that failed has committed and could not push before, so that the next one continues there.

@@ -1,5 +1,6 @@
 //! What happens around the agent's turns: a commit and a push after each that changed something, and log entries.
 
+use super::budget::require_other;
 use super::checkpoints::Stopped;
 use super::diffs::MAX_PATCH_BYTES;
 use super::kept::{Archive, Keeper};
@@ -8,7 +9,7 @@ use super::patience::DOUBTS;
 use super::people::People;
 use super::phases::Phases;
 use super::proof::Prover;
-use super::{Attempt, AttemptError, cloud, hand_over, review};
+use super::{Attempt, AttemptError, cloud, finish, hand_over, review};
 use crate::agent::{Asked, TurnOutput};
 use crate::director::{DriveHooks, Phase, TurnChanges, Verdict, Verified, Words};
 use crate::git::{Committed, GitError, Patch, Update, Workspace, describe_skipped};
@@ -16,7 +17,7 @@ use async_trait::async_trait;
 use serde_json::{Map, json};
 use std::time::Duration;
 use terarchitect_outbound::{Retriable, chain};
-use terarchitect_worker_api::{CheckpointStage, EntryData};
+use terarchitect_worker_api::{BudgetLimit, CheckpointStage, EntryData};
 use tokio_util::sync::CancellationToken;
 
 /// How many earlier commits the agent is shown.
@@ -209,6 +210,65 @@ impl<'a> Hooks<'a> {
         Ok(())
     }
 
+    /// What the commit of a turn says.
+    fn message_of(&self, turn: u32, what: &str) -> String {
+        let (title, ticket) = (self.attempt.title(), self.attempt.config.ticket);
+        let review = self.attempt.config.review.as_ref().map(|order| format!("{}\n", review::mark(order)));
+        format!("{title}\n\nTicket {ticket}, turn {turn} ({what}).\n{}", review.unwrap_or_default())
+    }
+
+    /// Keeps what a turn did that was cut off, and shows it in a draft.
+    async fn keep_cut_turn(
+        &mut self,
+        limit: &BudgetLimit,
+        turn: u32,
+        saved: &str,
+        remembered: Option<String>,
+    ) -> Result<(), AttemptError> {
+        self.attempt.live.abandon();
+        if !self.attempt.agent.works_elsewhere() {
+            let committed = self.keep(self.message_of(turn, "cut off"), Some(turn), None).await?;
+            self.left_out();
+            if let Some(committed) = committed {
+                self.log_commit(turn, &committed);
+            }
+        }
+        self.push_rest().await?;
+        if self.keeps() && remembered.is_some() {
+            self.keeper.keep(self.attempt, turn, saved.to_owned(), (remembered, None)).await;
+        } else if self.keeps() {
+            self.keeper.keep_again(self.attempt, saved.to_owned()).await;
+        }
+        self.attempt.tell_usage(self.models).await;
+        let workspace = self.workspace.as_ref().ok_or_else(lost)?;
+        let draft = finish::unfinished(self.attempt, workspace, &limit.used_up());
+        finish::show_unfinished(self.attempt, draft, self.phases).await;
+        Ok(())
+    }
+
+    /// Where the budget ended while the agent resolved conflicts: undoes the merge, and asks for more. This attempt then goes on
+    /// without the base's changes.
+    pub(super) async fn ask_for_more_after(&mut self, error: AttemptError) -> Result<(), AttemptError> {
+        match (&error, self.models.reached()) {
+            (AttemptError::Agent(of), Some(limit)) if of.is_budget() => {
+                self.attempt.live.abandon();
+                self.give_up_merge()?;
+                self.attempt.tell_usage(self.models).await;
+                self.ask_for_more(&limit).await
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Asks a person for more of a budget that is used up, and goes on once it is granted.
+    async fn ask_for_more(&mut self, limit: &BudgetLimit) -> Result<(), AttemptError> {
+        if let Stopped::Waits { id, message } = self.attempt.stop_for_more(limit).await? {
+            self.attempt.hold(id, message).await?;
+        }
+        self.attempt.hear_what_was_granted(Some(self.models)).await?;
+        require_other(limit, self.models.reached())
+    }
+
     /// Stops for a person, as the job's policy says. Returns what the person said.
     async fn stop_at(
         &mut self,
@@ -329,10 +389,7 @@ impl DriveHooks for Hooks<'_> {
         self.log_turn(phase, turn, output, took);
         self.people.confirmed().await;
 
-        let title = self.attempt.title();
-        let ticket = self.attempt.config.ticket;
-        let review = self.attempt.config.review.as_ref().map(|order| format!("{}\n", review::mark(order)));
-        let message = format!("{title}\n\nTicket {ticket}, turn {turn} ({phase}).\n{}", review.unwrap_or_default());
+        let message = self.message_of(turn, phase.as_str());
         let committed = self.keep(message, Some(turn), output.branch.as_deref()).await?;
         let left_out = self.left_out();
         let Some(committed) = committed else { return Ok(TurnChanges { left_out, ..TurnChanges::default() }) };
@@ -375,6 +432,20 @@ impl DriveHooks for Hooks<'_> {
             Asked::Permission { .. } => format!("The agent asks for a permission: {}", asked.text()),
         };
         Ok(self.stop_at(CheckpointStage::Question, &text, saved).await?)
+    }
+
+    async fn out_of_budget(
+        &mut self,
+        turn: u32,
+        saved: &str,
+        remembered: Option<String>,
+    ) -> Result<bool, anyhow::Error> {
+        // A model's server that says the same of itself ends no budget.
+        let Some(limit) = self.models.reached() else { return Ok(false) };
+        self.attempt.reporter.log("budget", &limit.used_up(), None);
+        self.keep_cut_turn(&limit, turn, saved, remembered).await?;
+        self.ask_for_more(&limit).await?;
+        Ok(true)
     }
 
     async fn messages(&mut self, turn: u32) -> Vec<Words> {

@@ -1,5 +1,6 @@
 //! One attempt at a ticket, from its context to its pull request; or at what reviewers say about that.
 
+mod budget;
 mod checkpoints;
 mod cloud;
 mod conflicts;
@@ -108,6 +109,7 @@ pub async fn make_attempt(
     let (diffs, sending_diffs) = Diffs::start(client.clone(), config.project, config.ticket, mask.clone());
     let progress = Progress::new(mask.clone());
     let live = Live::new(progress.clone(), reporter.clone());
+    let budget = budget::Heard::new(context.budget.clone());
     let attempt = Attempt {
         config,
         options,
@@ -123,6 +125,7 @@ pub async fn make_attempt(
         cancel,
         scratch,
         usage_taken: usage::Taken::default(),
+        budget,
     };
     let outcome = attempt.make().await;
     polling.abort();
@@ -172,6 +175,7 @@ struct Attempt {
     /// The repository of a job that has none of its own.
     scratch: Option<Scratch>,
     usage_taken: usage::Taken,
+    budget: budget::Heard,
 }
 
 impl Attempt {
@@ -186,6 +190,7 @@ impl Attempt {
         if let Some(finished) = finish::handed_in_before(self, &mut phases).await? {
             return Ok(finished);
         }
+        self.require_budget().await?;
         // Before the clone: what was done of a job without a repository of its own is in there.
         let earlier = kept::earlier(self).await.and_then(|earlier| kept::bring_work(self, earlier));
         let user = self.agents_user()?;
@@ -371,7 +376,9 @@ impl Attempt {
         earlier: Option<Archive>,
         hooks: &mut Hooks<'_>,
     ) -> Result<director::Outcome, AttemptError> {
-        self.resolve_conflicts(agent, hooks).await?;
+        if let Err(error) = self.resolve_conflicts(agent, hooks).await {
+            hooks.ask_for_more_after(error).await?;
+        }
         let mut brief = Brief::new(&self.context, &self.memory().await);
         brief.earlier_work = hooks.earlier_work()?;
         brief.conventions = hooks.conventions();
@@ -542,7 +549,10 @@ impl Attempt {
 fn own_error(error: DriveError) -> AttemptError {
     match error {
         DriveError::Hook(error) => match error.downcast::<AttemptError>() {
-            Ok(error @ (AttemptError::Held { .. } | AttemptError::NotApproved { .. })) => error,
+            Ok(
+                error
+                @ (AttemptError::Held { .. } | AttemptError::NotApproved { .. } | AttemptError::NotGranted { .. }),
+            ) => error,
             Ok(error) => AttemptError::Drive(DriveError::Hook(error.into())),
             Err(error) => AttemptError::Drive(DriveError::Hook(error)),
         },

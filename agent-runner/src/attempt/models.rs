@@ -7,7 +7,7 @@ use crate::probe::Probe;
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_outbound::api_base;
-use terarchitect_worker_api::EntryData;
+use terarchitect_worker_api::{BudgetLeft, BudgetLimit, EntryData};
 use url::Url;
 
 /// The names of the models behind the gateway.
@@ -38,6 +38,19 @@ impl Models {
     /// What the calls of agent or Director came to so far.
     pub(super) fn spent(&self, whose: &str) -> Spent {
         self.gateway.spent(whose)
+    }
+
+    /// Limits what both may use from now on.
+    pub(super) fn limit(&self, attempt: &Attempt, left: BudgetLeft) {
+        self.gateway.limit(left, |whose| match whose {
+            AGENT => attempt.agent.model().map(|model| model.model.clone()),
+            _ => attempt.agent.director.as_ref().map(|director| director.model.clone()),
+        });
+    }
+
+    /// The limit that is reached, if one is.
+    pub(super) fn reached(&self) -> Option<BudgetLimit> {
+        self.gateway.reached()
     }
 
     /// The agent's model as the agent knows it: with a placeholder instead of the key.
@@ -131,7 +144,9 @@ impl Attempt {
             patience: Duration::ZERO,
             silence: DIRECTOR_SILENCE,
         });
-        Ok(Models { gateway: Arc::new(Gateway::start(agent.into_iter().chain(director)).await?) })
+        let models = Models { gateway: Arc::new(Gateway::start(agent.into_iter().chain(director)).await?) };
+        models.limit(self, self.budget.get());
+        Ok(models)
     }
 
     /// Asks both models at the same time. A server of OpenCode that runs already has models of its own, and so has a cloud.

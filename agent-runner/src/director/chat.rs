@@ -2,6 +2,7 @@
 //! decided here.
 
 use super::envelope::{self, Envelope};
+use crate::gateway::ModelFailure;
 use crate::probe::{same_server, shown};
 use reqwest::StatusCode;
 use reqwest::header::LOCATION;
@@ -94,6 +95,12 @@ pub enum ChatError {
         /// The status of the response.
         status: StatusCode,
         /// What it said.
+        message: String,
+    },
+    /// The attempt's budget is used up, so the model was not asked.
+    #[error("the Director's model is not asked any more ({message})")]
+    Budget {
+        /// Which budget.
         message: String,
     },
     /// There was no usable response, even after retries.
@@ -243,6 +250,9 @@ impl ChatModel {
             return self.read_answer(&body);
         }
         let message = self.excerpt(&body);
+        if ModelFailure::of_gateway(&String::from_utf8_lossy(&body)) == Some(ModelFailure::Budget) {
+            return Err(Failure::Final(ChatError::Budget { message }));
+        }
         Err(match status {
             status if status.is_redirection() => {
                 let message = format!("it redirects to {}", location.unwrap_or_default());

@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 
+/// What the agent is told where its last turn ended with the attempt's budget.
+const CUT_OFF: &str = "Your last turn was cut off before its end. What you changed is kept: look at what is there already, and go \
+on with what is missing. This was the task:";
+
 /// What the caller does around the turns.
 #[async_trait]
 pub trait DriveHooks: Send {
@@ -58,6 +62,17 @@ pub trait DriveHooks: Send {
     /// By default no person is there.
     async fn ask(&mut self, _asked: &Asked, _saved: &str) -> Result<Option<String>, anyhow::Error> {
         Ok(None)
+    }
+
+    /// Called when the attempt's budget is used up in the midst of a turn, with where the work stands and what the agent remembers: a
+    /// person may grant more. Returns whether the work goes on; if not, it ends with the error that it had.
+    async fn out_of_budget(
+        &mut self,
+        _turn: u32,
+        _saved: &str,
+        _remembered: Option<String>,
+    ) -> Result<bool, anyhow::Error> {
+        Ok(false)
     }
 
     /// Adds the Director's decision about a turn to the ticket's log, with its answer as it came. Never fails the attempt.
@@ -144,18 +159,22 @@ pub async fn drive(
             drive.note(note, answer.as_deref()).await;
         }
         let said = drive.may_work(&step).await?;
+        if let Action::PromptAgent { prompt, .. } = &mut step.action {
+            *prompt = with_messages(prompt, &said);
+        }
         let event = match step.action {
-            Action::PromptAgent { phase, prompt } => drive.prompt(phase, &with_messages(&prompt, &said)).await?,
-            Action::AskDirector { phase, messages } => drive.ask(phase, &messages).await?,
-            Action::Compact => drive.compact().await?,
-            Action::HearPeople => drive.hear_people().await,
-            Action::Verify { .. } => drive.verify().await?,
-            Action::AskPeople { ref asked, .. } => drive.ask_people(&step, asked).await?,
             Action::Finish { summary, reason } => {
                 let (replies, acceptance) = (step.state.replies, step.state.acceptance);
                 return Ok(Outcome { replies, acceptance, ..drive.outcome(summary, reason) });
             }
             Action::Fail(failure) => return Err(failed(failure)),
+            _ => match drive.act(&step).await {
+                Err(error) if error.is_budget() => {
+                    drive.ask_for_more(&mut step, error).await?;
+                    continue;
+                }
+                done => done?,
+            },
         };
         answer = match &event {
             Event::DirectorSaid(answer) => Some(answer.clone()),
@@ -179,6 +198,37 @@ struct Drive<'a> {
 }
 
 impl Drive<'_> {
+    async fn act(&mut self, step: &Step) -> Result<Event, DriveError> {
+        match &step.action {
+            Action::PromptAgent { phase, prompt } => self.prompt(*phase, prompt).await,
+            Action::AskDirector { phase, messages } => self.ask(*phase, messages).await,
+            Action::Compact => self.compact().await,
+            Action::HearPeople => Ok(self.hear_people().await),
+            Action::Verify { .. } => self.verify().await,
+            Action::AskPeople { asked, .. } => self.ask_people(step, asked).await,
+            Action::Finish { .. } | Action::Fail(_) => Err(DriveError::OutOfOrder),
+        }
+    }
+
+    /// Asks people for more once the budget is used up, so that the same step can be done again, by this attempt or the next one.
+    async fn ask_for_more(&mut self, step: &mut Step, error: DriveError) -> Result<(), DriveError> {
+        self.stop_if_cancelled()?;
+        step.note = None;
+        if let Action::PromptAgent { prompt, .. } = &mut step.action
+            && !prompt.starts_with(CUT_OFF)
+        {
+            *prompt = format!("{CUT_OFF}\n\n{prompt}");
+        }
+        let remembered = if self.hooks.keeps() { self.agent.remembered().await } else { Ok(None) };
+        let remembered = remembered.unwrap_or_else(|error| {
+            tracing::info!(%error, "could not keep the agent's conversation; a later attempt goes on from the turn before");
+            None
+        });
+        let saved = write(step, self.agent_turns, self.cost_usd);
+        let goes_on = self.hooks.out_of_budget(self.agent_turns, &saved, remembered).await.map_err(DriveError::Hook)?;
+        if goes_on { Ok(()) } else { Err(error) }
+    }
+
     async fn note(&mut self, note: &Note, answer: Option<&str>) {
         let turn = self.agent_turns;
         match &note.verdict {

@@ -68,6 +68,15 @@ impl DriveError {
         }
     }
 
+    /// Whether the attempt's budget is used up.
+    pub(super) fn is_budget(&self) -> bool {
+        match self {
+            Self::Agent(error) => error.is_budget(),
+            Self::Director(error) => matches!(error, ChatError::Budget { .. }),
+            _ => false,
+        }
+    }
+
     /// Whether the attempt was cancelled (exit code 130).
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

@@ -63,6 +63,8 @@ pub struct Trouble {
 #[derive(Debug, Default)]
 struct Course {
     spent: Spent,
+    /// Calls of the model that are not over.
+    underway: u64,
     failures_in_a_row: u32,
     closed_until: Option<Instant>,
     trouble: Option<Trouble>,
@@ -111,6 +113,16 @@ impl Door {
 
     pub(super) fn trouble(&self) -> Option<Trouble> {
         self.course().trouble.clone()
+    }
+
+    pub(super) fn spent_and_underway(&self) -> (Spent, u64) {
+        let course = self.course();
+        (course.spent, course.underway)
+    }
+
+    pub(super) fn count_underway(&self, change: i64) {
+        let mut course = self.course();
+        course.underway = course.underway.saturating_add_signed(change);
     }
 
     /// Whether the caller decides about retries itself.

@@ -9,8 +9,10 @@ pub enum ModelFailure {
     NotFound,
     /// The request is refused for another reason; repeating it does not help.
     Refused,
-    /// Too many requests, or no budget left.
+    /// Too many requests, or no budget left there.
     RateLimited,
+    /// The attempt's own budget is used up, so nothing was asked.
+    Budget,
     /// The server failed, is unreachable or stopped responding.
     Unavailable,
     /// The conversation is too long for the model, even after compaction.
@@ -51,6 +53,7 @@ impl ModelFailure {
             Self::NotFound => "not_found",
             Self::Refused => "refused",
             Self::RateLimited => "rate_limited",
+            Self::Budget => "budget",
             Self::Unavailable => "unavailable",
             Self::ContextOverflow => "context_overflow",
             Self::Compaction => "compaction",
@@ -73,6 +76,7 @@ impl ModelFailure {
             Self::NotFound,
             Self::Refused,
             Self::RateLimited,
+            Self::Budget,
             Self::Unavailable,
             Self::ContextOverflow,
             Self::Compaction,

@@ -2,10 +2,11 @@
 //!
 //! Agent and Director call it with a placeholder, which is worth nothing anywhere else and dies with the attempt. It passes
 //! calls of models on to the configured address, and to nothing else; streams their responses through; counts what they
-//! used; and decides about retries, so that no agent asks a failing server for ever. What a failure means for the attempt is
+//! used, and refuses them once a budget is used up; and decides about retries, so that no agent asks a failing server for ever. What a failure means for the attempt is
 //! decided elsewhere.
 
 mod door;
+mod doors;
 mod failure;
 mod serve;
 mod tokens;
@@ -22,11 +23,13 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::any;
 use axum::serve::ListenerExt;
 use door::Door;
+use doors::Doors;
 use secrecy::SecretString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_outbound::is_loopback;
+use terarchitect_worker_api::{BudgetLeft, BudgetLimit};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
@@ -52,7 +55,7 @@ pub enum GatewayError {
 #[derive(Debug)]
 pub struct Gateway {
     address: SocketAddr,
-    doors: Arc<[Arc<Door>]>,
+    doors: Arc<Doors>,
     serving: JoinHandle<()>,
 }
 
@@ -75,7 +78,7 @@ impl Gateway {
             let http = client(&of.base)?;
             Ok(Arc::new(Door::new(of, http)))
         });
-        let doors: Arc<[Arc<Door>]> = doors.collect::<Result<Vec<_>, _>>().map_err(GatewayError::Setup)?.into();
+        let doors = Arc::new(Doors::new(doors.collect::<Result<Vec<_>, _>>().map_err(GatewayError::Setup)?));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(GatewayError::Listen)?;
         let address = listener.local_addr().map_err(GatewayError::Listen)?;
         let router = Router::new()
@@ -116,15 +119,27 @@ impl Gateway {
         self.door(name)?.trouble()
     }
 
+    /// Limits what all models together may use from now on, with what they have used already. `model` says which model is behind a
+    /// name. Calls that are under way go on.
+    pub fn limit(&self, left: BudgetLeft, model: impl Fn(&str) -> Option<String>) {
+        self.doors.limit(left, model);
+    }
+
+    /// The limit that is reached, if one is: calls are refused from then on.
+    #[must_use]
+    pub fn reached(&self) -> Option<BudgetLimit> {
+        self.doors.reached()
+    }
+
     fn door(&self, name: &str) -> Option<&Arc<Door>> {
-        self.doors.iter().find(|door| door.of.name == name)
+        self.doors.find(name)
     }
 }
 
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.serving.abort();
-        for door in self.doors.iter() {
+        for door in self.doors.all() {
             door.closed.cancel();
         }
     }

@@ -1,6 +1,7 @@
 //! Takes a call from a program in this container, and passes it on.
 
 use super::door::Door;
+use super::doors::{Doors, Underway};
 use super::failure::ModelFailure;
 use super::upstream::{Begun, Failed, ask};
 use super::wire::{Call, Meter, refusal};
@@ -51,7 +52,7 @@ enum KeyForm {
 }
 
 pub(super) async fn pass(
-    State(doors): State<Arc<[Arc<Door>]>>,
+    State(doors): State<Arc<Doors>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -59,7 +60,7 @@ pub(super) async fn pass(
 ) -> Response {
     let path = uri.path().trim_start_matches('/');
     let (name, path) = path.split_once('/').unwrap_or((path, ""));
-    let Some(door) = doors.iter().find(|door| door.of.name == name) else {
+    let Some(door) = doors.find(name) else {
         return plain(StatusCode::NOT_FOUND, "There is no model at this path.");
     };
     let Some(form) = key_form(door, &headers, uri.query()) else {
@@ -78,6 +79,10 @@ pub(super) async fn pass(
         let message = format!("only the attempt's own model may be asked, not {model}");
         return refused(&call, ModelFailure::Refused, &message);
     }
+    let underway = match call.is_asked.then(|| doors.let_out(door)).transpose() {
+        Ok(underway) => underway,
+        Err(limit) => return refused(&call, ModelFailure::Budget, &format!("{}.", limit.used_up())),
+    };
     let body = counted_body(&call, body);
     let asked = retry(Retry::For(door.of.patience), async || {
         let asked =
@@ -88,7 +93,7 @@ pub(super) async fn pass(
         asked
     });
     match asked.await {
-        Ok(begun) => passed_on(door, &call, begun),
+        Ok(begun) => passed_on(door, &call, begun, underway),
         Err(failed) => {
             // What costs nothing says nothing about the model: not every server counts tokens, or lists what it has.
             if call.is_asked {
@@ -180,6 +185,7 @@ struct Passing {
     door: Arc<Door>,
     meter: Option<Meter>,
     is_asked: bool,
+    underway: Option<Underway>,
     first: Option<Bytes>,
     rest: reqwest::Response,
     silence: Duration,
@@ -213,6 +219,7 @@ impl Passing {
 
     fn note(&mut self, was_left: bool) {
         if let Some(meter) = self.meter.take() {
+            self.underway = None;
             self.door.answered(meter.end(), self.is_asked, was_left, Instant::now());
         }
     }
@@ -224,11 +231,12 @@ impl Drop for Passing {
     }
 }
 
-fn passed_on(door: &Arc<Door>, call: &Call, begun: Begun) -> Response {
+fn passed_on(door: &Arc<Door>, call: &Call, begun: Begun, underway: Option<Underway>) -> Response {
     let passing = Passing {
         door: door.clone(),
         meter: Some(Meter::new(begun.is_stream)),
         is_asked: call.is_asked,
+        underway,
         first: Some(begun.first),
         rest: begun.rest,
         silence: door.of.silence,

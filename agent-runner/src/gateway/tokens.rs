@@ -1,6 +1,7 @@
 //! What model calls used, as the model's server counts it.
 
 use serde_json::Value;
+use terarchitect_worker_api::ModelUsage;
 
 /// Tokens of one or several model calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,22 @@ impl Tokens {
         [self.output, self.reasoning, self.cache_read, self.cache_write]
             .into_iter()
             .fold(self.input, u64::saturating_add)
+    }
+}
+
+impl Tokens {
+    /// As it is told to the API, and priced.
+    #[must_use]
+    pub fn as_usage(&self) -> ModelUsage {
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        ModelUsage {
+            input: count(self.input),
+            output: count(self.output),
+            reasoning: count(self.reasoning),
+            cache_read: count(self.cache_read),
+            cache_write: count(self.cache_write),
+            ..ModelUsage::default()
+        }
     }
 }
 

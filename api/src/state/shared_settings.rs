@@ -5,12 +5,12 @@ use crate::actions::system::settings::open;
 use crate::changes::Database;
 use crate::db;
 use crate::domain::system::settings;
-use crate::domain::tickets::usage::Prices;
 use crate::embeddings::EmbeddingService;
 use crate::queue::Signals;
 use crate::sealing::Sealer;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex, PoisonError};
+use terarchitect_worker_api::Prices;
 
 /// The settings that nearly every request needs.
 #[derive(Clone, Debug, Default)]

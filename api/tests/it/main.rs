@@ -8,6 +8,7 @@ mod agents;
 mod backup;
 mod backup_refusals;
 mod board;
+mod budgets;
 mod checkpoints;
 mod clients;
 mod cloud;

@@ -69,6 +69,8 @@ pub enum CheckpointStage {
     Output,
     /// A question of the agent.
     Question,
+    /// The end of a budget: approved, it is granted once more. No policy asks for it.
+    Budget,
 }
 
 words!(CheckpointStage, "checkpoint stage", {
@@ -77,6 +79,7 @@ words!(CheckpointStage, "checkpoint stage", {
     Diff => "diff",
     Output => "output",
     Question => "question",
+    Budget => "budget",
 });
 
 /// A place at which a job stops for a person, or tells one something.

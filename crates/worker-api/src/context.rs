@@ -1,7 +1,9 @@
 //! What a runner learns about its ticket: the response of `worker-context`.
 
 use crate::words::words;
-use crate::{ConversationInfo, JobSecret, ProjectId, ProofTerms, ReviewContext, ReviewReply, Stop, TicketId};
+use crate::{
+    BudgetLeft, ConversationInfo, JobSecret, ProjectId, ProofTerms, ReviewContext, ReviewReply, Stop, TicketId,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -140,6 +142,9 @@ pub struct WorkerContext {
     /// The project's secrets, for the runner that holds the job's token alone.
     #[serde(default, deserialize_with = "crate::lenient::list", skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<JobSecret>,
+    /// What the attempt's models may use; absent where nothing is limited.
+    #[serde(default, skip_serializing_if = "BudgetLeft::is_empty")]
+    pub budget: BudgetLeft,
 }
 
 /// Work that is done and pushed, while its pull request or its report is missing.

@@ -4,6 +4,7 @@
 //! The documented contract is kept exactly; everything beyond it is optional on the wire, so that a client of the plain
 //! contract keeps working. These types derive no database traits: the API maps them at its edge.
 
+mod budget;
 mod checkpoint;
 mod context;
 mod entry;
@@ -13,6 +14,7 @@ mod ids;
 mod job;
 pub mod lenient;
 mod memory;
+mod prices;
 mod proof;
 mod review;
 mod secrets;
@@ -25,6 +27,7 @@ mod words;
 #[cfg(feature = "client")]
 pub mod client;
 
+pub use budget::{BudgetLeft, BudgetLevel, BudgetLimit, BudgetUnit, Used, needs_tokens};
 pub use checkpoint::{
     CheckpointStage, CheckpointStatus, CheckpointType, ConversationInfo, Held, HoldRequest, OpenCheckpoint,
     RunnerCheckpoint, Stop, StoreOutput,
@@ -44,12 +47,13 @@ pub use job::{
     ExecutionMode, Job, JobKind, JobReport, JobReportResponse, JobStatus, Reason, ReleaseRequest, StartJobRequest,
 };
 pub use memory::{IndexRequest, IndexResponse, RetrieveRequest, RetrieveResponse, RetrieveResult};
+pub use prices::{Price, Prices};
 pub use proof::ProofTerms;
 pub use review::{ReviewContext, ReviewPoint, ReviewRemark, ReviewReply};
 pub use secrets::JobSecret;
 pub use steering::{DiffInfo, PersonMessage, StoreDiffRequest, TakenMessages, TurnOfAttempt};
 pub use ticket::{AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, Message};
-pub use usage::{ModelUsage, StoreUsageRequest};
+pub use usage::{ModelUsage, StoreUsageRequest, StoredUsage};
 pub use visible::{seen, visible};
 pub use words::UnknownWord;
 

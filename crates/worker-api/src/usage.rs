@@ -1,5 +1,6 @@
 //! What the calls of models came to.
 
+use crate::BudgetLeft;
 use serde::{Deserialize, Serialize};
 
 /// What one model's calls came to, in all of an attempt so far.
@@ -44,4 +45,15 @@ pub struct StoreUsageRequest {
     pub attempt: Option<i32>,
     /// What each model's calls came to.
     pub models: Vec<ModelUsage>,
+}
+
+/// Response to that.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StoredUsage {
+    /// What happened.
+    pub message: String,
+    /// What the attempt may use in all, by what others have used up to now; absent where nothing is limited.
+    #[serde(default, skip_serializing_if = "BudgetLeft::is_empty")]
+    pub budget: BudgetLeft,
 }

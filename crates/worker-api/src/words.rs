@@ -58,8 +58,8 @@ pub(crate) use words;
 #[cfg(test)]
 mod tests {
     use crate::{
-        CheckpointStage, CheckpointStatus, CheckpointType, Directive, ExecutionMode, HeldState, JobKind, JobStatus,
-        UpdateStrategy,
+        BudgetLevel, BudgetUnit, CheckpointStage, CheckpointStatus, CheckpointType, Directive, ExecutionMode,
+        HeldState, JobKind, JobStatus, UpdateStrategy,
     };
 
     macro_rules! agrees_with_serde {
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn every_word_is_the_same_in_json_and_in_the_database() {
         agrees_with_serde!(JobKind, ExecutionMode, JobStatus, HeldState, Directive, UpdateStrategy);
-        agrees_with_serde!(CheckpointType, CheckpointStatus, CheckpointStage);
+        agrees_with_serde!(CheckpointType, CheckpointStatus, CheckpointStage, BudgetLevel, BudgetUnit);
     }
 
     #[test]

@@ -14,6 +14,8 @@ export const keys = {
   secrets: (projectId: string) => ['project', projectId, 'secrets'] as const,
   proofs: ['proof'] as const,
   proof: (path: string) => ['proof', path] as const,
+  budgets: ['budget'] as const,
+  budget: (path: string) => ['budget', path] as const,
   board: (projectId: string) => ['board', projectId] as const,
   boards: ['board'] as const,
   columns: (projectId: string) => ['columns', projectId] as const,

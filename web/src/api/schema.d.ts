@@ -803,6 +803,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{project_id}/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A project's budgets, and what is left of those that count for all of it. */
+        get: operations["get_project_budget"];
+        /**
+         * Sets a project's budgets: for each attempt, for each ticket, for all of it, and for what begins on the same day (UTC). What is
+         *     absent is not limited. They count at once, also for attempts that run.
+         */
+        put: operations["set_project_budget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{project_id}/check": {
         parameters: {
             query?: never;
@@ -1062,6 +1083,27 @@ export interface paths {
         head?: never;
         /** Changes a ticket. Moving it to `in_progress` enqueues a job, moving it away cancels. */
         patch: operations["update_ticket"];
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A ticket's own budgets, and what is left of all that count for it. */
+        get: operations["get_ticket_budget"];
+        /**
+         * Sets a ticket's own budgets, for each of its attempts and for all of them: in place of what its project says for each ticket. What
+         *     is absent is as its project says.
+         */
+        put: operations["set_ticket_budget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/projects/{project_id}/tickets/{ticket_id}/cancel": {
@@ -1507,7 +1549,10 @@ export interface paths {
         };
         /** What the calls of models came to for a ticket: tokens, and what they cost by the setting `MODEL_PRICES`. */
         get: operations["get_ticket_usage"];
-        /** Stores what the calls of models came to in all of an attempt so far. An older report changes nothing. */
+        /**
+         * Stores what the calls of models came to in all of an attempt so far. An older report changes nothing. The response says what the
+         *     attempt may use in all.
+         */
         put: operations["put_usage"];
         post?: never;
         delete?: never;
@@ -2877,6 +2922,88 @@ export interface components {
             /** @description All columns of the board. */
             columns: components["schemas"]["Column"][];
         };
+        /** @description How much may be used; what is absent is not limited. */
+        Budget: {
+            /**
+             * Format: int64
+             * @description In calls that a model answers.
+             */
+            calls?: number | null;
+            /**
+             * Format: int64
+             * @description In tokens of every kind.
+             */
+            tokens?: number | null;
+            /**
+             * Format: double
+             * @description In dollars, by the setting `MODEL_PRICES`.
+             */
+            usd?: number | null;
+        };
+        /** @description What one attempt may use in all. Its own use is not taken off yet; that of all others is. */
+        BudgetLeft: {
+            /**
+             * Format: int32
+             * @description Which attempt this is; absent where no job runs.
+             */
+            attempt?: number | null;
+            /** @description The day (UTC) that it counts for, such as `2026-11-30`. */
+            day?: string;
+            /** @description The narrowest limit of each unit that has any. */
+            limits?: components["schemas"]["BudgetLimit"][];
+            /** @description What models cost, if a limit is in dollars. */
+            prices?: components["schemas"]["Prices"];
+        };
+        /**
+         * @description Whose use a budget counts.
+         * @enum {string}
+         */
+        BudgetLevel: "attempt" | "ticket" | "project" | "day";
+        /** @description One limit, and what is left of it. */
+        BudgetLimit: {
+            /**
+             * Format: double
+             * @description How much may be used in all, with what people have granted beside what is set.
+             */
+            amount: number;
+            /**
+             * Format: double
+             * @description What is left, never less than 0.
+             */
+            left: number;
+            /** @description Whose use it counts. */
+            level: components["schemas"]["BudgetLevel"];
+            /** @description What it is counted in. */
+            unit: components["schemas"]["BudgetUnit"];
+        };
+        /**
+         * @description What a budget is counted in.
+         * @enum {string}
+         */
+        BudgetUnit: "usd" | "tokens" | "calls";
+        /** @description The budgets of a project or of a ticket, and what is left. */
+        BudgetView: {
+            /**
+             * @description Every limit that counts here, with what people granted beside it, and what is left of it: of a ticket also those of its
+             *     project.
+             */
+            limits: components["schemas"]["BudgetLimit"][];
+            /** @description What to know about them, a sentence each. */
+            notes: string[];
+            /** @description What is set here. */
+            set: components["schemas"]["Budgets"];
+        };
+        /** @description The budgets of a project or of a ticket. What is absent is not limited, so a name that is misspelt must not count as absent. */
+        Budgets: {
+            /** @description For each attempt. */
+            attempt?: components["schemas"]["Budget"];
+            /** @description For the project's attempts that begin on the same day (UTC). A ticket has none of its own. */
+            day?: components["schemas"]["Budget"];
+            /** @description For all of the project. A ticket has none of its own. */
+            project?: components["schemas"]["Budget"];
+            /** @description For all attempts at a ticket. */
+            ticket?: components["schemas"]["Budget"];
+        };
         /** @description Response of `GET /api/projects/{p}/tickets/{t}/cancel-requested`. */
         CancelRequested: {
             /** @description Whether the attempt should stop. */
@@ -3021,7 +3148,7 @@ export interface components {
          * @description Where in a job's life a checkpoint stands.
          * @enum {string}
          */
-        CheckpointStage: "start" | "plan" | "diff" | "output" | "question";
+        CheckpointStage: "start" | "plan" | "diff" | "output" | "question" | "budget";
         /**
          * @description What became of a checkpoint.
          * @enum {string}
@@ -5228,6 +5355,33 @@ export interface components {
             /** @description The prompt. */
             prompt: string;
         };
+        /** @description What a model's tokens cost, in dollars for a million of them. */
+        Price: {
+            /**
+             * Format: double
+             * @description What it reads from its cache; as `input` if absent.
+             */
+            cache_read?: number | null;
+            /**
+             * Format: double
+             * @description What it writes to its cache; as `input` if absent.
+             */
+            cache_write?: number | null;
+            /**
+             * Format: double
+             * @description What it reads.
+             */
+            input: number;
+            /**
+             * Format: double
+             * @description What it writes, and its thinking.
+             */
+            output: number;
+        };
+        /** @description What models cost, by their names. */
+        Prices: {
+            [key: string]: components["schemas"]["Price"];
+        };
         /** @enum {string} */
         Priority: "low" | "medium" | "high";
         /** @enum {string} */
@@ -6206,6 +6360,13 @@ export interface components {
             /** @description What each model's calls came to. */
             models: components["schemas"]["ModelUsage"][];
         };
+        /** @description Response to that. */
+        StoredUsage: {
+            /** @description What the attempt may use in all, by what others have used up to now; absent where nothing is limited. */
+            budget?: components["schemas"]["BudgetLeft"];
+            /** @description What happened. */
+            message: string;
+        };
         /** @description How much goes on. */
         Summary: {
             /**
@@ -6809,6 +6970,8 @@ export interface components {
             backlog_tickets?: components["schemas"]["ContextTicket"][];
             /** @description The branch that work starts from and is to be merged into; the repository's default branch if absent. */
             base_branch?: string | null;
+            /** @description What the attempt's models may use; absent where nothing is limited. */
+            budget?: components["schemas"]["BudgetLeft"];
             /** @description Where the job stops for a person. */
             checkpoints?: components["schemas"]["Stop"][];
             /**
@@ -11433,6 +11596,186 @@ export interface operations {
             };
         };
     };
+    get_project_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetView"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_project_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Budgets"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     check: {
         parameters: {
             query?: never;
@@ -13515,6 +13858,190 @@ export interface operations {
                 };
             };
             /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_ticket_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetView"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_ticket_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Budgets"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetView"];
+                };
+            };
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -16491,7 +17018,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Message"];
+                    "application/json": components["schemas"]["StoredUsage"];
                 };
             };
             400: {

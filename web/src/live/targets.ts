@@ -29,7 +29,7 @@ export function targetsOf(event: LiveEvent): Targets {
     case 'log':
       if (ticketId) lists.push(keys.logEnd(ticketId), keys.order(ticketId))
       if (ticketId && SHOWN_BESIDE_THE_TIMELINE.has(String(event.data['kind']))) lists.push(keys.ticketPage(ticketId))
-      if (ticketId && USAGE_IS_TOLD_WITH.has(String(event.data['kind']))) lists.push(keys.usage(ticketId))
+      if (ticketId && USAGE_IS_TOLD_WITH.has(String(event.data['kind']))) lists.push(keys.usage(ticketId), keys.budgets)
       return targets
     case 'ticket':
       lists.push(keys.summary, keys.inbox, keys.orderLists)
@@ -59,7 +59,7 @@ export function targetsOf(event: LiveEvent): Targets {
     case 'diff':
       break
     case 'project':
-      lists.push(keys.projects, keys.repos, keys.summary, keys.proofs)
+      lists.push(keys.projects, keys.repos, keys.summary, keys.proofs, keys.budgets)
       if (projectId) lists.push(keys.project(projectId), keys.columns(projectId))
       targets.board = projectId ?? null
       break
@@ -77,7 +77,8 @@ export function targetsOf(event: LiveEvent): Targets {
       break
     case 'inbox':
     case 'checkpoint':
-      lists.push(keys.inbox, keys.summary)
+      // A decision may have granted more of a budget.
+      lists.push(keys.inbox, keys.summary, keys.budgets)
       break
     case 'pull_request':
     case 'comment':

@@ -3,6 +3,7 @@
 
 use crate::actions::ActionResult;
 use crate::actions::jobs::end_attempt::{end_attempt, fail_held};
+use crate::actions::projects::budgets::grant_more;
 use crate::changes::{Change, Database};
 use crate::db;
 use crate::db::checkpoints::Checkpoint;
@@ -40,7 +41,10 @@ pub async fn decide(
     require_open(checkpoint.status, by.as_deref(), checkpoint.is_late)?;
     store(&mut change, actor, &checkpoint, decision.status(), decision.words()).await?;
     match decision {
-        Decision::Approve(_) => go_on(&mut change, &job, &checkpoint).await?,
+        Decision::Approve(_) => {
+            grant_more(&mut change, &checkpoint).await?;
+            go_on(&mut change, &job, &checkpoint).await?;
+        }
         Decision::Reject(reason) => end(&mut change, &job, &checkpoint, Reason::CheckpointRejected, reason).await?,
     }
     let decided = db::checkpoints::find(&mut change, id).await?.ok_or_else(|| missing(id))?;

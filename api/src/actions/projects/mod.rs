@@ -1,6 +1,7 @@
 //! Projects: create, change, delete; their boards, graphs, notes and memory.
 
 pub mod board;
+pub mod budgets;
 pub mod check;
 pub mod create;
 pub mod delete;

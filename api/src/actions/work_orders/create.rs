@@ -1,6 +1,7 @@
 //! Creates a work order and launches it in the same transaction: never half of that.
 
 use crate::actions::jobs::enqueue::require_work;
+use crate::actions::projects::budgets::used_up;
 use crate::actions::projects::create::without_repository;
 use crate::actions::tickets::apply_move::apply_move;
 use crate::actions::tickets::create::{insert, require_column};
@@ -88,7 +89,7 @@ async fn create_in(change: &mut Change, project: ProjectId, new: NewOrder) -> Ac
     let agent = agent_of(change, project, &new).await?;
     let launch_error = match new.source {
         Source::Local => None,
-        Source::Cloud | Source::Job => why_not_launched(change, project).await?,
+        Source::Cloud | Source::Job => why_not_launched(change, project, None).await?,
     };
     let launch = new.source != Source::Local && launch_error.is_none();
     let fields = new.content.ticket(NewOrder::column(launch));
@@ -135,10 +136,14 @@ async fn agent_of(conn: &mut PgConnection, project: ProjectId, new: &NewOrder) -
     }
 }
 
-/// Why an order in this project can't be launched, if it can't.
-pub(super) async fn why_not_launched(conn: &mut PgConnection, project: ProjectId) -> ActionResult<Option<String>> {
+/// Why an order in this project can't be launched, if it can't. `ticket` is the order, if there is one already.
+pub(super) async fn why_not_launched(
+    conn: &mut PgConnection,
+    project: ProjectId,
+    ticket: Option<TicketId>,
+) -> ActionResult<Option<String>> {
     match require_work(conn, project).await {
-        Ok(()) => Ok(None),
+        Ok(()) => used_up(conn, project, ticket).await,
         Err(ActionError::Refused(_)) if project.0 == WITHOUT_REPOSITORY => {
             let sentence = "The order names no repository, so it was not launched; create one with 'repo_id'.";
             Ok(Some(sentence.to_owned()))

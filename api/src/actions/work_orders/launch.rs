@@ -29,7 +29,7 @@ pub async fn launch_work_order(database: &Database, actor: &Actor, id: TicketId)
         return Err(Refusal::invalid(sentence).into());
     }
     if !live.iter().any(|job| job.kind == JobKind::Ticket) {
-        let error = why_not_launched(&mut change, project).await?;
+        let error = why_not_launched(&mut change, project, Some(id)).await?;
         db::work_orders::set_launch_error(&mut change, id, error.as_deref()).await?;
         if error.is_none() {
             enqueue_and_start_ticket(&mut change, ticket.into(), &NewJob::of_ticket(project, id, JobKind::Ticket))

@@ -4,8 +4,10 @@ use crate::actions::ActionResult;
 use crate::actions::forges::credentials::secret_of;
 use crate::actions::forges::replies;
 use crate::actions::known::{Question, of_project};
+use crate::actions::projects::budgets::left_for;
 use crate::actions::projects::secrets::open_secrets;
 use crate::actions::system::settings::open;
+use crate::actions::tickets::attempt::attempt_of;
 use crate::actions::work_orders::prompt::prompt_for_runner;
 use crate::actions::worker::review::review_of_job;
 use crate::changes::Database;
@@ -78,6 +80,7 @@ pub async fn worker_context(
         agent_settings.0.extend(mode);
         agent_settings.0.extend(order.model.map(|model| (AgentSettings::WORKER_MODEL.to_owned(), model)));
     }
+    let by = attempt_of(&mut tx, token, ticket_id, None).await?;
     let mut column =
         async |column, limit| db::tickets::list_for_context(&mut tx, project_id, column, ticket_id, limit).await;
     let context = WorkerContext {
@@ -111,6 +114,7 @@ pub async fn worker_context(
             of_order,
         ),
         secrets: secrets(&mut tx, sealer, project_id, token).await?,
+        budget: left_for(&mut tx, (project_id, ticket_id), by).await?,
     };
     let job = match token {
         Some(token) => Some(token.job_id),

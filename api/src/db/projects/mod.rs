@@ -1,6 +1,7 @@
 //! Projects, with their boards, graphs, notes and memory.
 
 pub mod boards;
+pub mod budgets;
 pub mod graphs;
 pub mod memory;
 pub mod notes;

@@ -164,6 +164,7 @@ pub fn message(stop: &Stop) -> String {
             (CheckpointStage::Output, true) => "Is this the result that you want?",
             (CheckpointStage::Output, false) => "This is the result.",
             (CheckpointStage::Question, _) => "The agent asks something.",
+            (CheckpointStage::Budget, _) => "Should the budget be granted once more?",
         };
         text.to_owned()
     })

@@ -23,6 +23,10 @@ pub fn checked(stops: Vec<Stop>, program: Program) -> Result<Vec<Stop>, Refusal>
                 let sentence = "A question waits for its answer: in 'checkpoints', the type of the stage question is approval_required.";
                 return Err(Refusal::invalid(sentence));
             }
+            (CheckpointStage::Budget, _) => {
+                let sentence = "The stage budget is not for 'checkpoints': a job stops there by itself once its budget is used up.";
+                return Err(Refusal::invalid(sentence));
+            }
             (CheckpointStage::Start, _) | (_, Program::OpenCode | Program::Claude | Program::Codex) => {}
             (_, Program::Cursor) => {
                 let sentence = format!(

@@ -1,6 +1,7 @@
 //! Projects: their fields, and how their jobs are run.
 
 pub mod board;
+pub mod budgets;
 pub mod memory;
 pub mod notes;
 pub mod proof;

@@ -1,9 +1,9 @@
 //! Which settings there are, which of them are secret, and what a value must look like.
 
 use crate::domain::refusal::Refusal;
-use crate::domain::tickets::usage::Prices;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use terarchitect_worker_api::Prices;
 
 /// The setting that guards the worker endpoints; takes precedence over the environment variable of the same name.
 pub const WORKER_API_KEY: &str = "TERARCHITECT_WORKER_API_KEY";

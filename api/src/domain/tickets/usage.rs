@@ -1,68 +1,15 @@
 //! What the calls of models came to, and what they cost.
 
 use crate::domain::refusal::Refusal;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-use terarchitect_worker_api::ModelUsage;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use terarchitect_worker_api::{ModelUsage, Prices};
 use utoipa::ToSchema;
 
 /// How many models one attempt may name.
 const MAX_MODELS: usize = 20;
 /// The longest name of a model, in bytes.
 const MAX_MODEL_BYTES: usize = 300;
-/// A price is for so many tokens.
-const PRICED_TOKENS: f64 = 1_000_000.0;
-
-/// What a model's tokens cost, in dollars for a million of them.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Price {
-    /// What it reads.
-    pub input: f64,
-    /// What it writes, and its thinking.
-    pub output: f64,
-    /// What it reads from its cache; as `input` if absent.
-    pub cache_read: Option<f64>,
-    /// What it writes to its cache; as `input` if absent.
-    pub cache_write: Option<f64>,
-}
-
-/// What models cost, by their names.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Prices(BTreeMap<String, Price>);
-
-impl Prices {
-    /// Reads the setting `MODEL_PRICES`.
-    ///
-    /// # Errors
-    /// A sentence that says what is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let prices: BTreeMap<String, Price> = serde_json::from_str(text).map_err(|error| {
-            format!(r#"must be JSON such as {{"model": {{"input": 3, "output": 15}}}}, in dollars for a million tokens ({error})"#)
-        })?;
-        for (model, price) in &prices {
-            let all = [Some(price.input), Some(price.output), price.cache_read, price.cache_write];
-            if all.into_iter().flatten().any(|price| !(0.0..=1e6).contains(&price)) {
-                return Err(format!("has a price for {model} that is not between 0 and 1000000 dollars"));
-            }
-        }
-        Ok(Self(prices))
-    }
-
-    /// What the calls cost, in dollars; none where the model has no price, or a call has no count of tokens.
-    #[must_use]
-    pub fn cost(&self, usage: &ModelUsage) -> Option<f64> {
-        let price = self.0.get(&usage.model).filter(|_| usage.uncounted == 0)?;
-        let parts = [
-            (usage.input, price.input),
-            (usage.output, price.output),
-            (usage.reasoning, price.output),
-            (usage.cache_read, price.cache_read.unwrap_or(price.input)),
-            (usage.cache_write, price.cache_write.unwrap_or(price.input)),
-        ];
-        Some(parts.into_iter().map(|(tokens, price)| tokens as f64 * price).sum::<f64>() / PRICED_TOKENS)
-    }
-}
 
 /// All of some usage together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
@@ -149,9 +96,6 @@ mod tests {
     fn a_model_without_a_price_costs_unknown_and_never_nothing() {
         let prices = Prices::parse(r#"{"large": {"input": 3, "output": 15, "cache_read": 0.5}}"#).unwrap();
         let known = ModelUsage { reasoning: 100_000, cache_read: 1_000_000, ..usage("large", 1_000_000, 100_000) };
-        assert!((prices.cost(&known).unwrap() - (3.0 + 1.5 + 1.5 + 0.5)).abs() < 1e-9);
-        assert_eq!(prices.cost(&usage("other", 1, 1)), None);
-        assert_eq!(prices.cost(&ModelUsage { uncounted: 1, ..usage("large", 1, 1) }), None);
         let total = UsageTotal::of([&known, &usage("other", 10, 5)], &prices);
         assert_eq!(
             (total.calls, total.tokens, total.cost_unknown.as_slice()),
@@ -159,19 +103,6 @@ mod tests {
         );
         assert!(total.cost_usd.is_some());
         assert_eq!(UsageTotal::of([&usage("other", 10, 5)], &prices).cost_usd, None);
-    }
-
-    #[test]
-    fn prices_that_can_t_be_read_are_refused_with_an_example() {
-        for (text, said) in [
-            ("3", r#""input": 3"#),
-            (r#"{"m": {"input": 3}}"#, "output"),
-            (r#"{"m": {"input": 3, "output": 4, "out": 5}}"#, "out"),
-            (r#"{"m": {"input": -3, "output": 4}}"#, "a price for m"),
-        ] {
-            let error = Prices::parse(text).unwrap_err();
-            assert!(error.contains(said), "{error}");
-        }
     }
 
     #[test]

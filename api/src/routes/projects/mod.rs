@@ -1,6 +1,7 @@
 //! Projects, and what belongs to one: board, graph, notes, memory.
 
 pub mod board;
+pub mod budgets;
 pub mod graph;
 pub mod memory;
 pub mod notes;

@@ -8,7 +8,7 @@ use crate::state::App;
 use axum::Json;
 use axum::extract::State;
 use terarchitect_worker_api::{
-    DiffInfo, ErrorBody, Message, StoreDiffRequest, StoreUsageRequest, TakenMessages, TurnOfAttempt,
+    DiffInfo, ErrorBody, Message, StoreDiffRequest, StoreUsageRequest, StoredUsage, TakenMessages, TurnOfAttempt,
 };
 
 /// Stores what a turn changed, or the whole branch against its base. A second diff of the same turn of the same attempt
@@ -26,19 +26,20 @@ pub async fn put_diff(
     Ok(Json(store_diff::store_diff(&app.database, &actor, token, ticket, diff).await?))
 }
 
-/// Stores what the calls of models came to in all of an attempt so far. An older report changes nothing.
+/// Stores what the calls of models came to in all of an attempt so far. An older report changes nothing. The response says what the
+/// attempt may use in all.
 #[utoipa::path(put, path = "/api/projects/{project_id}/tickets/{ticket_id}/usage", tag = "worker",
     security(("bearer" = []), ("session" = [])), params(TicketPath), request_body = StoreUsageRequest,
-    responses((status = 200, body = Message), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
+    responses((status = 200, body = StoredUsage), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub async fn put_usage(
     State(app): State<App>,
     caller: Caller,
     Path(path): Path<TicketPath>,
     JsonBody(usage): JsonBody<StoreUsageRequest>,
-) -> ApiResult<Json<Message>> {
+) -> ApiResult<Json<StoredUsage>> {
     let (token, ticket) = (caller.job_token(), (path.project_id, path.ticket_id));
-    store_usage::store_usage(&app.database, token, ticket, usage).await?;
-    Ok(Json(Message { message: "Usage stored".to_owned() }))
+    let budget = store_usage::store_usage(&app.database, token, ticket, usage).await?;
+    Ok(Json(StoredUsage { message: "Usage stored".to_owned(), budget }))
 }
 
 /// Takes what people wrote for a turn's prompt. The same turn of the same attempt again returns the same messages. What

@@ -118,6 +118,7 @@ struct Book {
     forgets_deliveries: bool,
     checkpoints: BTreeMap<String, checkpoints::Checkpoint>,
     conversation: Option<Vec<u8>>,
+    budget: Value,
 }
 
 #[derive(Debug)]
@@ -185,6 +186,11 @@ impl ApiServer {
     /// Sets what a runner gets as its ticket's context.
     pub fn set_context(&self, context: Value) {
         self.edit(|book| book.context = context);
+    }
+
+    /// What the answers to reports of usage say that may be used, from now on; before, it is what the context says.
+    pub fn set_budget(&self, budget: Value) {
+        self.edit(|book| book.budget = budget);
     }
 
     /// A person writes this to the agent.

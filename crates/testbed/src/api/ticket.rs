@@ -28,7 +28,9 @@ pub(super) fn respond(shared: &Shared, method: &str, rest: &[&str], body: &Value
         ("POST", ["tickets", _, "logs"]) => json!({"id": Uuid::new_v4(), "message": "Log added"}),
         ("POST", ["tickets", _, "complete"]) => json!({"message": "Ticket completed"}),
         ("PUT", ["tickets", _, "output"]) if !shared.options.plain => json!({"message": "Output stored"}),
-        ("PUT", ["tickets", _, "usage"]) if !shared.options.plain => json!({"message": "Usage stored"}),
+        ("PUT", ["tickets", _, "usage"]) if !shared.options.plain => {
+            stored_usage(if book.budget.is_null() { &book.context["budget"] } else { &book.budget })
+        }
         ("PUT", ["tickets", _, "diffs"]) if !shared.options.plain => stored_diff(body),
         ("POST", ["memory", "retrieve"]) => json!({"results": []}),
         ("POST", ["memory", "index"]) => json!({"message": "Indexed", "count": 1}),
@@ -87,6 +89,14 @@ fn deliver(shared: &Shared, body: &Value) -> Response {
             .for_each(|message| message.delivered = delivered);
     });
     Json(json!({"message": "Messages delivered"})).into_response()
+}
+
+fn stored_usage(budget: &Value) -> Value {
+    let mut stored = json!({"message": "Usage stored"});
+    if !budget.is_null() {
+        stored["budget"] = budget.clone();
+    }
+    stored
 }
 
 fn stored_diff(body: &Value) -> Value {

@@ -115,6 +115,7 @@ pub(crate) const UNLISTED: &[(&str, &str, &str)] = &[
     ("agent-runner/src/agent/error.rs", "the agent asked for an answer of a person: …", "never leaves a turn"),
     ("agent-runner/src/attempt/hooks.rs", "The agent asks for a permission: …", "a checkpoint's message"),
     ("agent-runner/src/attempt/finish.rs", "This is a draft: it is not done, …", "a pull request's text"),
+    ("agent-runner/src/attempt/finish.rs", "This is a draft: it is not done. …, and …", "a pull request's text"),
     ("agent-runner/src/attempt/conflicts.rs", "The agent resolves conflicts with the base (turn …): …", IS_WELL),
     ("agent-runner/src/attempt/conflicts.rs", "The agent ended the turn", IS_WELL),
     ("agent-runner/src/attempt/finish.rs", "Nothing needed to change: …", IS_WELL),

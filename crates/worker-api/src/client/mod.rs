@@ -12,7 +12,7 @@ use crate::{
     AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, DiffInfo, ErrorBody, HeartbeatRequest,
     HeartbeatResponse, IndexRequest, IndexResponse, Job, JobId, JobReport, JobReportResponse, Message, ProjectId,
     ReleaseRequest, RetrieveRequest, RetrieveResponse, StartJobRequest, StoreDiffRequest, StoreUsageRequest,
-    TakenMessages, TicketId, TurnOfAttempt, WorkerContext, WorkerJobs,
+    StoredUsage, TakenMessages, TicketId, TurnOfAttempt, WorkerContext, WorkerJobs,
 };
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -203,7 +203,7 @@ impl WorkerClient {
         ticket: TicketId,
         usage: &StoreUsageRequest,
         retry: Retry,
-    ) -> Result<Message, ClientError> {
+    ) -> Result<StoredUsage, ClientError> {
         let path = format!("api/projects/{project}/tickets/{ticket}/usage");
         self.send(Call { method: Method::PUT, path, query: &[], timeout: USAGE_TIMEOUT }, Some(usage), retry).await
     }

@@ -11,6 +11,7 @@ const stages: Record<NonNullable<Checkpoint['stage']>, Look> = {
   diff: { word: 'Changes', icon: 'turn', tone: 'review' },
   output: { word: 'Result', icon: 'file', tone: 'review' },
   question: { word: 'Question', icon: 'help', tone: 'wait' },
+  budget: { word: 'Budget used up', icon: 'waiting', tone: 'wait' },
 }
 
 /** The badge of a checkpoint; a stage that this page does not know is a decision like any other. */

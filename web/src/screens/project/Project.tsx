@@ -1,6 +1,7 @@
 import { api } from '@/api/client'
 import { keys } from '@/api/keys'
 import type { Project as ProjectOf } from '@/api/types'
+import { Budget } from '@/parts/Budget'
 import { ProjectChecks } from '@/parts/ProjectChecks'
 import { Proof } from '@/parts/Proof'
 import { isAdmin, mayChange, useSession } from '@/shell/session'
@@ -44,6 +45,7 @@ export default function Project() {
           { id: 'settings', title: 'Settings', content: <ProjectForm key={data.id} project={data} may={may} /> },
           { id: 'verification', title: 'Verification', content: <Proof path={`/api/projects/${projectId}/proof`} may={admin} about={admin ? 'Every ticket of this project has to show this before its pull request is opened.' : 'Every ticket of this project has to show this before its pull request is opened. Admins set it.'} /> },
           { id: 'secrets', title: 'Secrets', content: <Secrets projectId={projectId} may={admin} /> },
+          { id: 'budget', title: 'Budget', content: <Budget path={`/api/projects/${projectId}/budget`} levels={['attempt', 'ticket', 'project', 'day']} may={admin} about={admin ? 'How much the models of this project may use.' : 'How much the models of this project may use. Admins set it.'} /> },
           { id: 'forge', title: 'Forge', content: <ForgeTab project={data} may={may} /> },
           { id: 'checks', title: 'Set-up check', content: may ? <ProjectChecks projectId={projectId} /> : <p className="text-sm text-muted">Members and admins can check the set-up.</p> },
           { id: 'notes', title: 'Notes', content: <Notes projectId={projectId} may={may} /> },

@@ -36,7 +36,7 @@ export function About({ page, onEdit }: { page: TicketPage; onEdit: (() => void)
         {ticket.description ? <Prose text={ticket.description} /> : <p className="text-sm text-muted">Only the title says it.</p>}
       </Card>
       <Done projectId={ticket.project_id} ticketId={ticket.id} may={onEdit !== null} />
-      <Used projectId={ticket.project_id} ticketId={ticket.id} />
+      <Used projectId={ticket.project_id} ticketId={ticket.id} may={onEdit !== null} />
       {plan && <Card title="Plan" actions={<span className="text-xs text-muted"><TimeAgo at={plan.at} /></span>}><Folded><Prose text={plan.text} /></Folded></Card>}
     </div>
   )

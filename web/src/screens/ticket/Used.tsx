@@ -1,22 +1,37 @@
-/** What the models of a ticket used, and what that cost as far as it is known. */
+/** What the models of a ticket used, what that cost as far as it is known, and what they may still use. */
 import { api } from '@/api/client'
 import { keys } from '@/api/keys'
-import type { TicketUsage } from '@/api/types'
+import type { BudgetView, TicketUsage } from '@/api/types'
 import { plural } from '@/lib/time'
-import { Card } from '@/ui'
+import { Budget, Left } from '@/parts/Budget'
+import { Button, Card, Dialog, IconButton } from '@/ui'
 import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
 
-export function Used({ projectId, ticketId }: { projectId: string; ticketId: string }) {
+export function Used({ projectId, ticketId, may }: { projectId: string; ticketId: string; may: boolean }) {
+  const [editing, setEditing] = useState(false)
+  const path = `/api/projects/${projectId}/tickets/${ticketId}/budget`
   const usage = useQuery({ queryKey: keys.usage(ticketId), queryFn: ({ signal }) => api.get<TicketUsage>(`/api/projects/${projectId}/tickets/${ticketId}/usage`, { signal }) })
+  const budget = useQuery({ queryKey: keys.budget(path), queryFn: ({ signal }) => api.get<BudgetView>(path, { signal }) })
   const total = usage.data?.total
-  if (!total || total.calls === 0) return null
+  const used = total !== undefined && total.calls > 0
+  const limited = budget.data !== undefined && budget.data.limits.length > 0
+  if (!used && !limited && !may) return null
   return (
-    <Card title="What the models used">
-      <p className="text-sm tabular">
-        {plural(total.tokens, 'token', 'tokens')} in {plural(total.calls, 'call', 'calls')}
-        {typeof total.cost_usd === 'number' && `, ${total.cost_unknown.length > 0 ? 'more than ' : ''}$${total.cost_usd.toFixed(2)}`}
-      </p>
-      {total.cost_unknown.length > 0 && <p className="mt-1 text-xs text-muted">The cost of {total.cost_unknown.join(', ')} is not known: MODEL_PRICES in the settings has no price, or the model’s server counts no tokens.</p>}
+    <Card title="What the models used" actions={may && <IconButton icon="edit" label="Edit the budget" size="small" onClick={() => setEditing(true)} />}>
+      {used ? (
+        <p className="text-sm tabular">
+          {plural(total.tokens, 'token', 'tokens')} in {plural(total.calls, 'call', 'calls')}
+          {typeof total.cost_usd === 'number' && `, ${total.cost_unknown.length > 0 ? 'more than ' : ''}$${total.cost_usd.toFixed(2)}`}
+        </p>
+      ) : <p className="text-sm text-muted">Nothing yet.</p>}
+      {used && total.cost_unknown.length > 0 && <p className="mt-1 text-xs text-muted">The cost of {total.cost_unknown.join(', ')} is not known: MODEL_PRICES in the settings has no price, or the model’s server counts no tokens.</p>}
+      {budget.data && <div className="mt-2"><Left view={budget.data} /></div>}
+      {editing && (
+        <Dialog open onClose={() => setEditing(false)} title="Budget" wide actions={<Button onClick={() => setEditing(false)}>Close</Button>}>
+          <Budget path={path} levels={['attempt', 'ticket']} may={may} about="This counts in place of what the project says for each ticket." />
+        </Dialog>
+      )}
     </Card>
   )
 }
