@@ -5385,7 +5385,7 @@ export interface components {
         /** @enum {string} */
         Priority: "low" | "medium" | "high";
         /** @enum {string} */
-        Program: "opencode" | "cursor";
+        Program: "opencode" | "claude" | "codex" | "cursor";
         /** @description A project: one repository with its graph, board and tickets. */
         Project: {
             /** @description The image for its jobs, instead of the coordinator's. */
