@@ -23,3 +23,4 @@ pub mod proof;
 pub mod report;
 pub mod review;
 pub mod stdin_secrets;
+pub mod wire;

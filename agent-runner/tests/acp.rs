@@ -89,6 +89,8 @@ async fn turns_continue_one_conversation_also_across_a_compaction(case: &Case, p
     assert_eq!(agent.prompt("number one", &never()).await.unwrap().text, "First.");
     assert_eq!(agent.prompt("number two", &never()).await.unwrap().text, "Second.");
     assert!(model.last()["messages"].to_string().contains("number one"), "{}", model.last()["messages"]);
+    let asked = model.chat.requests().iter().filter(|request| request.model() == MODEL).count();
+    assert_eq!(asked, 2, "nothing is asked besides, also after a turn");
     agent.compact(&never()).await.unwrap();
     place.events.wait_for("the compaction", |event| *event == AgentEvent::Compacted).await;
     assert_eq!(agent.prompt("number two", &never()).await.unwrap().text, "Second.");

@@ -15,7 +15,7 @@ const HOUSE: House = House {
         &["agent"],
         &["gateway"],
         &["git", "cancel", "report", "prompts", "probe", "cli", "open_files", "points", "printed", "review"],
-        &["instructions"],
+        &["instructions", "wire"],
     ],
     reaches_around: &[
         ("attempt", &["git2", "reqwest", "tokio::process"]),

@@ -1,6 +1,6 @@
 //! Which agent programs there are.
 
-use crate::gateway::Wire;
+use crate::wire::Wire;
 
 /// A coding agent program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -21,7 +21,7 @@ pub(super) enum Ending {
     Failed { kind: ModelFailure, message: String },
 }
 
-/// What an agent is told that repeats itself.
+/// The prompt for an agent that repeats itself.
 pub(super) fn in_a_loop(calls: &str) -> String {
     format!(
         "You were stopped because you repeated {calls} without progress. Do not make these calls again. Check what you \

@@ -2,8 +2,9 @@
 
 use super::{Attempt, AttemptError};
 use crate::agent::{LastTrouble, Provider};
-use crate::gateway::{Entrance, Gateway, Spent, Upstream, Wire};
+use crate::gateway::{Entrance, Gateway, Spent, Upstream};
 use crate::probe::Probe;
+use crate::wire::Wire;
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_outbound::api_base;

@@ -102,7 +102,8 @@ mod tests {
     fn doors() -> Doors {
         let door = |name| {
             let (patience, silence) = (Duration::ZERO, Duration::from_secs(1));
-            let of = Upstream { name, base: "http://model/v1".parse().unwrap(), key: None, model: None, patience, silence };
+            let of =
+                Upstream { name, base: "http://model/v1".parse().unwrap(), key: None, model: None, patience, silence };
             Arc::new(Door::new(of, reqwest::Client::new()))
         };
         Doors::new(vec![door("agent"), door("director")])

@@ -16,7 +16,6 @@ mod wire;
 pub use door::{Spent, Trouble, Upstream};
 pub use failure::ModelFailure;
 pub use tokens::Tokens;
-pub use wire::Wire;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -72,7 +72,7 @@ pub(super) async fn pass(
     if let Some(trouble) = door.refuses(Instant::now()) {
         return refused(&call, trouble.kind, &trouble.message);
     }
-    // Agents ask other models for titles and the like, which cost what nobody chose.
+    // Agents ask other models for titles and the like, at prices that no person chose.
     if call.is_asked
         && let Some(model) = asked_model(&call, &body).filter(|model| !door.allows(model))
     {

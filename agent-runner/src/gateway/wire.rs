@@ -2,21 +2,8 @@
 
 use super::failure::{MARK, ModelFailure};
 use super::tokens::{Counted, Tokens};
+use crate::wire::Wire;
 use serde_json::{Value, json};
-
-/// How a model is spoken to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wire {
-    /// OpenAI's chat completions.
-    #[default]
-    Chat,
-    /// OpenAI's responses.
-    Responses,
-    /// Anthropic's messages.
-    Messages,
-    /// Google's `generateContent`.
-    Gemini,
-}
 
 /// A call that is passed on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ mod error;
 
 pub use error::ProbeError;
 
-use crate::gateway::Wire;
+use crate::wire::Wire;
 use reqwest::header::LOCATION;
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, StatusCode};

@@ -20,7 +20,7 @@ impl Granted {
     }
 }
 
-/// Answers a request of the agent. Returns what a person has to answer first; the turn is to be stopped then.
+/// Responds to a request of the agent. Returns what a person has to answer first: the turn is to be stopped then.
 pub(super) fn answer(
     peer: &Peer,
     (id, method, params): (&Value, &str, &Value),

@@ -21,7 +21,7 @@ pub(super) struct Recipe {
     pub(super) files: &'static [(&'static str, &'static str)],
     /// `_meta` of a new session.
     pub(super) meta: fn() -> Value,
-    /// The mode in which it asks nobody about each step.
+    /// The mode in which it takes each step without a question.
     pub(super) mode: Option<&'static str>,
     /// The prompt that compacts its conversation.
     pub(super) compact: Option<&'static str>,
@@ -75,7 +75,7 @@ fn claude_env(own: &Path, model: &Provider) -> Vec<(&'static str, String)> {
         ("DISABLE_AUTOUPDATER", "1".to_owned()),
     ];
     if rustix::process::geteuid().is_root() {
-        // As root it refuses the mode that asks nobody. Where the agent is another user, this changes nothing.
+        // As root it refuses the mode without questions. Where the agent is another user, this changes nothing.
         env.push(("IS_SANDBOX", "1".to_owned()));
     }
     env
@@ -117,6 +117,8 @@ fn codex_env(own: &Path, model: &Provider) -> Vec<(&'static str, String)> {
         ("CODEX_HOME", own.display().to_string()),
         ("OPENAI_API_KEY", key(model)),
         ("NO_BROWSER", "1".to_owned()),
+        // After each turn it would ask for what a person may say next, with the whole conversation.
+        ("CODEX_ACP_PROMPT_SUGGESTIONS", "false".to_owned()),
         ("MODEL_PROVIDER", "worker".to_owned()),
         ("INITIAL_AGENT_MODE", "agent-full-access".to_owned()),
         ("CODEX_CONFIG", config.to_string()),

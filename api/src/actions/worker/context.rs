@@ -74,7 +74,7 @@ pub async fn worker_context(
         // What an order asks for is its whole prompt; the ticket shows people the objective alone.
         ticket.description = Some(prompt_for_runner(&order));
         of_order = proof::of_order(&order.lines, &order.verification);
-        // OpenCode is also the program of agents for which nobody chose one: there the setting counts.
+        // OpenCode is also the program of agents for which none was chosen: there the setting counts.
         let program = order.program.filter(|program| matches!(program, Program::Claude | Program::Codex));
         let mode = program.map(|program| (AgentSettings::WORKER_MODE.to_owned(), program.as_str().to_owned()));
         agent_settings.0.extend(mode);
