@@ -5,7 +5,7 @@ mod forge;
 mod model;
 
 pub use forge::{ForgeProbe, RepositoryFacts};
-pub use model::ModelProbe;
+pub use model::{ModelForm, ModelProbe};
 
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::redirect::Policy;

@@ -2,13 +2,46 @@
 
 use super::{Probed, Said, client, host, moved, send};
 use reqwest::StatusCode;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use terarchitect_outbound::{api_base, endpoint, is_loopback};
 use url::Url;
 
 /// How many tokens the model may use for its answer.
 const MAX_TOKENS: u32 = 16;
+
+/// The form in which a model is asked: that of the agent that works with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ModelForm {
+    /// OpenAI's chat completions.
+    #[default]
+    Chat,
+    /// Anthropic's messages.
+    Messages,
+    /// OpenAI's responses.
+    Responses,
+}
+
+impl ModelForm {
+    /// That of the agent of `WORKER_MODE`.
+    #[must_use]
+    pub fn of_agent(mode: Option<&str>) -> Self {
+        match mode.map(|mode| mode.trim().to_ascii_lowercase()).as_deref() {
+            Some("claude") => Self::Messages,
+            Some("codex") => Self::Responses,
+            _ => Self::Chat,
+        }
+    }
+
+    /// What people call an API of this form.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "OpenAI-compatible API",
+            Self::Messages => "API of Anthropic's messages",
+            Self::Responses => "API of OpenAI's responses",
+        }
+    }
+}
 
 /// A model to ask, and the settings that name it.
 #[derive(Clone, Debug)]
@@ -25,6 +58,8 @@ pub struct ModelProbe {
     pub model: Option<String>,
     /// Its key.
     pub key: Option<SecretString>,
+    /// How it is asked.
+    pub form: ModelForm,
 }
 
 impl ModelProbe {
@@ -56,10 +91,34 @@ impl ModelProbe {
     }
 
     async fn ask(&self, base: &Url, model: &str) -> Result<Said, Probed> {
+        let words = "Reply with the word ready.";
+        match self.form {
+            ModelForm::Chat => self.ask_chat(base, model, words).await,
+            ModelForm::Messages => {
+                let url = endpoint(base, "messages");
+                let question =
+                    json!({"model": model, "max_tokens": MAX_TOKENS, "messages": [{"role": "user", "content": words}]});
+                let mut request = client()?.post(url.clone()).header("anthropic-version", "2023-06-01").json(&question);
+                if let Some(key) = &self.key {
+                    request = request.header("x-api-key", key.expose_secret());
+                }
+                let said = send(request, &url, None).await?;
+                let message = self.key.as_ref().map(|key| said.message.replace(key.expose_secret(), "[secret]"));
+                Ok(Said { message: message.unwrap_or_else(|| said.message.clone()), ..said })
+            }
+            ModelForm::Responses => {
+                let url = endpoint(base, "responses");
+                let question = json!({"model": model, "max_output_tokens": MAX_TOKENS, "input": words});
+                send(client()?.post(url.clone()).json(&question), &url, self.key.as_ref()).await
+            }
+        }
+    }
+
+    async fn ask_chat(&self, base: &Url, model: &str, words: &str) -> Result<Said, Probed> {
         let (http, url) = (client()?, endpoint(base, "chat/completions"));
         let question = |limit: &str| {
             let mut question = json!({"model": model, "stream": false,
-                "messages": [{"role": "user", "content": "Reply with the word ready."}]});
+                "messages": [{"role": "user", "content": words}]});
             question[limit] = json!(MAX_TOKENS);
             question
         };
@@ -86,12 +145,10 @@ impl ModelProbe {
                     ..probed
                 }
             }
-            _ => Probed::bad(format!(
-                "There is no OpenAI-compatible API at {}; check {}.",
-                shown(base),
-                self.url_setting
-            ))
-            .because(format!("{}: {}", first.status, first.message)),
+            _ => {
+                Probed::bad(format!("There is no {} at {}; check {}.", self.form.name(), shown(base), self.url_setting))
+                    .because(format!("{}: {}", first.status, first.message))
+            }
         }
     }
 
@@ -101,9 +158,9 @@ impl ModelProbe {
         }
         let (host, status) = (host(base), said.status);
         let bad = match status {
-            status if status.is_success() => match answer(said.json.as_ref()) {
+            status if status.is_success() => match answer(self.form, said.json.as_ref()) {
                 Some(answer) => return answered(answer, said.json.as_ref(), model),
-                None => Probed::bad(format!("{host} answers, but not as an OpenAI-compatible API does.")),
+                None => Probed::bad(format!("{host} answers, but not as an {} does.", self.form.name())),
             },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let key = if self.key.is_some() { "refused the key" } else { "wants a key" };
@@ -136,9 +193,22 @@ fn answered(answer: String, json: Option<&Value>, model: &str) -> Probed {
 }
 
 /// The text of an answer; empty for a model that only thought within the limit.
-fn answer(json: Option<&Value>) -> Option<String> {
-    let message = json?.get("choices")?.get(0)?.get("message")?;
-    Some(message["content"].as_str().unwrap_or_default().to_owned())
+fn answer(form: ModelForm, json: Option<&Value>) -> Option<String> {
+    let texts = |parts: &Value| {
+        let parts = parts.as_array().into_iter().flatten();
+        parts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join(" ")
+    };
+    match form {
+        ModelForm::Chat => {
+            let message = json?.get("choices")?.get(0)?.get("message")?;
+            Some(message["content"].as_str().unwrap_or_default().to_owned())
+        }
+        ModelForm::Messages => json?.get("content").filter(|content| content.is_array()).map(texts),
+        ModelForm::Responses => {
+            let items = json?.get("output")?.as_array()?.iter();
+            Some(items.map(|item| texts(&item["content"])).collect::<Vec<_>>().join(" "))
+        }
+    }
 }
 
 fn names_model(said: &Said) -> bool {

@@ -8,6 +8,7 @@ use axum::{Json, Router};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
+use terarchitect_testbed::chat::{ChatServer, Rule, Script, Wire};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A model and a forge that answer as their path says.
@@ -82,6 +83,27 @@ async fn test(app: &TestApp, what: &str, values: Value) -> (bool, String) {
     let tested = app.post("/api/settings/test", json!({"what": what, "values": values})).await.expect(200);
     assert!(tested["took_ms"].is_u64(), "{tested}");
     (tested["ok"].as_bool().unwrap(), tested["sentence"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_model_is_asked_in_the_form_of_the_agent_that_works_with_it() {
+    let app = TestApp::start().await;
+    let rule = Rule::text("m", "Reply with the word ready", "ready");
+    let key = Some("sk-right".to_owned());
+    let model = ChatServer::start_on(&[([127, 0, 0, 1], 0).into()], Script { rules: vec![rule] }, key).await.unwrap();
+    for mode in ["opencode", "claude", "codex"] {
+        let values = |key: &str| json!({"WORKER_MODE": mode, "WORKER_LLM_URL": model.base_url(), "WORKER_MODEL": "m", "WORKER_API_KEY": key});
+        let answered = (true, "The model answered: ready".to_owned());
+        assert_eq!(test(&app, "agent_model", values("sk-right")).await, answered, "{mode}");
+        let (ok, sentence) = test(&app, "agent_model", values("sk-wrong")).await;
+        assert!(!ok && sentence.contains("refused the key (401)"), "{mode}: {sentence}");
+    }
+    let forms: Vec<Wire> = model.requests().iter().map(|request| request.wire).collect();
+    assert_eq!(forms, [Wire::Chat, Wire::Messages, Wire::Responses]);
+    let nowhere = json!({"WORKER_MODE": "claude", "WORKER_LLM_URL": format!("http://{}/no", model.address()),
+        "WORKER_MODEL": "m", "WORKER_API_KEY": ""});
+    let (_, sentence) = test(&app, "agent_model", nowhere).await;
+    assert!(sentence.starts_with("There is no API of Anthropic's messages at"), "{sentence}");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ export interface SettingGroup { id: string; title: string; about: string; fields
 export const groups: SettingGroup[] = [
   {
     id: 'model', title: 'Model of the agent', test: 'agent_model',
-    about: 'The language model that does the work: any service with an OpenAI-compatible chat API.',
+    about: 'The language model that does the work: any service with an OpenAI-compatible chat API. Claude Code needs one with Anthropic’s messages, Codex one with OpenAI’s responses.',
     fields: [
       { name: 'WORKER_LLM_URL', label: 'Address', type: 'url', placeholder: 'https://api.example.com/v1' },
       { name: 'WORKER_MODEL', label: 'Model', hint: 'Its name, as the service calls it.' },

@@ -10,8 +10,9 @@ use serde_json::Value;
 /// The code with which agents say that their key is refused.
 const NO_LOGIN: i64 = -32_000;
 
-/// `trouble` is why the model's last call failed, where it did.
-pub(super) fn ending(answer: Result<Value, Refusal>, trouble: Option<Trouble>) -> Ending {
+/// `trouble` is why the model's last call failed, where it did. An agent that `tells_failures` has gone on after it where it says
+/// nothing: the call was one beside the work.
+pub(super) fn ending(answer: Result<Value, Refusal>, trouble: Option<Trouble>, tells_failures: bool) -> Ending {
     let told = match &answer {
         Err(refusal) => Some((Some(refusal.code), refusal.message.clone())),
         Ok(result) => {
@@ -20,6 +21,7 @@ pub(super) fn ending(answer: Result<Value, Refusal>, trouble: Option<Trouble>) -
             (failed["severity"] == "error").then(|| (None, words.collect::<Vec<_>>().join(": ")))
         }
     };
+    let trouble = trouble.filter(|_| told.is_some() || !tells_failures);
     match (told, trouble) {
         // What the gateway saw says more than what the agent made of it.
         (_, Some((kind, message))) => Ending::Failed { kind, message },
@@ -67,27 +69,29 @@ mod tests {
     #[test]
     fn the_end_of_a_turn_is_no_success_where_the_model_failed() {
         let ended = || Ok(json!({ "stopReason": "end_turn" }));
-        assert_eq!(ending(ended(), None), Ending::Finished);
-        let trouble = Some((ModelFailure::Unavailable, "it returned 500".to_owned()));
-        assert_eq!(ending(ended(), trouble), failed(ModelFailure::Unavailable, "it returned 500"));
+        assert_eq!(ending(ended(), None, false), Ending::Finished);
+        let trouble = || Some((ModelFailure::Unavailable, "it returned 500".to_owned()));
+        assert_eq!(ending(ended(), trouble(), false), failed(ModelFailure::Unavailable, "it returned 500"));
+        assert_eq!(ending(ended(), trouble(), true), Ending::Finished, "it would have told");
         let beside = json!({ "stopReason": "end_turn", "_meta": { "jetbrains": { "air": { "sessionFailure": {
             "category": "service", "severity": "error", "title": "overloaded" } } } } });
-        assert_eq!(ending(Ok(beside), None), failed(ModelFailure::Unavailable, "overloaded"));
+        assert_eq!(ending(Ok(beside.clone()), None, true), failed(ModelFailure::Unavailable, "overloaded"));
+        assert_eq!(ending(Ok(beside), trouble(), true), failed(ModelFailure::Unavailable, "it returned 500"));
     }
 
     #[test]
     fn a_warning_is_no_failure_and_a_refusal_is_one() {
         let warned = json!({ "stopReason": "end_turn", "_meta": { "jetbrains": { "air": { "sessionFailure": {
             "severity": "warning", "title": "retrying" } } } } });
-        assert_eq!(ending(Ok(warned), None), Ending::Finished);
-        assert_eq!(ending(Ok(json!({ "stopReason": "max_turn_requests" })), None), Ending::Finished);
-        let refused = ending(Ok(json!({ "stopReason": "refusal" })), None);
+        assert_eq!(ending(Ok(warned), None, true), Ending::Finished);
+        assert_eq!(ending(Ok(json!({ "stopReason": "max_turn_requests" })), None, true), Ending::Finished);
+        let refused = ending(Ok(json!({ "stopReason": "refusal" })), None, true);
         assert_eq!(refused, failed(ModelFailure::Refused, "it refuses to answer"));
     }
 
     #[test]
     fn an_error_is_told_by_its_words() {
-        let kind = |code, message: &str| match ending(Err(Refusal { code, message: message.to_owned() }), None) {
+        let kind = |code, message: &str| match ending(Err(Refusal { code, message: message.to_owned() }), None, true) {
             Ending::Failed { kind, .. } => kind,
             other => panic!("{other:?}"),
         };

@@ -21,6 +21,8 @@ pub(super) struct Recipe {
     pub(super) files: &'static [(&'static str, &'static str)],
     /// `_meta` of a new session.
     pub(super) meta: fn() -> Value,
+    /// Whether it says beside each answer that its model failed, where it did (`sessionFailure`).
+    pub(super) tells_failures: bool,
     /// The mode in which it takes each step without a question.
     pub(super) mode: Option<&'static str>,
     /// The prompt that compacts its conversation.
@@ -49,6 +51,7 @@ const CLAUDE: Recipe = Recipe {
     env: claude_env,
     files: &[],
     meta: claude_meta,
+    tells_failures: true,
     mode: Some("bypassPermissions"),
     compact: Some("/compact"),
     conversations: "projects",
@@ -103,6 +106,7 @@ const CODEX: Recipe = Recipe {
         "check_for_update_on_startup = false\n\n[analytics]\nenabled = false\n\n[features]\nplugins = false\napps = false\n",
     )],
     meta: || Value::Null,
+    tells_failures: true,
     mode: None,
     compact: Some("/compact"),
     conversations: "sessions",

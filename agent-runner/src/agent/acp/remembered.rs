@@ -108,7 +108,13 @@ impl Acp {
         }
         let never = CancellationToken::new();
         let bounds = self.startup_bounds(&never);
-        self.reopen(&remembered.session, &bounds).await
+        match self.reopen(&remembered.session, &bounds).await {
+            Err(AgentError::Timeout { .. }) => {
+                tracing::warn!("{} took too long to read the earlier conversation in", self.recipe.name);
+                Ok(false)
+            }
+            reopened => reopened,
+        }
     }
 
     fn write_down(&self, remembered: &Remembered) -> std::io::Result<()> {

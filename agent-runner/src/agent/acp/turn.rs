@@ -170,7 +170,8 @@ impl Acp {
         };
         let progress = self.options.progress.clone();
         record.end_prompt(&mut |event| progress.event(event));
-        Ok(ending(answer, self.options.last_trouble.as_ref().and_then(|trouble| trouble())))
+        let trouble = self.options.last_trouble.as_ref().and_then(|trouble| trouble());
+        Ok(ending(answer, trouble, self.recipe.tells_failures))
     }
 
     /// Asks something that is no turn.
@@ -239,7 +240,7 @@ impl Acp {
     }
 
     fn refused(&self, attempted: &str, refusal: Refusal) -> AgentError {
-        match ending(Err(refusal), None) {
+        match ending(Err(refusal), None, true) {
             Ending::Failed { kind: ModelFailure::Unauthorized, message } => {
                 AgentError::Model { kind: ModelFailure::Unauthorized, message }
             }

@@ -6,7 +6,7 @@ use crate::changes::Database;
 use crate::db;
 use crate::domain::refusal::Refusal;
 use crate::domain::system::settings::{Change, GITHUB_AGENT_TOKEN, parse_changes};
-use crate::probing::{ForgeProbe, ModelProbe, Probed};
+use crate::probing::{ForgeProbe, ModelForm, ModelProbe, Probed};
 use crate::sealing::Sealer;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -83,7 +83,8 @@ impl Effective {
 
     /// The coding agent's model.
     pub(in crate::actions) fn agent_model(&self) -> ActionResult<ModelProbe> {
-        self.model("WORKER_LLM_URL", "WORKER_MODEL", "WORKER_API_KEY")
+        let form = ModelForm::of_agent(self.text("WORKER_MODE").as_deref());
+        Ok(ModelProbe { form, ..self.model("WORKER_LLM_URL", "WORKER_MODEL", "WORKER_API_KEY")? })
     }
 
     fn model(
@@ -94,7 +95,7 @@ impl Effective {
     ) -> ActionResult<ModelProbe> {
         let key = self.key_for(key_setting, url_setting)?;
         let (url, model) = (self.text(url_setting), self.text(model_setting));
-        Ok(ModelProbe { url_setting, model_setting, key_setting, url, model, key })
+        Ok(ModelProbe { url_setting, model_setting, key_setting, url, model, key, form: ModelForm::Chat })
     }
 
     /// The forge, at its one address.
