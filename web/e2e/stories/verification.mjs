@@ -58,7 +58,7 @@ async function secret(world) {
   await inspectAll(page, 'project-secret', visitor)
   await dialog.getByRole('button', { name: 'Store it' }).click()
   await dialog.waitFor({ state: 'detached' })
-  await page.getByText('NPM_TOKEN', { exact: true }).waitFor()
+  await page.getByRole('code').filter({ hasText: 'NPM_TOKEN' }).waitFor()
   assert.deepEqual(await stored(), [['NPM_TOKEN', false]])
   await page.getByRole('button', { name: 'Replace NPM_TOKEN' }).click()
   const replacing = page.getByRole('dialog', { name: 'Replace NPM_TOKEN' })
@@ -71,7 +71,7 @@ async function secret(world) {
   assert.deepEqual(await stored(), [['NPM_TOKEN', true]])
   // What others change is seen at once.
   await system.call('PUT', `/api/projects/${project.id}/secrets/DATABASE_URL`, { value: 'hunter2-of-the-database' })
-  await page.getByText('DATABASE_URL', { exact: true }).waitFor()
+  await page.getByRole('code').filter({ hasText: 'DATABASE_URL' }).waitFor()
   await inspectAll(page, 'project-secrets', visitor)
   assert.ok(!(await page.content()).includes('hunter2'))
   await page.getByRole('button', { name: 'Delete NPM_TOKEN' }).click()
