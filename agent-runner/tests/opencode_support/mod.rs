@@ -156,7 +156,7 @@ impl Events {
 
 /// Waits until it is so, for a bounded time.
 pub async fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !is_so() {
         assert!(Instant::now() < deadline, "waited too long for: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
