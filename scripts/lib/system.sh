@@ -30,11 +30,18 @@ stop_all() {
     done
     pids=()
 }
-# Removes the ticket's container, which outlives a coordinator that was killed. Its job ends with the data of this run.
+# Removes this run's containers that outlive coordinators that were killed, of whichever job, and the ticket's where no coordinator
+# started it. Their jobs end with the data of this run.
 remove_what_runs() {
-    [ -n "${ticket:-}" ] || return 0
+    local of
+    for of in "${dir:-/nowhere}"/*/coordinator-id; do
+        [ ! -f "$of" ] || remove_containers "$(docker ps -aq --filter "label=io.terarchitect.coordinator-id=$(cat "$of")" 2>/dev/null)"
+    done
+    [ -z "${ticket:-}" ] || remove_containers "$(containers_of_ticket 2>/dev/null)"
+}
+remove_containers() {
     local id
-    for id in $(containers_of_ticket 2>/dev/null); do
+    for id in $1; do
         docker rm -f "$id" >/dev/null || warn "could not remove the container $id; remove it with: docker rm -f $id"
     done
 }
