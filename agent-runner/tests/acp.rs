@@ -37,7 +37,8 @@ with_each_agent!(
     a_turn_writes_a_file_and_reports_what_it_did,
     turns_continue_one_conversation_also_across_a_compaction,
     cancelling_a_stalled_turn_leaves_the_agent_idle,
-    cancelling_ends_a_running_command_at_the_latest_with_the_agent,
+    a_cancel_as_the_turn_begins_is_not_overlooked,
+    cancelling_ends_a_running_command_and_what_it_started,
     dropping_a_busy_agent_leaves_no_process,
     a_turn_that_takes_too_long_is_stopped,
     each_failure_of_the_model_is_known_for_what_it_is,
@@ -104,7 +105,7 @@ async fn cancelling_a_stalled_turn_leaves_the_agent_idle(case: &Case, program: P
     let mut agent = model.launch(case, &place, program).await;
     let cancel = never();
     let asked = async {
-        model.chat.wait_for_request(any).await;
+        place.events.wait_for("its words", |event| matches!(event, AgentEvent::Text { .. })).await;
         cancel.cancel();
         Instant::now()
     };
@@ -116,7 +117,24 @@ async fn cancelling_a_stalled_turn_leaves_the_agent_idle(case: &Case, program: P
     assert_eq!(place.processes(), []);
 }
 
-async fn cancelling_ends_a_running_command_at_the_latest_with_the_agent(case: &Case, program: PathBuf) {
+async fn a_cancel_as_the_turn_begins_is_not_overlooked(case: &Case, program: PathBuf) {
+    let place = Place::new();
+    let model = Model::start([to("stall", stalls()), to("go on", says("Still here."))]).await;
+    let mut agent = model.launch(case, &place, program).await;
+    let cancel = never();
+    let asked = async {
+        model.chat.wait_for_request(any).await;
+        cancel.cancel();
+    };
+    let (result, ()) = tokio::join!(agent.prompt("stall", &cancel), asked);
+    assert!(matches!(result, Err(AgentError::Cancelled)), "{result:?}");
+    assert_eq!(place.processes(), []);
+    assert_eq!(agent.prompt("go on", &never()).await.unwrap().text, "Still here.");
+    agent.shutdown().await;
+    assert_eq!(place.processes(), []);
+}
+
+async fn cancelling_ends_a_running_command_and_what_it_started(case: &Case, program: PathBuf) {
     let place = Place::new();
     let line = "setsid sleep 4811 >/dev/null 2>&1 & tail -f /dev/null --pid=1 # waits";
     let model = Model::start(case.to_by_shell("run it", line)).await;
@@ -128,8 +146,8 @@ async fn cancelling_ends_a_running_command_at_the_latest_with_the_agent(case: &C
     };
     let (result, ()) = tokio::join!(agent.prompt("run it", &cancel), running);
     assert!(matches!(result, Err(AgentError::Cancelled)), "{result:?}");
-    agent.shutdown().await;
     assert_eq!(place.processes(), []);
+    agent.shutdown().await;
 }
 
 async fn dropping_a_busy_agent_leaves_no_process(case: &Case, program: PathBuf) {

@@ -5,8 +5,10 @@
 //! tree, by a mark in their environment, and, where another user's environment can't be read, by that user.
 
 use super::users::RunAs;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 use std::collections::HashSet;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -16,6 +18,9 @@ pub(super) const MARKER_VARIABLE: &str = "TERARCHITECT_AGENT_RUN";
 
 /// How often processes are searched for. What starts them faster than that is up to the container's process limit.
 const ROUNDS: usize = 5;
+
+/// How long a killed process may take until it is gone.
+const END_LIMIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
 /// One agent's processes: the one that was started, and how to recognise the rest.
 #[derive(Clone, Debug)]
@@ -39,9 +44,12 @@ impl Family {
             if round == 0 && !root_is_dead {
                 signal_group(self.root, Signal::KILL);
             }
+            // They are held on to before the signal: an id alone may be another process's soon after.
+            let killed: Vec<OwnedFd> = members.found.iter().filter_map(|&pid| held(pid)).collect();
             for &pid in &members.found {
                 signal_process(pid, Signal::KILL);
             }
+            wait_for_ends(&killed);
             match &self.run_as {
                 Some(user) if members.hidden => return kill_all_of(user),
                 _ if members.found.is_empty() => return,
@@ -125,6 +133,18 @@ fn descendants(root: u32, processes: &[Process]) -> HashSet<u32> {
     family.remove(&root);
     family.retain(|pid| processes.iter().any(|process| process.pid == *pid && !process.is_dead));
     family
+}
+
+fn held(pid: u32) -> Option<OwnedFd> {
+    pidfd_open(as_pid(pid)?, PidfdFlags::empty()).ok()
+}
+
+/// Waits for killed processes to be gone, at most [`END_LIMIT`] for each: the system takes its time with large ones.
+fn wait_for_ends(killed: &[OwnedFd]) {
+    for process in killed {
+        // An error, or a process that stays, is found in the next round.
+        let _ = poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&END_LIMIT));
+    }
 }
 
 fn signal_group(leader: u32, signal: Signal) {

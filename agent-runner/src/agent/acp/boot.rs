@@ -61,7 +61,8 @@ pub(super) async fn start(kind: AgentKind, recipe: &'static Recipe, options: Age
         }
     };
     tracing::info!(agent.version = version, "the agent is ready: {}", recipe.name);
-    Ok(Acp { recipe, options, process, peer, version, own, session: None, granted: Granted::default() })
+    let (session, granted) = (None, Granted::default());
+    Ok(Acp { kind, recipe, options, process, peer, version, own, session, granted, is_ended: false })
 }
 
 /// Its own directory, with its files.

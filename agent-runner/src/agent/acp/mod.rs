@@ -28,6 +28,7 @@ const END_LIMIT: Duration = Duration::from_secs(2);
 
 /// An agent's process with one conversation. Dropping it ends the process and all that it started.
 pub(super) struct Acp {
+    kind: AgentKind,
     recipe: &'static Recipe,
     options: AgentOptions,
     process: AgentProcess,
@@ -38,6 +39,8 @@ pub(super) struct Acp {
     own: PathBuf,
     session: Option<String>,
     granted: Granted,
+    /// Whether its process was ended with a turn. The next turn begins with another one.
+    is_ended: bool,
 }
 
 impl Acp {

@@ -3,7 +3,7 @@
 use super::ending::ending;
 use super::peer::{Message, Refusal};
 use super::record::Record;
-use super::{Acp, asking};
+use super::{Acp, asking, boot};
 use crate::agent::retry::{BROKEN_OFF, Ending, Next, RETRY_PAUSE, Tries, after, in_a_loop};
 use crate::agent::{AgentError, AgentEvent, ModelFailure, TurnOutput};
 use serde_json::{Value, json};
@@ -32,6 +32,7 @@ impl Acp {
     ) -> Result<TurnOutput, AgentError> {
         let started = Instant::now();
         let bounds = self.bounds(cancel);
+        self.begin_again(&bounds).await?;
         self.open(&bounds).await?;
         let (mut record, mut tries) = (Record::default(), Tries::default());
         let mut text = prompt.to_owned();
@@ -67,6 +68,7 @@ impl Acp {
 
     pub(super) async fn run_compaction(&mut self, cancel: &CancellationToken) -> Result<(), AgentError> {
         let bounds = self.bounds(cancel);
+        self.begin_again(&bounds).await?;
         self.compact_within(&bounds).await
     }
 
@@ -87,6 +89,25 @@ impl Acp {
     fn bounds<'a>(&self, cancel: &'a CancellationToken) -> Bounds<'a> {
         let limit = self.options.turn_timeout;
         Bounds { cancel, deadline: Instant::now() + limit, limit }
+    }
+
+    /// Starts another process in the place of one that was ended, and goes on with the conversation.
+    async fn begin_again(&mut self, bounds: &Bounds<'_>) -> Result<(), AgentError> {
+        if !self.is_ended {
+            return Ok(());
+        }
+        let started = tokio::select! {
+            biased;
+            error = bounds.reached() => return Err(error),
+            started = boot::start(self.kind, self.recipe, self.options.clone()) => started?,
+        };
+        (self.process, self.peer, self.is_ended) = (started.process, started.peer, false);
+        if let Some(session) = self.session.take()
+            && !self.reopen(&session, bounds).await?
+        {
+            tracing::warn!("{} begins a new conversation: it has not kept the one that was stopped", self.recipe.name);
+        }
+        Ok(())
     }
 
     /// Begins the conversation, where there is none.
@@ -164,6 +185,10 @@ impl Acp {
             Err(error @ AgentError::Died { .. }) => return Err(error),
             Err(error) => {
                 self.make_idle(id, &session, record).await;
+                // What waits for an answer goes on with it.
+                if !matches!(error, AgentError::Asked { .. }) {
+                    self.end().await;
+                }
                 return Err(error);
             }
             Ok(answer) => answer,
@@ -230,13 +255,21 @@ impl Acp {
                 Err(AgentError::Asked { .. } | AgentError::Looping { .. }) => {}
                 Err(_) => {
                     tracing::warn!("{} does not stop; killing it", self.recipe.name);
-                    self.process.kill().await;
+                    self.end().await;
                     break;
                 }
             }
         }
         let progress = self.options.progress.clone();
         record.end_prompt(&mut |event| progress.event(event));
+    }
+
+    /// Ends the process, with all that it started. One that says that it has stopped may still go on: commands of Codex outlive a
+    /// cancel, and Claude Code overlooks one that comes as its first call begins, and then gives what comes of that call as the
+    /// answer to the next prompt.
+    async fn end(&mut self) {
+        self.process.kill().await;
+        self.is_ended = true;
     }
 
     fn refused(&self, attempted: &str, refusal: Refusal) -> AgentError {
