@@ -179,11 +179,36 @@ async fn check_engine<W: Write>(config: &Config, engine: &Docker, report: &mut R
         Err(error) => Finding::Bad(format!("{image} could not be started: {}", chain(&error))),
     };
     report.say("image", finding)?;
+    report.say("agents", check_agents(config, engine).await)?;
     report.say("network", check_network(config, engine).await)?;
     for proxy in config.container.proxies.each() {
         report.say("proxy", check_proxy(config, engine, proxy).await)?;
     }
     Ok(())
+}
+
+/// Which agents are in the image, and whether the one that all jobs get is.
+async fn check_agents(config: &Config, engine: &Docker) -> Finding {
+    let image = &config.image;
+    let agents = match engine.agents(image).await {
+        Ok(Some(agents)) => agents,
+        Ok(None) => {
+            let sentence = format!("{image} does not say which agents it has; those of scripts/build-agent-image do");
+            return Finding::Warn(sentence);
+        }
+        Err(error) => return Finding::Bad(chain(&error)),
+    };
+    let all = agents.join(", ");
+    let set = config.container.env.iter().find(|(name, _)| name == "WORKER_MODE").map(|(_, mode)| mode.to_lowercase());
+    // Cursor's agents work in its cloud.
+    match set.filter(|mode| mode != "cursor" && !agents.contains(mode)) {
+        Some(mode) => Finding::Bad(format!(
+            "WORKER_MODE is {mode}, and {image} has {all}; build it with scripts/build-agent-image --agents {},{mode}, or change \
+             WORKER_MODE",
+            agents.join(",")
+        )),
+        None => Finding::Good(format!("{image} has {all}")),
+    }
 }
 
 /// Whether the engine's disk has room for another container.

@@ -45,6 +45,27 @@ async fn what_the_guide_counts_is_counted_with_the_right_types() {
 }
 
 #[tokio::test]
+async fn what_a_job_s_models_used_is_in_the_guides_fields() {
+    let app = TestApp::start().await;
+    app.may_leave_jobs_live();
+    let made = create(&app, "simple-task", json!({})).await;
+    assert_eq!((&made["tokensUsed"], &made["estimatedCost"]), (&Value::Null, &Value::Null), "{made}");
+    app.claim_as("one", json!({})).await.unwrap();
+    let (project, ticket) = (made["projectId"].as_str().unwrap(), made["id"].as_str().unwrap());
+    let usage = json!({"whose": "agent", "model": "large", "calls": 2, "input": 1_000_000, "output": 500_000});
+    app.put(&format!("/api/projects/{project}/tickets/{ticket}/usage"), json!({"models": [usage]})).await.expect(200);
+    let unpriced = job(&app, &made["id"]).await;
+    assert_eq!((&unpriced["tokensUsed"], &unpriced["estimatedCost"]), (&json!(1_500_000), &Value::Null));
+    let prices = json!({"MODEL_PRICES": r#"{"large": {"input": 3, "output": 15}}"#});
+    app.put("/api/settings", prices).await.expect(200);
+    let listed = app.get("/api/agent-jobs").await.expect(200)["jobs"][0].clone();
+    let cancelled = app.patch(&format!("/api/agent-jobs/{ticket}"), json!({"action": "cancel"})).await.expect(200);
+    for shown in [&job(&app, &made["id"]).await, &listed, &cancelled["job"]] {
+        assert_eq!((&shown["tokensUsed"], &shown["estimatedCost"]), (&json!(1_500_000), &json!(10.5)), "{shown}");
+    }
+}
+
+#[tokio::test]
 async fn jobs_are_listed_filtered_and_paged_in_the_guides_words() {
     let app = TestApp::start().await;
     app.may_leave_jobs_live();

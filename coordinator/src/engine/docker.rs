@@ -71,6 +71,17 @@ impl Docker {
         }
     }
 
+    /// The agents that the image says it has, in its label `io.terarchitect.agents`; none where it does not say.
+    ///
+    /// # Errors
+    /// When the engine does not have it, or does not respond.
+    pub async fn agents(&self, image: &str) -> Result<Option<Vec<String>>, EngineError> {
+        let inspected = self.call("inspect the image", self.client.inspect_image(image)).await?;
+        let labels = inspected.config.and_then(|config| config.labels).unwrap_or_default();
+        let agents = labels.get(&format!("{LABEL_PREFIX}agents"));
+        Ok(agents.map(|names| names.split(',').map(|name| name.trim().to_lowercase()).collect()))
+    }
+
     /// Runs a program in a container of the image, without any of a job's secrets, and returns its exit code and
     /// output.
     ///

@@ -69,6 +69,24 @@ fn doctor(image: &str, variables: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_says_which_agents_are_in_the_image() {
+    let Some(base) = base_image() else { return };
+    let engine = Engine::default();
+    let image = ScriptImage::with(&engine, &base, "LABEL io.terarchitect.agents=opencode,claude");
+    let silent = ScriptImage::new(&engine, &base, "true");
+    tokio::task::block_in_place(|| {
+        let good = doctor(&image.name, &[("WORKER_MODE", "Claude")]);
+        assert!(good.contains(&format!("ok    agents: {} has opencode, claude", image.name)), "{good}");
+        let bad = doctor(&image.name, &[("WORKER_MODE", "codex")]);
+        let sentence = format!("FAIL  agents: WORKER_MODE is codex, and {} has opencode, claude; build it", image.name);
+        assert!(bad.contains(&sentence) && bad.contains("--agents opencode,claude,codex"), "{bad}");
+        let cloud = doctor(&image.name, &[("WORKER_MODE", "cursor")]);
+        assert!(cloud.contains("ok    agents: "), "{cloud}");
+        assert!(doctor(&silent.name, &[]).contains("warn  agents: "), "it has no label");
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn doctor_says_whether_containers_reach_their_proxies() {
     let Some(base) = base_image() else { return };
     let (port, _) = listen().await;

@@ -160,7 +160,7 @@ impl Acp {
         if let Some(mode) = self.recipe.mode {
             let params = json!({ "sessionId": session, "modeId": mode });
             let answer = self.call("session/set_mode", &params, bounds).await?;
-            answer.map_err(|refusal| self.refused("setting the agent's mode", refusal))?;
+            answer.map_err(|refusal| self.refused("setting the mode", refusal))?;
         }
         self.session = Some(session);
         Ok(())

@@ -1,11 +1,14 @@
 //! Creates such jobs, cancels and retries them.
 
+use super::view::AgentJob;
 use super::{AgentJobPath, OneAgentJob};
 use crate::access::Caller;
-use crate::actions::agent_tasks::change::{TaskAction, change, find};
+use crate::actions::agent_tasks::change::{TaskAction, change};
 use crate::actions::agent_tasks::create::create;
+use crate::actions::agent_tasks::read;
 use crate::domain::agent_tasks::NewTaskRequest;
 use crate::domain::people::Role;
+use crate::domain::tickets::usage::UsageTotal;
 use crate::http::error::ApiResult;
 use crate::http::extract::{JsonBody, Path};
 use crate::state::App;
@@ -53,5 +56,7 @@ pub async fn change_agent_job(
 }
 
 async fn one(app: &App, id: TicketId) -> ApiResult<Json<OneAgentJob>> {
-    Ok(Json(OneAgentJob { success: true, job: find(&app.database, id).await?.into() }))
+    let (task, usage) = read::one(&app.database, id).await?;
+    let used = UsageTotal::of(&usage, &app.hot_settings().await?.prices);
+    Ok(Json(OneAgentJob { success: true, job: AgentJob::new(task, used) }))
 }

@@ -106,7 +106,8 @@ pub async fn list_agent_jobs(
     let filter = TaskFilter { status: query.status, job_type: query.job_type, visible: caller.visible().ids() };
     let (jobs, total) = read::page(&app.database, &filter, limit, offset).await?;
     let has_more = offset + i64::try_from(jobs.len()).unwrap_or(0) < total;
-    let jobs = jobs.into_iter().map(AgentJobInList::from).collect();
+    let settings = app.hot_settings().await?;
+    let jobs = jobs.into_iter().map(|job| AgentJobInList::new(job, &settings.prices)).collect();
     Ok(Json(AgentJobPage { success: true, jobs, pagination: Pagination { total, limit, offset, has_more } }))
 }
 
@@ -115,7 +116,8 @@ pub async fn list_agent_jobs(
     params(AgentJobPath), responses((status = 200, body = WholeAgentJob), (status = 404, body = ErrorBody)))]
 pub async fn get_agent_job(State(app): State<App>, Path(path): Path<AgentJobPath>) -> ApiResult<Json<WholeAgentJob>> {
     let whole = read::whole(&app.database, path.ticket_id).await?;
-    Ok(Json(WholeAgentJob { success: true, job: whole.into() }))
+    let job = AgentJobWithAll::new(whole, &app.hot_settings().await?.prices);
+    Ok(Json(WholeAgentJob { success: true, job }))
 }
 
 /// The checkpoints of a job, the oldest first.

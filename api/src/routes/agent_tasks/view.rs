@@ -1,16 +1,16 @@
 //! Such jobs in the guide's words.
 
-use crate::actions::agent_tasks::read::Whole;
+use crate::actions::agent_tasks::read::{Listed, Whole};
 use crate::db::agent_tasks::AgentTask;
-use crate::db::checkpoints::Checkpoint;
 use crate::db::tickets::logs::LogEntry;
 use crate::domain::jobs::outcome::MAX_INFRASTRUCTURE_FAILURES;
 use crate::domain::jobs::words::reason_in_words;
+use crate::domain::tickets::usage::UsageTotal;
 use crate::routes::checkpoints::document::{DocumentCheckpoint, status_word};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
-use terarchitect_worker_api::{JobId, JobStatus, LogId, ProjectId, TicketId};
+use terarchitect_worker_api::{JobId, JobStatus, LogId, Prices, ProjectId, TicketId};
 use utoipa::ToSchema;
 
 /// A job.
@@ -47,9 +47,9 @@ pub struct AgentJob {
     pub failed_at: Option<DateTime<Utc>>,
     /// Why it failed.
     pub failure_reason: Option<String>,
-    /// Tokens, where they are counted.
+    /// Tokens of all its attempts' models; null until a model was asked.
     pub tokens_used: Option<i64>,
-    /// In dollars, where it is known.
+    /// What they cost in dollars by the setting `MODEL_PRICES`; null where it is not known.
     pub estimated_cost: Option<f64>,
     /// Who asked for it: a person's id, or what the event log calls the caller.
     pub user_id: String,
@@ -135,8 +135,9 @@ pub struct AgentJobWithAll {
     timeline: Vec<Moment>,
 }
 
-impl From<AgentTask> for AgentJob {
-    fn from(task: AgentTask) -> Self {
+impl AgentJob {
+    /// The job, with what the calls of models came to for it.
+    pub(super) fn new(task: AgentTask, used: UsageTotal) -> Self {
         let ended = |status| task.finished_at.filter(|_| task.status == status);
         let reason = task.outcome_reason.as_deref().filter(|_| task.status == JobStatus::Failed).map(reason_in_words);
         let failure_reason = reason.map(|reason| match &task.detail {
@@ -158,8 +159,8 @@ impl From<AgentTask> for AgentJob {
             attempts: task.attempt,
             max_attempts: MAX_INFRASTRUCTURE_FAILURES + 1,
             started_at: task.started_at,
-            tokens_used: None,
-            estimated_cost: None,
+            tokens_used: (used.calls > 0).then_some(used.tokens),
+            estimated_cost: used.cost_usd,
             user_id: task.asked_by.strip_prefix("person:").map(str::to_owned).unwrap_or(task.asked_by),
             project_id: task.project_id,
             queue_job_id: task.job_id,
@@ -187,19 +188,21 @@ impl AgentLog {
     }
 }
 
-impl From<(AgentTask, Vec<Checkpoint>)> for AgentJobInList {
-    fn from((task, checkpoints): (AgentTask, Vec<Checkpoint>)) -> Self {
+impl AgentJobInList {
+    pub(super) fn new(Listed { task, checkpoints, usage }: Listed, prices: &Prices) -> Self {
         let count = Numbers { logs: task.logs, checkpoints: task.checkpoints };
-        Self { job: task.into(), checkpoints: checkpoints.into_iter().map(Into::into).collect(), count }
+        let job = AgentJob::new(task, UsageTotal::of(&usage, prices));
+        Self { job, checkpoints: checkpoints.into_iter().map(Into::into).collect(), count }
     }
 }
 
-impl From<Whole> for AgentJobWithAll {
-    fn from(whole: Whole) -> Self {
+impl AgentJobWithAll {
+    pub(super) fn new(whole: Whole, prices: &Prices) -> Self {
         let timeline = timeline(&whole);
+        let used = UsageTotal::of(&whole.usage, prices);
         let logs = whole.logs.into_iter().map(|entry| AgentLog::new(&whole.task, entry)).collect();
         Self {
-            job: AgentJob { logs, ..whole.task.into() },
+            job: AgentJob { logs, ..AgentJob::new(whole.task, used) },
             checkpoints: whole.checkpoints.into_iter().map(Into::into).collect(),
             timeline,
         }
