@@ -67,6 +67,7 @@ async fn what_passes_in_a_clean_checkout_is_shown_in_the_pull_request() {
         [("touch .git/prepared".to_owned(), 0, Some(0)), ("touch .git/prepared".to_owned(), 1, Some(0))]
     );
     assert_eq!(commands(&world, "verification"), [(checks.to_owned(), 1, Some(0)), ("true".to_owned(), 1, Some(0))]);
+    assert!(world.calls("/proof/proposed").is_empty());
     assert_eq!(told(&world), 0);
     let pull = &world.forge.pulls("demo", "hello")[0];
     for part in [
@@ -100,6 +101,10 @@ async fn what_the_director_says_about_each_line_is_in_the_pull_request() {
     let body = world.forge.pulls("demo", "hello")[0].body.clone();
     assert!(body.contains("- [x] It greets people. (greet.sh)\n- [ ] It sings."), "{body}");
     assert!(body.contains("Nothing was verified"), "{body}");
+    let said = world.of_kind("acceptance");
+    assert_eq!(said.len(), 1, "{said:?}");
+    let lines = json!([{"line": "It greets people.", "met": true, "place": "greet.sh"}, {"line": "It sings.", "met": false, "place": ""}]);
+    assert_eq!(said[0]["data"]["lines"], lines);
 }
 
 #[tokio::test]
@@ -179,6 +184,34 @@ async fn the_base_branch_s_file_counts_and_the_ticket_branch_s_does_not() {
         world.on_branch(".terarchitect.toml").unwrap().contains("\"true\""),
         "the change itself is people's to judge"
     );
+}
+
+#[tokio::test]
+async fn with_nothing_to_verify_the_repository_s_own_tests_are_proposed_and_do_not_run() {
+    let Some(world) = World::start(Script::demo()).await else { return };
+    let package = r#"{"scripts": {"test": "touch ran"}}"#;
+    world.checkout().change("main", &[("package.json", package), ("package-lock.json", "{}")]);
+    world.attempt_with_pulls().await.unwrap();
+    let proposed = world.calls("/proof/proposed");
+    assert_eq!(proposed, [json!({"setup": ["npm ci"], "verification": ["npm test"]})]);
+    let said = world.logs("proposed_verification");
+    assert!(said.len() == 1 && said[0]["summary"].as_str().unwrap().contains("`npm ci`, `npm test`"), "{said:?}");
+    assert!(world.of_kind("command").is_empty());
+    assert!(world.forge.pulls("demo", "hello")[0].body.contains("Nothing was verified"));
+}
+
+#[tokio::test]
+async fn what_setup_left_is_kept_for_the_verification_where_the_repository_names_it() {
+    let Some(world) = World::start(Script::demo()).await else { return };
+    let terms = "[setup]\ncommands = [\"mkdir dep && echo made >dep/x\"]\ncache = [\"dep\"]\n[verification]\ncommands = [\"grep made dep/x\"]\n";
+    world.checkout().change("main", &[(".terarchitect.toml", terms), ("yarn.lock", "1\n"), (".gitignore", "dep\n")]);
+    world.attempt_with_pulls().await.unwrap();
+    let said = world.logs("setup");
+    assert_eq!(commands(&world, "setup"), [("mkdir dep && echo made >dep/x".to_owned(), 0, Some(0))], "{said:?}");
+    assert_eq!(commands(&world, "verification"), [("grep made dep/x".to_owned(), 1, Some(0))]);
+    let skipped =
+        said.iter().filter_map(|entry| entry["summary"].as_str()).find(|text| text.starts_with("Setup skipped: dep"));
+    assert!(skipped.is_some_and(|text| text.contains("yarn.lock are the same")), "{said:?}");
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod places;
 mod proof;
 mod review;
 mod secrets;
+mod setup_cache;
 mod task;
 mod usage;
 mod wording;
@@ -344,6 +345,7 @@ impl Attempt {
         match driven {
             Ok(mut outcome) => {
                 let evidence = prover.evidence(Some(&outcome));
+                proof::log_acceptance(self, &evidence);
                 outcome.proof = evidence.for_pull_request();
                 let finished = finish::finish(self, workspace, remote, outcome, phases).await?;
                 proof::post_status(self, remote, &evidence).await;
@@ -364,7 +366,8 @@ impl Attempt {
     /// Runs the setup commands in the workspace.
     async fn prepare(&self, workspace: &Workspace, phases: &mut Phases) -> Result<Prover, AttemptError> {
         let prover = Prover::new(self, workspace)?;
-        prover.prepare(self, workspace.workdir()).await?;
+        prover.propose(self, workspace).await?;
+        prover.prepare(self, workspace).await?;
         phases.end("setup");
         Ok(prover)
     }

@@ -28,6 +28,7 @@ mod walk;
 pub use commit::{Change, Committed};
 pub use data::{Branches, branches_of, bring_in, repository_of};
 pub use error::GitError;
+pub use export::Exported;
 pub use patch::Patch;
 pub use remote::RemoteUrl;
 pub use review_commits::ReviewCommit;

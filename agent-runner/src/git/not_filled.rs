@@ -1,5 +1,6 @@
 //! What of the repository is in the workspace only by name: submodules, and files whose content Git LFS has.
 
+use super::submodules::NotFilled;
 use super::walk::{GITLINK, as_path, readable};
 use super::{GitError, Workspace};
 use git2::{AttrCheckFlags, IndexEntry};
@@ -26,11 +27,7 @@ impl Workspace {
         let pointers: Vec<&IndexEntry> = entries.iter().filter(|entry| uses_lfs && self.is_pointer(entry)).collect();
         let mut said = Vec::new();
         if self.request.submodules {
-            let reasons = self.not_filled.iter().take(MAX_NAMED);
-            said.extend(reasons.map(|one| {
-                let path = readable(&one.path);
-                format!("The submodule {} could not be fetched, its directory is empty: {}", path, one.reason)
-            }));
+            said.extend(self.not_filled.iter().take(MAX_NAMED).map(NotFilled::said));
         } else if let Some(named) = named(&submodules) {
             said.push(format!("Submodules are not fetched, their directories are empty (set submodules in the project to fetch them): {named}"));
         }
@@ -50,6 +47,13 @@ impl Workspace {
     fn is_pointer(&self, entry: &IndexEntry) -> bool {
         let filter = self.repo.get_attr(as_path(&entry.path), "filter", AttrCheckFlags::INDEX_ONLY);
         entry.mode != GITLINK && entry.file_size <= MAX_POINTER_BYTES && filter.is_ok_and(|name| name == Some("lfs"))
+    }
+}
+
+impl NotFilled {
+    /// That it is not there, and why.
+    pub(super) fn said(&self) -> String {
+        format!("The submodule {} could not be fetched, its directory is empty: {}", readable(&self.path), self.reason)
     }
 }
 

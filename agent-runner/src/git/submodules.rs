@@ -1,13 +1,14 @@
 //! Fills submodules, where the project asks for it: each commit that the branch names, without its history.
 //!
-//! Their files are there to be built and read. What an agent changes in them is not committed, and what agents would take
+//! Their files are there to be built and read, in the workspace and in the clean checkout of a verification. What an agent changes in them is not committed, and what agents would take
 //! as instructions is left out, since it is not the base branch's.
 
 use super::held::Held;
 use super::remote::Connection;
 use super::walk::{GITLINK, as_path};
 use super::{CloneRequest, GitError, RemoteUrl, init};
-use git2::{Config, FetchOptions, Oid, Repository};
+use git2::build::CheckoutBuilder;
+use git2::{Config, FetchOptions, Index, ObjectType, Oid, Repository, RepositoryInitOptions};
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
@@ -31,12 +32,9 @@ pub(super) fn fill(
     let index = repo.index().map_err(failed)?;
     let links = index.iter().filter(|entry| entry.mode == GITLINK).take(MAX_SUBMODULES);
     let mut not_filled = Vec::new();
-    for (number, entry) in links.enumerate() {
-        let url = address(&request.workdir.join(".gitmodules"), &entry.path);
-        let filled = match url.and_then(|url| beside(&request.url, &url)) {
-            Some(url) => fill_one(&inner_request(request, url, &entry.path, number), entry.id, cancel),
-            None => Err("its .gitmodules names no usable address for it".to_owned()),
-        };
+    for entry in links {
+        let filled =
+            inner_request(request, &request.workdir, &entry.path).and_then(|inner| fill_one(&inner, entry.id, cancel));
         if cancel.is_cancelled() {
             return Err(GitError::Cancelled);
         }
@@ -47,9 +45,55 @@ pub(super) fn fill(
     Ok(not_filled)
 }
 
-fn inner_request(request: &CloneRequest, url: RemoteUrl, path: &[u8], number: usize) -> CloneRequest {
-    let git_dir = request.git_dir.join(format!("modules/{number}"));
-    CloneRequest { url, workdir: request.workdir.join(as_path(path)), git_dir, ..request.clone() }
+/// Fills the submodules of a clean checkout, all of their files: no agent works there. What the clone fetched is taken from its git
+/// directories, which no agent can change; only what the branch names since is fetched. One that can't be filled is named, and its
+/// directory stays empty.
+pub(super) fn fill_clean(
+    tree: &Index,
+    into: &Path,
+    request: &CloneRequest,
+    cancel: &CancellationToken,
+) -> Result<Vec<NotFilled>, GitError> {
+    let links = tree.iter().filter(|entry| entry.mode == GITLINK).take(MAX_SUBMODULES);
+    let mut not_filled = Vec::new();
+    for entry in links {
+        let filled =
+            inner_request(request, into, &entry.path).and_then(|inner| fill_one_clean(&inner, entry.id, cancel));
+        if cancel.is_cancelled() {
+            return Err(GitError::Cancelled);
+        }
+        if let Err(reason) = filled {
+            not_filled.push(NotFilled { path: entry.path, reason });
+        }
+    }
+    Ok(not_filled)
+}
+
+/// How the submodule at a path of a checkout is fetched.
+fn inner_request(request: &CloneRequest, checkout: &Path, path: &[u8]) -> Result<CloneRequest, String> {
+    let url = address(&checkout.join(".gitmodules"), path).and_then(|url| beside(&request.url, &url));
+    let url = url.ok_or("its .gitmodules names no usable address for it")?;
+    // By its path and address, since the branch may come to name another repository there.
+    let name = [path, b"\0", url.as_str().as_bytes()].concat();
+    let name = Oid::hash_object(ObjectType::Blob, &name).map_err(|error| error.message().to_owned())?;
+    let git_dir = request.git_dir.join(format!("modules/{name}"));
+    Ok(CloneRequest { url, workdir: checkout.join(as_path(path)), git_dir, ..request.clone() })
+}
+
+fn fill_one_clean(request: &CloneRequest, commit: Oid, cancel: &CancellationToken) -> Result<(), String> {
+    let said = |error: git2::Error| error.message().to_owned();
+    // Not `init`, which would note this checkout as the place of the workspace's files.
+    let mut options = RepositoryInitOptions::new();
+    options.bare(true).external_template(false);
+    let repo = Repository::init_opts(&request.git_dir, &options).map_err(said)?;
+    if repo.find_commit(commit).is_err() {
+        let connection = Connection { request, cancel };
+        fetch(&repo, &connection, commit).map_err(|error| terarchitect_outbound::chain(&error))?;
+    }
+    let tree = repo.find_commit(commit).and_then(|commit| commit.tree()).map_err(said)?;
+    let mut checkout = CheckoutBuilder::new();
+    checkout.force().update_index(false).refresh(false).target_dir(&request.workdir);
+    repo.checkout_tree(tree.as_object(), Some(&mut checkout)).map_err(said)
 }
 
 fn fill_one(request: &CloneRequest, commit: Oid, cancel: &CancellationToken) -> Result<(), String> {

@@ -26,6 +26,10 @@ pub struct Terms {
     pub setup: Vec<String>,
     /// How long each of them may take.
     pub setup_limit: Duration,
+    /// The directories that hold all they leave, where it may be kept for other checkouts.
+    pub cached: Vec<String>,
+    /// Files on which they depend, beside lock files.
+    pub cache_key: Vec<String>,
     /// Shell commands that must succeed in a clean checkout.
     pub verification: Vec<String>,
     /// How long each of them may take.
@@ -56,6 +60,8 @@ struct File {
 struct Setup {
     commands: Vec<String>,
     timeout_sec: Option<u64>,
+    cache: Vec<String>,
+    cache_key: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -101,19 +107,41 @@ impl Terms {
                     )));
                 }
             },
+            cached: all(setup.cache, &[]),
+            cache_key: all(setup.cache_key, &[]),
             setup: all(setup.commands, &given.setup),
             verification: all(verification.commands, &given.verification),
             acceptance: all(file.acceptance, &given.acceptance),
         };
-        for (name, entries) in
-            [("setup", &terms.setup), ("verification", &terms.verification), ("acceptance", &terms.acceptance)]
-        {
+        for path in &terms.cached {
+            if !is_inside(path) {
+                return Err(wrong(format!(
+                    "setup.cache has '{path}', which is not a directory inside of the repository"
+                )));
+            }
+        }
+        for (name, entries) in [
+            ("setup", &terms.setup),
+            ("verification", &terms.verification),
+            ("acceptance", &terms.acceptance),
+            ("setup.cache", &terms.cached),
+            ("setup.cache_key", &terms.cache_key),
+        ] {
             if entries.len() > MAX_ENTRIES {
                 return Err(wrong(format!("{name} has {} entries; {MAX_ENTRIES} are possible", entries.len())));
             }
         }
         Ok(terms)
     }
+}
+
+/// Whether a path is below the root, written plainly, and none of git's own.
+fn is_inside(path: &str) -> bool {
+    let parts = || path.split('/');
+    !path.starts_with('-')
+        && !path.chars().any(char::is_control)
+        && parts().all(|part| !matches!(part, "" | "." | ".."))
+        && !parts().any(|part| part.eq_ignore_ascii_case(".git"))
 }
 
 fn wrong(problem: String) -> TermsError {
@@ -165,6 +193,9 @@ mod tests {
             ("[verification\n", "line 1"),
             ("[verification]\nrounds = 0\n", "verification.rounds is 0"),
             ("[setup]\ntimeout_sec = 0\n", "setup.timeout_sec is 0"),
+            ("[setup]\ncache = [\"../x\"]\n", "setup.cache has '../x'"),
+            ("[setup]\ncache = [\"/etc\"]\n", "setup.cache has '/etc'"),
+            ("[setup]\ncache = [\".git/hooks\"]\n", "setup.cache has '.git/hooks'"),
         ] {
             let error = Terms::of(&ProofTerms::default(), Some(file)).unwrap_err().to_string();
             assert!(error.starts_with(FILE) && error.contains(said) && !error.contains('\n'), "{error}");

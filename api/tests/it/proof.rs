@@ -76,3 +76,51 @@ async fn terms_go_with_their_ticket() {
     app.request(Method::DELETE, &ticket, None, None).await.expect(200);
     assert_eq!(app.get(&format!("{ticket}/proof")).await.error(404), "not_found");
 }
+
+#[tokio::test]
+async fn what_a_runner_proposes_is_shown_and_runs_only_once_it_is_set() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = app.ticket(&project).await;
+    let (proposed, proposes) = (format!("{project}/proof/proposed"), format!("{ticket}/proof/proposed"));
+    assert_eq!(app.get(&proposed).await.expect(200), json!({}));
+    let npm = json!({"setup": ["npm ci"], "verification": ["npm test"]});
+    put(&app, &proposes, npm.clone()).await.expect(200);
+    assert_eq!(app.get(&proposed).await.expect(200), npm);
+    let context = app.get(&format!("{ticket}/worker-context")).await.expect(200);
+    assert!(context.get("proof").is_none(), "{context}");
+    // What another attempt finds takes its place; the same again is no change.
+    let make = json!({"verification": ["make test"], "acceptance": ["A runner asks for nothing."]});
+    for _ in 0..2 {
+        put(&app, &proposes, make.clone()).await.expect(200);
+    }
+    assert_eq!(app.get(&proposed).await.expect(200), json!({"verification": ["make test"]}));
+    let changes: i64 = sqlx::query_scalar("select count(*) from events where kind = 'project.changed'")
+        .fetch_one(&app.pool)
+        .await
+        .unwrap();
+    assert_eq!(changes, 2);
+    let unknown = format!("{project}/tickets/{}/proof/proposed", uuid::Uuid::new_v4());
+    assert_eq!(put(&app, &unknown, json!({})).await.error(404), "not_found");
+    assert_eq!(put(&app, &proposes, json!({"setup": vec!["x"; 51]})).await.error(400), "invalid_field");
+}
+
+#[tokio::test]
+async fn what_was_last_said_about_each_acceptance_line_is_on_the_ticket_s_page() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let ticket = app.ticket(&project).await;
+    let page = format!("{ticket}/page");
+    assert_eq!(app.get(&page).await.expect(200)["acceptance"], Value::Null);
+    let log = async |lines: Value| {
+        let entry = json!({"session_id": "s", "step": "acceptance", "summary": "x", "data": {"kind": "acceptance", "lines": lines}});
+        app.post(&format!("{ticket}/logs"), entry).await.expect(200);
+    };
+    log(json!([{"line": "It greets.", "met": false, "place": ""}])).await;
+    let last = json!([{"line": "It greets.", "met": true, "place": "greet.sh"}, {"line": "It sings.", "met": null, "place": ""}]);
+    log(last.clone()).await;
+    assert_eq!(app.get(&page).await.expect(200)["acceptance"]["lines"], last);
+    // What can't be read is nothing, and never an error.
+    log(json!("all of them")).await;
+    assert_eq!(app.get(&page).await.expect(200)["acceptance"], Value::Null);
+}

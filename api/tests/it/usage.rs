@@ -63,3 +63,43 @@ async fn what_is_no_report_and_no_price_is_refused() {
     assert!(refused.body["error"].as_str().unwrap().contains("MODEL_PRICES"), "{}", refused.body);
     assert_eq!(refused.error(400), "invalid_field");
 }
+
+#[tokio::test]
+async fn what_a_ticket_may_use_is_told_by_what_earlier_ones_used() {
+    let app = TestApp::start().await;
+    let project = app.project().await;
+    let next = app.ticket(&project).await;
+    let expected = format!("{next}/usage/expected");
+    let nothing = json!({"like": "project", "tickets": 0, "tokens": null, "cost_usd": null, "minutes": null});
+    assert_eq!(app.get(&expected).await.expect(200), nothing);
+    app.put("/api/settings", json!({"MODEL_PRICES": r#"{"large": {"input": 1, "output": 1}}"#})).await.expect(200);
+    for millions in 1..=10 {
+        let ticket = app.ticket(&project).await;
+        app.move_to(&ticket, "in_progress").await;
+        let job = app.claim_as("one", json!({})).await.unwrap();
+        let used =
+            [usage("agent", "large", 1, millions * 900_000, 0), usage("director", "large", 1, millions * 100_000, 0)];
+        app.put(&format!("{ticket}/usage"), json!({"models": used})).await.expect(200);
+        app.post(&format!("{ticket}/complete"), json!({})).await.expect(200);
+        app.post(&format!("{}/complete", TestApp::job_path(&job)), json!({"attempt": 1})).await.expect(200);
+    }
+    // One that failed says nothing about what it takes to complete one.
+    let failed = app.ticket(&project).await;
+    app.move_to(&failed, "in_progress").await;
+    let job = app.claim_as("one", json!({})).await.unwrap();
+    app.put(&format!("{failed}/usage"), json!({"models": [usage("agent", "large", 1, 900_000_000, 0)]}))
+        .await
+        .expect(200);
+    app.post(&format!("{}/fail", TestApp::job_path(&job)), json!({"attempt": 1, "retry": false})).await.expect(200);
+
+    let known = app.get(&expected).await.expect(200);
+    assert_eq!((&known["like"], &known["tickets"]), (&json!("project"), &json!(10)), "{known}");
+    assert_eq!(known["tokens"], json!({"median": 5_000_000.0, "p90": 9_000_000.0}));
+    assert_eq!(known["cost_usd"], json!({"median": 5.0, "p90": 9.0}));
+    assert!(known["minutes"]["median"].as_f64().is_some_and(|minutes| (0.0..1.0).contains(&minutes)), "{known}");
+    let unknown = format!("{project}/tickets/{}/usage/expected", uuid::Uuid::new_v4());
+    assert_eq!(app.get(&unknown).await.error(404), "not_found");
+    // Another project's tickets are not like these.
+    let elsewhere = app.ticket(&app.project().await).await;
+    assert_eq!(app.get(&format!("{elsewhere}/usage/expected")).await.expect(200), nothing);
+}

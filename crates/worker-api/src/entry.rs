@@ -129,6 +129,11 @@ pub enum EntryData {
         /// How long it took.
         took_ms: u64,
     },
+    /// What the Director says about each acceptance line, once the work is done.
+    Acceptance {
+        /// The lines, in their order.
+        lines: Vec<AcceptanceEntry>,
+    },
     /// What the calls of a model came to, in all of an attempt.
     ModelUsage {
         /// Whose model it is: `agent` or `director`.
@@ -167,6 +172,20 @@ pub struct TodoEntry {
     pub status: String,
 }
 
+/// An acceptance line with what the Director says about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AcceptanceEntry {
+    /// The line.
+    pub line: String,
+    /// Whether it holds; none if the Director did not say.
+    #[serde(default)]
+    pub met: Option<bool>,
+    /// Where that shows, such as a file; empty if it did not say.
+    #[serde(default)]
+    pub place: String,
+}
+
 impl EntryData {
     /// The largest data of an entry, in bytes of JSON.
     pub const MAX_BYTES: usize = 32 * 1024;
@@ -185,6 +204,7 @@ impl EntryData {
             Self::Commit { .. } => "commit",
             Self::PullRequest { .. } => "pull_request",
             Self::Command { .. } => "command",
+            Self::Acceptance { .. } => "acceptance",
             Self::ModelUsage { .. } => "model_usage",
             Self::Other(value) => return value.get("kind")?.as_str(),
         })
@@ -204,6 +224,7 @@ impl EntryData {
             | Self::Plan { .. }
             | Self::PullRequest { .. }
             | Self::Command { .. }
+            | Self::Acceptance { .. }
             | Self::ModelUsage { .. } => None,
             Self::Other(value) => value.get("turn")?.as_u64().and_then(|turn| u32::try_from(turn).ok()),
         }

@@ -36,7 +36,7 @@ pub use context::{
     AgentSettings, ContextTicket, CurrentTicket, FinishedReview, FinishedWork, RelevantGraph, UpdateStrategy,
     WorkerContext,
 };
-pub use entry::{EntryData, TodoEntry};
+pub use entry::{AcceptanceEntry, EntryData, TodoEntry};
 pub use error::ErrorBody;
 pub use heartbeat::{
     Directive, HeartbeatRequest, HeartbeatResponse, HeldJob, HeldJobStatus, HeldState, HostFinding, WorkerJob,

@@ -11,6 +11,7 @@ export const keys = {
   notes: (id: string) => ['project', id, 'notes'] as const,
   memory: (id: string) => ['project', id, 'memory'] as const,
   usage: (ticketId: string) => ['ticket', ticketId, 'usage'] as const,
+  expectedUsage: (ticketId: string) => ['ticket', ticketId, 'expected-usage'] as const,
   secrets: (projectId: string) => ['project', projectId, 'secrets'] as const,
   proofs: ['proof'] as const,
   proof: (path: string) => ['proof', path] as const,

@@ -989,6 +989,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{project_id}/proof/proposed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Commands that a runner found in a project's repository while nothing verified its work. They run only once they are set. */
+        get: operations["get_proposed_proof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{project_id}/review": {
         parameters: {
             query?: never;
@@ -1452,6 +1469,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{project_id}/tickets/{ticket_id}/proof/proposed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Stores the commands that a runner found in its repository. They take the place of what was proposed before. */
+        put: operations["propose_proof"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{project_id}/tickets/{ticket_id}/review": {
         parameters: {
             query?: never;
@@ -1554,6 +1588,26 @@ export interface paths {
          *     attempt may use in all.
          */
         put: operations["put_usage"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{project_id}/tickets/{ticket_id}/usage/expected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a ticket may be expected to use: the median and the ninetieth percentile of what earlier completed tickets of its project
+         *     came to. Those with the agent of its work order count where there are enough of them, else all.
+         */
+        get: operations["get_expected_usage"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -2513,6 +2567,15 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An acceptance line with what the Director says about it. */
+        AcceptanceEntry: {
+            /** @description The line. */
+            line: string;
+            /** @description Whether it holds; none if the Director did not say. */
+            met?: boolean | null;
+            /** @description Where that shows, such as a file; empty if it did not say. */
+            place?: string;
+        };
         /** @description An agent of the catalogue. */
         Agent: {
             /** @description Where its jobs stop for a person. */
@@ -3797,6 +3860,11 @@ export interface components {
              */
             took_ms: number;
         } | {
+            /** @enum {string} */
+            kind: "acceptance";
+            /** @description The lines, in their order. */
+            lines: components["schemas"]["AcceptanceEntry"][];
+        } | {
             /**
              * Format: int64
              * @description Tokens that it read from its cache.
@@ -3919,6 +3987,16 @@ export interface components {
          * @enum {string}
          */
         ExecutionMode: "docker" | "local";
+        /** @description What earlier completed tickets came to. An amount is null where fewer than five tickets have it. */
+        ExpectedUsage: {
+            cost_usd?: components["schemas"]["UsualAmount"] | null;
+            /** @description Which tickets these are. */
+            like: components["schemas"]["LikeTickets"];
+            minutes?: components["schemas"]["UsualAmount"] | null;
+            /** @description How many were completed, of the project's last 200. */
+            tickets: number;
+            tokens?: components["schemas"]["UsualAmount"] | null;
+        };
         /** @description Settings and projects. */
         Exported: {
             /** @description The projects. */
@@ -4689,6 +4767,11 @@ export interface components {
              */
             work_order_id: string;
         };
+        /**
+         * @description Which tickets count as like ones.
+         * @enum {string}
+         */
+        LikeTickets: "agent" | "project";
         /** @description How a line stands. */
         LineBody: {
             /** @description `completed`, `pending`, `in_progress` or `skipped`; `completed` if absent. */
@@ -6461,6 +6544,16 @@ export interface components {
              */
             updated_at: string;
         };
+        /** @description What the Director said about each acceptance line when the work was last done. */
+        TicketAcceptance: {
+            /**
+             * Format: date-time
+             * @description When it said so.
+             */
+            at: string;
+            /** @description The lines, in their order. */
+            lines: components["schemas"]["AcceptanceEntry"][];
+        };
         /** @description An attempt at a ticket: one that has ended, or the one that runs. */
         TicketAttempt: {
             /**
@@ -6526,6 +6619,7 @@ export interface components {
         TicketId: string;
         /** @description A ticket's page. */
         TicketPage: {
+            acceptance?: components["schemas"]["TicketAcceptance"] | null;
             /** @description Every try of each of its jobs, the oldest first. */
             attempts: components["schemas"]["TicketAttempt"][];
             /** @description Its card. */
@@ -6730,6 +6824,19 @@ export interface components {
             password?: string | null;
             /** @description The link's secret: what stands behind its #. */
             token: string;
+        };
+        /** @description What half of the tickets and what nine of ten stayed within. */
+        UsualAmount: {
+            /**
+             * Format: double
+             * @description Half of them came to no more.
+             */
+            median: number;
+            /**
+             * Format: double
+             * @description Nine of ten came to no more.
+             */
+            p90: number;
         };
         /** @enum {string} */
         Verdict: "approved" | "changes_requested" | "commented" | "dismissed";
@@ -13162,6 +13269,81 @@ export interface operations {
             };
         };
     };
+    get_proposed_proof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofTerms"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_reviews: {
         parameters: {
             query?: never;
@@ -16382,6 +16564,113 @@ export interface operations {
             };
         };
     };
+    propose_proof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProofBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofTerms"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `body_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_json`, `encoded_body` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_review: {
         parameters: {
             query?: never;
@@ -17075,6 +17364,83 @@ export interface operations {
             };
             /** @description Codes: `invalid_body`, `nul_character`, `pull_request_not_open`, `not_mergeable`, `forge_refused`, `no_approver` */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_expected_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                project_id: string;
+                /** @description The ticket. */
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExpectedUsage"];
+                };
+            };
+            /** @description Codes: `empty_body`, `invalid_path`, `invalid_query`, `malformed_json`, `invalid_utf8`, `unreadable_body`, `invalid_field`, `already_decided`, `name_not_confirmed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `unauthorized`, `job_token_refused`, `wrong_credentials`, `sign_in_not_begun`, `provider_failed`, `signature_refused` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Codes: `not_allowed`, `knowledge_limit_exceeded`, `this_machine_only`, `foreign_origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

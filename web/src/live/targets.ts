@@ -14,7 +14,7 @@ export interface Targets {
 }
 
 /** Entries of the log that the ticket's page shows outside of its timeline. */
-const SHOWN_BESIDE_THE_TIMELINE = new Set(['todo', 'plan'])
+const SHOWN_BESIDE_THE_TIMELINE = new Set(['todo', 'plan', 'acceptance'])
 
 /** Entries around which runners tell what their models used. */
 const USAGE_IS_TOLD_WITH = new Set(['turn_ended', 'verdict', 'model_usage'])

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { proofDiffers, proofTerms, proofValues } from './proof'
+import { proofDiffers, proofTerms, proofValues, takenOver } from './proof'
 
 describe('what a ticket has to show', () => {
   it('is a line for each entry, and blank lines are none', () => {
@@ -14,5 +14,18 @@ describe('what a ticket has to show', () => {
     const changed = { ...values, acceptance: 'It is fast.' }
     expect(proofDiffers(changed, stored)).toBe(true)
     expect(proofTerms(changed, stored).setup).toEqual(['set -e\nnpm ci'])
+  })
+})
+
+describe('what is proposed from the repository', () => {
+  const proposed = { setup: ['npm ci'], verification: ['cargo test', 'npm test'] }
+  it('fills the fields of a project that verifies nothing', () => {
+    expect(takenOver(proposed, {})).toEqual({ setup: 'npm ci', verification: 'cargo test\nnpm test' })
+    expect(takenOver(proposed, { setup: ['make deps'], acceptance: ['It works.'] })).toEqual({ setup: 'make deps', verification: 'cargo test\nnpm test' })
+  })
+  it('is not offered where something is verified, or nothing was found', () => {
+    expect(takenOver(proposed, { verification: ['make check'] })).toBeNull()
+    expect(takenOver({}, {})).toBeNull()
+    expect(takenOver({ setup: ['npm ci'] }, {})).toBeNull()
   })
 })

@@ -23,3 +23,11 @@ export function proofDiffers(values: ProofValues, stored: ProofTerms): boolean {
   const before = proofValues(stored)
   return PROOF_FIELDS.some((name) => values[name] !== before[name])
 }
+
+/** What a runner found in the repository, as the fields would have it; null where the project verifies something already, or nothing was found. */
+export function takenOver(proposed: ProofTerms, stored: ProofTerms): Pick<ProofValues, 'setup' | 'verification'> | null {
+  if ((stored.verification ?? []).length > 0 || (proposed.verification ?? []).length === 0) return null
+  // What prepares a checkout already stays as it is.
+  const { setup, verification } = proofValues({ ...proposed, setup: (stored.setup ?? []).length > 0 ? stored.setup : proposed.setup })
+  return { setup, verification }
+}

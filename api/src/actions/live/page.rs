@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
-use terarchitect_worker_api::{DiffInfo, PersonMessage, ProjectId, TicketId, TodoEntry};
+use terarchitect_worker_api::{AcceptanceEntry, DiffInfo, PersonMessage, ProjectId, TicketId, TodoEntry};
 use utoipa::ToSchema;
 
 /// The agent's plan.
@@ -21,6 +21,15 @@ pub struct TicketPlan {
     /// Its text.
     pub text: String,
     /// When it was made.
+    pub at: DateTime<Utc>,
+}
+
+/// What the Director said about each acceptance line when the work was last done.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TicketAcceptance {
+    /// The lines, in their order.
+    pub lines: Vec<AcceptanceEntry>,
+    /// When it said so.
     pub at: DateTime<Utc>,
 }
 
@@ -38,6 +47,8 @@ pub struct TicketPage {
     pub todo: Option<Value>,
     /// The agent's newest plan.
     pub plan: Option<TicketPlan>,
+    /// What the Director said about each acceptance line when the work was last done.
+    pub acceptance: Option<TicketAcceptance>,
     /// Messages to the agent, the oldest first.
     pub messages: Vec<PersonMessage>,
     /// What each turn changed, and the whole branch, without the texts.
@@ -65,9 +76,15 @@ pub async fn ticket_page(
         attempts: db::tickets::page::attempts(&mut conn, id).await?,
         todo: db::tickets::page::todo(&mut conn, id).await?,
         plan: db::tickets::page::plan(&mut conn, id).await?.map(|(text, at)| TicketPlan { text, at }),
+        acceptance: db::tickets::page::acceptance(&mut conn, id).await?.and_then(said),
         messages: db::tickets::page::messages(&mut conn, id).await?,
         diffs: db::tickets::page::diffs(&mut conn, id).await?,
         ticket,
         position,
     })
+}
+
+/// None where a runner sent something else under that name.
+fn said((lines, at): (Option<Value>, DateTime<Utc>)) -> Option<TicketAcceptance> {
+    Some(TicketAcceptance { lines: serde_json::from_value(lines?).ok()?, at })
 }

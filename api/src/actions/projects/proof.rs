@@ -48,3 +48,24 @@ pub async fn set_of_ticket(
     change.commit().await?;
     Ok(terms)
 }
+
+/// Stores what a runner proposes for its ticket's project. Nothing of it runs unless a person takes it over.
+///
+/// # Errors
+/// When the terms are not valid, or the ticket does not exist.
+pub async fn propose(
+    database: &Database,
+    actor: &Actor,
+    (project, ticket): (ProjectId, TicketId),
+    terms: ProofBody,
+) -> ActionResult<ProofTerms> {
+    let terms = ProofTerms { acceptance: Vec::new(), ..terms.checked()? };
+    let mut change = database.change(actor).await?;
+    let found = db::tickets::find(&mut change, project, ticket).await?;
+    found.ok_or_else(|| Refusal::not_found("ticket", ticket))?;
+    if db::projects::proof::propose(&mut change, project, &terms).await? {
+        record_changed(&mut change, project, "proof");
+    }
+    change.commit().await?;
+    Ok(terms)
+}

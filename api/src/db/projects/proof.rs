@@ -60,3 +60,29 @@ pub async fn set_of_ticket(
     .await?;
     Ok(())
 }
+
+/// What a runner proposes for a project, after what it found in the repository.
+pub async fn proposed(conn: &mut PgConnection, project: ProjectId) -> sqlx::Result<ProofTerms> {
+    let terms = sqlx::query!("select setup, verification from proposed_proofs where project_id = $1", project.0);
+    let terms = terms.fetch_optional(conn).await?;
+    Ok(terms.map_or_else(ProofTerms::default, |row| ProofTerms {
+        setup: row.setup,
+        verification: row.verification,
+        acceptance: Vec::new(),
+    }))
+}
+
+/// Stores what a runner proposes. Returns whether it is something else than before.
+pub async fn propose(conn: &mut PgConnection, project: ProjectId, terms: &ProofTerms) -> sqlx::Result<bool> {
+    let stored = sqlx::query!(
+        "insert into proposed_proofs (project_id, setup, verification) values ($1, $2, $3)
+         on conflict (project_id) do update set setup = $2, verification = $3, updated_at = now()
+         where (proposed_proofs.setup, proposed_proofs.verification) is distinct from ($2, $3)",
+        project.0,
+        &terms.setup,
+        &terms.verification
+    )
+    .execute(conn)
+    .await?;
+    Ok(stored.rows_affected() > 0)
+}

@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod cards;
 pub mod diffs;
+pub mod expected;
 pub mod inbox;
 pub mod logs;
 pub mod messages;

@@ -130,3 +130,18 @@ pub async fn todo(conn: &mut PgConnection, ticket: TicketId) -> sqlx::Result<Opt
     let todo = sqlx::query_scalar!("select todo from ticket_activity where ticket_id = $1", ticket.0);
     Ok(todo.fetch_optional(conn).await?.flatten())
 }
+
+/// What was last said about each acceptance line, as a runner sent it, and when.
+pub async fn acceptance(
+    conn: &mut PgConnection,
+    ticket: TicketId,
+) -> sqlx::Result<Option<(Option<Value>, DateTime<Utc>)>> {
+    let row = sqlx::query!(
+        "select data -> 'lines' as lines, created_at from execution_logs
+         where ticket_id = $1 and data ->> 'kind' = 'acceptance' order by seq desc limit 1",
+        ticket.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| (row.lines, row.created_at)))
+}

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod completion;
+pub mod expected;
 pub mod moves;
 pub mod state;
 pub mod steering;

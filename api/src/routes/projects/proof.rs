@@ -62,3 +62,28 @@ pub async fn set_ticket_proof(
     let ticket = (path.project_id, path.ticket_id);
     Ok(Json(actions::projects::proof::set_of_ticket(database, &actor, ticket, terms).await?))
 }
+
+/// Commands that a runner found in a project's repository while nothing verified its work. They run only once they are set.
+#[utoipa::path(get, path = "/api/projects/{project_id}/proof/proposed", tag = "projects",
+    security(("bearer" = []), ("session" = [])), params(ProjectPath),
+    responses((status = 200, body = ProofTerms), (status = 404, body = ErrorBody)))]
+pub async fn get_proposed_proof(State(app): State<App>, Path(path): Path<ProjectPath>) -> ApiResult<Json<ProofTerms>> {
+    let mut conn = app.database.read().await?;
+    let found = db::projects::find(&mut conn, path.project_id).await?;
+    found.ok_or_else(|| Refusal::not_found("project", path.project_id))?;
+    Ok(Json(db::projects::proof::proposed(&mut conn, path.project_id).await?))
+}
+
+/// Stores the commands that a runner found in its repository. They take the place of what was proposed before.
+#[utoipa::path(put, path = "/api/projects/{project_id}/tickets/{ticket_id}/proof/proposed", tag = "worker",
+    security(("bearer" = []), ("session" = [])), params(TicketPath), request_body = ProofBody,
+    responses((status = 200, body = ProofTerms), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub async fn propose_proof(
+    State(app): State<App>,
+    caller: Caller,
+    Path(path): Path<TicketPath>,
+    JsonBody(terms): JsonBody<ProofBody>,
+) -> ApiResult<Json<ProofTerms>> {
+    let (actor, ticket) = (caller.actor(), (path.project_id, path.ticket_id));
+    Ok(Json(actions::projects::proof::propose(&app.database, &actor, ticket, terms).await?))
+}

@@ -3,6 +3,7 @@
 use crate::db;
 use crate::db::tickets::usage::AttemptUsage;
 use crate::domain::refusal::Refusal;
+use crate::domain::tickets::expected::ExpectedUsage;
 use crate::domain::tickets::usage::UsageTotal;
 use crate::http::error::ApiResult;
 use crate::http::extract::{Path, ProjectPath, Query, TicketPath};
@@ -59,6 +60,24 @@ pub async fn get_ticket_usage(State(app): State<App>, Path(path): Path<TicketPat
     }
     let total = UsageTotal::of(attempts.iter().map(|one| &one.usage), &settings.prices);
     Ok(Json(TicketUsage { total, attempts }))
+}
+
+/// What a ticket may be expected to use: the median and the ninetieth percentile of what earlier completed tickets of its project
+/// came to. Those with the agent of its work order count where there are enough of them, else all.
+#[utoipa::path(get, path = "/api/projects/{project_id}/tickets/{ticket_id}/usage/expected", tag = "tickets",
+    security(("bearer" = []), ("session" = [])), params(TicketPath),
+    responses((status = 200, body = ExpectedUsage), (status = 404, body = ErrorBody)))]
+pub async fn get_expected_usage(
+    State(app): State<App>,
+    Path(path): Path<TicketPath>,
+) -> ApiResult<Json<ExpectedUsage>> {
+    let settings = app.hot_settings().await?;
+    let mut conn = app.database.read().await?;
+    let found = db::tickets::find(&mut conn, path.project_id, path.ticket_id).await?;
+    found.ok_or_else(|| Refusal::not_found("ticket", path.ticket_id))?;
+    let agent = db::tickets::expected::agent_of(&mut conn, path.ticket_id).await?;
+    let earlier = db::tickets::expected::earlier(&mut conn, path.project_id, path.ticket_id, &settings.prices).await?;
+    Ok(Json(ExpectedUsage::of(&earlier, agent)))
 }
 
 /// What the calls of models came to for a project's tickets.

@@ -31,6 +31,7 @@ pub(super) fn respond(shared: &Shared, method: &str, rest: &[&str], body: &Value
         ("PUT", ["tickets", _, "usage"]) if !shared.options.plain => {
             stored_usage(if book.budget.is_null() { &book.context["budget"] } else { &book.budget })
         }
+        ("PUT", ["tickets", _, "proof", "proposed"]) if !shared.options.plain => body.clone(),
         ("PUT", ["tickets", _, "diffs"]) if !shared.options.plain => stored_diff(body),
         ("POST", ["memory", "retrieve"]) => json!({"results": []}),
         ("POST", ["memory", "index"]) => json!({"message": "Indexed", "count": 1}),

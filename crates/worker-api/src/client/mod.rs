@@ -11,8 +11,8 @@ pub use error::ClientError;
 use crate::{
     AppendLogRequest, AppendLogResponse, CancelRequested, CompleteTicketRequest, DiffInfo, ErrorBody, HeartbeatRequest,
     HeartbeatResponse, IndexRequest, IndexResponse, Job, JobId, JobReport, JobReportResponse, Message, ProjectId,
-    ReleaseRequest, RetrieveRequest, RetrieveResponse, StartJobRequest, StoreDiffRequest, StoreUsageRequest,
-    StoredUsage, TakenMessages, TicketId, TurnOfAttempt, WorkerContext, WorkerJobs,
+    ProofTerms, ReleaseRequest, RetrieveRequest, RetrieveResponse, StartJobRequest, StoreDiffRequest,
+    StoreUsageRequest, StoredUsage, TakenMessages, TicketId, TurnOfAttempt, WorkerContext, WorkerJobs,
 };
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -206,6 +206,21 @@ impl WorkerClient {
     ) -> Result<StoredUsage, ClientError> {
         let path = format!("api/projects/{project}/tickets/{ticket}/usage");
         self.send(Call { method: Method::PUT, path, query: &[], timeout: USAGE_TIMEOUT }, Some(usage), retry).await
+    }
+
+    /// Proposes commands for the ticket's project, for a person to take or leave.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn propose_proof(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        terms: &ProofTerms,
+        retry: Retry,
+    ) -> Result<ProofTerms, ClientError> {
+        let path = format!("api/projects/{project}/tickets/{ticket}/proof/proposed");
+        self.send(Call { method: Method::PUT, path, query: &[], timeout: USAGE_TIMEOUT }, Some(terms), retry).await
     }
 
     /// Takes what people wrote for the next prompt. The same turn again returns the same messages.

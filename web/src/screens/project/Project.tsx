@@ -43,7 +43,7 @@ export default function Project() {
         label={data.name} value={show} onChange={open}
         tabs={[
           { id: 'settings', title: 'Settings', content: <ProjectForm key={data.id} project={data} may={may} /> },
-          { id: 'verification', title: 'Verification', content: <Proof path={`/api/projects/${projectId}/proof`} may={admin} about={admin ? 'Every ticket of this project has to show this before its pull request is opened.' : 'Every ticket of this project has to show this before its pull request is opened. Admins set it.'} /> },
+          { id: 'verification', title: 'Verification', content: <Proof path={`/api/projects/${projectId}/proof`} proposals={`/api/projects/${projectId}/proof/proposed`} may={admin} about={admin ? 'Every ticket of this project has to show this before its pull request is opened.' : 'Every ticket of this project has to show this before its pull request is opened. Admins set it.'} /> },
           { id: 'secrets', title: 'Secrets', content: <Secrets projectId={projectId} may={admin} /> },
           { id: 'budget', title: 'Budget', content: <Budget path={`/api/projects/${projectId}/budget`} levels={['attempt', 'ticket', 'project', 'day']} may={admin} about={admin ? 'How much the models of this project may use.' : 'How much the models of this project may use. Admins set it.'} /> },
           { id: 'forge', title: 'Forge', content: <ForgeTab project={data} may={may} /> },

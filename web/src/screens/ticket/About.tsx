@@ -35,8 +35,8 @@ export function About({ page, onEdit }: { page: TicketPage; onEdit: (() => void)
       <Card title="What should be done" actions={onEdit && <IconButton icon="edit" label="Edit the ticket" size="small" onClick={onEdit} />}>
         {ticket.description ? <Prose text={ticket.description} /> : <p className="text-sm text-muted">Only the title says it.</p>}
       </Card>
-      <Done projectId={ticket.project_id} ticketId={ticket.id} may={onEdit !== null} />
-      <Used projectId={ticket.project_id} ticketId={ticket.id} may={onEdit !== null} />
+      <Done projectId={ticket.project_id} ticketId={ticket.id} acceptance={page.acceptance} may={onEdit !== null} />
+      <Used projectId={ticket.project_id} ticketId={ticket.id} isOver={ticket.status === 'completed'} may={onEdit !== null} />
       {plan && <Card title="Plan" actions={<span className="text-xs text-muted"><TimeAgo at={plan.at} /></span>}><Folded><Prose text={plan.text} /></Folded></Card>}
     </div>
   )
