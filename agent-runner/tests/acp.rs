@@ -329,7 +329,7 @@ async fn an_agent_that_repeats_itself_is_warned_and_then_stopped(case: &Case, pr
     let model = Model::start(rules).await;
     let mut agent = model.launch(case, &place, program).await;
     let error = agent.prompt("loop", &never()).await.unwrap_err();
-    assert!(matches!(error, AgentError::Looping { .. }), "{error:?}");
+    assert!(matches!(error, AgentError::Stuck { .. }), "{error:?}");
     let warned = |request: &ChatRequest| request.body["messages"].to_string().contains("You were stopped because");
     assert!(model.chat.requests().iter().any(warned));
     agent.shutdown().await;
