@@ -2,6 +2,7 @@
 
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::bare_urls, reason = "the options' texts are written for --help")]
 
+use crate::stuck::Thresholds;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -364,6 +365,9 @@ pub struct Options {
     /// For how many seconds the container waits for a person's decision about a checkpoint, before the job waits without it.
     #[arg(long, env = "CHECKPOINT_HOLD_SEC", default_value_t = 120, global = true, value_name = "SECONDS")]
     pub checkpoint_hold_sec: u64,
+    /// From when on an agent counts as stuck.
+    #[command(flatten)]
+    pub stuck: Thresholds,
     /// Where commits that could not be pushed wait for the next attempt [default: on the project's cache volume, or in the
     /// user's cache directory].
     #[arg(

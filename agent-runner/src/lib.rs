@@ -23,4 +23,5 @@ pub mod proof;
 pub mod report;
 pub mod review;
 pub mod stdin_secrets;
+pub mod stuck;
 pub mod wire;

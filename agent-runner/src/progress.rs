@@ -68,6 +68,7 @@ impl ProgressSink for Progress {
                 tracing::warn!("the agent asked a question; the reply is that it must decide by itself");
             }
             AgentEvent::Compacted => tracing::info!("the agent compacted its conversation"),
+            AgentEvent::Stuck { found, remedy } => self.now(&remedy.described(&found)),
             AgentEvent::Accepted
             | AgentEvent::Launched { .. }
             | AgentEvent::Said { .. }

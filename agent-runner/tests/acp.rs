@@ -12,6 +12,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use terarchitect_agent_runner::agent::{AgentError, AgentEvent, Asked, ModelFailure, start};
+use terarchitect_agent_runner::stuck::{Kind, Remedy};
 use terarchitect_testbed::chat::{ChatRequest, Reply};
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +50,7 @@ with_each_agent!(
     big_output_passes,
     the_models_key_is_nowhere_where_the_agent_can_read,
     an_agent_that_repeats_itself_is_warned_and_then_stopped,
+    an_agent_whose_model_falls_silent_is_stopped_and_asked_again,
 );
 
 fn never() -> CancellationToken {
@@ -326,13 +328,32 @@ async fn an_agent_that_repeats_itself_is_warned_and_then_stopped(case: &Case, pr
     let mut rules = case.to_by_shell("", "echo again");
     rules[1] = rules[0].clone();
     (rules[0].when.after_tool, rules[1].when.after_tool) = (None, None);
-    let model = Model::start(rules).await;
+    let model = Model::start([to("begin elsewhere", says("Begun."))].into_iter().chain(rules)).await;
     let mut agent = model.launch(case, &place, program).await;
-    let error = agent.prompt("loop", &never()).await.unwrap_err();
-    assert!(matches!(error, AgentError::Looping { .. }), "{error:?}");
+    let error = agent.prompt("go in circles", &never()).await.unwrap_err();
+    let AgentError::Stuck { found } = &error else { panic!("{error:?}") };
+    assert_eq!((found.kind, found.times), (Kind::SameCall, 4), "{found:?}");
+    assert_eq!(place.events.stuck().first(), Some(&(Kind::SameCall, Remedy::Nudge)));
     let warned = |request: &ChatRequest| request.body["messages"].to_string().contains("You were stopped because");
     assert!(model.chat.requests().iter().any(warned));
+    assert!(agent.begin_afresh().await);
+    assert_eq!(agent.prompt("begin elsewhere", &never()).await.unwrap().text, "Begun.");
+    assert!(!model.last()["messages"].to_string().contains("go in circles"), "it remembers nothing");
     agent.shutdown().await;
+    assert_eq!(place.processes(), []);
+}
+
+async fn an_agent_whose_model_falls_silent_is_stopped_and_asked_again(case: &Case, program: PathBuf) {
+    let place = Place::new();
+    let warned = to("You were stopped because you said and did nothing for 10 seconds", says("I am back."));
+    let model = Model::start([warned, to("do it", stalls())]).await;
+    let mut options = place.options(program, model.provider());
+    options.stuck.silent_sec = 10;
+    let mut agent = model.launch_with(case, options).await;
+    assert_eq!(agent.prompt("do it", &never()).await.unwrap().text, "I am back.");
+    assert_eq!(place.events.stuck(), [(Kind::Silent, Remedy::Nudge)]);
+    agent.shutdown().await;
+    assert_eq!(place.processes(), []);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ const HOUSE: House = House {
         &["agent"],
         &["gateway"],
         &["git", "cancel", "report", "prompts", "probe", "cli", "open_files", "points", "printed", "review"],
-        &["instructions", "wire"],
+        &["instructions", "stuck", "wire"],
     ],
     reaches_around: &[
         ("attempt", &["git2", "reqwest", "tokio::process"]),
@@ -24,6 +24,7 @@ const HOUSE: House = House {
         ("git", &["reqwest", "std::process", "tokio::process"]),
         ("config", &["git2", "reqwest"]),
         ("prompts", &["tokio", "reqwest"]),
+        ("stuck", &["git2", "reqwest", "tokio", "std::fs", "std::process", "std::time"]),
         ("gateway", &["git2", "std::process", "tokio::process"]),
         ("probe", &["git2", "std::process", "tokio::process"]),
     ],

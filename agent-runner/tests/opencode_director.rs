@@ -47,6 +47,7 @@ async fn the_demonstrations_ticket_is_carried_out() {
     assert!(outcome.summary.contains("greet.sh greets"), "{outcome:?}");
     assert_eq!(outcome.agent_turns, 4);
     assert!(std::fs::read_to_string(place.work("README.md")).unwrap().contains("sh greet.sh Ada"));
+    place.record("healthy-the-demonstration", "The demonstration's ticket, with OpenCode", None);
     agent.shutdown().await;
     assert_eq!(place.processes(), []);
 }

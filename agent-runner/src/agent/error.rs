@@ -1,6 +1,7 @@
 //! How a turn, or the agent as a whole, can fail, and what that means for the job.
 
 use crate::gateway::ModelFailure;
+use crate::stuck::Found;
 use std::fmt;
 use std::time::Duration;
 
@@ -20,14 +21,14 @@ pub enum AgentError {
         /// The limit of a turn.
         after: Duration,
     },
-    /// The agent made the same calls in an endless loop, also after it was warned; it was aborted.
+    /// The agent is stuck, also after a warning and a compaction; it was aborted.
     #[error(
-        "the agent repeated {calls} without progress, also after a warning, and was stopped: use another model \
-         (WORKER_MODEL), or make the ticket's description clearer"
+        "the agent {found}, also after a warning, and was stopped: use another model (WORKER_MODEL), or make the \
+         ticket's description clearer"
     )]
-    Looping {
-        /// The calls and how often they were made.
-        calls: String,
+    Stuck {
+        /// How it is stuck.
+        found: Found,
     },
     /// The agent asked something and was stopped for that. A turn that ends so is no error of the agent.
     #[error("the agent asked for an answer of a person: {}", asked.text())]
@@ -123,7 +124,7 @@ impl AgentError {
             Self::Cloud { of, .. } => *of == CloudFailure::Cloud,
             Self::Cancelled
             | Self::Timeout { .. }
-            | Self::Looping { .. }
+            | Self::Stuck { .. }
             | Self::Asked { .. }
             | Self::Missing { .. }
             | Self::Server { .. }

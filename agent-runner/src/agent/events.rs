@@ -1,6 +1,7 @@
 //! What an agent does right now, for a person who watches. Nothing is decided by these events.
 
 use super::ToolCall;
+use crate::stuck::{Found, Remedy};
 
 /// Something that the agent does right now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +67,13 @@ pub enum AgentEvent {
     QuestionRejected,
     /// The conversation was compacted.
     Compacted,
+    /// The agent is stuck, and was stopped.
+    Stuck {
+        /// How.
+        found: Found,
+        /// What is tried now.
+        remedy: Remedy,
+    },
 }
 
 /// One entry of the agent's to-do list.

@@ -13,7 +13,6 @@ mod error;
 mod events;
 pub mod guard;
 mod kind;
-mod looping;
 mod opencode;
 mod options;
 mod process;

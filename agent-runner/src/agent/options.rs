@@ -2,6 +2,7 @@
 
 use super::users::RunAs;
 use super::{ModelFailure, NoProgress, ProgressSink};
+use crate::stuck::Thresholds;
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub struct AgentOptions {
     pub may_ask: bool,
     /// How the agent's model fares; none where nothing knows.
     pub last_trouble: Option<LastTrouble>,
+    /// From when on the agent counts as stuck.
+    pub stuck: Thresholds,
     /// Receives live events.
     pub progress: Arc<dyn ProgressSink>,
     /// How long the agent may take until it is ready.
@@ -74,6 +77,7 @@ impl AgentOptions {
             project_config: ProjectConfig::Trusted,
             may_ask: false,
             last_trouble: None,
+            stuck: Thresholds::default(),
             progress: Arc::new(NoProgress),
             startup_timeout: STARTUP_TIMEOUT,
         }

@@ -1,6 +1,7 @@
 //! How a prompt can end, and whether it is sent again then: the same for all agents. Pure.
 
 use super::{AgentError, ModelFailure};
+use crate::stuck::{Abilities, Found, Ladder, Remedy};
 use std::time::Duration;
 
 /// The pause before a prompt is retried after the model's server failed.
@@ -21,11 +22,11 @@ pub(super) enum Ending {
     Failed { kind: ModelFailure, message: String },
 }
 
-/// The prompt for an agent that repeats itself.
-pub(super) fn in_a_loop(calls: &str) -> String {
+/// The prompt for an agent that is stuck.
+pub(super) fn nudged(found: &Found, prompt: &str) -> String {
     format!(
-        "You were stopped because you repeated {calls} without progress. Do not make these calls again. Check what you \
-         have already done, find another way, then continue with this:"
+        "You were stopped because you {found}. Do not go on in that way. Check what you have already done, find another \
+         way, then continue with this:\n\n{prompt}"
     )
 }
 
@@ -34,13 +35,14 @@ pub(super) fn in_a_loop(calls: &str) -> String {
 pub(super) struct Tries {
     has_compacted: bool,
     has_waited: bool,
-    has_warned: bool,
+    stuck: Ladder,
 }
 
 impl Tries {
-    /// Whether an agent that repeats itself is warned, which happens once.
-    pub(super) fn may_warn(&mut self) -> bool {
-        !std::mem::replace(&mut self.has_warned, true)
+    /// What is tried within the turn with an agent that is stuck; none once all of that was tried.
+    pub(super) fn remedy(&mut self, found: &Found, can_compact: bool) -> Option<Remedy> {
+        let can = Abilities { compact: can_compact, fresh: true };
+        Some(self.stuck.climb(found, can)).filter(|remedy| *remedy < Remedy::Fresh)
     }
 }
 
@@ -94,6 +96,17 @@ mod tests {
         assert!(matches!(after(failed(ModelFailure::Unavailable), &mut tries), Next::WaitAndAskAgain));
         let Next::GiveUp(error) = after(failed(ModelFailure::RateLimited), &mut tries) else { panic!() };
         assert!(error.is_infrastructure() && !error.is_misconfiguration());
+    }
+
+    #[test]
+    fn an_agent_that_is_stuck_is_told_and_compacted_and_then_the_turn_ends() {
+        let found = Found::silent(60);
+        let mut tries = Tries::default();
+        let tried: Vec<_> = (0..3).map(|_| tries.remedy(&found, true)).collect();
+        assert_eq!(tried, [Some(Remedy::Nudge), Some(Remedy::Compact), None]);
+        let mut tries = Tries::default();
+        let tried: Vec<_> = (0..2).map(|_| tries.remedy(&found, false)).collect();
+        assert_eq!(tried, [Some(Remedy::Nudge), None]);
     }
 
     #[test]

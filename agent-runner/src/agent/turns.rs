@@ -42,6 +42,11 @@ pub trait Agent: Send {
         Ok(false)
     }
 
+    /// Leaves the conversation, so that the next turn begins another one. Returns false where that can't be done.
+    async fn begin_afresh(&mut self) -> bool {
+        false
+    }
+
     /// Stops the agent and everything that it started. No process is left.
     async fn shutdown(self: Box<Self>);
 }

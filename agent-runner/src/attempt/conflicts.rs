@@ -5,6 +5,7 @@ use super::hooks::Hooks;
 use super::{Attempt, AttemptError};
 use crate::agent::{Agent, AgentError, TurnOutput};
 use crate::prompts::{AGENT_CONFLICT, fenced, render};
+use crate::stuck::Remedy;
 use terarchitect_worker_api::EntryData;
 
 /// How many turns the agent gets to resolve all conflicts.
@@ -26,14 +27,23 @@ impl Attempt {
         if self.agent.works_elsewhere() {
             return self.leave_conflicts(&files, hooks);
         }
+        let mut turns = 0;
         for turn in 1..=TURNS {
+            turns = turn;
             let text = format!("The agent resolves conflicts with the base (turn {turn}): {}", files.join(", "));
             let prompt = self.conflict_prompt(&hooks.base(), &files);
             self.start_turn(turn, &text, &prompt);
-            let output = agent.prompt(&prompt, &self.cancel).await.map_err(|error| match error {
-                AgentError::Cancelled => AttemptError::Cancelled,
-                error => AttemptError::Agent(error),
-            })?;
+            let output = match agent.prompt(&prompt, &self.cancel).await {
+                Ok(output) => output,
+                Err(AgentError::Cancelled) => return Err(AttemptError::Cancelled),
+                Err(AgentError::Stuck { found }) => {
+                    self.live.abandon();
+                    self.reporter.log("stuck", &Remedy::Stop.described(&found), None);
+                    agent.begin_afresh().await;
+                    break;
+                }
+                Err(error) => return Err(AttemptError::Agent(error)),
+            };
             self.end_turn(turn, &output);
             files = hooks.unresolved();
             if files.is_empty() {
@@ -41,7 +51,7 @@ impl Attempt {
             }
         }
         let text = format!(
-            "The conflicts in {} are not resolved after {TURNS} turns; work goes on without the base's changes, and the \
+            "The conflicts in {} are not resolved after {turns} turns; work goes on without the base's changes, and the \
              pull request will show the conflicts",
             files.join(", ")
         );

@@ -398,6 +398,32 @@ impl DriveHooks for Hooks<'_> {
         Ok(TurnChanges { changed: true, diffstat: change.diffstat, diff: Some(change.diff), left_out })
     }
 
+    async fn stopped(&mut self, phase: Phase, turn: u32) -> Result<(), anyhow::Error> {
+        self.attempt.live.abandon();
+        self.phases.end(step_of(phase));
+        self.people.confirmed().await;
+        if self.attempt.agent.works_elsewhere() {
+            return Ok(());
+        }
+        let committed = self.keep(self.message_of(turn, "stopped"), Some(turn), None).await?;
+        self.left_out();
+        if let Some(committed) = committed {
+            self.log_commit(turn, &committed);
+        }
+        Ok(())
+    }
+
+    async fn so_far(&mut self) -> String {
+        match self.workspace.as_ref().map(Workspace::change_of_attempt) {
+            Some(Ok(change)) => change.diffstat,
+            Some(Err(error)) => {
+                tracing::warn!(error = chain(&error), "the agent is not told what the branch changes so far");
+                String::new()
+            }
+            None => String::new(),
+        }
+    }
+
     fn resumed(&mut self) -> Option<String> {
         self.resumed.take()
     }

@@ -161,6 +161,7 @@ impl ProgressSink for Live {
                 }
                 AgentEvent::ToolFinished(call) => self.tool(&mut state, call),
                 AgentEvent::Todo { items } => self.todo(&mut state, items),
+                AgentEvent::Stuck { found, remedy } => self.reporter.log("stuck", &remedy.described(found), None),
                 _ => {}
             }
         }

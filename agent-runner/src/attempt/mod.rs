@@ -414,6 +414,7 @@ impl Attempt {
         let limits = Limits {
             execution_turns: self.agent.max_turns,
             verifications: hooks.prover().verifications(),
+            stuck: self.options.stuck,
             ..Limits::default()
         };
         self.go_on(agent, earlier, hooks).await?;
@@ -463,6 +464,7 @@ impl Attempt {
             extra_directories: [PathBuf::from(CACHE_DIR)].into_iter().filter(|dir| dir.is_dir()).collect(),
             progress: Arc::new(self.live.clone()),
             may_ask: self.may_ask(),
+            stuck: self.options.stuck,
             secrets: self.secrets.for_agent(),
             ..AgentOptions::new(
                 self.options.opencode_bin.clone(),

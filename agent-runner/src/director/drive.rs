@@ -23,6 +23,17 @@ pub trait DriveHooks: Send {
     /// `turn` counts all turns of the agent from 1. An error ends the attempt as [`DriveError::Hook`].
     async fn after_turn(&mut self, phase: Phase, turn: u32, output: &TurnOutput) -> Result<TurnChanges, anyhow::Error>;
 
+    /// Called after a turn that was stopped because the agent is stuck: keeps what it changed. An error ends the attempt as
+    /// [`DriveError::Hook`].
+    async fn stopped(&mut self, _phase: Phase, _turn: u32) -> Result<(), anyhow::Error> {
+        Ok(())
+    }
+
+    /// The files that the branch changes so far, as `git diff --stat` shows them. Never fails the attempt.
+    async fn so_far(&mut self) -> String {
+        String::new()
+    }
+
     /// What people wrote that no prompt had yet, for this turn's prompt; the same turn gets the same words again. Never
     /// fails the attempt.
     async fn messages(&mut self, _turn: u32) -> Vec<Words> {
@@ -158,6 +169,10 @@ pub async fn drive(
             tracing::info!(phase = %note.phase, "{}", note.text);
             drive.note(note, answer.as_deref()).await;
         }
+        if let Some(text) = step.state.stuck.take_note() {
+            tracing::info!("{text}");
+            drive.hooks.log("stuck", &text, None).await;
+        }
         let said = drive.may_work(&step).await?;
         if let Action::PromptAgent { prompt, .. } = &mut step.action {
             *prompt = with_messages(prompt, &said);
@@ -180,7 +195,7 @@ pub async fn drive(
             Event::DirectorSaid(answer) => Some(answer.clone()),
             _ => None,
         };
-        let ended_turn = matches!(event, Event::AgentDone(_) | Event::AgentAsked(..));
+        let ended_turn = matches!(event, Event::AgentDone(_) | Event::AgentAsked(..) | Event::AgentStuck(..));
         step = next(step.state, event);
         if ended_turn {
             drive.keep(&step).await;
@@ -203,6 +218,7 @@ impl Drive<'_> {
             Action::PromptAgent { phase, prompt } => self.prompt(*phase, prompt).await,
             Action::AskDirector { phase, messages } => self.ask(*phase, messages).await,
             Action::Compact => self.compact().await,
+            Action::BeginAfresh => self.begin_afresh().await,
             Action::HearPeople => Ok(self.hear_people().await),
             Action::Verify { .. } => self.verify().await,
             Action::AskPeople { asked, .. } => self.ask_people(step, asked).await,
@@ -294,7 +310,13 @@ impl Drive<'_> {
         let heard: Vec<String> = words.iter().map(|words| words.text.clone()).collect();
         let prompt = with_messages(prompt, &heard);
         self.hooks.before_turn(phase, turn, &prompt, &words).await;
-        let output = self.agent.prompt(&prompt, self.cancel).await.map_err(DriveError::from_agent)?;
+        let output = match self.agent.prompt(&prompt, self.cancel).await {
+            Err(AgentError::Stuck { found }) => {
+                self.hooks.stopped(phase, turn).await.map_err(DriveError::Hook)?;
+                return Ok(Event::AgentStuck(found, heard));
+            }
+            output => output.map_err(DriveError::from_agent)?,
+        };
         tracing::info!(
             phase = %phase,
             turn,
@@ -332,6 +354,12 @@ impl Drive<'_> {
         Ok(Event::DirectorSaid(answer.text))
     }
 
+    async fn begin_afresh(&mut self) -> Result<Event, DriveError> {
+        self.stop_if_cancelled()?;
+        let could = self.agent.begin_afresh().await;
+        Ok(Event::BegunAfresh { could, so_far: self.hooks.so_far().await })
+    }
+
     /// Where the model fails to compact, the conversation continues as it is, and compaction is retried later.
     async fn compact(&mut self) -> Result<Event, DriveError> {
         self.stop_if_cancelled()?;
@@ -361,6 +389,7 @@ fn failed(failure: Failure) -> DriveError {
         Failure::UnusableAnswer { phase, problem } => DriveError::UnusableAnswer { phase, problem },
         Failure::TurnLimit { limit } => DriveError::TurnLimit { limit },
         Failure::Blocked { reason } => DriveError::Blocked { reason },
+        Failure::Stuck { found } => DriveError::Stuck { found },
         Failure::Unproven { rounds, failure } => DriveError::Unproven { rounds, failure },
         Failure::OutOfOrder => DriveError::OutOfOrder,
     }

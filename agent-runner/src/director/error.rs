@@ -2,6 +2,7 @@
 
 use super::chat::ChatError;
 use crate::agent::AgentError;
+use crate::stuck::Found;
 
 /// Why a ticket could not be completed.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,15 @@ pub enum DriveError {
     Blocked {
         /// Why.
         reason: String,
+    },
+    /// The agent is stuck, and nothing that was tried has helped.
+    #[error(
+        "the agent {found}, and nothing that was tried has helped; the work so far is on the branch: use another model \
+         (WORKER_MODEL), or make the ticket smaller or its description clearer"
+    )]
+    Stuck {
+        /// How it is stuck.
+        found: Found,
     },
     /// The verification failed as often as it may.
     #[error(

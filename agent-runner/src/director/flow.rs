@@ -9,10 +9,12 @@ use super::answer::{PLAN_SHAPE, PlanVerdict, REVIEW_SHAPE, TURN_SHAPE, TurnVerdi
 use super::chat::ChatMessage;
 use super::history::History;
 use super::replies::{self, Replies};
+use super::stuck::Stuck;
 use super::verdict::Verdict;
 use super::words::{self, Report};
 use super::{Brief, Limits, Phase, Verified};
 use crate::agent::Asked;
+use crate::stuck::Found;
 use serde::{Deserialize, Serialize};
 
 /// What happened.
@@ -32,6 +34,10 @@ pub(super) enum Event {
     PeopleAnswered(String),
     /// The work was verified.
     Verified(Verified),
+    /// The agent is stuck in its turn, and was stopped; with what people wrote to it in that turn's prompt.
+    AgentStuck(Found, Vec<String>),
+    /// The agent's next turn begins another conversation, if it could; with what the branch changes so far.
+    BegunAfresh { could: bool, so_far: String },
 }
 
 /// What to do next.
@@ -46,6 +52,8 @@ pub(super) enum Action {
         messages: Vec<ChatMessage>,
     },
     Compact,
+    /// Leave the agent's conversation.
+    BeginAfresh,
     /// Look whether people wrote something, before the ticket counts as complete.
     HearPeople,
     /// Ask people what the agent asked.
@@ -81,6 +89,9 @@ pub(super) enum Failure {
         rounds: u32,
         failure: String,
     },
+    Stuck {
+        found: Found,
+    },
     /// An event that can't follow the last action: a bug in this program.
     OutOfOrder,
 }
@@ -104,26 +115,26 @@ pub(super) struct Step {
 /// Where the work on the ticket stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct State {
-    brief: Brief,
-    ticket: String,
+    pub(super) brief: Brief,
+    pub(super) ticket: String,
     pub(super) limits: Limits,
     pub(super) has_director: bool,
-    at: At,
+    pub(super) at: At,
     history: History,
     research: String,
     pub(super) plan: String,
     plan_round: u32,
     /// Turns so far that change files, the running one included.
     work_turns: u32,
-    turns_since_compaction: u32,
+    pub(super) turns_since_compaction: u32,
     idle_turns: u32,
     /// What people wrote to the agent since the Director's last question.
-    heard: Vec<String>,
+    pub(super) heard: Vec<String>,
     /// Of a review: what is replied in each thread, as far as that was said.
     pub(super) replies: Replies,
     /// How much the agent has asked so far.
     #[serde(default)]
-    questions: u32,
+    pub(super) questions: u32,
     /// The turn that runs, as far as it went before the agent asked something.
     #[serde(default)]
     so_far: Option<Report>,
@@ -133,10 +144,13 @@ pub(super) struct State {
     /// What the Director said last about each acceptance line.
     #[serde(default)]
     pub(super) acceptance: Judgement,
+    /// What is known about an agent that gets nowhere.
+    #[serde(default)]
+    pub(super) stuck: Stuck,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-enum At {
+pub(super) enum At {
     Research,
     Planning,
     PlanReview(Question),
@@ -168,13 +182,25 @@ enum At {
         phase: Phase,
         asked: Asked,
         then: Box<At>,
+        /// How the agent is stuck, and its prompt, where that is why a person is asked.
+        #[serde(default)]
+        stuck: Option<(Found, String)>,
+    },
+    /// Another conversation begins, whose first prompt goes on with this one.
+    BeginningAfresh {
+        phase: Phase,
+        prompt: String,
+        found: Found,
+        /// What people wrote to the agent that was stopped.
+        heard: Vec<String>,
+        then: Box<At>,
     },
     End,
 }
 
 impl At {
     /// The phase of the agent's turn that runs; none: no turn runs.
-    fn turn(&self) -> Option<Phase> {
+    pub(super) fn turn(&self) -> Option<Phase> {
         match self {
             Self::Research => Some(Phase::Research),
             Self::Planning => Some(Phase::Plan),
@@ -185,14 +211,14 @@ impl At {
 }
 
 /// How often people are asked what the agent asks in one job.
-const MAX_QUESTIONS: u32 = 10;
+pub(super) const MAX_QUESTIONS: u32 = 10;
 
 /// How often the Director is asked before its answers count as unusable.
 const MAX_ASKS: u32 = 3;
 
 /// What the Director is asked, and how many of its answers were unusable.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Question {
+pub(super) struct Question {
     text: String,
     unusable: u32,
 }
@@ -216,6 +242,7 @@ pub(super) fn start(brief: Brief, limits: Limits, has_director: bool) -> Step {
         so_far: None,
         failed_verifications: 0,
         acceptance: Judgement::new(),
+        stuck: Stuck::default(),
         brief,
         limits,
     };
@@ -266,7 +293,14 @@ pub(super) fn next(mut state: State, mut event: Event) -> Step {
         (At::Verifying { phase, summary, reason }, Event::Verified(verified)) => {
             state.after_verification(phase, (summary, reason), verified)
         }
-        (At::Asking { phase, asked, then }, Event::PeopleAnswered(said)) => {
+        (At::Asking { phase, then, stuck: Some((found, prompt)), .. }, Event::PeopleAnswered(said)) => {
+            state.after_advice((phase, *then), &found, &prompt, &said)
+        }
+        (At::BeginningAfresh { phase, prompt, found, heard, then }, Event::BegunAfresh { could, so_far }) => {
+            state.after_beginning(could, (phase, *then), found, prompt, (&so_far, &heard))
+        }
+        (at, Event::AgentStuck(found, heard)) => state.after_stuck_turn(at, found, heard),
+        (At::Asking { phase, asked, then, stuck: None }, Event::PeopleAnswered(said)) => {
             state.at = *then;
             let prompt = words::answered(&asked, &said);
             Step { state, action: Action::PromptAgent { phase, prompt }, note: None }
@@ -285,7 +319,7 @@ pub(super) fn next(mut state: State, mut event: Event) -> Step {
 
 impl State {
     /// How the agent works here.
-    fn rules(&self) -> String {
+    pub(super) fn rules(&self) -> String {
         words::rules(self.brief.may_ask)
     }
 
@@ -300,12 +334,13 @@ impl State {
             return Step { state: self, action: Action::PromptAgent { phase, prompt }, note: None }.noting(phase, text);
         }
         let action = Action::AskPeople { phase, asked: asked.clone() };
-        self.at = At::Asking { phase, asked, then: Box::new(at) };
+        self.at = At::Asking { phase, asked, then: Box::new(at), stuck: None };
         Step { state: self, action, note: None }
     }
 
     fn after_research(mut self, report: Report) -> Step {
         self.turns_since_compaction += 1;
+        self.stuck.got_on();
         self.heard.extend(report.heard);
         self.research = report.text;
         let prompt = words::plan(&self.brief.title_line());
@@ -314,6 +349,7 @@ impl State {
 
     fn after_plan(mut self, report: Report) -> Step {
         self.turns_since_compaction += 1;
+        self.stuck.got_on();
         self.heard.extend(report.heard);
         self.plan = report.text;
         let research = if self.plan_round == 1 { self.research.as_str() } else { "" };
@@ -355,6 +391,7 @@ impl State {
     fn after_work(mut self, phase: Phase, report: &Report) -> Step {
         self.turns_since_compaction += 1;
         self.heard.extend_from_slice(&report.heard);
+        self.stuck.see_turn(report, &self.limits.stuck);
         self.idle_turns = if report.changes.changed { 0 } else { self.idle_turns + 1 };
         if !self.has_director {
             let mut summary = report.text.trim().to_owned();
@@ -410,7 +447,11 @@ impl State {
             return self.fail(Failure::TurnLimit { limit }).deciding(Phase::TurnReview, text, decided);
         }
         let prompt = self.go_on(phase, &instructions);
-        self.work(phase, prompt).deciding(Phase::TurnReview, text, decided)
+        let step = match self.stuck.found() {
+            Some(found) => self.work_of_stuck(phase, found, prompt),
+            None => self.work(phase, prompt),
+        };
+        step.deciding(Phase::TurnReview, text, decided)
     }
 
     /// What failed goes back to the agent, for a bounded number of times. Verifying takes a while, so people may have written
@@ -455,7 +496,14 @@ impl State {
         self.prompt(phase, prompt, At::Working(phase))
     }
 
-    fn prompt(mut self, phase: Phase, prompt: String, then: At) -> Step {
+    /// The same for an agent that is stuck.
+    fn work_of_stuck(mut self, phase: Phase, found: Found, prompt: String) -> Step {
+        self.work_turns += 1;
+        self.treat((phase, At::Working(phase)), found, prompt, Vec::new())
+    }
+
+    pub(super) fn prompt(mut self, phase: Phase, prompt: String, then: At) -> Step {
+        self.stuck.given(&prompt);
         if self.is_compaction_due() {
             self.at = At::Compacting { phase, prompt, then: Box::new(then) };
             return Step { state: self, action: Action::Compact, note: None };
@@ -511,7 +559,7 @@ impl State {
         Step { state: self, action: Action::Finish { summary, reason }, note: None }
     }
 
-    fn fail(self, failure: Failure) -> Step {
+    pub(super) fn fail(self, failure: Failure) -> Step {
         Step { state: self, action: Action::Fail(failure), note: None }
     }
 }

@@ -53,6 +53,7 @@ fn name(action: &Action) -> String {
         Action::PromptAgent { phase, .. } => format!("agent {phase}"),
         Action::AskDirector { phase, .. } => format!("director {phase}"),
         Action::Compact => "compact".to_owned(),
+        Action::BeginAfresh => "begin afresh".to_owned(),
         Action::HearPeople => "hear people".to_owned(),
         Action::Verify { phase } => format!("verify {phase}"),
         Action::AskPeople { phase, .. } => format!("ask people {phase}"),
@@ -442,4 +443,89 @@ fn the_rules_say_whether_people_answer() {
     assert!(asks.contains("tool for questions") && !asks.contains("never ask"), "{asks}");
     let decides = words::rules(false);
     assert!(!decides.contains("tool for questions") && decides.contains("never ask"), "{decides}");
+}
+
+/// A Director who always wants more of an agent that only talks: the last action, and what the log says.
+fn talks_on(mut step: Step, turns: usize) -> (Action, Vec<String>) {
+    let mut noted = Vec::new();
+    let first = [worked("Found it"), worked("The plan"), said(PLAN_OK)];
+    let rest = (0..turns).flat_map(|_| [idled(), more("begin")]);
+    for event in first.into_iter().chain(rest) {
+        step = next(step.state, event);
+        noted.extend(step.state.stuck.take_note());
+        if step.action == Action::Compact {
+            step = next(step.state, Event::Compacted);
+        }
+        if step.action == Action::BeginAfresh {
+            step = next(step.state, Event::BegunAfresh { could: true, so_far: "a.rs | 2 ++".to_owned() });
+            noted.extend(step.state.stuck.take_note());
+        }
+    }
+    (step.action, noted)
+}
+
+#[test]
+fn an_agent_that_only_talks_is_told_then_compacted_then_replaced_then_stopped() {
+    let start = || start(brief("Add a cart"), Limits::default(), true);
+    let (action, noted) = talks_on(start(), 2);
+    assert!(!prompt(&action).contains("The program that watches") && noted.is_empty(), "{noted:?}");
+    let (action, noted) = talks_on(start(), 3);
+    assert!(prompt(&action).contains("you called no tool and changed nothing in 3 turns in a row"), "{action:?}");
+    assert!(noted[0].ends_with("in 3 turns in a row; it is warned"), "{noted:?}");
+    let (action, _) = talks_on(start(), 4);
+    assert!(prompt(&action).contains("Do it well") && prompt(&action).contains("in 4 turns in a row"), "{action:?}");
+    let (action, noted) = talks_on(start(), 5);
+    for part in
+        ["You take over work that was begun", "Do it well", "The plan", "a.rs | 2 ++", "Nothing to do.", "begin"]
+    {
+        assert!(prompt(&action).contains(part), "{part}: {action:?}");
+    }
+    assert_eq!(noted.len(), 3, "{noted:?}");
+    let (action, noted) = talks_on(start(), 6);
+    assert!(matches!(&action, Action::Fail(Failure::Stuck { found }) if found.times == 6), "{action:?}");
+    assert_eq!(noted.len(), 4, "{noted:?}");
+}
+
+fn stuck() -> Event {
+    Event::AgentStuck(Found::silent(60), vec!["Use make.".to_owned()])
+}
+
+fn begun(could: bool) -> Event {
+    Event::BegunAfresh { could, so_far: String::new() }
+}
+
+#[test]
+fn an_agent_that_is_stuck_in_its_turn_gets_another_conversation_and_then_the_ticket_fails() {
+    let research = || start(brief("Add a cart"), Limits::default(), true);
+    let actions = play(research(), [stuck(), begun(true), stuck()]);
+    assert_eq!(names(&actions)[..3], ["agent research", "begin afresh", "agent research"]);
+    let taken_over = prompt(&actions[2]);
+    assert!(
+        taken_over.contains("Use make.") && taken_over.lines().any(|line| line == "Phase: research"),
+        "{taken_over}"
+    );
+    assert_eq!(taken_over.matches("Do it well").count(), 1, "{taken_over}");
+    assert!(matches!(actions[3], Action::Fail(Failure::Stuck { .. })), "{actions:?}");
+    let actions = play(research(), [stuck(), begun(false)]);
+    assert!(matches!(actions[2], Action::Fail(Failure::Stuck { .. })), "{actions:?}");
+}
+
+#[test]
+fn progress_lets_the_steps_begin_again() {
+    let step = start(brief("Add a cart"), Limits::default(), true);
+    let events = [stuck(), begun(true), worked("Found it"), stuck(), begun(true), worked("The plan"), said(PLAN_OK)];
+    assert_eq!(names(&play(step, events)).last().unwrap(), "agent execution");
+}
+
+#[test]
+fn where_people_answer_they_are_asked_what_a_stuck_agent_should_do() {
+    let brief = Brief { may_ask: true, ..brief("Add a cart") };
+    let step = start(brief, Limits::default(), true);
+    let events = [stuck(), begun(true), stuck(), Event::PeopleAnswered("Read the tests first.".to_owned()), stuck()];
+    let actions = play(step, events);
+    let Action::AskPeople { asked, .. } = &actions[3] else { panic!("{actions:?}") };
+    assert!(asked.text().contains("said and did nothing for 60 seconds"), "{asked:?}");
+    let advised = prompt(&actions[4]);
+    assert!(advised.contains("Read the tests first.") && advised.contains("Phase: research"), "{advised}");
+    assert_eq!(name(&actions[5]), "begin afresh", "a person's words begin the steps again");
 }

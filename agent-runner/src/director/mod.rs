@@ -18,6 +18,7 @@ mod replies;
 mod saved;
 #[cfg(test)]
 mod shapes_tests;
+mod stuck;
 mod verdict;
 mod words;
 
@@ -26,6 +27,8 @@ pub use brief::Brief;
 pub use drive::{DriveHooks, Outcome, TurnChanges, Verified, Words, drive};
 pub use error::DriveError;
 pub use verdict::Verdict;
+
+use crate::stuck::Thresholds;
 
 /// The phase of the work on a ticket. Written into every prompt as `Phase: …`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -88,10 +91,20 @@ pub struct Limits {
     /// How often the verification may fail before the ticket fails; 0: nothing is verified.
     #[serde(default)]
     pub verifications: u32,
+    /// From when on an agent counts as stuck.
+    #[serde(default)]
+    pub stuck: Thresholds,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { plan_rounds: 3, execution_turns: 50, compact_every: 30, remembered_exchanges: 8, verifications: 0 }
+        Self {
+            plan_rounds: 3,
+            execution_turns: 50,
+            compact_every: 30,
+            remembered_exchanges: 8,
+            verifications: 0,
+            stuck: Thresholds::default(),
+        }
     }
 }

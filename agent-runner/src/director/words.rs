@@ -4,8 +4,8 @@ use super::{Brief, Phase, TurnChanges};
 use crate::agent::Asked;
 use crate::prompts::{
     AGENT_ALONE, AGENT_ANSWER, AGENT_CONTINUE, AGENT_EXECUTION, AGENT_MESSAGES, AGENT_PERSON, AGENT_PLAN,
-    AGENT_PLAN_AGAIN, AGENT_RESEARCH, AGENT_REVIEW, AGENT_RULES, AGENT_SETUP, AGENT_UNPROVEN, DIRECTOR_ASK_AGAIN,
-    DIRECTOR_ASK_ONLY_JSON, DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, fenced, render, shortened,
+    AGENT_PLAN_AGAIN, AGENT_RESEARCH, AGENT_REVIEW, AGENT_RULES, AGENT_SETUP, AGENT_STUCK, AGENT_UNPROVEN,
+    DIRECTOR_ASK_AGAIN, DIRECTOR_ASK_ONLY_JSON, DIRECTOR_PLAN_REVIEW, DIRECTOR_TURN_REVIEW, fenced, render, shortened,
 };
 use serde::{Deserialize, Serialize};
 
@@ -160,6 +160,57 @@ pub(super) fn go_on(
 pub(super) fn unproven(phase: Phase, title: &str, failure: &str, last: bool) -> String {
     let last = if last { "yes" } else { "" };
     render(AGENT_UNPROVEN, &[("phase", phase.as_str()), ("title", title), ("failure", failure), ("last", last)])
+}
+
+/// The prompt for an agent that is stuck.
+pub(super) fn nudged(found: &str, prompt: &str) -> String {
+    render(AGENT_STUCK, &[("nudged", found), ("prompt", prompt)])
+}
+
+/// What a person is asked about an agent that is stuck.
+pub(super) fn stuck_question(found: &str, number: u32) -> String {
+    // The same question is asked once in a job.
+    let again = if number > 1 { format!(" (question {number} of this job)") } else { String::new() };
+    format!(
+        "The agent {found}, and nothing that was tried has helped. What should it do? Approve with words for it, or reject \
+         to end the job.{again}"
+    )
+}
+
+/// The prompt once a person was asked about an agent that is stuck, with what the person said, if anything.
+pub(super) fn advised(found: &str, said: &str, prompt: &str) -> String {
+    let said = fenced(&shortened(said, PERSON_CHARS));
+    let no_words = if said.is_empty() { "yes" } else { "" };
+    render(AGENT_STUCK, &[("advised", found), ("words", &said), ("no_words", no_words), ("prompt", prompt)])
+}
+
+/// What another conversation begins with, in the place of one in which the agent was stuck.
+pub(super) struct Handover<'a> {
+    pub(super) found: &'a str,
+    /// The rules and the ticket; empty where the prompt has them.
+    pub(super) ticket: &'a str,
+    pub(super) plan: &'a str,
+    /// What the branch changes so far.
+    pub(super) so_far: &'a str,
+    /// What the agent reported after its last turns, oldest first.
+    pub(super) reports: &'a [String],
+    /// What people wrote to it.
+    pub(super) heard: &'a [String],
+}
+
+/// The first prompt of another conversation.
+pub(super) fn afresh(handover: &Handover<'_>, prompt: &str) -> String {
+    let reports: Vec<String> = handover.reports.iter().map(|report| fenced(report)).collect();
+    let values = [
+        ("afresh", handover.found),
+        ("ticket", handover.ticket),
+        ("plan", &fenced(&shortened(handover.plan, PLAN_CHARS))),
+        ("so_far", &fenced(&shortened(handover.so_far, DIFFSTAT_CHARS))),
+        ("reports", &reports.join("\n\n")),
+        ("messages", &people(handover.heard)),
+        ("prompt", prompt),
+    ];
+    render(AGENT_STUCK, &values)
 }
 
 pub(super) fn plan_review(plan: &str, round: u32, research: &str, heard: &[String]) -> String {

@@ -44,6 +44,8 @@ pub const AGENT_MESSAGES: &str = include_str!("agent-messages.md");
 pub const AGENT_UNPROVEN: &str = include_str!("agent-unproven.md");
 /// What became of something that the agent asked.
 pub const AGENT_ANSWER: &str = include_str!("agent-answer.md");
+/// The agent is stuck: in front of its next prompt, or of the first one of another conversation.
+pub const AGENT_STUCK: &str = include_str!("agent-stuck.md");
 /// The instructions of a turn that the agent gets only because a person wrote.
 pub const AGENT_PERSON: &str = include_str!("agent-person.md");
 

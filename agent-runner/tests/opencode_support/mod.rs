@@ -10,7 +10,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use terarchitect_agent_runner::agent::{AgentEvent, AgentOptions, ProgressSink, Provider};
+use terarchitect_agent_runner::agent::{AgentEvent, AgentOptions, ProgressSink, Provider, ToolStatus};
+use terarchitect_agent_runner::stuck::{Call, Kind, Remedy, Seen};
 use terarchitect_outbound::api_base;
 use terarchitect_testbed::chat::{Reply, Rule, Script, ToolCall, When};
 use tokio::net::{TcpListener, TcpStream};
@@ -122,6 +123,16 @@ impl Place {
         options
     }
 
+    /// Writes what happened as a record for `stuck_replayed`, into the directory that `TERARCHITECT_RECORD_DIR` names, if any.
+    pub fn record(&self, name: &str, about: &str, stuck: Option<&str>) {
+        let Some(directory) = std::env::var_os("TERARCHITECT_RECORD_DIR") else { return };
+        let mut lines = vec![serde_json::json!({ "event": "about", "text": about, "stuck": stuck })];
+        lines.extend(self.events.0.lock().unwrap().iter().filter_map(line_of));
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text = text.replace(self.work("").to_str().unwrap().trim_end_matches('/'), "/workspace");
+        std::fs::write(Path::new(&directory).join(name).with_extension("jsonl"), text).unwrap();
+    }
+
     /// The command lines of all living processes that belong to this place's agent.
     pub fn processes(&self) -> Vec<(i32, String)> {
         let mark = format!("TMPDIR={}", self.root.path().join("state/tmp").display()).into_bytes();
@@ -148,9 +159,37 @@ impl ProgressSink for Events {
 }
 
 impl Events {
+    /// How the agent was found to be stuck, in order, with what was tried then.
+    pub fn stuck(&self) -> Vec<(Kind, Remedy)> {
+        let events = self.0.lock().unwrap();
+        let stuck = events.iter().filter_map(|event| match event {
+            AgentEvent::Stuck { found, remedy } => Some((found.kind, *remedy)),
+            _ => None,
+        });
+        stuck.collect()
+    }
+
     /// Waits until an event of this kind was seen.
     pub async fn wait_for(&self, what: &str, is_it: impl Fn(&AgentEvent) -> bool) {
         eventually(what, || self.0.lock().unwrap().iter().any(&is_it)).await;
+    }
+}
+
+/// An event as a line of a record.
+fn line_of(event: &AgentEvent) -> Option<Value> {
+    match event {
+        AgentEvent::ToolFinished(call) => {
+            let seen = Seen::Call(Call {
+                name: [Some(call.name.clone()), call.title.clone()].into_iter().flatten().collect::<Vec<_>>().join(" "),
+                input: call.input.clone(),
+                output: call.output.clone(),
+                failed: matches!(call.status, ToolStatus::Failed { .. }),
+                took_ms: call.took.map_or(0, |took| u64::try_from(took.as_millis()).unwrap()),
+            });
+            Some(serde_json::to_value(seen).unwrap())
+        }
+        AgentEvent::Compacted => Some(serde_json::to_value(Seen::Compacted).unwrap()),
+        _ => None,
     }
 }
 

@@ -84,6 +84,11 @@ impl Agent for Acp {
         self.read_in(remembered).await
     }
 
+    async fn begin_afresh(&mut self) -> bool {
+        self.session = None;
+        true
+    }
+
     async fn shutdown(self: Box<Self>) {
         let Self { process, peer, .. } = *self;
         // Not all of them end at a signal, but all do when their input is closed.

@@ -1,9 +1,9 @@
 //! Reads what an agent says about its turn: what people see of it meanwhile, and what it came to. Pure.
 
-use crate::agent::looping::{Call, Calls};
 use crate::agent::turns::{CALL_CHARS, line};
 use crate::agent::{AgentEvent, TodoItem, ToolCall, ToolStatus, TurnOutput};
 use crate::prompts::shortened;
+use crate::stuck::{Call, Calls, Found, Seen, Thresholds};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,9 @@ pub(super) struct Record {
     /// The last one that was written to its end.
     said: String,
     calls: Vec<Running>,
-    looping: Calls,
+    /// How many calls are of earlier prompts of the turn.
+    earlier: usize,
+    seen: Calls,
 }
 
 #[derive(Debug)]
@@ -27,8 +29,12 @@ struct Running {
 }
 
 impl Record {
-    /// Takes an update. `tell` is called for each thing that people see. Returns the loop that it closes, in words.
-    pub(super) fn update(&mut self, update: &Value, tell: &mut dyn FnMut(AgentEvent)) -> Option<String> {
+    pub(super) fn new(limits: Thresholds) -> Self {
+        Self { seen: Calls::new(limits), ..Self::default() }
+    }
+
+    /// Takes an update. `tell` is called for each thing that people see. Returns how the agent is stuck, if it is.
+    pub(super) fn update(&mut self, update: &Value, tell: &mut dyn FnMut(AgentEvent)) -> Option<Found> {
         match update["sessionUpdate"].as_str().unwrap_or_default() {
             "agent_message_chunk" => {
                 let delta = update["content"]["text"].as_str().unwrap_or_default();
@@ -41,7 +47,10 @@ impl Record {
             }
             "tool_call" | "tool_call_update" => return self.tool(update, tell),
             "plan" => tell(AgentEvent::Todo { items: todo(&update["entries"]) }),
-            "compaction_update" if update["status"] == "completed" => tell(AgentEvent::Compacted),
+            "compaction_update" if update["status"] == "completed" => {
+                tell(AgentEvent::Compacted);
+                return self.seen.see(&Seen::Compacted);
+            }
             "session_info_update" => {
                 let failure = failure(update);
                 if failure["severity"] == "warning" {
@@ -54,7 +63,7 @@ impl Record {
         None
     }
 
-    fn tool(&mut self, update: &Value, tell: &mut dyn FnMut(AgentEvent)) -> Option<String> {
+    fn tool(&mut self, update: &Value, tell: &mut dyn FnMut(AgentEvent)) -> Option<Found> {
         let id = update["toolCallId"].as_str()?;
         let place = self.calls.iter().position(|running| running.call.id == id);
         let place = place.unwrap_or_else(|| {
@@ -77,9 +86,13 @@ impl Record {
         }
         let name = [Some(running.call.name.clone()), running.call.title.clone()];
         let name = name.into_iter().flatten().collect::<Vec<_>>().join(" ");
-        let asked = (&running.call.name, running.input.to_string());
-        let is_failed = matches!(running.call.status, ToolStatus::Failed { .. });
-        self.looping.add(Call::new(name, &asked, &(is_failed, &running.call.output)))
+        self.seen.see(&Seen::Call(Call {
+            name,
+            input: running.input.to_string(),
+            output: running.call.output.clone(),
+            failed: matches!(running.call.status, ToolStatus::Failed { .. }),
+            took_ms: u64::try_from(running.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }))
     }
 
     fn end_text(&mut self, tell: &mut dyn FnMut(AgentEvent)) {
@@ -88,6 +101,17 @@ impl Record {
             tell(AgentEvent::Said { text: text.clone() });
             self.said = text;
         }
+    }
+
+    /// Whether a tool runs.
+    pub(super) fn is_running(&self) -> bool {
+        self.calls.iter().skip(self.earlier).any(|running| running.call.status == ToolStatus::Unfinished)
+    }
+
+    /// Another prompt of the same turn begins. What the last one left open was stopped with it.
+    pub(super) fn begin_prompt(&mut self) {
+        self.earlier = self.calls.len();
+        self.seen.begin_prompt();
     }
 
     /// Whether the agent called any tool.
@@ -232,7 +256,8 @@ mod tests {
                 "kind": "execute", "status": "completed", "rawInput": { "command": "ls" } });
             record.update(&call, &mut |_| {})
         });
-        assert_eq!(found.as_deref(), Some("“execute ls” 12 times"));
+        let words = "made the same call 4 times in a row, with the same result: “execute ls”";
+        assert_eq!(found.unwrap().to_string(), words);
     }
 
     #[test]

@@ -4,8 +4,9 @@ use super::ending::ending;
 use super::peer::{Message, Refusal};
 use super::record::Record;
 use super::{Acp, asking, boot};
-use crate::agent::retry::{BROKEN_OFF, Ending, Next, RETRY_PAUSE, Tries, after, in_a_loop};
+use crate::agent::retry::{BROKEN_OFF, Ending, Next, RETRY_PAUSE, Tries, after, nudged};
 use crate::agent::{AgentError, AgentEvent, ModelFailure, TurnOutput};
+use crate::stuck::{Found, Remedy};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,10 +16,13 @@ use tokio_util::sync::CancellationToken;
 const ABORT_LIMIT: Duration = Duration::from_millis(3500);
 
 /// When a turn has to end.
+#[derive(Clone, Copy)]
 pub(super) struct Bounds<'a> {
     cancel: &'a CancellationToken,
     deadline: Instant,
     limit: Duration,
+    /// For how many seconds the agent may be silent while no tool runs; 0: for as long as it likes.
+    silent_sec: u32,
 }
 
 /// What a request came to.
@@ -32,13 +36,19 @@ impl Acp {
     ) -> Result<TurnOutput, AgentError> {
         let started = Instant::now();
         let bounds = self.bounds(cancel);
-        let (mut record, mut tries) = (Record::default(), Tries::default());
+        let (mut record, mut tries) = (Record::new(self.options.stuck), Tries::default());
         let mut text = prompt.to_owned();
         loop {
             let ending = match self.ask(&text, &mut record, &bounds).await {
-                // An agent that repeats itself often continues once it knows.
-                Err(AgentError::Looping { calls }) if tries.may_warn() => {
-                    text = format!("{}\n\n{prompt}", in_a_loop(&calls));
+                // An agent that is stuck often continues once it knows.
+                Err(AgentError::Stuck { found }) => {
+                    let remedy = tries.remedy(&found, self.recipe.compact.is_some());
+                    let Some(remedy) = remedy else { return Err(AgentError::Stuck { found }) };
+                    text = nudged(&found, prompt);
+                    self.options.progress.event(AgentEvent::Stuck { found, remedy });
+                    if remedy == Remedy::Compact {
+                        self.compact_if_possible(&bounds).await?;
+                    }
                     continue;
                 }
                 Err(AgentError::Asked { asked }) => {
@@ -69,6 +79,17 @@ impl Acp {
         self.compact_within(&bounds).await
     }
 
+    /// What fails to be compacted goes on as it is.
+    async fn compact_if_possible(&mut self, bounds: &Bounds<'_>) -> Result<(), AgentError> {
+        match self.compact_within(bounds).await {
+            Err(error @ AgentError::Model { .. }) if !error.is_budget() => {
+                tracing::warn!(%error, "the conversation of an agent that is stuck could not be compacted");
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
     async fn compact_within(&mut self, bounds: &Bounds<'_>) -> Result<(), AgentError> {
         let Some(compact) = self.recipe.compact.filter(|_| self.session.is_some()) else { return Ok(()) };
         match self.give(compact, &mut Record::default(), bounds).await? {
@@ -85,7 +106,7 @@ impl Acp {
 
     fn bounds<'a>(&self, cancel: &'a CancellationToken) -> Bounds<'a> {
         let limit = self.options.turn_timeout;
-        Bounds { cancel, deadline: Instant::now() + limit, limit }
+        Bounds { cancel, deadline: Instant::now() + limit, limit, silent_sec: 0 }
     }
 
     /// Starts another process in the place of one that was ended, and goes on with the conversation.
@@ -149,7 +170,7 @@ impl Acp {
 
     pub(super) fn startup_bounds<'a>(&self, never: &'a CancellationToken) -> Bounds<'a> {
         let limit = self.options.startup_timeout;
-        Bounds { cancel: never, deadline: Instant::now() + limit, limit }
+        Bounds { cancel: never, deadline: Instant::now() + limit, limit, silent_sec: 0 }
     }
 
     fn place(&self) -> Value {
@@ -171,7 +192,8 @@ impl Acp {
         // What begins so is a command to the agent's program.
         let text =
             if text.trim_start().starts_with('/') { format!("This is the task:\n\n{text}") } else { text.to_owned() };
-        self.give(&text, record, bounds).await
+        record.begin_prompt();
+        self.give(&text, record, &Bounds { silent_sec: self.options.stuck.silent_sec, ..*bounds }).await
     }
 
     async fn give(&mut self, text: &str, record: &mut Record, bounds: &Bounds<'_>) -> Result<Ending, AgentError> {
@@ -211,12 +233,18 @@ impl Acp {
         record: &mut Record,
         bounds: &Bounds<'_>,
     ) -> Result<Answer, AgentError> {
+        let mut heard = Instant::now();
         loop {
             let message = tokio::select! {
                 biased;
                 error = bounds.reached() => return Err(error),
                 message = self.peer.next() => message,
+                found = bounds.silent_since(heard), if !record.is_running() => {
+                    tracing::warn!("the agent {found}; stopping it");
+                    return Err(AgentError::Stuck { found });
+                }
             };
+            heard = Instant::now();
             match message {
                 None => {
                     let (exit, stderr_tail) = self.process.signs().died().await;
@@ -232,9 +260,9 @@ impl Acp {
                 }
                 Some(Message::Notification { method, params }) if method == "session/update" => {
                     let progress = self.options.progress.clone();
-                    if let Some(calls) = record.update(&params["update"], &mut |event| progress.event(event)) {
-                        tracing::warn!(calls, "the agent makes the same calls in a loop; stopping it");
-                        return Err(AgentError::Looping { calls });
+                    if let Some(found) = record.update(&params["update"], &mut |event| progress.event(event)) {
+                        tracing::warn!("the agent {found}; stopping it");
+                        return Err(AgentError::Stuck { found });
                     }
                 }
                 Some(Message::Notification { .. }) => {}
@@ -246,12 +274,13 @@ impl Acp {
     async fn make_idle(&mut self, id: u64, session: &str, record: &mut Record) {
         self.peer.notify("session/cancel", &json!({ "sessionId": session }));
         let never = CancellationToken::new();
-        let bounds = Bounds { cancel: &never, deadline: Instant::now() + ABORT_LIMIT, limit: ABORT_LIMIT };
+        let deadline = Instant::now() + ABORT_LIMIT;
+        let bounds = Bounds { cancel: &never, deadline, limit: ABORT_LIMIT, silent_sec: 0 };
         loop {
             match self.until_answered(id, record, &bounds).await {
                 Ok(_) | Err(AgentError::Died { .. }) => break,
                 // It asks or repeats itself once more.
-                Err(AgentError::Asked { .. } | AgentError::Looping { .. }) => {}
+                Err(AgentError::Asked { .. } | AgentError::Stuck { .. }) => {}
                 Err(_) => {
                     tracing::warn!("{} does not stop; killing it", self.recipe.name);
                     self.end().await;
@@ -287,6 +316,15 @@ impl Acp {
 }
 
 impl Bounds<'_> {
+    /// Waits until the agent has been silent for too long.
+    async fn silent_since(&self, heard: Instant) -> Found {
+        if self.silent_sec == 0 {
+            return std::future::pending().await;
+        }
+        tokio::time::sleep_until(heard + Duration::from_secs(self.silent_sec.into())).await;
+        Found::silent(self.silent_sec)
+    }
+
     /// Waits until the turn has to end, and says why.
     async fn reached(&self) -> AgentError {
         tokio::select! {

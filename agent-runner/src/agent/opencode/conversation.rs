@@ -1,11 +1,13 @@
 //! Turns and compactions of the one conversation: start, wait, interrupt, read the result.
 
 use super::api::{Api, ApiError, ModelId};
+use super::quiet::Quiet;
 use super::turn::{Record, read_turn};
 use super::wire::{Message, Role};
 use super::{OpenCode, config, events, protocol};
-use crate::agent::retry::{BROKEN_OFF, Ending, Next, RETRY_PAUSE, Tries, after, in_a_loop};
-use crate::agent::{AgentError, ModelFailure, TurnOutput};
+use crate::agent::retry::{BROKEN_OFF, Ending, Next, RETRY_PAUSE, Tries, after, nudged};
+use crate::agent::{AgentError, AgentEvent, ModelFailure, TurnOutput};
+use crate::stuck::Remedy;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ pub(super) struct Conversation {
     is_open: bool,
     follower: JoinHandle<()>,
     interrupting: Arc<events::Interrupting>,
+    quiet: Arc<Quiet>,
 }
 
 impl Conversation {
@@ -88,9 +91,14 @@ impl OpenCode {
         let mut text = prompt.to_owned();
         loop {
             let (said, ending) = match self.ask(&text, &bounds).await {
-                // An agent that repeats itself often continues once it knows.
-                Err(AgentError::Looping { calls }) if tries.may_warn() => {
-                    text = format!("{}\n\n{prompt}", in_a_loop(&calls));
+                // An agent that is stuck often continues once it knows.
+                Err(AgentError::Stuck { found }) => {
+                    let Some(remedy) = tries.remedy(&found, true) else { return Err(AgentError::Stuck { found }) };
+                    text = nudged(&found, prompt);
+                    self.options.progress.event(AgentEvent::Stuck { found, remedy });
+                    if remedy == Remedy::Compact {
+                        self.compact_if_possible(&bounds).await?;
+                    }
                     continue;
                 }
                 Err(AgentError::Asked { asked }) => {
@@ -123,6 +131,25 @@ impl OpenCode {
         self.compact_within(&bounds).await
     }
 
+    /// What fails to be compacted goes on as it is.
+    async fn compact_if_possible(&mut self, bounds: &Bounds<'_>) -> Result<(), AgentError> {
+        match self.compact_within(bounds).await {
+            Err(error @ AgentError::Model { .. }) if !error.is_budget() => {
+                tracing::warn!(%error, "the conversation of an agent that is stuck could not be compacted");
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    /// The next turn begins another conversation.
+    pub(super) async fn leave_conversation(&mut self) {
+        if self.conversation.as_ref().is_some_and(|conversation| conversation.is_open) {
+            self.make_idle(None::<Pin<&mut std::future::Pending<()>>>).await;
+        }
+        (self.conversation, self.resumed) = (None, None);
+    }
+
     fn bounds<'a>(&self, cancel: &'a CancellationToken) -> Bounds<'a> {
         let limit = self.options.turn_timeout;
         Bounds { cancel, deadline: Instant::now() + limit, limit }
@@ -148,8 +175,9 @@ impl OpenCode {
         };
         let model = self.within(bounds, self.model()).await?;
         let interrupting = Arc::new(events::Interrupting::new(None));
-        let (progress, asking) = (self.options.progress.clone(), self.asking.clone());
-        let follower = events::follow(self.api.clone(), session.clone(), progress, asking, interrupting.clone());
+        let (asking, quiet) = (self.asking.clone(), Arc::new(Quiet::new(self.options.stuck.silent_sec)));
+        let (api, of) = (self.api.clone(), session.clone());
+        let follower = events::follow(api, of, &self.options, asking, interrupting.clone(), quiet.clone());
         self.conversation = Some(Conversation {
             session,
             model,
@@ -158,6 +186,7 @@ impl OpenCode {
             is_open: false,
             follower: tokio::spawn(follower),
             interrupting,
+            quiet,
         });
         Ok(())
     }
@@ -192,6 +221,7 @@ impl OpenCode {
         let Some(conversation) = &mut self.conversation else { return Err(no_conversation()) };
         conversation.is_open = true;
         conversation.interrupting.send_replace(None);
+        conversation.quiet.begin();
         let (api, session, model) = (self.api.clone(), conversation.session.clone(), conversation.model.clone());
         let response = self.undisturbed(bounds, async { api.prompt(&session, text, model.as_ref()).await }).await?;
         let lost = match response {
@@ -217,6 +247,7 @@ impl OpenCode {
         };
         conversation.is_open = true;
         conversation.interrupting.send_replace(None);
+        conversation.quiet.end();
         let (api, session) = (self.api.clone(), conversation.session.clone());
         let response = self.undisturbed(bounds, async { api.summarize(&session, &model).await }).await?;
         match response {
@@ -262,6 +293,7 @@ impl OpenCode {
         let messages = messages.map_err(|error| protocol("reading the conversation", &error))?;
         if let Some(conversation) = &mut self.conversation {
             conversation.is_open = false;
+            conversation.quiet.end();
             if let Some(last) = messages.last() {
                 conversation.last_message = Some(last.info.id.clone());
             }
@@ -281,7 +313,7 @@ impl OpenCode {
     ) -> Result<T, AgentError> {
         tokio::pin!(call);
         match self.within(bounds, &mut call).await {
-            Err(error @ (AgentError::Cancelled | AgentError::Timeout { .. } | AgentError::Looping { .. })) => {
+            Err(error @ (AgentError::Cancelled | AgentError::Timeout { .. } | AgentError::Stuck { .. })) => {
                 self.make_idle(Some(call)).await;
                 Err(error)
             }
@@ -305,7 +337,7 @@ impl OpenCode {
             () = bounds.cancel.cancelled() => Err(AgentError::Cancelled),
             result = future => Ok(result),
             interrupt = self.interrupted() => Err(match interrupt {
-                events::Interrupt::Looping(calls) => AgentError::Looping { calls },
+                events::Interrupt::Stuck(found) => AgentError::Stuck { found },
                 events::Interrupt::Asked(asked) => AgentError::Asked { asked: Box::new(asked) },
             }),
             (exit, stderr_tail) = self.server_death() => Err(AgentError::Died { exit, stderr_tail }),
@@ -315,11 +347,15 @@ impl OpenCode {
 
     /// Waits until the turn has to be stopped, and returns why.
     async fn interrupted(&self) -> events::Interrupt {
-        if let Some(conversation) = &self.conversation
-            && let Ok(why) = conversation.interrupting.subscribe().wait_for(Option::is_some).await
-            && let Some(why) = why.clone()
-        {
-            return why;
+        let Some(conversation) = &self.conversation else { return std::future::pending().await };
+        let mut interrupting = conversation.interrupting.subscribe();
+        tokio::select! {
+            why = interrupting.wait_for(Option::is_some) => {
+                if let Some(why) = why.ok().and_then(|why| why.clone()) {
+                    return why;
+                }
+            }
+            found = conversation.quiet.too_long() => return events::Interrupt::Stuck(found),
         }
         std::future::pending().await
     }

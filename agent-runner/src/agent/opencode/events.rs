@@ -1,15 +1,16 @@
 //! Follows the server's events: shows progress, answers requests that would otherwise wait for a person forever, and
-//! notices calls in an endless loop.
+//! notices that the agent is stuck.
 //!
 //! Nothing about a turn's end is decided here, so a lost stream only costs progress: it is opened again, and open
 //! requests are listed. They are also listed at intervals, in case an event was missed.
 
 use super::api::Api;
 use super::asking::{Asking, question};
-use super::turn::{call, looping_call, title};
+use super::quiet::Quiet;
+use super::turn::{call, seen, title};
 use super::wire::{Event, EventMessage, EventPart, PermissionRequest, QuestionRequest, Role, SessionStatus, ToolPart};
-use crate::agent::looping::Calls;
-use crate::agent::{AgentEvent, Asked, ProgressSink, TodoItem};
+use crate::agent::{AgentEvent, AgentOptions, Asked, ProgressSink, TodoItem};
+use crate::stuck::{Calls, Found, Seen, Thresholds};
 use bytes::BytesMut;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -42,8 +43,8 @@ const NO_ANSWER: &str = "You run unattended, so no person can answer. Decide by 
 /// Why the turn that runs has to be stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Interrupt {
-    /// The agent makes these calls in a loop.
-    Looping(String),
+    /// The agent is stuck.
+    Stuck(Found),
     /// A person has to answer this first.
     Asked(Asked),
 }
@@ -52,17 +53,19 @@ pub(super) enum Interrupt {
 pub(super) type Interrupting = watch::Sender<Option<Interrupt>>;
 
 /// Follows the events of one session until it is dropped. Runs in parallel with the turns.
-pub(super) async fn follow(
+pub(super) fn follow(
     api: Api,
     session: String,
-    progress: Arc<dyn ProgressSink>,
+    options: &AgentOptions,
     asking: Arc<Asking>,
     interrupting: Arc<Interrupting>,
-) {
+    quiet: Arc<Quiet>,
+) -> impl Future<Output = ()> + Send + use<> {
     let mut follower = Follower {
         api,
         session,
-        progress,
+        progress: options.progress.clone(),
+        limits: options.stuck,
         asking,
         messages: HashMap::new(),
         text_parts: HashMap::new(),
@@ -70,13 +73,16 @@ pub(super) async fn follow(
         ended: VecDeque::new(),
         calls: HashMap::new(),
         interrupting,
+        quiet,
     };
-    loop {
-        follower.answer_open_requests().await;
-        if let Err(reason) = follower.read_stream().await {
-            tracing::debug!(reason, "the agent's event stream ended; opening it again");
+    async move {
+        loop {
+            follower.answer_open_requests().await;
+            if let Err(reason) = follower.read_stream().await {
+                tracing::debug!(reason, "the agent's event stream ended; opening it again");
+            }
+            tokio::time::sleep(RECONNECT_WAIT).await;
         }
-        tokio::time::sleep(RECONNECT_WAIT).await;
     }
 }
 
@@ -103,8 +109,10 @@ struct Follower {
     ended: VecDeque<String>,
     /// The calls of each session, the subagents' too.
     calls: HashMap<String, Calls>,
+    limits: Thresholds,
     asking: Arc<Asking>,
     interrupting: Arc<Interrupting>,
+    quiet: Arc<Quiet>,
 }
 
 impl Follower {
@@ -159,15 +167,22 @@ impl Follower {
                 self.progress.event(AgentEvent::Todo { items: items.collect() });
             }
             Event::FileEdited { file } => self.progress.event(AgentEvent::FileEdited { path: file }),
-            Event::Compacted {} => self.progress.event(AgentEvent::Compacted),
+            Event::Compacted {} => {
+                self.progress.event(AgentEvent::Compacted);
+                self.see(self.session.clone(), &Seen::Compacted);
+            }
             Event::Status { .. } | Event::MessageUpdated { .. } | Event::PartDelta { .. } => {}
         }
+        self.quiet.hear(self.tools.len());
     }
 
     fn message(&mut self, info: EventMessage) {
         let is_answer = info.role == Role::Assistant;
         let is_speech = is_answer && info.summary != serde_json::Value::Bool(true);
         if self.messages.insert(info.id, is_speech).is_none() && !is_answer {
+            if let Some(calls) = self.calls.get_mut(&self.session) {
+                calls.begin_prompt();
+            }
             self.progress.event(AgentEvent::Accepted);
         }
     }
@@ -190,7 +205,7 @@ impl Follower {
                 if self.is_first_end(part.id.clone()) {
                     self.end_texts(&part.session_id);
                     let tool = ToolPart { id: part.id, tool: part.tool, state };
-                    self.count(part.session_id, &tool);
+                    self.see(part.session_id, &seen(&tool));
                     self.progress.event(AgentEvent::ToolFinished(call(&tool)));
                 }
             }
@@ -240,10 +255,11 @@ impl Follower {
         true
     }
 
-    fn count(&mut self, session: String, tool: &ToolPart) {
-        if let Some(what) = self.calls.entry(session).or_default().add(looping_call(tool)) {
-            tracing::warn!(calls = what, "the agent makes the same calls in a loop; stopping it");
-            self.interrupting.send_replace(Some(Interrupt::Looping(what)));
+    fn see(&mut self, session: String, seen: &Seen) {
+        let limits = self.limits;
+        if let Some(found) = self.calls.entry(session).or_insert_with(|| Calls::new(limits)).see(seen) {
+            tracing::warn!("the agent {found}; stopping it");
+            self.interrupting.send_replace(Some(Interrupt::Stuck(found)));
         }
     }
 

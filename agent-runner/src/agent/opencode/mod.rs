@@ -10,6 +10,7 @@ mod config;
 mod conversation;
 mod events;
 mod failure;
+mod quiet;
 mod remembered;
 mod server;
 mod turn;
@@ -83,6 +84,11 @@ impl Agent for OpenCode {
 
     async fn resume(&mut self, remembered: &str) -> Result<bool, AgentError> {
         self.read_in(remembered).await
+    }
+
+    async fn begin_afresh(&mut self) -> bool {
+        self.leave_conversation().await;
+        true
     }
 
     async fn shutdown(mut self: Box<Self>) {

@@ -2,11 +2,11 @@
 
 use super::failure::{classify, describe};
 use super::wire::{Message, Part, Role, ToolPart};
-use crate::agent::looping::Call;
 use crate::agent::retry::Ending;
 use crate::agent::turns::{CALL_CHARS, line};
 use crate::agent::{ModelFailure, Tokens, ToolCall, ToolStatus, TurnOutput};
 use crate::prompts::shortened;
+use crate::stuck::{Call, Seen};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -131,15 +131,22 @@ pub(super) fn title(title: Option<&str>, input: &Value) -> Option<String> {
         .map(line)
 }
 
-/// The call as one of those among which a loop is noticed.
-pub(super) fn looping_call(part: &ToolPart) -> Call {
+/// The call as one of those by which it is noticed that an agent is stuck.
+pub(super) fn seen(part: &ToolPart) -> Seen {
     let state = &part.state;
     let name = match title(state.title.as_deref(), &state.input) {
         Some(title) => format!("{} {title}", part.tool),
         None => part.tool.clone(),
     };
-    let returned = (&state.status, &state.error, &state.output);
-    Call::new(name, &(&part.tool, state.input.to_string()), &returned)
+    let output = state.error.as_deref().or(state.output.as_deref()).unwrap_or_default();
+    let took = state.time.took().unwrap_or_default();
+    Seen::Call(Call {
+        name,
+        input: state.input.to_string(),
+        output: output.to_owned(),
+        failed: state.status == "error",
+        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+    })
 }
 
 #[cfg(test)]
