@@ -261,11 +261,11 @@ impl AgentConfig {
         };
         let agent_key = secret(&options.worker_llm_key);
         let program = match kind {
-            AgentKind::OpenCode | AgentKind::Claude | AgentKind::Codex => base_url.map(|base_url| {
+            AgentKind::Cursor => cursor(options).map(Program::Cursor).map_err(|wrong| problems.extend(wrong)).ok(),
+            _ => base_url.map(|base_url| {
                 let (model, api_key) = (agent_model.clone(), agent_key.clone());
                 Program::Here(kind, Provider { base_url, model, api_key, limits: None })
             }),
-            AgentKind::Cursor => cursor(options).map(Program::Cursor).map_err(|wrong| problems.extend(wrong)).ok(),
         };
         let Some(program) = program.filter(|_| problems.is_empty()) else { return Err(ConfigError { problems }) };
         let director = has_director.then(|| DirectorConfig {

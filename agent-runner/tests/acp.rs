@@ -1,11 +1,11 @@
-//! Claude Code and Codex, the real programs, with a scripted model behind the gateway: the same behaviour of each.
+//! Agents that speak ACP, the real programs, with a scripted model behind the gateway: the same behaviour of each.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 mod acp_support;
 mod opencode_support;
 
-use acp_support::{CLAUDE, CODEX, Case, Model};
+use acp_support::{CLAUDE, CODEX, Case, GEMINI, Model, OPENCODE};
 use opencode_support::{KEY, MODEL, Place, eventually, fails, says, stalls, to, to_by_tool};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -20,6 +20,8 @@ macro_rules! with_each_agent {
     ($($name:ident),* $(,)?) => {
         with_each_agent!(claude CLAUDE $($name)*);
         with_each_agent!(codex CODEX $($name)*);
+        with_each_agent!(opencode OPENCODE $($name)*);
+        with_each_agent!(gemini GEMINI $($name)*);
     };
     ($module:ident $case:ident $($name:ident)*) => {
         mod $module {
@@ -92,10 +94,17 @@ async fn turns_continue_one_conversation_also_across_a_compaction(case: &Case, p
     assert!(model.last()["messages"].to_string().contains("number one"), "{}", model.last()["messages"]);
     let asked = model.chat.requests().iter().filter(|request| request.model() == MODEL).count();
     assert_eq!(asked, 2, "nothing is asked besides, also after a turn");
-    agent.compact(&never()).await.unwrap();
-    place.events.wait_for("the compaction", |event| *event == AgentEvent::Compacted).await;
+    let compacted = agent.compact(&never()).await;
+    if case.compacts {
+        compacted.unwrap();
+        place.events.wait_for("the compaction", |event| *event == AgentEvent::Compacted).await;
+    } else {
+        let kind = compacted.unwrap_err();
+        assert!(matches!(kind, AgentError::Model { kind: ModelFailure::Compaction, .. }), "{kind:?}");
+    }
     assert_eq!(agent.prompt("number two", &never()).await.unwrap().text, "Second.");
-    assert!(model.last()["messages"].to_string().contains("A digest."), "{}", model.last()["messages"]);
+    let kept = if case.compacts { "A digest." } else { "number one" };
+    assert!(model.last()["messages"].to_string().contains(kept), "{}", model.last()["messages"]);
     agent.shutdown().await;
 }
 
@@ -236,7 +245,12 @@ async fn another_process_goes_on_with_the_conversation_after_a_kill(case: &Case,
     let model = Model::start([to("number one", says("First.")), to("number two", says("Second."))]).await;
     let mut agent = model.launch(case, &place, program.clone()).await;
     agent.prompt("number one", &never()).await.unwrap();
-    let remembered = agent.remembered().await.unwrap().unwrap();
+    let Some(remembered) = agent.remembered().await.unwrap() else {
+        assert!(!case.is_taken_along, "it remembers nothing");
+        agent.shutdown().await;
+        return;
+    };
+    assert!(case.is_taken_along);
     let processes = place.processes();
     let (pid, _) = processes.iter().find(|(_, command)| command.contains(case.process)).unwrap();
     kill_process(Pid::from_raw(*pid).unwrap(), Signal::KILL).unwrap();
@@ -270,6 +284,14 @@ async fn the_repository_configures_nothing(case: &Case, program: PathBuf) {
     std::fs::create_dir_all(place.work(".codex")).unwrap();
     let servers = format!("[mcp_servers.x]\ncommand = \"touch\"\nargs = [\"{}\"]\n", proof.display());
     std::fs::write(place.work(".codex/config.toml"), servers).unwrap();
+    let hooked = json!({ "mcpServers": { "x": { "command": "touch", "args": [proof] } },
+        "hooks": { "SessionStart": hook, "BeforeAgent": hook, "UserPromptSubmit": hook } });
+    for folder in [".gemini", ".qwen"] {
+        std::fs::create_dir_all(place.work(folder)).unwrap();
+        std::fs::write(place.work(folder).join("settings.json"), hooked.to_string()).unwrap();
+    }
+    let local = json!({ "mcp": { "x": { "type": "local", "command": ["touch", proof] } } });
+    std::fs::write(place.work("opencode.json"), local.to_string()).unwrap();
     let model = Model::start([to("hello", says("Hello."))]).await;
     let mut agent = model.launch(case, &place, program).await;
     assert_eq!(agent.prompt("hello", &never()).await.unwrap().text, "Hello.");

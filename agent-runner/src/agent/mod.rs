@@ -47,7 +47,9 @@ pub fn in_cursors_cloud(options: CursorOptions) -> Result<Box<dyn Agent>, AgentE
 pub async fn start(kind: AgentKind, options: AgentOptions) -> Result<Box<dyn Agent>, AgentError> {
     match kind {
         AgentKind::OpenCode => Ok(Box::new(opencode::OpenCode::start(options).await?)),
-        AgentKind::Claude | AgentKind::Codex => Ok(Box::new(acp::Acp::start(kind, options).await?)),
+        AgentKind::OpenCodeAcp | AgentKind::Claude | AgentKind::Codex | AgentKind::Gemini => {
+            Ok(Box::new(acp::Acp::start(kind, options).await?))
+        }
         AgentKind::Cursor => Err(AgentError::Startup {
             message: "Cursor's agents work in its cloud, not on this machine".to_owned(),
             stderr_tail: String::new(),

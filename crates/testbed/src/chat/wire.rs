@@ -20,7 +20,7 @@ pub enum Wire {
 
 /// How texts begin that programs add to what a person said.
 const ADDED: [&str; 5] =
-    ["<system-reminder>", "<environment_context>", "<permissions", "# AGENTS.md", "This is the Gemini CLI"];
+    ["<system-reminder>", "<environment_context>", "<permissions", "# AGENTS.md", "<session_context>"];
 
 impl Wire {
     /// The request as a chat has it: `model`, `stream`, `tools` and `messages`.
@@ -53,6 +53,11 @@ impl Wire {
                     ("exec_command", json!({"cmd": line}))
                 }
                 (Self::Responses, "read") => ("exec_command", json!({"cmd": format!("cat '{path}'")})),
+                (Self::Gemini, "write") => ("write_file", json!({"file_path": path, "content": content})),
+                (Self::Gemini, "read") => ("read_file", json!({"file_path": path})),
+                (Self::Gemini, "bash") => {
+                    ("run_shell_command", json!({"command": command, "description": text("description")}))
+                }
                 (Self::Responses, "bash") => ("exec_command", json!({"cmd": command})),
                 _ => continue,
             };
