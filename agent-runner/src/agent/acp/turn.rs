@@ -33,8 +33,6 @@ impl Acp {
     ) -> Result<TurnOutput, AgentError> {
         let started = Instant::now();
         let bounds = self.bounds(cancel);
-        self.begin_again(&bounds).await?;
-        self.open(&bounds).await?;
         let (mut record, mut tries) = (Record::default(), Tries::default());
         let mut text = prompt.to_owned();
         loop {
@@ -69,7 +67,6 @@ impl Acp {
 
     pub(super) async fn run_compaction(&mut self, cancel: &CancellationToken) -> Result<(), AgentError> {
         let bounds = self.bounds(cancel);
-        self.begin_again(&bounds).await?;
         self.compact_within(&bounds).await
     }
 
@@ -129,6 +126,7 @@ impl Acp {
 
     /// Begins the conversation, where there is none.
     async fn open(&mut self, bounds: &Bounds<'_>) -> Result<(), AgentError> {
+        self.begin_again(bounds).await?;
         if self.session.is_some() {
             return Ok(());
         }
@@ -201,6 +199,7 @@ impl Acp {
     }
 
     async fn give(&mut self, text: &str, record: &mut Record, bounds: &Bounds<'_>) -> Result<Ending, AgentError> {
+        self.open(bounds).await?;
         let session = self.session.clone().unwrap_or_default();
         let prompt = json!({ "sessionId": session, "prompt": [{ "type": "text", "text": text }] });
         let id = self.peer.request("session/prompt", &prompt);
