@@ -5,7 +5,7 @@
 mod acp_support;
 mod opencode_support;
 
-use acp_support::{CLAUDE, CODEX, Case, GEMINI, Model, OPENCODE};
+use acp_support::{CLAUDE, CODEX, COPILOT, Case, GEMINI, KIMI, Model, OPENCODE, QWEN};
 use opencode_support::{KEY, MODEL, Place, eventually, fails, says, stalls, to, to_by_tool};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -51,6 +51,24 @@ with_each_agent!(
     big_output_passes,
     the_models_key_is_nowhere_where_the_agent_can_read,
     an_agent_that_repeats_itself_is_warned_and_then_stopped,
+);
+
+/// What is asked of those that only a full run installs.
+macro_rules! with_more_agents {
+    ($($name:ident),* $(,)?) => {
+        with_each_agent!(qwen QWEN $($name)*);
+        with_each_agent!(kimi KIMI $($name)*);
+        with_each_agent!(copilot COPILOT $($name)*);
+    };
+}
+
+with_more_agents!(
+    a_turn_writes_a_file_and_reports_what_it_did,
+    turns_continue_one_conversation_also_across_a_compaction,
+    cancelling_a_stalled_turn_leaves_the_agent_idle,
+    cancelling_ends_a_running_command_and_what_it_started,
+    the_repository_configures_nothing,
+    another_process_goes_on_with_the_conversation_after_a_kill,
 );
 
 fn never() -> CancellationToken {

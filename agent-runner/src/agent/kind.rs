@@ -16,6 +16,14 @@ pub enum AgentKind {
     Codex,
     /// Gemini CLI, over ACP.
     Gemini,
+    /// Qwen Code, over ACP.
+    Qwen,
+    /// Kimi Code, over ACP.
+    Kimi,
+    /// Copilot CLI, over ACP.
+    Copilot,
+    /// Any command line, a process for each turn.
+    Command,
     /// Cursor's Cloud Agents, which work in its cloud.
     Cursor,
 }
@@ -30,8 +38,18 @@ pub struct UnknownAgent {
 
 impl AgentKind {
     /// Every program.
-    pub const ALL: &'static [Self] =
-        &[Self::OpenCode, Self::OpenCodeAcp, Self::Claude, Self::Codex, Self::Gemini, Self::Cursor];
+    pub const ALL: &'static [Self] = &[
+        Self::OpenCode,
+        Self::OpenCodeAcp,
+        Self::Claude,
+        Self::Codex,
+        Self::Gemini,
+        Self::Qwen,
+        Self::Kimi,
+        Self::Copilot,
+        Self::Command,
+        Self::Cursor,
+    ];
 
     /// The program's name in settings (`WORKER_MODE`).
     #[must_use]
@@ -42,6 +60,10 @@ impl AgentKind {
             Self::Claude => "claude",
             Self::Codex => "codex",
             Self::Gemini => "gemini",
+            Self::Qwen => "qwen",
+            Self::Kimi => "kimi",
+            Self::Copilot => "copilot",
+            Self::Command => "command",
             Self::Cursor => "cursor",
         }
     }
@@ -50,7 +72,13 @@ impl AgentKind {
     #[must_use]
     pub const fn wire(self) -> Wire {
         match self {
-            Self::OpenCode | Self::OpenCodeAcp | Self::Cursor => Wire::Chat,
+            Self::OpenCode
+            | Self::OpenCodeAcp
+            | Self::Qwen
+            | Self::Kimi
+            | Self::Copilot
+            | Self::Command
+            | Self::Cursor => Wire::Chat,
             Self::Claude => Wire::Messages,
             Self::Codex => Wire::Responses,
             Self::Gemini => Wire::Gemini,
@@ -83,7 +111,8 @@ mod tests {
         let error = "other".parse::<AgentKind>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "\"other\" is not a supported agent; set it to one of: opencode, opencode-acp, claude, codex, gemini, cursor"
+            "\"other\" is not a supported agent; set it to one of: opencode, opencode-acp, claude, codex, gemini, qwen, \
+             kimi, copilot, command, cursor"
         );
     }
 }

@@ -26,7 +26,7 @@ impl Wire {
     /// The request as a chat has it: `model`, `stream`, `tools` and `messages`.
     pub(super) fn as_chat(self, mut body: Value, model: Option<&str>) -> Value {
         let messages = match self {
-            Self::Chat => return body,
+            Self::Chat => return without_reminders(body),
             Self::Responses => of_responses(&body),
             Self::Messages => of_messages(&body),
             Self::Gemini => of_gemini(&body),
@@ -133,6 +133,18 @@ fn all_text(content: &Value) -> String {
         Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n"),
         other => other.to_string(),
     }
+}
+
+/// A chat without the messages that consist of what a program added alone.
+fn without_reminders(mut body: Value) -> Value {
+    if let Some(messages) = body["messages"].as_array_mut() {
+        let is_added = |message: &Value| {
+            message["role"] == "user"
+                && message["content"].as_str().is_some_and(|text| text.trim_start().starts_with("<system-reminder>"))
+        };
+        messages.retain(|message| !is_added(message));
+    }
+    body
 }
 
 fn add(messages: &mut Vec<Value>, role: &str, text: String) {

@@ -3,8 +3,11 @@
 
 mod claude;
 mod codex;
+mod copilot;
 mod gemini;
+mod kimi;
 mod opencode;
+mod qwen;
 
 use crate::agent::{AgentKind, AgentOptions, Provider};
 use secrecy::ExposeSecret;
@@ -68,7 +71,10 @@ pub(super) fn recipe(kind: AgentKind) -> Option<&'static Recipe> {
         AgentKind::Claude => Some(&claude::CLAUDE),
         AgentKind::Codex => Some(&codex::CODEX),
         AgentKind::Gemini => Some(&gemini::GEMINI),
-        AgentKind::OpenCode | AgentKind::Cursor => None,
+        AgentKind::Qwen => Some(&qwen::QWEN),
+        AgentKind::Kimi => Some(&kimi::KIMI),
+        AgentKind::Copilot => Some(&copilot::COPILOT),
+        AgentKind::OpenCode | AgentKind::Cursor | AgentKind::Command => None,
     }
 }
 
