@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use terarchitect_agent_runner::agent::{AgentError, AgentEvent, Asked, ModelFailure, start};
+use terarchitect_agent_runner::agent::{AgentError, AgentEvent, AgentKind, Asked, ModelFailure, start};
 use terarchitect_testbed::chat::{ChatRequest, Reply};
 use tokio_util::sync::CancellationToken;
 
@@ -90,7 +90,9 @@ async fn a_turn_writes_a_file_and_reports_what_it_did(case: &Case, program: Path
     eprintln!("{}: ready after {ready:?}, first turn {:?}", agent.name(), output.duration);
     assert_eq!(std::fs::read_to_string(file).unwrap(), "hello");
     assert_eq!((output.text.as_str(), output.tools.len()), ("Done.", 1), "{output:?}");
-    assert!(output.tools[0].input.contains("hello.txt"), "{output:?}");
+    // Qwen Code does not say what it gives to its tools.
+    let names_the_file = output.tools[0].input.contains("hello.txt");
+    assert_eq!(names_the_file, case.kind != AgentKind::Qwen, "{output:?}");
     place.events.wait_for("the tool", |event| matches!(event, AgentEvent::ToolFinished(_))).await;
     place.events.wait_for("the text", |event| matches!(event, AgentEvent::Text { .. })).await;
     let asked: Vec<_> = model.chat.requests().iter().map(|request| request.model().to_owned()).collect();
@@ -104,7 +106,12 @@ async fn a_turn_writes_a_file_and_reports_what_it_did(case: &Case, program: Path
 async fn turns_continue_one_conversation_also_across_a_compaction(case: &Case, program: PathBuf) {
     let place = Place::new();
     // What asks for a summary may have all that was said before in it.
-    let rules = [to("summary", says("A digest.")), to("number one", says("First.")), to("number two", says("Second."))];
+    let rules = [
+        to("state_snapshot", says("<state_snapshot>A digest.</state_snapshot>")),
+        to("summary", says("A digest.")),
+        to("number one", says("First.")),
+        to("number two", says("Second.")),
+    ];
     let model = Model::start(rules).await;
     let mut agent = model.launch(case, &place, program).await;
     assert_eq!(agent.prompt("number one", &never()).await.unwrap().text, "First.");
@@ -120,7 +127,9 @@ async fn turns_continue_one_conversation_also_across_a_compaction(case: &Case, p
         let kind = compacted.unwrap_err();
         assert!(matches!(kind, AgentError::Model { kind: ModelFailure::Compaction, .. }), "{kind:?}");
     }
-    assert_eq!(agent.prompt("number two", &never()).await.unwrap().text, "Second.");
+    let said = agent.prompt("number two", &never()).await.unwrap().text;
+    // Kimi Code says what it has compacted only after it has ended that turn.
+    assert!(said == "Second." || case.kind == AgentKind::Kimi && said.ends_with("Second."), "{said}");
     let kept = if case.compacts { "A digest." } else { "number one" };
     assert!(model.last()["messages"].to_string().contains(kept), "{}", model.last()["messages"]);
     agent.shutdown().await;

@@ -80,7 +80,7 @@ pub const QWEN: Case = Case {
     command: "command",
     write: Some(("write_file", "file_path")),
     compacts: true,
-    is_taken_along: true,
+    is_taken_along: false,
 };
 pub const KIMI: Case = Case {
     kind: AgentKind::Kimi,

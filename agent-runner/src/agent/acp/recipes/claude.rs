@@ -59,7 +59,7 @@ fn claude_meta() -> Value {
 }
 
 /// How it names the folder of a workspace's conversations.
-pub(super) fn folder_of(workspace: &Path) -> String {
+fn folder_of(workspace: &Path) -> String {
     let path = workspace.display().to_string();
     path.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect()
 }

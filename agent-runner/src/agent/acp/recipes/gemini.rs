@@ -29,6 +29,7 @@ pub(super) const GEMINI: Recipe = Recipe {
   "privacy": { "usageStatisticsEnabled": false },
   "telemetry": { "enabled": false },
   "general": { "enableAutoUpdate": false, "enableAutoUpdateNotification": false, "sessionRetention": { "enabled": false } },
+  "model": { "disableLoopDetection": true },
   "security": { "folderTrust": { "enabled": true }, "auth": { "selectedType": "gemini-api-key" } }
 }
 "#,

@@ -1,6 +1,6 @@
 //! Qwen Code's own ACP.
 
-use super::{Conversations, Recipe, Reopen, claude::folder_of, key};
+use super::{Recipe, Reopen, key};
 use crate::agent::AgentOptions;
 use serde_json::Value;
 use std::path::Path;
@@ -33,7 +33,8 @@ pub(super) const QWEN: Recipe = Recipe {
     mode: Some("default"),
     compact: Some("/compress"),
     reopen: Reopen::Resume,
-    conversations: Some(Conversations { below: "projects", id_chars: None, folder_of: Some(folder_of) }),
+    // It refuses those that come from elsewhere.
+    conversations: None,
     before_reopening: |_, _| Ok(()),
 };
 
