@@ -21,7 +21,7 @@ pub(super) const GEMINI: Recipe = Recipe {
     missing: "install it (npm install -g @google/gemini-cli; it needs Node 20), build an image with it (AGENTS=gemini), or \
               set ACP_AGENT_BIN to its path",
     env: gemini_env,
-    // A folder that nobody trusts configures nothing: no servers, no hooks. What it keeps stays: it would take a conversation that it
+    // An untrusted folder configures nothing: no servers, no hooks. What it keeps stays: it would take a conversation that it
     // has just read in for one without content, and delete it.
     files: &[(
         ".gemini/settings.json",
@@ -36,7 +36,7 @@ pub(super) const GEMINI: Recipe = Recipe {
     )],
     meta: || Value::Null,
     tells_failures: false,
-    // In a folder that nobody trusts, it has no other mode.
+    // In an untrusted folder, it has no other mode.
     asks_for_each_step: true,
     mode: Some("default"),
     compact: None,

@@ -12,7 +12,7 @@ pub(super) const QWEN: Recipe = Recipe {
     missing: "install it (npm install -g @qwen-code/qwen-code; it needs Node 22), build an image with it (AGENTS=qwen), or \
               set ACP_AGENT_BIN to its path",
     env: qwen_env,
-    // A folder that nobody trusts configures nothing: no servers, no hooks. What it would keep for other conversations costs a call
+    // An untrusted folder configures nothing: no servers, no hooks. What it would keep for other conversations costs a call
     // of the model after each turn.
     files: &[(
         "settings.json",
@@ -28,7 +28,7 @@ pub(super) const QWEN: Recipe = Recipe {
     )],
     meta: || Value::Null,
     tells_failures: false,
-    // In a folder that nobody trusts, it has no other mode.
+    // In an untrusted folder, it has no other mode.
     asks_for_each_step: true,
     mode: Some("default"),
     compact: Some("/compress"),
