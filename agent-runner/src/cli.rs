@@ -149,7 +149,8 @@ pub struct Options {
         value_name = "HOST"
     )]
     pub github_token_host: String,
-    /// The coding agent to use: `opencode`, or `cursor` for Cursor's Cloud Agents [default: opencode].
+    /// The coding agent to use: `opencode`, `opencode-acp`, `claude`, `codex`, `gemini`, `qwen`, `kimi`, `copilot`, `command`, or
+    /// `cursor` for Cursor's Cloud Agents [default: opencode].
     #[arg(
         long,
         env = "WORKER_MODE",
@@ -319,7 +320,17 @@ pub struct Options {
     /// The OpenCode program to start.
     #[arg(long, env = "OPENCODE_BIN", default_value = "opencode", global = true, value_name = "FILE")]
     pub opencode_bin: PathBuf,
-    /// The program of another agent [default: claude-agent-acp or codex-acp, on PATH].
+    /// The command line of the agent `command`, as sh reads it: the prompt is its standard input, and $1.
+    #[arg(
+        long,
+        env = "AGENT_COMMAND",
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "LINE"
+    )]
+    pub agent_command: String,
+    /// The program of another agent [default: that agent's own name, such as claude-agent-acp, on PATH].
     #[arg(
         long,
         env = "ACP_AGENT_BIN",

@@ -261,11 +261,16 @@ impl AgentConfig {
         };
         let agent_key = secret(&options.worker_llm_key);
         let program = match kind {
-            AgentKind::OpenCode | AgentKind::Claude | AgentKind::Codex => base_url.map(|base_url| {
+            AgentKind::Cursor => cursor(options).map(Program::Cursor).map_err(|wrong| problems.extend(wrong)).ok(),
+            AgentKind::Command if given(&options.agent_command).is_none() => {
+                let problem = "AGENT_COMMAND is not set; set it to the command line of the agent";
+                problems.push(problem.to_owned());
+                None
+            }
+            _ => base_url.map(|base_url| {
                 let (model, api_key) = (agent_model.clone(), agent_key.clone());
                 Program::Here(kind, Provider { base_url, model, api_key, limits: None })
             }),
-            AgentKind::Cursor => cursor(options).map(Program::Cursor).map_err(|wrong| problems.extend(wrong)).ok(),
         };
         let Some(program) = program.filter(|_| problems.is_empty()) else { return Err(ConfigError { problems }) };
         let director = has_director.then(|| DirectorConfig {

@@ -1,17 +1,17 @@
-//! Claude Code and Codex, the real programs, with a scripted model behind the gateway: the same behaviour of each.
+//! Agents that speak ACP, the real programs, with a scripted model behind the gateway: the same behaviour of each.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 mod acp_support;
 mod opencode_support;
 
-use acp_support::{CLAUDE, CODEX, Case, Model};
+use acp_support::{CLAUDE, CODEX, COPILOT, Case, GEMINI, KIMI, Model, OPENCODE, QWEN};
 use opencode_support::{KEY, MODEL, Place, eventually, fails, says, stalls, to, to_by_tool};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use terarchitect_agent_runner::agent::{AgentError, AgentEvent, Asked, ModelFailure, start};
+use terarchitect_agent_runner::agent::{AgentError, AgentEvent, AgentKind, Asked, ModelFailure, start};
 use terarchitect_agent_runner::stuck::{Kind, Remedy};
 use terarchitect_testbed::chat::{ChatRequest, Reply};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,8 @@ macro_rules! with_each_agent {
     ($($name:ident),* $(,)?) => {
         with_each_agent!(claude CLAUDE $($name)*);
         with_each_agent!(codex CODEX $($name)*);
+        with_each_agent!(opencode OPENCODE $($name)*);
+        with_each_agent!(gemini GEMINI $($name)*);
     };
     ($module:ident $case:ident $($name:ident)*) => {
         mod $module {
@@ -53,6 +55,24 @@ with_each_agent!(
     an_agent_whose_model_falls_silent_is_stopped_and_asked_again,
 );
 
+/// What is asked of those that only a full run installs.
+macro_rules! with_more_agents {
+    ($($name:ident),* $(,)?) => {
+        with_each_agent!(qwen QWEN $($name)*);
+        with_each_agent!(kimi KIMI $($name)*);
+        with_each_agent!(copilot COPILOT $($name)*);
+    };
+}
+
+with_more_agents!(
+    a_turn_writes_a_file_and_reports_what_it_did,
+    turns_continue_one_conversation_also_across_a_compaction,
+    cancelling_a_stalled_turn_leaves_the_agent_idle,
+    cancelling_ends_a_running_command_and_what_it_started,
+    the_repository_configures_nothing,
+    another_process_goes_on_with_the_conversation_after_a_kill,
+);
+
 fn never() -> CancellationToken {
     CancellationToken::new()
 }
@@ -72,7 +92,9 @@ async fn a_turn_writes_a_file_and_reports_what_it_did(case: &Case, program: Path
     eprintln!("{}: ready after {ready:?}, first turn {:?}", agent.name(), output.duration);
     assert_eq!(std::fs::read_to_string(file).unwrap(), "hello");
     assert_eq!((output.text.as_str(), output.tools.len()), ("Done.", 1), "{output:?}");
-    assert!(output.tools[0].input.contains("hello.txt"), "{output:?}");
+    // Qwen Code does not say what it gives to its tools.
+    let names_the_file = output.tools[0].input.contains("hello.txt");
+    assert_eq!(names_the_file, case.kind != AgentKind::Qwen, "{output:?}");
     place.events.wait_for("the tool", |event| matches!(event, AgentEvent::ToolFinished(_))).await;
     place.events.wait_for("the text", |event| matches!(event, AgentEvent::Text { .. })).await;
     let asked: Vec<_> = model.chat.requests().iter().map(|request| request.model().to_owned()).collect();
@@ -86,7 +108,12 @@ async fn a_turn_writes_a_file_and_reports_what_it_did(case: &Case, program: Path
 async fn turns_continue_one_conversation_also_across_a_compaction(case: &Case, program: PathBuf) {
     let place = Place::new();
     // What asks for a summary may have all that was said before in it.
-    let rules = [to("summary", says("A digest.")), to("number one", says("First.")), to("number two", says("Second."))];
+    let rules = [
+        to("state_snapshot", says("<state_snapshot>A digest.</state_snapshot>")),
+        to("summary", says("A digest.")),
+        to("number one", says("First.")),
+        to("number two", says("Second.")),
+    ];
     let model = Model::start(rules).await;
     let mut agent = model.launch(case, &place, program).await;
     assert_eq!(agent.prompt("number one", &never()).await.unwrap().text, "First.");
@@ -94,10 +121,19 @@ async fn turns_continue_one_conversation_also_across_a_compaction(case: &Case, p
     assert!(model.last()["messages"].to_string().contains("number one"), "{}", model.last()["messages"]);
     let asked = model.chat.requests().iter().filter(|request| request.model() == MODEL).count();
     assert_eq!(asked, 2, "nothing is asked besides, also after a turn");
-    agent.compact(&never()).await.unwrap();
-    place.events.wait_for("the compaction", |event| *event == AgentEvent::Compacted).await;
-    assert_eq!(agent.prompt("number two", &never()).await.unwrap().text, "Second.");
-    assert!(model.last()["messages"].to_string().contains("A digest."), "{}", model.last()["messages"]);
+    let compacted = agent.compact(&never()).await;
+    if case.compacts {
+        compacted.unwrap();
+        place.events.wait_for("the compaction", |event| *event == AgentEvent::Compacted).await;
+    } else {
+        let kind = compacted.unwrap_err();
+        assert!(matches!(kind, AgentError::Model { kind: ModelFailure::Compaction, .. }), "{kind:?}");
+    }
+    let said = agent.prompt("number two", &never()).await.unwrap().text;
+    // Kimi Code says what it has compacted only after it has ended that turn.
+    assert!(said == "Second." || case.kind == AgentKind::Kimi && said.ends_with("Second."), "{said}");
+    let kept = if case.compacts { "A digest." } else { "number one" };
+    assert!(model.last()["messages"].to_string().contains(kept), "{}", model.last()["messages"]);
     agent.shutdown().await;
 }
 
@@ -238,7 +274,12 @@ async fn another_process_goes_on_with_the_conversation_after_a_kill(case: &Case,
     let model = Model::start([to("number one", says("First.")), to("number two", says("Second."))]).await;
     let mut agent = model.launch(case, &place, program.clone()).await;
     agent.prompt("number one", &never()).await.unwrap();
-    let remembered = agent.remembered().await.unwrap().unwrap();
+    let Some(remembered) = agent.remembered().await.unwrap() else {
+        assert!(!case.is_taken_along, "it remembers nothing");
+        agent.shutdown().await;
+        return;
+    };
+    assert!(case.is_taken_along);
     let processes = place.processes();
     let (pid, _) = processes.iter().find(|(_, command)| command.contains(case.process)).unwrap();
     kill_process(Pid::from_raw(*pid).unwrap(), Signal::KILL).unwrap();
@@ -272,6 +313,14 @@ async fn the_repository_configures_nothing(case: &Case, program: PathBuf) {
     std::fs::create_dir_all(place.work(".codex")).unwrap();
     let servers = format!("[mcp_servers.x]\ncommand = \"touch\"\nargs = [\"{}\"]\n", proof.display());
     std::fs::write(place.work(".codex/config.toml"), servers).unwrap();
+    let hooked = json!({ "mcpServers": { "x": { "command": "touch", "args": [proof] } },
+        "hooks": { "SessionStart": hook, "BeforeAgent": hook, "UserPromptSubmit": hook } });
+    for folder in [".gemini", ".qwen"] {
+        std::fs::create_dir_all(place.work(folder)).unwrap();
+        std::fs::write(place.work(folder).join("settings.json"), hooked.to_string()).unwrap();
+    }
+    let local = json!({ "mcp": { "x": { "type": "local", "command": ["touch", proof] } } });
+    std::fs::write(place.work("opencode.json"), local.to_string()).unwrap();
     let model = Model::start([to("hello", says("Hello."))]).await;
     let mut agent = model.launch(case, &place, program).await;
     assert_eq!(agent.prompt("hello", &never()).await.unwrap().text, "Hello.");

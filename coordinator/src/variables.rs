@@ -72,6 +72,7 @@ pub const PASSED_ON: &[&str] = &[
     "WORKER_API_KEY",
     "WORKER_TIMEOUT_SEC",
     "WORKER_MODE",
+    "AGENT_COMMAND",
     "CURSOR_API_KEY",
     "CURSOR_API_URL",
     "CURSOR_API_VERSION",

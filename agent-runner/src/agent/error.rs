@@ -85,6 +85,17 @@ pub enum AgentError {
         /// The last lines that it printed.
         stderr_tail: String,
     },
+    /// The command that is the agent ended a turn with a failure.
+    #[error(
+        "the agent's command failed ({exit}): correct AGENT_COMMAND, or what it says is wrong{}",
+        tail(last_output)
+    )]
+    Failed {
+        /// Its exit status, as words.
+        exit: String,
+        /// The last that it printed.
+        last_output: String,
+    },
     /// The cloud that the agent works in refused the runner or failed, or the agent failed there.
     #[error("{message}")]
     Cloud {
@@ -127,6 +138,7 @@ impl AgentError {
             | Self::Stuck { .. }
             | Self::Asked { .. }
             | Self::Missing { .. }
+            | Self::Failed { .. }
             | Self::Server { .. }
             | Self::Workspace { .. } => false,
         }

@@ -8,10 +8,22 @@ pub enum AgentKind {
     /// OpenCode, driven through its own server.
     #[default]
     OpenCode,
+    /// OpenCode, over ACP.
+    OpenCodeAcp,
     /// Claude Code, over ACP.
     Claude,
     /// Codex, over ACP.
     Codex,
+    /// Gemini CLI, over ACP.
+    Gemini,
+    /// Qwen Code, over ACP.
+    Qwen,
+    /// Kimi Code, over ACP.
+    Kimi,
+    /// Copilot CLI, over ACP.
+    Copilot,
+    /// Any command line, a process for each turn.
+    Command,
     /// Cursor's Cloud Agents, which work in its cloud.
     Cursor,
 }
@@ -26,15 +38,32 @@ pub struct UnknownAgent {
 
 impl AgentKind {
     /// Every program.
-    pub const ALL: &'static [Self] = &[Self::OpenCode, Self::Claude, Self::Codex, Self::Cursor];
+    pub const ALL: &'static [Self] = &[
+        Self::OpenCode,
+        Self::OpenCodeAcp,
+        Self::Claude,
+        Self::Codex,
+        Self::Gemini,
+        Self::Qwen,
+        Self::Kimi,
+        Self::Copilot,
+        Self::Command,
+        Self::Cursor,
+    ];
 
     /// The program's name in settings (`WORKER_MODE`).
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenCode => "opencode",
+            Self::OpenCodeAcp => "opencode-acp",
             Self::Claude => "claude",
             Self::Codex => "codex",
+            Self::Gemini => "gemini",
+            Self::Qwen => "qwen",
+            Self::Kimi => "kimi",
+            Self::Copilot => "copilot",
+            Self::Command => "command",
             Self::Cursor => "cursor",
         }
     }
@@ -43,9 +72,16 @@ impl AgentKind {
     #[must_use]
     pub const fn wire(self) -> Wire {
         match self {
-            Self::OpenCode | Self::Cursor => Wire::Chat,
+            Self::OpenCode
+            | Self::OpenCodeAcp
+            | Self::Qwen
+            | Self::Kimi
+            | Self::Copilot
+            | Self::Command
+            | Self::Cursor => Wire::Chat,
             Self::Claude => Wire::Messages,
             Self::Codex => Wire::Responses,
+            Self::Gemini => Wire::Gemini,
         }
     }
 
@@ -75,7 +111,8 @@ mod tests {
         let error = "other".parse::<AgentKind>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "\"other\" is not a supported agent; set it to one of: opencode, claude, codex, cursor"
+            "\"other\" is not a supported agent; set it to one of: opencode, opencode-acp, claude, codex, gemini, qwen, \
+             kimi, copilot, command, cursor"
         );
     }
 }

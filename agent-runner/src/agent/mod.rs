@@ -1,7 +1,8 @@
 //! The runner's interface to a coding agent program: [`start`] it, then drive one conversation in whole turns.
 //!
 //! This says what a turn is and how one can fail. How a program is started and driven is its own module's business
-//! (`opencode`; `acp` for those that speak the Agent Client Protocol; `cursor` for agents that work in its cloud); processes, users and the end of what an agent leaves behind are shared by all programs. What a prompt
+//! (`opencode`; `acp` for those that speak the Agent Client Protocol; `plain` for any command line; `cursor` for agents that work in
+//! its cloud); processes, users and the end of what an agent leaves behind are shared by all programs. What a prompt
 //! says is decided elsewhere.
 
 mod acp;
@@ -15,6 +16,7 @@ pub mod guard;
 mod kind;
 mod opencode;
 mod options;
+mod plain;
 mod process;
 mod reap;
 mod retry;
@@ -46,10 +48,11 @@ pub fn in_cursors_cloud(options: CursorOptions) -> Result<Box<dyn Agent>, AgentE
 pub async fn start(kind: AgentKind, options: AgentOptions) -> Result<Box<dyn Agent>, AgentError> {
     match kind {
         AgentKind::OpenCode => Ok(Box::new(opencode::OpenCode::start(options).await?)),
-        AgentKind::Claude | AgentKind::Codex => Ok(Box::new(acp::Acp::start(kind, options).await?)),
+        AgentKind::Command => Ok(Box::new(plain::Plain::new(options)?)),
         AgentKind::Cursor => Err(AgentError::Startup {
             message: "Cursor's agents work in its cloud, not on this machine".to_owned(),
             stderr_tail: String::new(),
         }),
+        _ => Ok(Box::new(acp::Acp::start(kind, options).await?)),
     }
 }

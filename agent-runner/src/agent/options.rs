@@ -23,6 +23,8 @@ pub type LastTrouble = Arc<dyn Fn() -> Option<Trouble> + Send + Sync>;
 pub struct AgentOptions {
     /// The program, such as `opencode` from `PATH`. Empty: the one by which the agent is known.
     pub program: PathBuf,
+    /// The command line of an agent that is one (`AGENT_COMMAND`), as `sh` reads it.
+    pub command_line: String,
     /// A server of the agent that already runs; none is started then.
     pub server: Option<ServerAddress>,
     /// The workspace, absolute. It may still be empty when the agent starts, but must be complete when the first
@@ -65,6 +67,7 @@ impl AgentOptions {
     pub fn new(program: PathBuf, directory: PathBuf, state_dir: PathBuf, provider: Provider) -> Self {
         Self {
             program,
+            command_line: String::new(),
             server: None,
             directory,
             extra_directories: Vec::new(),

@@ -298,6 +298,7 @@ impl Attempt {
                 let mut options = self.agent_options(places, user, models.for_agent(model));
                 if *kind != AgentKind::OpenCode {
                     options.program = self.options.acp_agent_bin.trim().into();
+                    options.command_line = self.options.agent_command.trim().to_owned();
                     options.last_trouble = Some(models.last_trouble());
                 }
                 self.unless_cancelled(agent::start(*kind, options)).await?

@@ -4,7 +4,7 @@
 #![allow(unreachable_pub, reason = "a module that several test binaries include")]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "support for tests")]
 
-use crate::opencode_support::{KEY, MODEL, Place, provider, script, to_by_tool};
+use crate::opencode_support::{KEY, MODEL, Place, opencode, provider, script, to_by_tool};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,24 @@ pub struct Case {
     pub process: &'static str,
     shell: &'static str,
     command: &'static str,
+    /// The tool that writes a file, and what it calls the path; none where it has no tool for that alone.
+    write: Option<(&'static str, &'static str)>,
+    /// Whether it has a command that compacts its conversation.
+    pub compacts: bool,
+    /// Whether its conversation can be taken to another host.
+    pub is_taken_along: bool,
 }
+
+pub const OPENCODE: Case = Case {
+    kind: AgentKind::OpenCodeAcp,
+    program: "opencode",
+    process: "opencode",
+    shell: "bash",
+    command: "command",
+    write: Some(("write", "filePath")),
+    compacts: true,
+    is_taken_along: false,
+};
 
 pub const CLAUDE: Case = Case {
     kind: AgentKind::Claude,
@@ -30,9 +47,64 @@ pub const CLAUDE: Case = Case {
     process: "claude-agent-acp",
     shell: "Bash",
     command: "command",
+    write: Some(("Write", "file_path")),
+    compacts: true,
+    is_taken_along: true,
 };
-pub const CODEX: Case =
-    Case { kind: AgentKind::Codex, program: "codex-acp", process: "codex-acp", shell: "exec_command", command: "cmd" };
+pub const CODEX: Case = Case {
+    kind: AgentKind::Codex,
+    program: "codex-acp",
+    process: "codex-acp",
+    shell: "exec_command",
+    command: "cmd",
+    write: None,
+    compacts: true,
+    is_taken_along: true,
+};
+pub const GEMINI: Case = Case {
+    kind: AgentKind::Gemini,
+    program: "gemini",
+    process: "gemini",
+    shell: "run_shell_command",
+    command: "command",
+    write: Some(("write_file", "file_path")),
+    compacts: false,
+    is_taken_along: true,
+};
+
+pub const QWEN: Case = Case {
+    kind: AgentKind::Qwen,
+    program: "qwen",
+    process: "qwen",
+    shell: "run_shell_command",
+    command: "command",
+    write: Some(("write_file", "file_path")),
+    compacts: true,
+    is_taken_along: false,
+};
+pub const KIMI: Case = Case {
+    kind: AgentKind::Kimi,
+    program: "kimi",
+    process: "kimi",
+    shell: "Bash",
+    command: "command",
+    write: Some(("Write", "path")),
+    compacts: true,
+    is_taken_along: false,
+};
+pub const COPILOT: Case = Case {
+    kind: AgentKind::Copilot,
+    program: "copilot",
+    process: "copilot",
+    shell: "bash",
+    command: "command",
+    write: None,
+    compacts: false,
+    is_taken_along: false,
+};
+
+/// Those that only a full run installs (`TERARCHITECT_ALL_AGENTS`).
+const MORE: [AgentKind; 3] = [AgentKind::Qwen, AgentKind::Kimi, AgentKind::Copilot];
 
 /// The folder with the agents' programs, and the Node that runs them.
 fn folder() -> Option<PathBuf> {
@@ -47,6 +119,13 @@ fn folder() -> Option<PathBuf> {
 impl Case {
     /// The agent's program. Without it this returns `None` and says so: the tests that need it are then skipped.
     pub fn program(&self) -> Option<PathBuf> {
+        if self.kind == AgentKind::OpenCodeAcp {
+            return opencode();
+        }
+        if MORE.contains(&self.kind) && std::env::var_os("TERARCHITECT_ALL_AGENTS").is_none() {
+            eprintln!("SKIPPED: set TERARCHITECT_ALL_AGENTS=1 to run this test with {}", self.program);
+            return None;
+        }
         let program = folder()?.join(self.program);
         assert!(program.exists(), "{} is missing", program.display());
         Some(program)
@@ -54,15 +133,18 @@ impl Case {
 
     /// To a prompt with these words: a command, then "Done.".
     pub fn to_by_shell(&self, words: &str, line: &str) -> [Rule; 2] {
-        to_by_tool(words, self.shell, json!({ self.command: line }))
+        let mut arguments = json!({ self.command: line });
+        if self.shell != "exec_command" {
+            arguments["description"] = json!("runs it");
+        }
+        to_by_tool(words, self.shell, arguments)
     }
 
     /// To a prompt with these words: the agent writes this file by a tool, then "Done.".
     pub fn to_by_writing(&self, words: &str, file: &Path, text: &str) -> [Rule; 2] {
-        match self.kind {
-            AgentKind::Claude => to_by_tool(words, "Write", json!({ "file_path": file, "content": text })),
-            // It has no tool for that alone.
-            _ => self.to_by_shell(words, &format!("printf %s '{text}' > {}", file.display())),
+        match self.write {
+            Some((tool, path)) => to_by_tool(words, tool, json!({ path: file, "content": text })),
+            None => self.to_by_shell(words, &format!("printf %s '{text}' > {}", file.display())),
         }
     }
 }

@@ -14,14 +14,22 @@ use terarchitect_outbound::Proxies;
 /// The version of the protocol that is spoken.
 const PROTOCOL: u64 = 1;
 
-pub(super) async fn start(kind: AgentKind, recipe: &'static Recipe, options: AgentOptions) -> Result<Acp, AgentError> {
+/// `is_first` is false for one that takes the place of another: its files are the agent's by now, and nothing is written there.
+pub(super) async fn start(
+    kind: AgentKind,
+    recipe: &'static Recipe,
+    options: AgentOptions,
+    is_first: bool,
+) -> Result<Acp, AgentError> {
     let directories = Directories::new(&options);
     directories.create(&options.state_dir, options.run_as.as_ref())?;
     let own = directories.config.join(kind.as_str());
-    prepare(&own, recipe, &options).map_err(|error| AgentError::Startup {
-        message: format!("could not prepare {}: {error}", own.display()),
-        stderr_tail: String::new(),
-    })?;
+    if is_first {
+        prepare(&own, recipe, &options).map_err(|error| AgentError::Startup {
+            message: format!("could not prepare {}: {error}", own.display()),
+            stderr_tail: String::new(),
+        })?;
+    }
     let marker = uuid::Uuid::new_v4().to_string();
     let mut secrets = Proxies::of_environment().secrets();
     secrets.extend(options.provider.api_key.clone());
@@ -69,7 +77,11 @@ pub(super) async fn start(kind: AgentKind, recipe: &'static Recipe, options: Age
 fn prepare(own: &Path, recipe: &Recipe, options: &AgentOptions) -> std::io::Result<()> {
     std::fs::create_dir_all(own)?;
     for (name, text) in recipe.files {
-        std::fs::write(own.join(name), text)?;
+        let path = own.join(name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(path, text)?;
     }
     options.run_as.as_ref().map_or(Ok(()), |user| users::hand_over(own, user))
 }
@@ -84,7 +96,7 @@ fn variables(
     // First, so that none can take the place of what the agent needs.
     let mut env = secret_variables(&options.secrets);
     env.extend(environment(directories, marker, |name| std::env::var_os(name)));
-    let model = (recipe.env)(own, &options.provider);
+    let model = (recipe.env)(own, options);
     env.extend(model.into_iter().map(|(name, value)| (name.into(), value.into())));
     env.extend(options.extra_env.iter().map(|(name, value)| (name.into(), value.into())));
     env

@@ -53,7 +53,7 @@ impl Acp {
             let message = format!("{} does not speak ACP", kind.as_str());
             return Err(AgentError::Startup { message, stderr_tail: String::new() });
         };
-        boot::start(kind, recipe, options).await
+        boot::start(kind, recipe, options, true).await
     }
 }
 

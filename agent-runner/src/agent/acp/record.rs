@@ -18,6 +18,8 @@ pub(super) struct Record {
     /// How many calls are of earlier prompts of the turn.
     earlier: usize,
     seen: Calls,
+    /// Nothing that is said counts.
+    is_unheard: bool,
 }
 
 #[derive(Debug)]
@@ -33,8 +35,16 @@ impl Record {
         Self { seen: Calls::new(limits), ..Self::default() }
     }
 
+    /// For what is no turn: agents that read a conversation in tell all of it once more.
+    pub(super) fn unheard() -> Self {
+        Self { is_unheard: true, ..Self::default() }
+    }
+
     /// Takes an update. `tell` is called for each thing that people see. Returns how the agent is stuck, if it is.
     pub(super) fn update(&mut self, update: &Value, tell: &mut dyn FnMut(AgentEvent)) -> Option<Found> {
+        if self.is_unheard {
+            return None;
+        }
         match update["sessionUpdate"].as_str().unwrap_or_default() {
             "agent_message_chunk" => {
                 let delta = update["content"]["text"].as_str().unwrap_or_default();
@@ -157,6 +167,12 @@ impl Running {
         if update["rawInput"].as_object().is_some_and(|input| !input.is_empty()) {
             self.input = update["rawInput"].clone();
             self.call.input = shortened(&format!("{:#}", self.input), CALL_CHARS);
+        }
+        if self.input.is_null()
+            && let Some(places) = update["locations"].as_array().filter(|places| !places.is_empty())
+        {
+            let paths = places.iter().filter_map(|place| place["path"].as_str()).collect::<Vec<_>>().join("\n");
+            self.call.input = shortened(&paths, CALL_CHARS);
         }
         let output = output(update);
         if !output.is_empty() {

@@ -33,11 +33,10 @@ struct Remembered {
 
 /// The conversation's files; none where there are none, or they can't be read.
 pub(super) fn read(recipe: &Recipe, own: &Path, workspace: &Path, session: &str) -> Option<String> {
-    let mut found = Found { session, files: BTreeMap::new(), room: MOST_BYTES };
-    let below = own.join(recipe.conversations);
-    let looked = open(&below, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-        .map_err(std::io::Error::from)
-        .and_then(|folder| found.look(folder, recipe.conversations, (false, 0)));
+    let kept = recipe.conversations.as_ref()?;
+    let id = kept.id_chars.and_then(|chars| session.get(..chars)).unwrap_or(session);
+    let mut found = Found { id, files: BTreeMap::new(), room: MOST_BYTES };
+    let looked = open_below(own, kept.below).and_then(|folder| found.look(folder, kept.below, (false, 0)));
     if let Err(error) = looked {
         tracing::info!(%error, "could not read the conversation that {} keeps", recipe.name);
         return None;
@@ -50,8 +49,19 @@ pub(super) fn read(recipe: &Recipe, own: &Path, workspace: &Path, session: &str)
     serde_json::to_string(&Remembered { session, workspace, files: found.files }).ok()
 }
 
+/// Opens a folder below this one, without following links.
+pub(super) fn open_below(own: &Path, below: &str) -> std::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut folder = open(own, flags, Mode::empty())?;
+    for name in below.split('/') {
+        folder = openat(&folder, name, flags, Mode::empty())?;
+    }
+    Ok(folder)
+}
+
 struct Found<'a> {
-    session: &'a str,
+    /// What the conversation's files are named after.
+    id: &'a str,
     files: BTreeMap<String, String>,
     room: u64,
 }
@@ -68,7 +78,7 @@ impl Found<'_> {
             if name == "." || name == ".." {
                 continue;
             }
-            let is_named = is_named || name.contains(self.session);
+            let is_named = is_named || name.contains(self.id);
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
             let opened = match openat(&folder, name, flags, Mode::empty()) {
                 Ok(opened) => opened,
@@ -126,25 +136,25 @@ impl Acp {
             }
             std::fs::write(&path, about(text, &remembered.workspace, &self.options.directory).as_bytes())?;
         }
-        let below = self.own.join(self.recipe.conversations);
-        self.options.run_as.as_ref().map_or(Ok(()), |user| users::hand_over(&below, user))
+        let below = self.recipe.conversations.as_ref().and_then(|kept| kept.below.split('/').next());
+        let Some((user, below)) = self.options.run_as.as_ref().zip(below) else { return Ok(()) };
+        users::hand_over(&self.own.join(below), user)
     }
 
     /// The file's place here: another attempt's workspace may have been elsewhere. None for one that leads out.
     fn moved(&self, path: &str) -> Option<PathBuf> {
-        let parts: Vec<_> = Path::new(path).components().collect();
-        if parts.first() != Some(&Component::Normal(self.recipe.conversations.as_ref()))
-            || !parts.iter().all(|part| matches!(part, Component::Normal(_)))
-        {
+        let kept = self.recipe.conversations.as_ref()?;
+        let rest = Path::new(path).strip_prefix(kept.below).ok()?;
+        if !rest.components().all(|part| matches!(part, Component::Normal(_))) {
             return None;
         }
-        let mut parts = parts.into_iter().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
-        if self.recipe.by_workspace
-            && let Some(folder) = parts.get_mut(1)
+        let mut parts = rest.iter().map(ToOwned::to_owned).collect::<Vec<_>>();
+        if let Some(folder_of) = kept.folder_of
+            && let Some(folder) = parts.first_mut()
         {
             *folder = folder_of(&self.options.directory).into();
         }
-        Some(parts.iter().collect())
+        Some(Path::new(kept.below).join(parts.iter().collect::<PathBuf>()))
     }
 }
 
@@ -159,12 +169,6 @@ fn about<'a>(text: &'a str, of: &Path, here: &Path) -> Cow<'a, str> {
     let moved =
         lines.map(|line| if line.contains("\"signature\"") { line.to_owned() } else { line.replace(&of, &here) });
     moved.collect::<String>().into()
-}
-
-/// How Claude Code names the folder of a workspace's conversations.
-fn folder_of(workspace: &Path) -> String {
-    let path = workspace.display().to_string();
-    path.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect()
 }
 
 #[cfg(test)]
@@ -199,10 +203,5 @@ mod tests {
         let moved = about(text, Path::new("/tmp/a"), Path::new("/w"));
         assert_eq!(moved, "{\"cwd\":\"/w\"}\n{\"thinking\":\"/tmp/a\",\"signature\":\"x\"}\n");
         assert_eq!(about(text, Path::new("/w"), Path::new("/w")), text);
-    }
-
-    #[test]
-    fn a_workspace_has_the_folder_that_claude_code_gives_it() {
-        assert_eq!(folder_of(Path::new("/tmp/.x/work_1")), "-tmp--x-work-1");
     }
 }

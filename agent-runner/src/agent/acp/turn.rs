@@ -2,6 +2,7 @@
 
 use super::ending::ending;
 use super::peer::{Message, Refusal};
+use super::recipes::Reopen;
 use super::record::Record;
 use super::{Acp, asking, boot};
 use crate::agent::retry::{BROKEN_OFF, Ending, Next, RETRY_PAUSE, Tries, after, nudged};
@@ -60,7 +61,7 @@ impl Acp {
                 Next::Done => return Ok(record.into_output(started.elapsed())),
                 Next::GiveUp(error) => return Err(error),
                 Next::AskAgain => {}
-                Next::CompactAndAskAgain => self.compact_within(&bounds).await?,
+                Next::CompactAndAskAgain => self.make_room(&bounds).await?,
                 Next::WaitAndAskAgain => {
                     tokio::select! {
                         () = tokio::time::sleep(RETRY_PAUSE) => {}
@@ -90,8 +91,24 @@ impl Acp {
         }
     }
 
+    /// After the model has refused a conversation for its length.
+    async fn make_room(&mut self, bounds: &Bounds<'_>) -> Result<(), AgentError> {
+        if self.recipe.compact.is_some() {
+            return self.compact_within(bounds).await;
+        }
+        tracing::warn!("{} begins a new conversation: the earlier one is too long for its model", self.recipe.name);
+        self.session = None;
+        self.open(bounds).await
+    }
+
     async fn compact_within(&mut self, bounds: &Bounds<'_>) -> Result<(), AgentError> {
-        let Some(compact) = self.recipe.compact.filter(|_| self.session.is_some()) else { return Ok(()) };
+        if self.session.is_none() {
+            return Ok(());
+        }
+        let Some(compact) = self.recipe.compact else {
+            let message = format!("{} has no command for it, and does it by itself when it has to", self.recipe.name);
+            return Err(AgentError::Model { kind: ModelFailure::Compaction, message });
+        };
         match self.give(compact, &mut Record::default(), bounds).await? {
             Ending::Failed { kind, message } => {
                 let kind = if kind == ModelFailure::Other { ModelFailure::Compaction } else { kind };
@@ -117,7 +134,7 @@ impl Acp {
         let started = tokio::select! {
             biased;
             error = bounds.reached() => return Err(error),
-            started = boot::start(self.kind, self.recipe, self.options.clone()) => started?,
+            started = boot::start(self.kind, self.recipe, self.options.clone(), false) => started?,
         };
         (self.process, self.peer, self.is_ended) = (started.process, started.peer, false);
         if let Some(session) = self.session.take()
@@ -149,13 +166,20 @@ impl Acp {
 
     /// Goes on with a conversation whose files are there. Returns false where the agent does not know it.
     pub(super) async fn reopen(&mut self, session: &str, bounds: &Bounds<'_>) -> Result<bool, AgentError> {
+        if let Err(error) = (self.recipe.before_reopening)(&self.own, session) {
+            tracing::warn!(%error, "could not prepare the earlier conversation of {}", self.recipe.name);
+        }
         let mut params = self.place();
         params["sessionId"] = json!(session);
         let meta = (self.recipe.meta)();
         if !meta.is_null() {
             params["_meta"] = meta;
         }
-        match self.call("session/resume", &params, bounds).await? {
+        let method = match self.recipe.reopen {
+            Reopen::Resume => "session/resume",
+            Reopen::Load => "session/load",
+        };
+        match self.call(method, &params, bounds).await? {
             Ok(_) => self.enter(session.to_owned(), bounds).await.map(|()| true),
             Err(refusal) => {
                 tracing::warn!(
@@ -220,10 +244,10 @@ impl Acp {
         Ok(ending(answer, trouble, self.recipe.tells_failures))
     }
 
-    /// Asks something that is no turn.
+    /// Asks something that is no turn. What the agent tells meanwhile was said before.
     async fn call(&mut self, method: &str, params: &Value, bounds: &Bounds<'_>) -> Result<Answer, AgentError> {
         let id = self.peer.request(method, params);
-        self.until_answered(id, &mut Record::default(), bounds).await
+        self.until_answered(id, &mut Record::unheard(), bounds).await
     }
 
     /// Handles what the agent says and asks, until it has answered, or the turn has to end.
@@ -254,7 +278,9 @@ impl Acp {
                 Some(Message::Answer { .. }) => {}
                 Some(Message::Request { id, method, params }) => {
                     let asked = (&id, method.as_str(), &params);
-                    if let Some(asked) = asking::answer(&self.peer, asked, self.options.may_ask, &self.granted) {
+                    let is_for_a_step = self.recipe.asks_for_each_step && method == "session/request_permission";
+                    let may_ask = self.options.may_ask && !is_for_a_step;
+                    if let Some(asked) = asking::answer(&self.peer, asked, may_ask, &self.granted) {
                         return Err(AgentError::Asked { asked: Box::new(asked) });
                     }
                 }

@@ -19,11 +19,11 @@ const KEY_VARIABLE: &str = "TERARCHITECT_AGENT_MODEL_KEY";
 /// retries, and says so in its events. A gateway in between gives up earlier, and says why.
 const SILENCE_LIMIT: Duration = Duration::from_secs(420);
 
-/// The content of `OPENCODE_CONFIG_CONTENT`.
+/// The configuration, as `OPENCODE_CONFIG_CONTENT` has it.
 ///
 /// Where no person can answer, everything is either allowed or denied: what OpenCode asks about by default would block
 /// forever. The model is named twice, since titles and summaries use the small one.
-pub(super) fn config(options: &AgentOptions, directories: &Directories) -> Value {
+pub(in crate::agent) fn config(options: &AgentOptions, directories: &Directories) -> Value {
     let model = format!("{PROVIDER_ID}/{}", options.provider.model);
     let turn_ms = u64::try_from(options.turn_timeout.as_millis()).unwrap_or(u64::MAX);
     let silence_ms = turn_ms.min(u64::try_from(SILENCE_LIMIT.as_millis()).unwrap_or(u64::MAX));
@@ -86,21 +86,27 @@ pub(super) fn environment(
     let mut env = secret_variables(&options.secrets);
     env.extend(common_environment(directories, marker, inherited));
     let mut set = |name: &str, value: OsString| env.push((name.into(), value));
-    for (name, value) in fixed_variables() {
+    for (name, value) in model_variables(options, &config(options, directories)) {
         set(name, value.into());
     }
     if options.project_config == ProjectConfig::Ignored {
         set("OPENCODE_DISABLE_PROJECT_CONFIG", "1".into());
     }
-    set("OPENCODE_CONFIG_CONTENT", config(options, directories).to_string().into());
     set("OPENCODE_SERVER_PASSWORD", password.expose_secret().into());
-    if let Some(key) = &options.provider.api_key {
-        set(KEY_VARIABLE, json_escaped(key.expose_secret()).into());
-    }
     for (name, value) in &options.extra_env {
         set(name, value.into());
     }
     env
+}
+
+/// The variables with its configuration, the model's key, and what keeps it off the network.
+pub(in crate::agent) fn model_variables(options: &AgentOptions, config: &Value) -> Vec<(&'static str, String)> {
+    let mut variables: Vec<_> = fixed_variables().into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+    variables.push(("OPENCODE_CONFIG_CONTENT", config.to_string()));
+    if let Some(key) = &options.provider.api_key {
+        variables.push((KEY_VARIABLE, json_escaped(key.expose_secret())));
+    }
+    variables
 }
 
 /// Keeps OpenCode off the network, except for the model.

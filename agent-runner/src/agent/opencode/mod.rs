@@ -6,7 +6,7 @@
 mod api;
 mod asking;
 mod boot;
-mod config;
+pub(super) mod config;
 mod conversation;
 mod events;
 mod failure;

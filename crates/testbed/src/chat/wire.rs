@@ -20,13 +20,13 @@ pub enum Wire {
 
 /// How texts begin that programs add to what a person said.
 const ADDED: [&str; 5] =
-    ["<system-reminder>", "<environment_context>", "<permissions", "# AGENTS.md", "This is the Gemini CLI"];
+    ["<system-reminder>", "<environment_context>", "<permissions", "# AGENTS.md", "<session_context>"];
 
 impl Wire {
     /// The request as a chat has it: `model`, `stream`, `tools` and `messages`.
     pub(super) fn as_chat(self, mut body: Value, model: Option<&str>) -> Value {
         let messages = match self {
-            Self::Chat => return body,
+            Self::Chat => return without_reminders(body),
             Self::Responses => of_responses(&body),
             Self::Messages => of_messages(&body),
             Self::Gemini => of_gemini(&body),
@@ -53,6 +53,11 @@ impl Wire {
                     ("exec_command", json!({"cmd": line}))
                 }
                 (Self::Responses, "read") => ("exec_command", json!({"cmd": format!("cat '{path}'")})),
+                (Self::Gemini, "write") => ("write_file", json!({"file_path": path, "content": content})),
+                (Self::Gemini, "read") => ("read_file", json!({"file_path": path})),
+                (Self::Gemini, "bash") => {
+                    ("run_shell_command", json!({"command": command, "description": text("description")}))
+                }
                 (Self::Responses, "bash") => ("exec_command", json!({"cmd": command})),
                 _ => continue,
             };
@@ -128,6 +133,18 @@ fn all_text(content: &Value) -> String {
         Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n"),
         other => other.to_string(),
     }
+}
+
+/// A chat without the messages that consist of what a program added alone.
+fn without_reminders(mut body: Value) -> Value {
+    if let Some(messages) = body["messages"].as_array_mut() {
+        let is_added = |message: &Value| {
+            message["role"] == "user"
+                && message["content"].as_str().is_some_and(|text| text.trim_start().starts_with("<system-reminder>"))
+        };
+        messages.retain(|message| !is_added(message));
+    }
+    body
 }
 
 fn add(messages: &mut Vec<Value>, role: &str, text: String) {
