@@ -282,6 +282,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn another_user_s_checkouts_are_that_user_s_afterwards() {
+        let world = World::new();
+        let user = crate::agent::users::find(Some("nobody")).unwrap();
+        let fresh = tempfile::tempdir().unwrap();
+        for (path, user) in [world.made.path(), fresh.path()].into_iter().zip(std::iter::repeat(&user)) {
+            user.as_ref().map_or(Ok(()), |user| crate::agent::users::hand_over(path, user)).unwrap();
+        }
+        let at = |directory| Checkout { run_as: user.as_ref(), ..world.at(directory) };
+        let cache = world.cache("token");
+        assert_eq!(cache.keep(NAME, &at(world.made.path())).await.unwrap(), None);
+        assert!(cache.restore(NAME, &at(fresh.path())).await.unwrap());
+        let owner = |path: &Path| std::os::unix::fs::MetadataExt::uid(&fs::metadata(path).unwrap());
+        let own = rustix::process::geteuid().as_raw();
+        let expected = user.as_ref().map_or(own, |user| user.uid);
+        assert_eq!(owner(&fresh.path().join("node_modules/a/index.js")), expected);
+        assert_eq!(owner(&cache.entry(NAME)), own);
+    }
+
+    #[tokio::test]
     async fn an_entry_that_was_changed_cut_or_replaced_is_none() {
         let world = World::new();
         world.keep().await;
