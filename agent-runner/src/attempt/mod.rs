@@ -128,7 +128,7 @@ pub async fn make_attempt(
         usage_taken: usage::Taken::default(),
         budget,
     };
-    let outcome = attempt.make().await;
+    let outcome = Box::pin(attempt.make()).await;
     polling.abort();
     match &outcome {
         Ok(_) => {}

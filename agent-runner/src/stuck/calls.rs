@@ -273,9 +273,9 @@ mod tests {
 
     #[test]
     fn compactions_in_circles() {
-        let circle = |n: usize| if n % 2 == 0 { call("read big", "x") } else { Seen::Compacted };
+        let circle = |n: usize| if n.is_multiple_of(2) { call("read big", "x") } else { Seen::Compacted };
         assert_eq!(kind((0..20).map(circle)), Some((6, Kind::Compactions)));
-        let goes_on = |n: usize| if n % 2 == 0 { call(&format!("read {n}"), "x") } else { Seen::Compacted };
+        let goes_on = |n: usize| if n.is_multiple_of(2) { call(&format!("read {n}"), "x") } else { Seen::Compacted };
         assert_eq!(kind((0..60).map(goes_on)), None);
     }
 
