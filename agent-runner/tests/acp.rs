@@ -347,7 +347,10 @@ async fn the_models_key_is_nowhere_where_the_agent_can_read(case: &Case, program
     agent.prompt("find it", &never()).await.unwrap();
     assert!(model.chat.requests().iter().all(|request| request.key.as_deref() == Some(KEY)), "the gateway has it");
     let said = model.chat.wait_for_request(|request| !request.last("tool").is_empty()).await.last("tool");
-    assert!(!said.contains(KEY) && said.contains('0'), "{said}");
+    // OpenCode does not even search outside of the workspace.
+    let is_denied = said.contains("prevents you from using");
+    assert_eq!(is_denied, case.kind == AgentKind::OpenCodeAcp, "{said}");
+    assert!(!said.contains(KEY) && (is_denied || said.contains('0')), "{said}");
     agent.shutdown().await;
     for (name, text) in files_below(place.root()) {
         assert!(!text.contains(KEY), "{name}");
