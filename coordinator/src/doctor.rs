@@ -200,8 +200,13 @@ async fn check_agents(config: &Config, engine: &Docker) -> Finding {
     };
     let all = agents.join(", ");
     let set = config.container.env.iter().find(|(name, _)| name == "WORKER_MODE").map(|(_, mode)| mode.to_lowercase());
-    // Cursor's agents work in its cloud.
-    match set.filter(|mode| mode != "cursor" && !agents.contains(mode)) {
+    let is_there = |mode: &str| match mode {
+        // Cursor's agents work in its cloud, and AGENT_COMMAND may name anything.
+        "cursor" | "command" => true,
+        "opencode-acp" => agents.iter().any(|agent| agent == "opencode"),
+        mode => agents.iter().any(|agent| agent == mode),
+    };
+    match set.filter(|mode| !is_there(mode)) {
         Some(mode) => Finding::Bad(format!(
             "WORKER_MODE is {mode}, and {image} has {all}; build it with scripts/build-agent-image --agents {},{mode}, or change \
              WORKER_MODE",

@@ -142,30 +142,30 @@ TOOLS
 # A version that the agent image pins. Argument: its name there.
 image_version() { sed -n "s/^ARG $1=//p" "$ROOT/Dockerfile.agent" | head -n 1; }
 
-# Puts Claude Code, Codex and Gemini CLI under target/ (with TERARCHITECT_ALL_AGENTS also Qwen Code, Kimi Code and Copilot CLI), with the Node that runs them, for tests that run them on the host, and sets
-# ACP_AGENTS_DIR to the folder with their programs.
+# Puts Claude Code and Codex under target/ (with TERARCHITECT_ALL_AGENTS also Gemini CLI, Qwen Code, Kimi Code and Copilot CLI), with
+# the Node that runs them, for tests that run them on the host, and sets ACP_AGENTS_DIR to the folder with their programs.
 require_acp_agents() {
     [ -z "${ACP_AGENTS_DIR:-}" ] || return 0
-    local node claude codex gemini all prefix name package packages
+    local node claude codex all prefix name package packages
     node=$(image_version NODE_VERSION) claude=$(image_version CLAUDE_AGENT_ACP_VERSION) codex=$(image_version CODEX_ACP_VERSION)
-    gemini=$(image_version GEMINI_CLI_VERSION) all=${TERARCHITECT_ALL_AGENTS:+-all}
-    prefix=$ROOT/target/tools/acp-$node-$claude-$codex-$gemini$all
+    all=${TERARCHITECT_ALL_AGENTS:+-all}
+    prefix=$ROOT/target/tools/acp-$node-$claude-$codex$all
     ACP_AGENTS_DIR=$prefix/bin
     export ACP_AGENTS_DIR
     [ ! -d "$ACP_AGENTS_DIR" ] || return 0
     require_tools <<'TOOLS'
 npm npm installing Claude Code and Codex
 TOOLS
-    info "installing Claude Code ($claude), Codex ($codex) and Gemini CLI ($gemini) for the tests"
+    info "installing Claude Code ($claude) and Codex ($codex)${all:+, and the other agents,} for the tests"
     mkdir -p "$prefix"
     # Node's own script of installation is what brings its program.
-    packages=("node@$node" "@agentclientprotocol/claude-agent-acp@$claude" "@agentclientprotocol/codex-acp@$codex" "@google/gemini-cli@$gemini")
-    [ -z "$all" ] || packages+=("@qwen-code/qwen-code@$(image_version QWEN_CODE_VERSION)"
+    packages=("node@$node" "@agentclientprotocol/claude-agent-acp@$claude" "@agentclientprotocol/codex-acp@$codex")
+    [ -z "$all" ] || packages+=("@google/gemini-cli@$(image_version GEMINI_CLI_VERSION)" "@qwen-code/qwen-code@$(image_version QWEN_CODE_VERSION)"
         "@moonshot-ai/kimi-code@$(image_version KIMI_CODE_VERSION)" "@github/copilot@$(image_version COPILOT_VERSION)")
     npm install --prefix "$prefix" --no-audit --no-fund --silent "${packages[@]}" >/dev/null </dev/null ||
         die "could not install the agents with npm; for the reason, run: npm install --prefix $prefix ${packages[*]}"
     mkdir -p "$prefix/bin.new"
-    for name in claude-agent-acp codex-acp gemini ${all:+qwen kimi copilot}; do
+    for name in claude-agent-acp codex-acp ${all:+gemini qwen kimi copilot}; do
         case $name in
         gemini) package=@google/gemini-cli/bundle/gemini.js ;;
         qwen) package=@qwen-code/qwen-code/cli-entry.js ;;

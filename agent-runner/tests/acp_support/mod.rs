@@ -103,8 +103,9 @@ pub const COPILOT: Case = Case {
     is_taken_along: false,
 };
 
-/// Those that only a full run installs (`TERARCHITECT_ALL_AGENTS`).
-const MORE: [AgentKind; 3] = [AgentKind::Qwen, AgentKind::Kimi, AgentKind::Copilot];
+/// Those that only a full run tests and installs (`TERARCHITECT_ALL_AGENTS`).
+const MORE: [AgentKind; 5] =
+    [AgentKind::OpenCodeAcp, AgentKind::Gemini, AgentKind::Qwen, AgentKind::Kimi, AgentKind::Copilot];
 
 /// The folder with the agents' programs, and the Node that runs them.
 fn folder() -> Option<PathBuf> {
@@ -119,12 +120,12 @@ fn folder() -> Option<PathBuf> {
 impl Case {
     /// The agent's program. Without it this returns `None` and says so: the tests that need it are then skipped.
     pub fn program(&self) -> Option<PathBuf> {
-        if self.kind == AgentKind::OpenCodeAcp {
-            return opencode();
-        }
         if MORE.contains(&self.kind) && std::env::var_os("TERARCHITECT_ALL_AGENTS").is_none() {
             eprintln!("SKIPPED: set TERARCHITECT_ALL_AGENTS=1 to run this test with {}", self.program);
             return None;
+        }
+        if self.kind == AgentKind::OpenCodeAcp {
+            return opencode();
         }
         let program = folder()?.join(self.program);
         assert!(program.exists(), "{} is missing", program.display());

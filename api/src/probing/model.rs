@@ -1,7 +1,7 @@
 //! Whether a model answers at its address.
 
 use super::{Probed, Said, client, host, moved, send};
-use reqwest::StatusCode;
+use reqwest::{RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use terarchitect_outbound::{api_base, endpoint, is_loopback};
@@ -20,6 +20,8 @@ pub enum ModelForm {
     Messages,
     /// OpenAI's responses.
     Responses,
+    /// Google's `generateContent`.
+    Gemini,
 }
 
 impl ModelForm {
@@ -29,6 +31,7 @@ impl ModelForm {
         match mode.map(|mode| mode.trim().to_ascii_lowercase()).as_deref() {
             Some("claude") => Self::Messages,
             Some("codex") => Self::Responses,
+            Some("gemini") => Self::Gemini,
             _ => Self::Chat,
         }
     }
@@ -39,6 +42,7 @@ impl ModelForm {
             Self::Chat => "OpenAI-compatible API",
             Self::Messages => "API of Anthropic's messages",
             Self::Responses => "API of OpenAI's responses",
+            Self::Gemini => "API of Google's generateContent",
         }
     }
 }
@@ -98,13 +102,14 @@ impl ModelProbe {
                 let url = endpoint(base, "messages");
                 let question =
                     json!({"model": model, "max_tokens": MAX_TOKENS, "messages": [{"role": "user", "content": words}]});
-                let mut request = client()?.post(url.clone()).header("anthropic-version", "2023-06-01").json(&question);
-                if let Some(key) = &self.key {
-                    request = request.header("x-api-key", key.expose_secret());
-                }
-                let said = send(request, &url, None).await?;
-                let message = self.key.as_ref().map(|key| said.message.replace(key.expose_secret(), "[secret]"));
-                Ok(Said { message: message.unwrap_or_else(|| said.message.clone()), ..said })
+                let request = client()?.post(url.clone()).header("anthropic-version", "2023-06-01").json(&question);
+                self.send_with(request, &url, "x-api-key").await
+            }
+            ModelForm::Gemini => {
+                let url = endpoint(base, &format!("models/{model}:generateContent"));
+                let question = json!({"contents": [{"role": "user", "parts": [{"text": words}]}],
+                    "generationConfig": {"maxOutputTokens": MAX_TOKENS}});
+                self.send_with(client()?.post(url.clone()).json(&question), &url, "x-goog-api-key").await
             }
             ModelForm::Responses => {
                 let url = endpoint(base, "responses");
@@ -112,6 +117,13 @@ impl ModelProbe {
                 send(client()?.post(url.clone()).json(&question), &url, self.key.as_ref()).await
             }
         }
+    }
+
+    /// Sends the key in this header, and masks it where the answer repeats it.
+    async fn send_with(&self, request: RequestBuilder, url: &Url, header: &str) -> Result<Said, Probed> {
+        let Some(key) = &self.key else { return send(request, url, None).await };
+        let said = send(request.header(header, key.expose_secret()), url, None).await?;
+        Ok(Said { message: said.message.replace(key.expose_secret(), "[secret]"), ..said })
     }
 
     async fn ask_chat(&self, base: &Url, model: &str, words: &str) -> Result<Said, Probed> {
@@ -202,6 +214,10 @@ fn answer(form: ModelForm, json: Option<&Value>) -> Option<String> {
         ModelForm::Chat => {
             let message = json?.get("choices")?.get(0)?.get("message")?;
             Some(message["content"].as_str().unwrap_or_default().to_owned())
+        }
+        ModelForm::Gemini => {
+            let candidate = json?.get("candidates")?.get(0)?;
+            Some(texts(&candidate["content"]["parts"]))
         }
         ModelForm::Messages => json?.get("content").filter(|content| content.is_array()).map(texts),
         ModelForm::Responses => {

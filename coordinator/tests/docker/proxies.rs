@@ -80,8 +80,10 @@ async fn doctor_says_which_agents_are_in_the_image() {
         let bad = doctor(&image.name, &[("WORKER_MODE", "codex")]);
         let sentence = format!("FAIL  agents: WORKER_MODE is codex, and {} has opencode, claude; build it", image.name);
         assert!(bad.contains(&sentence) && bad.contains("--agents opencode,claude,codex"), "{bad}");
-        let cloud = doctor(&image.name, &[("WORKER_MODE", "cursor")]);
-        assert!(cloud.contains("ok    agents: "), "{cloud}");
+        for there in ["cursor", "opencode-acp", "command"] {
+            let good = doctor(&image.name, &[("WORKER_MODE", there)]);
+            assert!(good.contains("ok    agents: "), "{good}");
+        }
         assert!(doctor(&silent.name, &[]).contains("warn  agents: "), "it has no label");
     });
 }

@@ -9,7 +9,7 @@ export interface SettingGroup { id: string; title: string; about: string; fields
 export const groups: SettingGroup[] = [
   {
     id: 'model', title: 'Model of the agent', test: 'agent_model',
-    about: 'The language model that does the work: any service with an OpenAI-compatible chat API. Claude Code needs one with Anthropic’s messages, Codex one with OpenAI’s responses.',
+    about: 'The language model that does the work: any service with an OpenAI-compatible chat API. Claude Code needs one with Anthropic’s messages, Codex one with OpenAI’s responses, Gemini CLI one with Google’s generateContent.',
     fields: [
       { name: 'WORKER_LLM_URL', label: 'Address', type: 'url', placeholder: 'https://api.example.com/v1' },
       { name: 'WORKER_MODEL', label: 'Model', hint: 'Its name, as the service calls it.' },
@@ -53,7 +53,7 @@ export const groups: SettingGroup[] = [
     id: 'more', title: 'More', about: 'Rarely needed.',
     fields: [
       { name: 'TERARCHITECT_WORKER_API_KEY', label: 'Key of all hosts', type: 'secret', hint: 'One key for every host. A key for each host, made under Fleet, can be revoked alone.' },
-      { name: 'WORKER_MODE', label: 'Agent', hint: 'Which coding agent works: opencode, claude, codex or cursor. Empty: OpenCode.' },
+      { name: 'WORKER_MODE', label: 'Agent', hint: 'Which coding agent works: opencode, claude, codex, gemini, cursor, or another of docs/agents.md. Empty: OpenCode.' },
       { name: 'MODEL_PRICES', label: 'Prices of models', hint: 'JSON, in dollars for a million tokens: {"model": {"input": 3, "output": 15}}' },
       { name: 'AGENT_PROVIDER', label: 'Provider of the Director' },
       { name: 'openai_api_key', label: 'OpenAI key', type: 'secret' },

@@ -15,7 +15,7 @@ use crate::db;
 use crate::db::projects::Project;
 use crate::db::tickets::Ticket;
 use crate::db::work_orders::WorkOrder;
-use crate::domain::agents::Program;
+use crate::domain::agents::{Program, RunsOn};
 use crate::domain::forges::CredentialKind;
 use crate::domain::projects::{board, proof, repository};
 use crate::domain::refusal::Refusal;
@@ -75,7 +75,8 @@ pub async fn worker_context(
         ticket.description = Some(prompt_for_runner(&order));
         of_order = proof::of_order(&order.lines, &order.verification);
         // OpenCode is also the program of agents for which none was chosen: there the setting counts.
-        let program = order.program.filter(|program| matches!(program, Program::Claude | Program::Codex));
+        let program =
+            order.program.filter(|&program| program != Program::OpenCode && program.runs_on() == RunsOn::Container);
         let mode = program.map(|program| (AgentSettings::WORKER_MODE.to_owned(), program.as_str().to_owned()));
         agent_settings.0.extend(mode);
         agent_settings.0.extend(order.model.map(|model| (AgentSettings::WORKER_MODEL.to_owned(), model)));

@@ -21,10 +21,22 @@ words! {
     pub enum Program "agent program" {
         /// OpenCode, in a container.
         OpenCode = "opencode",
+        /// OpenCode over the Agent Client Protocol, in a container.
+        OpenCodeAcp = "opencode-acp",
         /// Claude Code, in a container.
         Claude = "claude",
         /// Codex, in a container.
         Codex = "codex",
+        /// Gemini CLI, in a container.
+        Gemini = "gemini",
+        /// Qwen Code, in a container.
+        Qwen = "qwen",
+        /// Kimi Code, in a container.
+        Kimi = "kimi",
+        /// Copilot CLI, in a container.
+        Copilot = "copilot",
+        /// The command line that the coordinator's `AGENT_COMMAND` names, in a container.
+        Command = "command",
         /// Cursor, in its own cloud.
         Cursor = "cursor",
     }
@@ -59,8 +71,8 @@ impl Program {
     #[must_use]
     pub const fn runs_on(self) -> RunsOn {
         match self {
-            Self::OpenCode | Self::Claude | Self::Codex => RunsOn::Container,
             Self::Cursor => RunsOn::Cloud,
+            _ => RunsOn::Container,
         }
     }
 }

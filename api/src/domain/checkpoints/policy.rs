@@ -17,9 +17,7 @@ pub fn checked(stops: Vec<Stop>, program: Program) -> Result<Vec<Stop>, Refusal>
             return Err(Refusal::invalid(format!("'checkpoints' has the stage {stage} twice.")));
         }
         match (stop.stage, program) {
-            (CheckpointStage::Question, Program::OpenCode | Program::Claude | Program::Codex)
-                if !stop.kind.blocks() =>
-            {
+            (CheckpointStage::Question, program) if program != Program::Cursor && !stop.kind.blocks() => {
                 let sentence = "A question waits for its answer: in 'checkpoints', the type of the stage question is approval_required.";
                 return Err(Refusal::invalid(sentence));
             }
@@ -27,13 +25,13 @@ pub fn checked(stops: Vec<Stop>, program: Program) -> Result<Vec<Stop>, Refusal>
                 let sentence = "The stage budget is not for 'checkpoints': a job stops there by itself once its budget is used up.";
                 return Err(Refusal::invalid(sentence));
             }
-            (CheckpointStage::Start, _) | (_, Program::OpenCode | Program::Claude | Program::Codex) => {}
-            (_, Program::Cursor) => {
+            (not_start, Program::Cursor) if not_start != CheckpointStage::Start => {
                 let sentence = format!(
                     "Cursor's agents do not stop in the midst of their work: of 'checkpoints', they take start alone, not {stage}."
                 );
                 return Err(Refusal::invalid(sentence));
             }
+            _ => {}
         }
         let short = |field, text: Option<String>| {
             text.filter(|text| !text.trim().is_empty()).map(|text| text::title(field, &text)).transpose()
