@@ -2671,7 +2671,7 @@ export interface components {
             createdAt: string;
             /**
              * Format: double
-             * @description In dollars, where it is known.
+             * @description What they cost in dollars by the setting `MODEL_PRICES`; null where it is not known.
              */
             estimatedCost?: number | null;
             /**
@@ -2716,7 +2716,7 @@ export interface components {
             taskDescription: string;
             /**
              * Format: int64
-             * @description Tokens, where they are counted.
+             * @description Tokens of all its attempts' models; null until a model was asked.
              */
             tokensUsed?: number | null;
             /**
@@ -5468,7 +5468,7 @@ export interface components {
         /** @enum {string} */
         Priority: "low" | "medium" | "high";
         /** @enum {string} */
-        Program: "opencode" | "claude" | "codex" | "cursor";
+        Program: "opencode" | "opencode-acp" | "claude" | "codex" | "gemini" | "qwen" | "kimi" | "copilot" | "command" | "cursor";
         /** @description A project: one repository with its graph, board and tickets. */
         Project: {
             /** @description The image for its jobs, instead of the coordinator's. */
