@@ -233,7 +233,9 @@ async fn each_failure_of_the_model_is_known_for_what_it_is(case: &Case, program:
         let result = agent.prompt("hello", &never()).await;
         let Err(AgentError::Model { kind, .. }) = &result else { panic!("{reply:?}: {result:?}") };
         assert_eq!(*kind, expected, "{reply:?}: {result:?}");
-        assert!(model.chat.requests().len() <= 20, "{reply:?}: {} calls", model.chat.requests().len());
+        // OpenCode repeats a failed call by itself, and the gateway tries each of those a few times.
+        let most = if case.kind == AgentKind::OpenCodeAcp { 60 } else { 20 };
+        assert!(model.chat.requests().len() <= most, "{reply:?}: {} calls", model.chat.requests().len());
         agent.shutdown().await;
     });
     futures::future::join_all(tried).await;
@@ -380,7 +382,9 @@ async fn an_agent_that_repeats_itself_is_warned_and_then_stopped(case: &Case, pr
     let mut rules = case.to_by_shell("", "echo again");
     rules[1] = rules[0].clone();
     (rules[0].when.after_tool, rules[1].when.after_tool) = (None, None);
-    let model = Model::start([to("begin elsewhere", says("Begun."))].into_iter().chain(rules)).await;
+    // OpenCode takes no call of a tool for a summary.
+    let other = [to("begin elsewhere", says("Begun.")), to("summary", says("A digest."))];
+    let model = Model::start(other.into_iter().chain(rules)).await;
     let mut agent = model.launch(case, &place, program).await;
     let error = agent.prompt("go in circles", &never()).await.unwrap_err();
     let AgentError::Stuck { found } = &error else { panic!("{error:?}") };
