@@ -3,7 +3,8 @@
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::bare_urls, reason = "the options' texts are written for --help")]
 
 use crate::stuck::Thresholds;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Works on one ticket, or on what reviewers say about its pull request: clones the repository, drives a coding agent,
@@ -17,6 +18,21 @@ pub struct Cli {
     /// The options.
     #[command(flatten)]
     pub options: Options,
+}
+
+impl Cli {
+    /// Parses the command line again, with these variables beside those of the environment.
+    ///
+    /// # Errors
+    /// One of them has a value that can't be parsed.
+    pub fn with_variables(variables: &BTreeMap<String, String>) -> Result<Self, clap::Error> {
+        let command = Self::command();
+        let given = command.get_arguments().filter_map(|argument| {
+            let value = variables.get(argument.get_env()?.to_str()?)?;
+            Some(format!("--{}={value}", argument.get_long()?).into())
+        });
+        Self::try_parse_from(std::env::args_os().chain(given))
+    }
 }
 
 const AFTER_HELP: &str = "Settings that are not given here come from the API.\n\
@@ -413,6 +429,17 @@ pub struct Options {
         value_name = "0|1"
     )]
     pub secrets_stdin: String,
+    /// Set to 1 to get an agent ready before there is a job, and then to wait for all variables of one, as one line
+    /// {"env": {"NAME": "value"}} on standard input. If that is closed first, the program ends.
+    #[arg(
+        long,
+        env = "TERARCHITECT_WARM",
+        default_value = "",
+        hide_default_value = true,
+        global = true,
+        value_name = "0|1"
+    )]
+    pub warm: String,
     /// The format of log lines.
     #[arg(long, env = "LOG_FORMAT", default_value = "pretty", global = true)]
     pub log_format: LogFormat,

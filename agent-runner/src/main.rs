@@ -4,9 +4,9 @@ use clap::Parser;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use terarchitect_agent_runner::agent::guard::stand_guard;
-use terarchitect_agent_runner::attempt::{AttemptError, Finished, make_attempt};
+use terarchitect_agent_runner::attempt::{AttemptError, Finished, Warm, make_attempt};
 use terarchitect_agent_runner::cancel;
-use terarchitect_agent_runner::cli::{Cli, Command, LogFormat, Options};
+use terarchitect_agent_runner::cli::{Cli, LogFormat};
 use terarchitect_agent_runner::config::Config;
 use terarchitect_agent_runner::open_files;
 use terarchitect_agent_runner::printed::{MaskedStderr, masked};
@@ -23,9 +23,11 @@ async fn work() -> ExitCode {
     let cli = Cli::parse();
     start_logging(cli.options.log_format);
     open_files::raise_limit();
-    match start(cli.command, cli.options).await {
+    match start(cli).await {
         Ok(finished) => {
-            show(&finished);
+            if let Some(finished) = finished {
+                show(&finished);
+            }
             ExitCode::SUCCESS
         }
         Err((code, text)) => {
@@ -37,18 +39,29 @@ async fn work() -> ExitCode {
     }
 }
 
-async fn start(command: Option<Command>, mut options: Options) -> Result<Finished, (u8, String)> {
+/// Makes an attempt. None where the program waited for a job, and there is none.
+async fn start(cli: Cli) -> Result<Option<Finished>, (u8, String)> {
     let failed = |error: AttemptError| (error.exit_code(), error.chain());
-    if options.secrets_stdin.trim() == "1" {
-        stdin_secrets::read(&mut options)
-            .await
-            .map_err(|error| (if matches!(error, StdinError::Malformed(_)) { 2 } else { 75 }, error.to_string()))?;
+    let not_read =
+        |error: StdinError| (if matches!(error, StdinError::Malformed(_)) { 2 } else { 75 }, error.to_string());
+    let (Cli { command, mut options }, mut warm) = (cli, Warm::default());
+    if options.warm.trim() == "1" {
+        warm = Warm::get_ready(&options).await;
+        tracing::info!("ready; waiting for a job");
+        let Some(variables) = stdin_secrets::wait_for_job().await.map_err(not_read)? else {
+            tracing::info!("standard input was closed, so there is no job for this container; exiting");
+            return Ok(None);
+        };
+        options = Cli::with_variables(&variables).map_err(|error| (2, error.to_string()))?.options;
+    } else if options.secrets_stdin.trim() == "1" {
+        stdin_secrets::read(&mut options).await.map_err(not_read)?;
     }
     let config = Config::parse(command, &options).map_err(|error| failed(error.into()))?;
     let token = CancellationToken::new();
     let terminated =
         cancel::on_signals(token.clone()).map_err(|error| (1, format!("could not listen for signals: {error}")))?;
-    Box::pin(make_attempt(config, options, token)).await.map_err(|error| match error.exit_code() {
+    let made = Box::pin(make_attempt(config, options, token, warm)).await;
+    made.map(Some).map_err(|error| match error.exit_code() {
         130 => (terminated.exit_code(), error.chain()),
         _ => failed(error),
     })

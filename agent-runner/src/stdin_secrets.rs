@@ -48,17 +48,9 @@ pub enum StdinError {
 /// # Errors
 /// No line arrived in time, or it is malformed.
 pub async fn read(options: &mut Options) -> Result<(), StdinError> {
-    let mut text = String::new();
-    let mut input = BufReader::new(tokio::io::stdin().take(MAX_BYTES));
-    match tokio::time::timeout(LIMIT, input.read_line(&mut text)).await {
-        Err(_) => return Err(StdinError::Absent("nothing within 30 seconds")),
-        Ok(Err(_)) => return Err(StdinError::Absent("it could not be read")),
-        Ok(Ok(0)) => return Err(StdinError::Absent("it was closed")),
-        Ok(Ok(_)) => {}
-    }
-    // serde's own message could show a part of the line.
-    let mut line: Line = serde_json::from_str(&text)
-        .map_err(|_| ConfigError::one("standard input must contain one line {\"env\": {\"NAME\": \"value\"}}"))?;
+    let reading = tokio::time::timeout(LIMIT, read_line()).await;
+    let text = reading.unwrap_or(Err(StdinError::Absent("nothing within 30 seconds")))?;
+    let mut line = Line::parse(&text.ok_or(StdinError::Absent("it was closed"))?)?;
     let proxies = line.env.extract_if(.., |name, _| PROXY_VARIABLES.contains(&name.as_str()));
     let proxies: BTreeMap<String, String> = proxies.collect();
     if !proxies.is_empty() {
@@ -68,6 +60,41 @@ pub async fn read(options: &mut Options) -> Result<(), StdinError> {
         options.set(&name, &value);
     }
     Ok(())
+}
+
+/// Waits for a job, however long that takes: the same line, with all variables of the job. None where standard input is closed
+/// instead: there will be no job.
+///
+/// # Errors
+/// It can't be read, is malformed, or has proxies, which a program that runs can't take over any more.
+pub async fn wait_for_job() -> Result<Option<BTreeMap<String, String>>, StdinError> {
+    let Some(text) = read_line().await? else { return Ok(None) };
+    let line = Line::parse(&text)?;
+    if line.env.keys().any(|name| PROXY_VARIABLES.contains(&name.as_str())) {
+        return Err(
+            ConfigError::one("a program that waits for a job can't take over proxies from standard input").into()
+        );
+    }
+    Ok(Some(line.env))
+}
+
+/// The first line of standard input; none at its end.
+async fn read_line() -> Result<Option<String>, StdinError> {
+    let mut text = String::new();
+    let mut input = BufReader::new(tokio::io::stdin().take(MAX_BYTES));
+    match input.read_line(&mut text).await {
+        Err(_) => Err(StdinError::Absent("it could not be read")),
+        Ok(0) => Ok(None),
+        Ok(_) => Ok(Some(text)),
+    }
+}
+
+impl Line {
+    fn parse(text: &str) -> Result<Self, ConfigError> {
+        // serde's own message could show a part of the line.
+        serde_json::from_str(text)
+            .map_err(|_| ConfigError::one("standard input must contain one line {\"env\": {\"NAME\": \"value\"}}"))
+    }
 }
 
 /// Replaces this process by the same program, with these variables and the rest of the line. Returns only if that fails.

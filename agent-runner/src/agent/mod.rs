@@ -40,6 +40,39 @@ pub fn in_cursors_cloud(options: CursorOptions) -> Result<Box<dyn Agent>, AgentE
     Ok(Box::new(cursor::CursorAgent::new(options)?))
 }
 
+/// An agent that was started before it is known what it works on. Dropping it ends it.
+pub struct Prepared(opencode::PreparedOpenCode);
+
+impl Prepared {
+    /// Starts an agent with options that are expected. None for one that can't be started before its workspace is there.
+    ///
+    /// # Errors
+    /// See [`start`].
+    pub async fn start(kind: AgentKind, options: AgentOptions) -> Result<Option<Self>, AgentError> {
+        match kind {
+            AgentKind::OpenCode => Ok(Some(Self(opencode::PreparedOpenCode::start(options).await?))),
+            _ => Ok(None),
+        }
+    }
+
+    /// The agent that was started, if these options are what was expected, or another one, which is started now.
+    ///
+    /// # Errors
+    /// See [`start`].
+    pub async fn or_start(self, kind: AgentKind, options: AgentOptions) -> Result<Box<dyn Agent>, AgentError> {
+        if kind != AgentKind::OpenCode {
+            return start(kind, options).await;
+        }
+        match self.0.into_agent(options) {
+            Ok(agent) => Ok(Box::new(agent)),
+            Err(options) => {
+                tracing::info!("the agent that was started in advance does not fit this job; starting another one");
+                start(kind, options).await
+            }
+        }
+    }
+}
+
 /// Starts an agent on this machine and waits until it is ready. The workspace may still be empty then, but must be complete before
 /// the first turn. Dropping the future ends what was started.
 ///

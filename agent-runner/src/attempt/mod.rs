@@ -22,12 +22,14 @@ mod secrets;
 mod setup_cache;
 mod task;
 mod usage;
+mod warm;
 mod wording;
 
 pub use error::AttemptError;
+pub use warm::Warm;
 
 use crate::agent::users::{self, RunAs};
-use crate::agent::{self, Agent, AgentError, AgentKind, AgentOptions, ProjectConfig, Provider, ServerAddress};
+use crate::agent::{Agent, AgentError, AgentKind, AgentOptions, ProjectConfig, Provider, ServerAddress};
 use crate::cancel;
 use crate::cli::Options;
 use crate::config::{AgentConfig, CACHE_DIR, Config, ConfigError, Program};
@@ -80,7 +82,7 @@ pub struct Finished {
     pub phases: Vec<(String, Duration)>,
 }
 
-/// Makes one attempt at a ticket, or at what reviewers say about its pull request.
+/// Makes one attempt at a ticket, or at what reviewers say about its pull request, with what is ready for it.
 ///
 /// # Errors
 /// See [`AttemptError`]; the error is also written to the ticket's log.
@@ -88,6 +90,7 @@ pub async fn make_attempt(
     config: Config,
     mut options: Options,
     cancel: CancellationToken,
+    warm: Warm,
 ) -> Result<Finished, AttemptError> {
     let client = WorkerClient::direct(&config.api_url, config.api_key.clone()).map_err(AttemptError::Api)?;
     let mut context = tokio::select! {
@@ -127,6 +130,7 @@ pub async fn make_attempt(
         scratch,
         usage_taken: usage::Taken::default(),
         budget,
+        warm,
     };
     let outcome = Box::pin(attempt.make()).await;
     polling.abort();
@@ -177,6 +181,7 @@ struct Attempt {
     scratch: Option<Scratch>,
     usage_taken: usage::Taken,
     budget: budget::Heard,
+    warm: Warm,
 }
 
 impl Attempt {
@@ -196,7 +201,10 @@ impl Attempt {
         let earlier = kept::earlier(self).await.and_then(|earlier| kept::bring_work(self, earlier));
         let user = self.agents_user()?;
         let remote = RemoteUrl::parse(&self.agent.repo_url)?;
-        let places = Places::make(self.config.workspace.as_deref(), user.as_ref())?;
+        let places = match self.warm.places() {
+            Some(places) => places,
+            None => Places::make(self.config.workspace.as_deref(), user.as_ref())?,
+        };
         let (workspace, agent, models) = match &self.context.finished_work {
             None => self.clone_and_start(&remote, &places, user).await?,
             Some(noted) => {
@@ -301,7 +309,7 @@ impl Attempt {
                     options.command_line = self.options.agent_command.trim().to_owned();
                     options.last_trouble = Some(models.last_trouble());
                 }
-                self.unless_cancelled(agent::start(*kind, options)).await?
+                self.waiting_or_new(*kind, options).await?
             }
         };
         Ok((agent, models))
@@ -452,27 +460,17 @@ impl Attempt {
     fn agent_options(&self, places: &Places, run_as: Option<RunAs>, model: Provider) -> AgentOptions {
         let password = self.options.opencode_server_password.trim();
         AgentOptions {
+            turn_timeout: self.agent.turn_timeout,
+            progress: Arc::new(self.live.clone()),
+            may_ask: self.may_ask(),
+            stuck: self.options.stuck,
+            secrets: self.secrets.for_agent(),
             server: self.agent.opencode_server.clone().map(|url| ServerAddress {
                 url,
                 username: Some(self.options.opencode_server_username.trim().to_owned()).filter(|name| !name.is_empty()),
                 password: (!password.is_empty()).then(|| SecretString::from(password.to_owned())),
             }),
-            turn_timeout: self.agent.turn_timeout,
-            run_as,
-            // What the repository says about working on it is part of the prompts, and is read from the base branch.
-            // Files on the ticket's branch, which an agent may have written, configure nothing.
-            project_config: ProjectConfig::Ignored,
-            extra_directories: [PathBuf::from(CACHE_DIR)].into_iter().filter(|dir| dir.is_dir()).collect(),
-            progress: Arc::new(self.live.clone()),
-            may_ask: self.may_ask(),
-            stuck: self.options.stuck,
-            secrets: self.secrets.for_agent(),
-            ..AgentOptions::new(
-                self.options.opencode_bin.clone(),
-                places.workdir.clone(),
-                places.state_dir.clone(),
-                model,
-            )
+            ..agent_options(&self.options, places, run_as, model)
         }
     }
 
@@ -548,6 +546,19 @@ impl Attempt {
             None => self.reporter.log(step, &text, None),
         }
         self.progress.done(&format!("{:>6.1}s  {step}: {summary}", took.as_secs_f64()));
+    }
+}
+
+/// What is the same for each agent that works on this machine, whatever its job.
+fn agent_options(options: &Options, places: &Places, run_as: Option<RunAs>, model: Provider) -> AgentOptions {
+    let program = options.opencode_bin.clone();
+    AgentOptions {
+        run_as,
+        // What the repository says about working on it is part of the prompts, and is read from the base branch.
+        // Files on the ticket's branch, which an agent may have written, configure nothing.
+        project_config: ProjectConfig::Ignored,
+        extra_directories: [PathBuf::from(CACHE_DIR)].into_iter().filter(|dir| dir.is_dir()).collect(),
+        ..AgentOptions::new(program, places.workdir.clone(), places.state_dir.clone(), model)
     }
 }
 

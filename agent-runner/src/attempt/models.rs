@@ -145,7 +145,8 @@ impl Attempt {
             patience: Duration::ZERO,
             silence: DIRECTOR_SILENCE,
         });
-        let models = Models { gateway: Arc::new(Gateway::start(agent.into_iter().chain(director)).await?) };
+        let place = self.gateways_place().await?;
+        let models = Models { gateway: Arc::new(Gateway::start_at(place, agent.into_iter().chain(director))?) };
         models.limit(self, self.budget.get());
         Ok(models)
     }

@@ -82,9 +82,13 @@ pub(super) struct Door {
     course: Mutex<Course>,
 }
 
+/// A new key that is valid at one door alone.
+pub(super) fn placeholder() -> SecretString {
+    SecretString::from(format!("terarchitect-{:032x}", rand::random::<u128>()))
+}
+
 impl Door {
-    pub(super) fn new(of: Upstream, http: reqwest::Client) -> Self {
-        let placeholder = SecretString::from(format!("terarchitect-{:032x}", rand::random::<u128>()));
+    pub(super) fn new(of: Upstream, http: reqwest::Client, placeholder: SecretString) -> Self {
         let mask = Mask::new(of.key.as_slice());
         Self { of, http, placeholder, mask, closed: CancellationToken::new(), course: Mutex::default() }
     }
@@ -216,7 +220,7 @@ mod tests {
             patience: Duration::from_secs(1),
             silence: Duration::from_secs(1),
         };
-        Door::new(of, reqwest::Client::new())
+        Door::new(of, reqwest::Client::new(), placeholder())
     }
 
     fn said(tokens: Option<Tokens>, is_whole: bool) -> Said {

@@ -93,6 +93,7 @@ impl Drop for Underway {
 mod tests {
     use super::*;
     use crate::gateway::Upstream;
+    use crate::gateway::door::placeholder;
     use crate::gateway::tokens::Tokens;
     use crate::gateway::wire::Said;
     use std::time::Duration;
@@ -104,7 +105,7 @@ mod tests {
             let (patience, silence) = (Duration::ZERO, Duration::from_secs(1));
             let of =
                 Upstream { name, base: "http://model/v1".parse().unwrap(), key: None, model: None, patience, silence };
-            Arc::new(Door::new(of, reqwest::Client::new()))
+            Arc::new(Door::new(of, reqwest::Client::new(), placeholder()))
         };
         Doors::new(vec![door("agent"), door("director")])
     }

@@ -58,6 +58,33 @@ pub struct Gateway {
     serving: JoinHandle<()>,
 }
 
+/// Where a gateway will be, before it is known which models it leads to.
+#[derive(Debug)]
+pub struct Place {
+    listener: TcpListener,
+    address: SocketAddr,
+    /// The name of the one model whose entrance is fixed already, and the placeholder for it.
+    fixed: (&'static str, SecretString),
+}
+
+impl Place {
+    /// Takes a free port of loopback. A call that comes before the gateway waits for it.
+    ///
+    /// # Errors
+    /// There is no port.
+    pub async fn take(model: &'static str) -> Result<Self, GatewayError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(GatewayError::Listen)?;
+        let address = listener.local_addr().map_err(GatewayError::Listen)?;
+        Ok(Self { listener, address, fixed: (model, door::placeholder()) })
+    }
+
+    /// How a program will get to the model whose entrance is fixed.
+    #[must_use]
+    pub fn entrance(&self) -> Option<Entrance> {
+        Entrance::at(self.address, self.fixed.0, &self.fixed.1)
+    }
+}
+
 /// What a program needs to ask a model through the gateway.
 #[derive(Clone, Debug)]
 pub struct Entrance {
@@ -67,19 +94,34 @@ pub struct Entrance {
     pub placeholder: SecretString,
 }
 
+impl Entrance {
+    fn at(address: SocketAddr, model: &str, placeholder: &SecretString) -> Option<Self> {
+        let base = format!("http://{address}/{model}").parse().ok()?;
+        Some(Self { base, placeholder: placeholder.clone() })
+    }
+}
+
 impl Gateway {
     /// Starts on a free port of loopback.
     ///
     /// # Errors
     /// There is no port, or no HTTP client.
     pub async fn start(upstreams: impl IntoIterator<Item = Upstream>) -> Result<Self, GatewayError> {
+        Self::start_at(Place::take("").await?, upstreams)
+    }
+
+    /// Starts where a place was taken.
+    ///
+    /// # Errors
+    /// There is no HTTP client.
+    pub fn start_at(place: Place, upstreams: impl IntoIterator<Item = Upstream>) -> Result<Self, GatewayError> {
+        let Place { listener, address, fixed: (model, placeholder) } = place;
         let doors = upstreams.into_iter().map(|of| {
             let http = client(&of.base)?;
-            Ok(Arc::new(Door::new(of, http)))
+            let placeholder = if of.name == model { placeholder.clone() } else { door::placeholder() };
+            Ok(Arc::new(Door::new(of, http, placeholder)))
         });
         let doors = Arc::new(Doors::new(doors.collect::<Result<Vec<_>, _>>().map_err(GatewayError::Setup)?));
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(GatewayError::Listen)?;
-        let address = listener.local_addr().map_err(GatewayError::Listen)?;
         let router = Router::new()
             .fallback(any(serve::pass))
             .layer(DefaultBodyLimit::max(REQUEST_BYTES))
@@ -102,8 +144,7 @@ impl Gateway {
     #[must_use]
     pub fn entrance(&self, name: &str) -> Option<Entrance> {
         let door = self.door(name)?;
-        let base = format!("http://{}/{}", self.address, door.of.name).parse().ok()?;
-        Some(Entrance { base, placeholder: door.placeholder().clone() })
+        Entrance::at(self.address, door.of.name, door.placeholder())
     }
 
     /// What the calls of this model came to so far.

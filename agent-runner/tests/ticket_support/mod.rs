@@ -9,7 +9,7 @@ use clap::Parser;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Stdio;
-use terarchitect_agent_runner::attempt::{AttemptError, Finished, make_attempt};
+use terarchitect_agent_runner::attempt::{AttemptError, Finished, Warm, make_attempt};
 use terarchitect_agent_runner::cli::Cli;
 use terarchitect_agent_runner::config::Config;
 use terarchitect_testbed::api::ApiServer;
@@ -140,7 +140,7 @@ impl World {
         let own: Vec<&str> = self.options.iter().map(String::as_str).collect();
         let cli = Cli::parse_from(args.iter().chain(&own).chain(more));
         let config = Config::parse(cli.command, &cli.options).unwrap();
-        Box::pin(make_attempt(config, cli.options, CancellationToken::new())).await
+        Box::pin(make_attempt(config, cli.options, CancellationToken::new(), Warm::default())).await
     }
 
     /// The program at this ticket, for tests that kill it.

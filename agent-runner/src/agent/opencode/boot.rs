@@ -21,8 +21,8 @@ const PROBE_PAUSE: Duration = Duration::from_millis(50);
 /// A client of a server that is ready, and the server's version.
 type Booted = Result<(Api, String), AgentError>;
 
-/// Waits for the runner's own server, then lets it load what it needs, in a directory other than the workspace: that is
-/// still empty, and OpenCode looks for its repository only once.
+/// Waits for the runner's own server. Its client is for a directory other than the workspace: that is still empty, and OpenCode
+/// looks for its repository only once.
 pub(super) async fn own_server(options: &AgentOptions, server: &StartingServer, password: SecretString) -> Booted {
     let (limit, started) = (options.startup_timeout, Instant::now());
     let Ok(booted) = tokio::time::timeout(limit, first_contact(server, password, &options.state_dir)).await else {
@@ -32,9 +32,6 @@ pub(super) async fn own_server(options: &AgentOptions, server: &StartingServer, 
     let (api, version) = booted?;
     let duration_ms = started.elapsed().as_millis();
     tracing::info!(agent.version = version, duration_ms, "the agent is ready: OpenCode {version}");
-    let warm = api.clone();
-    // Only saves time in the first turn, so its result does not matter.
-    tokio::spawn(async move { drop(warm.warm_up().await) });
     Ok((api, version))
 }
 

@@ -10,6 +10,7 @@ pub(super) mod config;
 mod conversation;
 mod events;
 mod failure;
+mod prepared;
 mod quiet;
 mod remembered;
 mod server;
@@ -22,7 +23,8 @@ use api::{Api, ApiError};
 use asking::Asking;
 use async_trait::async_trait;
 use conversation::Conversation;
-use secrecy::SecretString;
+pub(super) use prepared::PreparedOpenCode;
+use server::Identity;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -49,14 +51,21 @@ impl OpenCode {
             let (api, version) = boot::given_server(&options, address).await?;
             (api, version, None)
         } else {
-            let password = SecretString::from(format!("{:032x}", rand::random::<u128>()));
-            let (server, starting) = server::spawn(&options, &password)?;
-            let (api, version) = boot::own_server(&options, &starting, password).await?;
+            let identity = Identity::draw();
+            let (server, starting) = server::spawn(&options, &identity)?;
+            let (api, version) = boot::own_server(&options, &starting, identity.password).await?;
+            // Only saves time in the first turn, so its result does not matter.
+            let warm = api.clone();
+            tokio::spawn(async move { drop(warm.warm_up().await) });
             (api, version, Some(server))
         };
+        Ok(Self::with(options, api, version, server))
+    }
+
+    fn with(options: AgentOptions, api: Api, version: String, server: Option<AgentProcess>) -> Self {
         let api = api.for_directory(&options.directory);
         let asking = Arc::new(Asking::new(options.may_ask));
-        Ok(Self { options, api, server, version, conversation: None, resumed: None, asking })
+        Self { options, api, server, version, conversation: None, resumed: None, asking }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::config::environment;
 use crate::agent::directories::Directories;
+use crate::agent::environment::Variables;
 use crate::agent::process::{AgentProcess, Launch, Signs};
 use crate::agent::{AgentError, AgentOptions};
 use secrecy::SecretString;
@@ -22,24 +23,40 @@ pub(super) struct StartingServer {
     pub(super) signs: Signs,
 }
 
+/// What is drawn by lot for each server: its password, and the mark by which its processes are found.
+#[derive(Clone)]
+pub(super) struct Identity {
+    pub(super) password: SecretString,
+    marker: String,
+}
+
+impl Identity {
+    pub(super) fn draw() -> Self {
+        let password = SecretString::from(format!("{:032x}", rand::random::<u128>()));
+        Self { password, marker: uuid::Uuid::new_v4().to_string() }
+    }
+
+    /// All variables of a server with these options.
+    pub(super) fn environment(&self, options: &AgentOptions) -> Variables {
+        let directories = Directories::new(options);
+        environment(options, &directories, &self.password, &self.marker, |name| std::env::var_os(name))
+    }
+}
+
 /// Starts `opencode serve` on a free port of the loopback device.
-pub(super) fn spawn(
-    options: &AgentOptions,
-    password: &SecretString,
-) -> Result<(AgentProcess, StartingServer), AgentError> {
+pub(super) fn spawn(options: &AgentOptions, identity: &Identity) -> Result<(AgentProcess, StartingServer), AgentError> {
     let directories = Directories::new(options);
     directories.create(&options.state_dir, options.run_as.as_ref())?;
     let mut secrets = Proxies::of_environment().secrets();
-    secrets.extend([Some(password.clone()), options.provider.api_key.clone()].into_iter().flatten());
+    secrets.extend([Some(identity.password.clone()), options.provider.api_key.clone()].into_iter().flatten());
     secrets.extend(options.secrets.iter().map(|(_, value)| value.clone()));
-    let marker = uuid::Uuid::new_v4().to_string();
     let launch = Launch {
         program: options.program.clone(),
         args: ["serve", "--hostname", "127.0.0.1", "--port", "0"].map(str::to_owned).to_vec(),
-        env: environment(options, &directories, password, &marker, |name| std::env::var_os(name)),
+        env: identity.environment(options),
         directory: options.state_dir.clone(),
         run_as: options.run_as.clone(),
-        marker,
+        marker: identity.marker.clone(),
         secrets,
     };
     let (announce, listening) = watch::channel(None);
