@@ -25,9 +25,7 @@ async fn work() -> ExitCode {
     open_files::raise_limit();
     match start(cli).await {
         Ok(finished) => {
-            if let Some(finished) = finished {
-                show(&finished);
-            }
+            show(&finished);
             ExitCode::SUCCESS
         }
         Err((code, text)) => {
@@ -39,8 +37,7 @@ async fn work() -> ExitCode {
     }
 }
 
-/// Makes an attempt. None where the program waited for a job, and there is none.
-async fn start(cli: Cli) -> Result<Option<Finished>, (u8, String)> {
+async fn start(cli: Cli) -> Result<Finished, (u8, String)> {
     let failed = |error: AttemptError| (error.exit_code(), error.chain());
     let not_read =
         |error: StdinError| (if matches!(error, StdinError::Malformed(_)) { 2 } else { 75 }, error.to_string());
@@ -48,10 +45,7 @@ async fn start(cli: Cli) -> Result<Option<Finished>, (u8, String)> {
     if options.warm.trim() == "1" {
         warm = Warm::get_ready(&options).await;
         tracing::info!("ready; waiting for a job");
-        let Some(variables) = stdin_secrets::wait_for_job().await.map_err(not_read)? else {
-            tracing::info!("standard input was closed, so there is no job for this container; exiting");
-            return Ok(None);
-        };
+        let variables = stdin_secrets::wait_for_job().await.map_err(not_read)?;
         options = Cli::with_variables(&variables).map_err(|error| (2, error.to_string()))?.options;
     } else if options.secrets_stdin.trim() == "1" {
         stdin_secrets::read(&mut options).await.map_err(not_read)?;
@@ -61,7 +55,7 @@ async fn start(cli: Cli) -> Result<Option<Finished>, (u8, String)> {
     let terminated =
         cancel::on_signals(token.clone()).map_err(|error| (1, format!("could not listen for signals: {error}")))?;
     let made = Box::pin(make_attempt(config, options, token, warm)).await;
-    made.map(Some).map_err(|error| match error.exit_code() {
+    made.map_err(|error| match error.exit_code() {
         130 => (terminated.exit_code(), error.chain()),
         _ => failed(error),
     })

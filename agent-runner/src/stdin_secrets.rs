@@ -35,6 +35,9 @@ pub enum StdinError {
          as variables"
     )]
     Absent(&'static str),
+    /// The coordinator has ended, or has no job for this container any more.
+    #[error("standard input was closed before a job arrived; nothing was done")]
+    NoJob,
     /// The program could not be started again with its proxies.
     #[error("could not take over the proxies from standard input: {0}")]
     Proxies(std::io::Error),
@@ -62,20 +65,18 @@ pub async fn read(options: &mut Options) -> Result<(), StdinError> {
     Ok(())
 }
 
-/// Waits for a job, however long that takes: the same line, with all variables of the job. None where standard input is closed
-/// instead: there will be no job.
+/// Waits for a job, however long that takes: the same line, with all variables of the job.
 ///
 /// # Errors
-/// It can't be read, is malformed, or has proxies, which a program that runs can't take over any more.
-pub async fn wait_for_job() -> Result<Option<BTreeMap<String, String>>, StdinError> {
-    let Some(text) = read_line().await? else { return Ok(None) };
-    let line = Line::parse(&text)?;
+/// No job comes, or the line is malformed, or it has proxies, which a program that runs can't take over any more.
+pub async fn wait_for_job() -> Result<BTreeMap<String, String>, StdinError> {
+    let line = Line::parse(&read_line().await?.ok_or(StdinError::NoJob)?)?;
     if line.env.keys().any(|name| PROXY_VARIABLES.contains(&name.as_str())) {
         return Err(
             ConfigError::one("a program that waits for a job can't take over proxies from standard input").into()
         );
     }
-    Ok(Some(line.env))
+    Ok(line.env)
 }
 
 /// The first line of standard input; none at its end.
@@ -85,6 +86,8 @@ async fn read_line() -> Result<Option<String>, StdinError> {
     match input.read_line(&mut text).await {
         Err(_) => Err(StdinError::Absent("it could not be read")),
         Ok(0) => Ok(None),
+        // Its writer ended in the middle of it.
+        Ok(_) if !text.ends_with('\n') => Err(StdinError::Absent("it was closed within the line")),
         Ok(_) => Ok(Some(text)),
     }
 }

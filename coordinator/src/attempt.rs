@@ -2,6 +2,7 @@
 
 use crate::engine::Found;
 use crate::engine::spec::LABEL_PREFIX;
+use crate::warm::WARM_LABEL;
 use std::collections::BTreeMap;
 use terarchitect_worker_api::{Job, JobId, JobReport};
 
@@ -37,7 +38,15 @@ impl Attempt {
     /// (docker commit) has its labels, and so has every container of that image. Only the agent's has the name.
     #[must_use]
     pub fn of_container(found: &Found) -> Option<Self> {
-        Self::from_labels(&found.labels).filter(|attempt| attempt.container_name() == found.name)
+        // One that was started in advance has no attempt on its labels, and gets its name with its job.
+        let named = || Self::from_name(&found.name).filter(|_| found.labels.contains_key(WARM_LABEL));
+        let attempt = Self::from_labels(&found.labels).or_else(named);
+        attempt.filter(|attempt| attempt.container_name() == found.name)
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        let (job_id, attempt) = name.strip_prefix("terarchitect-")?.rsplit_once('-')?;
+        Some(Self { job_id: job_id.parse().ok()?, attempt: attempt.parse().ok()? })
     }
 
     /// The attempt that a container's labels name.

@@ -38,6 +38,10 @@ pub struct Config {
     pub image: String,
     /// How many containers run at once, where the environment says so.
     pub slots: Option<u32>,
+    /// How many containers are kept ready for jobs to come.
+    pub warm: u32,
+    /// How long after a job's start the next one is made ready.
+    pub warm_settle: Duration,
     /// The pause between two claims that the API did not hold.
     pub poll_interval: Duration,
     /// The time between TERM and KILL for a container.
@@ -185,6 +189,7 @@ impl Config {
             }
         };
         let slots = number(variables::MAX_CONCURRENT_AGENTS, &cli.max_concurrent_agents, 1);
+        let warm = number(variables::WARM_AGENTS, &cli.warm_agents, 0).unwrap_or(0);
         let poll = number(variables::POLL_INTERVAL_SEC, &cli.poll_interval_sec, 1).unwrap_or(10);
         let grace = number(variables::AGENT_STOP_GRACE_SEC, &cli.stop_grace_sec, 0).unwrap_or(30);
         let metrics_addr = given(&cli.metrics_addr).and_then(|text| match text.parse() {
@@ -238,6 +243,8 @@ impl Config {
             projects,
             image: image(cli).to_owned(),
             slots,
+            warm,
+            warm_settle: Duration::from_millis(cli.warm_settle_ms),
             poll_interval: Duration::from_secs(poll.into()),
             stop_grace: Duration::from_secs(grace.into()),
             container: container_config(cli, docker_host, proxies, variable),

@@ -23,3 +23,4 @@ pub mod readiness;
 pub mod service;
 pub mod state_dir;
 pub mod variables;
+pub mod warm;

@@ -44,6 +44,7 @@ pub struct Metrics {
     adopted: Counter,
     launch: Histogram,
     disk_short: Gauge,
+    warm: Gauge,
     last_heartbeat: Arc<Mutex<Instant>>,
 }
 
@@ -68,6 +69,8 @@ impl Default for Metrics {
         let disk_short = Gauge::default();
         let help = "1 while nothing is claimed because the engine's disk is nearly full";
         registry.register("disk_short", help, disk_short.clone());
+        let warm = Gauge::default();
+        registry.register("warm_agents", "Containers that are ready for jobs to come", warm.clone());
         Self {
             registry: Arc::new(registry),
             held,
@@ -78,6 +81,7 @@ impl Default for Metrics {
             adopted,
             launch,
             disk_short,
+            warm,
             last_heartbeat: Arc::new(Mutex::new(Instant::now())),
         }
     }
@@ -87,6 +91,10 @@ impl Metrics {
     pub(crate) fn holds(&self, jobs: usize, slots: usize) {
         self.held.set(i64::try_from(jobs).unwrap_or(i64::MAX));
         self.slots.set(i64::try_from(slots).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn warm(&self, ready: usize) {
+        self.warm.set(i64::try_from(ready).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn claimed(&self, result: &'static str) {

@@ -1,9 +1,12 @@
 //! What outlives a coordinator on disk: its identity, under an exclusive lock; the claims whose container has not been
-//! started yet; and the outbox of reports that the API has not acknowledged yet.
+//! started yet; the labels that a container could not get any more; and the outbox of reports that the API has not
+//! acknowledged yet.
 
 use crate::attempt::Attempt;
 use crate::attempt::Verdict;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -43,8 +46,18 @@ pub enum StateError {
 pub struct StateDir {
     outbox: PathBuf,
     claims: PathBuf,
+    assigned: PathBuf,
     coordinator: Uuid,
     _lock: File,
+}
+
+/// What a container that was started before its job can't have on its labels any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assigned {
+    /// The labels of its job.
+    pub labels: BTreeMap<String, String>,
+    /// When it got its job.
+    pub at: DateTime<Utc>,
 }
 
 /// A report that waits for the API.
@@ -70,7 +83,8 @@ impl StateDir {
             move |source| StateError::Io { path, source }
         };
         let claims = dir.join("claims");
-        for folder in [&outbox, &claims] {
+        let assigned = dir.join("assigned");
+        for folder in [&outbox, &claims, &assigned] {
             fs::create_dir_all(folder).map_err(failed(folder))?;
         }
         let path = dir.join("lock");
@@ -92,7 +106,7 @@ impl StateDir {
                 id
             }
         };
-        Ok(Self { outbox, claims, coordinator, _lock: lock })
+        Ok(Self { outbox, claims, assigned, coordinator, _lock: lock })
     }
 
     /// This coordinator's identity, for the API and on the labels of its containers.
@@ -129,6 +143,29 @@ impl StateDir {
     pub fn end_claim(&self, request: Uuid) {
         // If it can't be removed, the claim is repeated at the next start, and gets the same job or none.
         remove_file(&self.claims.join(request.to_string()), "could not remove the file of a finished claim");
+    }
+
+    /// Writes down the labels of a container that gets its job now, before it has the attempt's name.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn assign(&self, attempt: Attempt, assigned: &Assigned) -> Result<(), StateError> {
+        let path = file_of(&self.assigned, attempt);
+        let failed = |source: io::Error| StateError::Io { path: path.clone(), source };
+        let text = serde_json::to_vec(assigned).map_err(|error| failed(error.into()))?;
+        write_durably(&path, &text).map_err(failed)
+    }
+
+    /// The labels of a container that got its job after its start; none for others.
+    #[must_use]
+    pub fn assigned(&self, attempt: Attempt) -> Option<Assigned> {
+        serde_json::from_slice(&fs::read(file_of(&self.assigned, attempt)).ok()?).ok()
+    }
+
+    /// Forgets them: the container is gone.
+    pub fn end_assignment(&self, attempt: Attempt) {
+        // If it can't be removed, it says nothing about any other container.
+        remove_file(&file_of(&self.assigned, attempt), "could not remove the labels of a container that is gone");
     }
 
     /// Keeps a report until the API has acknowledged it.
@@ -179,8 +216,12 @@ impl StateDir {
     }
 
     fn path(&self, attempt: Attempt) -> PathBuf {
-        self.outbox.join(format!("{}-{}.json", attempt.job_id, attempt.attempt))
+        file_of(&self.outbox, attempt)
     }
+}
+
+fn file_of(folder: &Path, attempt: Attempt) -> PathBuf {
+    folder.join(format!("{}-{}.json", attempt.job_id, attempt.attempt))
 }
 
 fn id_in(bytes: &[u8]) -> Option<Uuid> {
@@ -222,6 +263,8 @@ mod tests {
         let id = first.coordinator();
         let request = Uuid::now_v7();
         first.begin_claim(request).unwrap();
+        let assigned = Assigned { labels: BTreeMap::from([("a".to_owned(), "b".to_owned())]), at: Utc::now() };
+        first.assign(attempt, &assigned).unwrap();
         drop(first);
         let second = StateDir::open(dir.path()).unwrap();
         assert_eq!((second.coordinator(), second.claims_under_way().unwrap()), (id, vec![request]));
@@ -229,6 +272,9 @@ mod tests {
         assert!(second.claims_under_way().unwrap().is_empty());
         assert_eq!(second.kept(attempt).unwrap().verdict, verdict);
         assert_eq!(second.all_kept().unwrap().len(), 1);
+        assert_eq!(second.assigned(attempt), Some(assigned));
+        second.end_assignment(attempt);
+        assert_eq!(second.assigned(attempt), None);
         second.forget(attempt);
         assert!(second.all_kept().unwrap().is_empty());
     }

@@ -1,7 +1,8 @@
 //! Docker, through bollard. Every call but `wait` has a time limit of its own.
 
 use super::registry;
-use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State, end_of};
+use super::{ContainerEngine, Created, EngineError, Exited, Found, Input, Signal, State, end_of, write_input};
+use crate::attempt::Attempt;
 use crate::cli::DockerMode;
 use crate::config::{ContainerConfig, HOST_NAME};
 use crate::docker_host::DockerHost;
@@ -15,15 +16,13 @@ use bollard::models::{
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, CreateImageOptionsBuilder, InspectContainerOptions,
     InspectNetworkOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
-    RemoveContainerOptionsBuilder, StartContainerOptions, WaitContainerOptionsBuilder,
+    RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StartContainerOptions, WaitContainerOptionsBuilder,
 };
 use futures::{StreamExt, TryStreamExt};
-use secrecy::ExposeSecret;
 use std::collections::HashMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 /// How many lines of output are kept for a report.
@@ -141,6 +140,14 @@ impl Docker {
             )) => Err(EngineError::Unreachable(source)),
             Ok(Err(source)) => Err(EngineError::Failed { attempted, source }),
         }
+    }
+
+    async fn start_attached(&self, id: &str) -> Result<Input, EngineError> {
+        // Attached before the start, or the container could read an empty standard input.
+        let options = AttachContainerOptionsBuilder::new().stdin(true).stream(true).build();
+        let attached = self.call("attach to a container", self.client.attach_container(id, Some(options))).await?;
+        self.call("start a container", self.client.start_container(id, None::<StartContainerOptions>)).await?;
+        Ok(attached.input)
     }
 
     fn binds(&self, spec: &ContainerSpec) -> Vec<String> {
@@ -273,22 +280,22 @@ impl ContainerEngine for Docker {
     async fn start(&self, id: &str, spec: &ContainerSpec) -> Result<(), EngineError> {
         // The network may have been pruned since the container was created.
         self.require_network().await?;
-        let start = self.client.start_container(id, None::<StartContainerOptions>);
-        let Some(secrets) = &spec.stdin else { return self.call("start a container", start).await };
-        // Attached before the start, or the container could read an empty standard input.
-        let options = AttachContainerOptionsBuilder::new().stdin(true).stream(true).build();
-        let mut attached = self.call("attach to a container", self.client.attach_container(id, Some(options))).await?;
-        self.call("start a container", start).await?;
-        let limit = self.config.call_limit;
-        let writing = async {
-            attached.input.write_all(secrets.expose_secret().as_bytes()).await?;
-            attached.input.flush().await?;
-            attached.input.shutdown().await
+        let Some(secrets) = &spec.stdin else {
+            let start = self.client.start_container(id, None::<StartContainerOptions>);
+            return self.call("start a container", start).await;
         };
-        let written = tokio::time::timeout(limit, writing).await;
-        written
-            .map_err(|_| EngineError::TimedOut { attempted: "take a container's standard input", limit })?
-            .map_err(EngineError::Stdin)
+        let input = self.start_attached(id).await?;
+        write_input(input, secrets, self.config.call_limit).await
+    }
+
+    async fn start_waiting(&self, id: &str) -> Result<Input, EngineError> {
+        self.require_network().await?;
+        self.start_attached(id).await
+    }
+
+    async fn rename(&self, id: &str, name: &str) -> Result<(), EngineError> {
+        let options = RenameContainerOptionsBuilder::new().name(name).build();
+        self.call("rename a container", self.client.rename_container(id, options)).await
     }
 
     async fn wait(&self, id: &str) -> Result<(), EngineError> {
@@ -360,10 +367,11 @@ impl ContainerEngine for Docker {
 
 /// Whether a container is this coordinator's, for the same attempt.
 fn is_same(found: &Found, spec: &ContainerSpec) -> bool {
-    ["coordinator-id", "job-id", "attempt"].iter().all(|name| {
-        let name = format!("{LABEL_PREFIX}{name}");
-        found.labels.get(&name) == spec.labels.get(&name)
-    })
+    let name = format!("{LABEL_PREFIX}coordinator-id");
+    let attempt = Attempt::of_container(found);
+    found.labels.get(&name) == spec.labels.get(&name)
+        && attempt.is_some()
+        && attempt == Attempt::from_labels(&spec.labels)
 }
 
 fn found(asked: &str, inspected: ContainerInspectResponse) -> Result<Found, EngineError> {

@@ -4,7 +4,7 @@
 //! code, written by the shell that started the runner. So a local job outlives its coordinator, and the next one adopts
 //! it.
 
-use super::{ContainerEngine, Created, Docker, EngineError, Exited, Found, Signal, State, end_of};
+use super::{ContainerEngine, Created, Docker, EngineError, Exited, Found, Input, Signal, State, end_of};
 use crate::engine::spec::{ContainerSpec, LABEL_PREFIX};
 use async_trait::async_trait;
 use rustix::process::Pid;
@@ -233,6 +233,14 @@ impl ContainerEngine for WithLocal {
         // Only reaps the process; how it ended is read from its folder.
         tokio::spawn(async move { child.wait().await });
         Ok(())
+    }
+
+    async fn start_waiting(&self, id: &str) -> Result<Input, EngineError> {
+        self.docker.start_waiting(id).await
+    }
+
+    async fn rename(&self, id: &str, name: &str) -> Result<(), EngineError> {
+        self.docker.rename(id, name).await
     }
 
     async fn wait(&self, id: &str) -> Result<(), EngineError> {

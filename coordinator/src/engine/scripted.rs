@@ -1,12 +1,14 @@
 //! An engine for tests: containers do what the test says.
 
-use super::{ContainerEngine, Created, EngineError, Exited, Found, Signal, State};
+use super::{ContainerEngine, Created, EngineError, Exited, Found, Input, Signal, State};
 use crate::engine::spec::ContainerSpec;
+use crate::warm::waits;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -25,12 +27,21 @@ pub(crate) struct Scripted {
     pub(crate) pulls: AtomicUsize,
     /// How often each container was started.
     pub(crate) starts: Mutex<BTreeMap<String, u32>>,
+    /// What containers that waited were told, once their standard input was closed.
+    pub(crate) told: watch::Sender<BTreeMap<String, String>>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Container {
+    name: String,
     labels: BTreeMap<String, String>,
     state: State,
+}
+
+impl Container {
+    fn found(self, id: &str) -> Found {
+        Found { id: id.to_owned(), name: self.name, labels: self.labels, state: self.state }
+    }
 }
 
 impl Scripted {
@@ -43,6 +54,7 @@ impl Scripted {
             signals: Mutex::default(),
             pulls: AtomicUsize::new(0),
             starts: Mutex::default(),
+            told: watch::Sender::default(),
         }
     }
 
@@ -51,10 +63,11 @@ impl Scripted {
         self.set(id, State::Exited(Exited { code, ..Exited::default() }));
     }
 
-    /// The containers that run.
+    /// The containers that run for a job.
     pub(crate) fn running(&self) -> Vec<String> {
         let all = self.containers.borrow();
-        all.iter().filter(|(_, c)| matches!(c.state, State::Running { .. })).map(|(id, _)| id.clone()).collect()
+        let runs = |c: &Container| matches!(c.state, State::Running { .. }) && !waits(&c.name);
+        all.iter().filter(|(_, c)| runs(c)).map(|(id, _)| id.clone()).collect()
     }
 
     /// Containers that were started more than once.
@@ -81,7 +94,7 @@ impl Scripted {
     pub(crate) async fn until(&self, wanted: impl Fn(&BTreeMap<String, State>) -> bool) {
         let mut containers = self.containers.subscribe();
         let states =
-            |all: &BTreeMap<String, Container>| all.iter().map(|(id, c)| (id.clone(), c.state.clone())).collect();
+            |all: &BTreeMap<String, Container>| all.values().map(|c| (c.name.clone(), c.state.clone())).collect();
         containers.wait_for(|all| wanted(&states(all))).await.unwrap();
     }
 }
@@ -110,10 +123,10 @@ impl ContainerEngine for Scripted {
             return Err(EngineError::NoImage { image: spec.image.clone() });
         }
         let id = spec.name.clone();
-        if self.containers.borrow().contains_key(&id) {
-            return Ok(Created::Existing(id));
+        if let Some((id, _)) = self.containers.borrow().iter().find(|(_, container)| container.name == spec.name) {
+            return Ok(Created::Existing(id.clone()));
         }
-        let container = Container { labels: spec.labels.clone(), state: State::Created };
+        let container = Container { name: spec.name.clone(), labels: spec.labels.clone(), state: State::Created };
         self.containers.send_modify(|all| {
             all.insert(id.clone(), container);
         });
@@ -130,6 +143,36 @@ impl ContainerEngine for Scripted {
         Err(EngineError::Stdin(std::io::ErrorKind::BrokenPipe.into()))
     }
 
+    async fn start_waiting(&self, id: &str) -> Result<Input, EngineError> {
+        *self.starts.lock().unwrap().entry(id.to_owned()).or_default() += 1;
+        self.set(id, State::Running { since: None });
+        let (ours, mut theirs) = tokio::io::duplex(1024);
+        let (told, containers, id) = (self.told.clone(), self.containers.clone(), id.to_owned());
+        tokio::spawn(async move {
+            let mut text = String::new();
+            theirs.read_to_string(&mut text).await.unwrap();
+            // As the runner does where no job came, or only a part of one.
+            if !text.ends_with('\n') {
+                containers.send_modify(|all| {
+                    if let Some(container) = all.get_mut(&id) {
+                        container.state = State::Exited(Exited { code: 75, ..Exited::default() });
+                    }
+                });
+            }
+            told.send_modify(|all| drop(all.insert(id, text)));
+        });
+        Ok(Box::pin(ours))
+    }
+
+    async fn rename(&self, id: &str, name: &str) -> Result<(), EngineError> {
+        self.containers.send_modify(|all| {
+            if let Some(container) = all.get_mut(id) {
+                name.clone_into(&mut container.name);
+            }
+        });
+        Ok(())
+    }
+
     async fn wait(&self, id: &str) -> Result<(), EngineError> {
         let mut containers = self.containers.subscribe();
         let ended = |all: &BTreeMap<String, Container>| {
@@ -141,8 +184,8 @@ impl ContainerEngine for Scripted {
 
     async fn inspect(&self, id: &str) -> Result<Found, EngineError> {
         let container = self.containers.borrow().get(id).cloned();
-        let (labels, state) = container.map_or((BTreeMap::new(), State::Gone), |c| (c.labels, c.state));
-        Ok(Found { id: id.to_owned(), name: id.to_owned(), labels, state })
+        let gone = || Container { name: id.to_owned(), labels: BTreeMap::new(), state: State::Gone };
+        Ok(container.unwrap_or_else(gone).found(id))
     }
 
     async fn log_tail(&self, _id: &str, _max_bytes: usize) -> Result<String, EngineError> {
@@ -166,9 +209,6 @@ impl ContainerEngine for Scripted {
 
     async fn list_own(&self, _coordinator: Uuid) -> Result<Vec<Found>, EngineError> {
         let all = self.containers.borrow();
-        Ok(all
-            .iter()
-            .map(|(id, c)| Found { id: id.clone(), name: id.clone(), labels: c.labels.clone(), state: c.state.clone() })
-            .collect())
+        Ok(all.iter().map(|(id, container)| container.clone().found(id)).collect())
     }
 }

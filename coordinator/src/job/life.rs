@@ -9,10 +9,13 @@ use super::watch::{end_requested, lost_or_detached, wait_for_end};
 use super::{Claim, Controls, Ended, Origin, Shared};
 use crate::attempt::{Attempt, Verdict};
 use crate::deadline::Moment;
-use crate::engine::{Created, EngineError, State};
-use crate::state_dir::Pending;
+use crate::engine::{Created, EngineError, Input, State, write_input};
+use crate::state_dir::{Assigned, Pending};
+use crate::warm::{Ready, job_line};
+use chrono::Utc;
 use futures::FutureExt;
 use secrecy::SecretString;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use terarchitect_outbound::{Mask, Retry, Waits, chain, has_credentials, is_secret_name};
 use terarchitect_worker_api::Reason;
@@ -60,11 +63,21 @@ struct Supervision<'a> {
     deadline: Option<Moment>,
     /// When the creation of the container began.
     begun: Instant,
+    /// The standard input of a container that was started before, and waits for this job.
+    waiting: Mutex<Option<Input>>,
 }
 
 impl<'a> Supervision<'a> {
     fn new(shared: &'a Shared, attempt: Attempt, controls: &'a Controls) -> Self {
-        Self { shared, attempt, controls, claim: None, deadline: None, begun: Instant::now() }
+        Self {
+            shared,
+            attempt,
+            controls,
+            claim: None,
+            deadline: None,
+            begun: Instant::now(),
+            waiting: Mutex::default(),
+        }
     }
 
     async fn perform(&mut self, action: Action<'_>) -> Event {
@@ -142,6 +155,7 @@ impl<'a> Supervision<'a> {
                     );
                 }
                 remove(shared, id).await;
+                shared.state.end_assignment(self.attempt);
                 Event::Removed
             }
             Action::Forget => {
@@ -189,6 +203,11 @@ impl<'a> Supervision<'a> {
         self.begun = Instant::now();
         let _permit = self.shared.starts.acquire().await;
         self.deadline = self.claim()?.timeout.map(Moment::after);
+        if let Some(ready) = self.shared.warm.take(&self.claim()?.spec)
+            && let Some(id) = self.assign(ready).await
+        {
+            return Ok(Event::Created(id));
+        }
         match self.shared.engine.create(&self.claim()?.spec).await? {
             Created::New(id) => Ok(Event::Created(id)),
             Created::Existing(id) => {
@@ -198,15 +217,47 @@ impl<'a> Supervision<'a> {
         }
     }
 
-    async fn start(&self, id: &str) -> Result<Event, EngineError> {
+    /// Makes a container that waits this job's. None where that failed: then there is no such container any more.
+    async fn assign(&mut self, ready: Ready) -> Option<String> {
+        let shared = self.shared;
+        let spec = &self.claim().ok()?.spec;
+        let assigned = Assigned { labels: spec.labels.clone(), at: Utc::now() };
+        let named = match shared.state.assign(self.attempt, &assigned) {
+            Ok(()) => shared.engine.rename(&ready.id, &spec.name).await.map_err(|error| chain(&error)),
+            Err(error) => Err(chain(&error)),
+        };
+        if let Err(problem) = &named {
+            tracing::warn!(
+                container = ready.name,
+                problem,
+                "could not use a container that was ready; starting another one"
+            );
+            remove(shared, &ready.id).await;
+            shared.state.end_assignment(self.attempt);
+        }
+        shared.warm.forget(&ready.name);
+        named.ok()?;
+        self.waiting = Mutex::new(Some(ready.input));
+        Some(ready.id)
+    }
+
+    async fn start(&mut self, id: &str) -> Result<Event, EngineError> {
+        let waiting = self.waiting.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let was_ready = waiting.is_some();
         let spec = &self.claim()?.spec;
         let _permit = self.shared.starts.acquire().await;
-        let started = self.shared.engine.start(id, spec).await;
+        let started = match (waiting, job_line(spec)) {
+            (Some(input), Some(line)) => write_input(input, &line, self.shared.config.container.call_limit).await,
+            _ => self.shared.engine.start(id, spec).await,
+        };
         // Even a failed start may have started it. From here on, recovery finds the container without the claim.
         self.end_claim();
         started?;
         self.shared.metrics.launched(self.begun.elapsed());
-        tracing::info!(container = spec.name, "started a container");
+        match was_ready {
+            true => tracing::info!(container = spec.name, "gave the job to a container that was ready"),
+            false => tracing::info!(container = spec.name, "started a container"),
+        }
         Ok(Event::Started)
     }
 

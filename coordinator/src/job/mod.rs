@@ -14,6 +14,7 @@ mod watch;
 
 pub use life::supervise;
 pub use machine::Ended;
+pub(crate) use watch::wait_for_end;
 
 use crate::attempt::Verdict;
 use crate::config::Config;
@@ -24,6 +25,7 @@ use crate::host::SharedHost;
 use crate::images::Images;
 use crate::metrics::Metrics;
 use crate::state_dir::StateDir;
+use crate::warm::Warm;
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_worker_api::client::WorkerClient;
@@ -49,6 +51,8 @@ pub struct Shared {
     pub metrics: Metrics,
     /// What heartbeats say about this host.
     pub host: SharedHost,
+    /// The containers that are ready for jobs to come.
+    pub warm: Warm,
 }
 
 /// What can be requested of a job while it runs, and until when its lease holds.

@@ -22,6 +22,7 @@ fn shared(server: &ApiServer, engine: Scripted, dir: &Path, args: &[&str]) -> (A
         images: Images::new(crate::cli::PullPolicy::Never),
         metrics: Metrics::default(),
         host: crate::host::SharedHost::default(),
+        warm: Warm::new(1),
     };
     (Arc::new(shared), engine)
 }
@@ -172,4 +173,59 @@ async fn the_next_coordinator_adopts_what_the_first_left() {
     engine.exit(&attempt.container_name(), 0);
     assert_eq!(ended.await.unwrap(), Ended::Reported);
     assert_eq!(reports(&server).len(), 1);
+}
+
+/// A container that is ready for jobs of this job's project.
+async fn ready(shared: &Arc<Shared>, engine: &Scripted, job: &Job) -> CancellationToken {
+    let other = Job { project_id: job.project_id, ..spec_tests::job() };
+    assert!(shared.warm.take(&container_spec(&other, &shared.config, shared.state.coordinator())).is_none());
+    let stop = CancellationToken::new();
+    tokio::spawn(crate::warm::keep_ready(shared.clone(), stop.clone()));
+    engine.until(|all| all.keys().any(|name| crate::warm::waits(name))).await;
+    // It is among those that are ready a moment after it runs.
+    while shared.warm.ready() == 0 {
+        tokio::task::yield_now().await;
+    }
+    stop
+}
+
+#[tokio::test]
+async fn a_container_that_is_ready_gets_the_job_and_its_name() {
+    let (server, dir) = (ApiServer::start().await.unwrap(), tempfile::tempdir().unwrap());
+    let (shared, engine) = shared(&server, Scripted::new(), dir.path(), &["--warm-settle-ms", "0"]);
+    let job = held_job(&server);
+    let attempt = Attempt::of(&job);
+    let stop = ready(&shared, &engine, &job).await;
+    let (_controls, ended) = start(&shared, attempt, claimed(&shared, &job, Some(Duration::from_secs(600))));
+    let mut told = engine.told.subscribe();
+    let told = told.wait_for(|all| !all.is_empty()).await.unwrap().clone();
+    let (id, text) = told.first_key_value().unwrap();
+    assert!(text.contains(&job.job_id.to_string()) && text.contains("worker-secret"), "{text}");
+    let found = engine.inspect(id).await.unwrap();
+    assert_eq!(Attempt::of_container(&found), Some(attempt), "it is found again after a crash");
+    let kept = shared.state.assigned(attempt).unwrap();
+    assert!(spec::time_left(&kept.labels, None).is_some(), "with its deadline");
+    engine.exit(id, 0);
+    assert_eq!(ended.await.unwrap(), Ended::Reported);
+    assert_eq!(reports(&server).len(), 1);
+    assert_eq!(shared.state.assigned(attempt), None);
+    stop.cancel();
+    engine.until(|all| all.is_empty()).await;
+}
+
+#[tokio::test]
+async fn one_that_has_ended_is_no_reason_to_fail_a_job() {
+    let (server, dir) = (ApiServer::start().await.unwrap(), tempfile::tempdir().unwrap());
+    let (shared, engine) = shared(&server, Scripted::new(), dir.path(), &["--warm-settle-ms", "0"]);
+    let job = held_job(&server);
+    let stop = ready(&shared, &engine, &job).await;
+    let waiting = engine.containers.borrow().keys().next().unwrap().clone();
+    engine.exit(&waiting, 1);
+    engine.until(|all| all.is_empty()).await;
+    let (_controls, ended) = start(&shared, Attempt::of(&job), claimed(&shared, &job, None));
+    running(&engine).await;
+    engine.exit(&Attempt::of(&job).container_name(), 0);
+    assert_eq!(ended.await.unwrap(), Ended::Reported);
+    assert_eq!(reports(&server)[0].0, "complete");
+    stop.cancel();
 }

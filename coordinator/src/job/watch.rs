@@ -63,7 +63,7 @@ async fn lease_over(controls: &Controls) {
 }
 
 /// Waits for the container's end, also across restarts of the engine.
-pub(super) async fn wait_for_end(shared: &Shared, id: &str) {
+pub(crate) async fn wait_for_end(shared: &Shared, id: &str) {
     let mut waits = Waits::new(Retry::Forever);
     loop {
         let waited = tokio::time::timeout(INSPECT_AFTER, shared.engine.wait(id)).await;

@@ -21,6 +21,7 @@ use crate::job::{Controls, Ended, Origin, Shared, supervise};
 use crate::metrics::{self, Metrics};
 use crate::readiness::image_hint;
 use crate::state_dir::StateDir;
+use crate::warm::{Warm, keep_ready};
 use anyhow::{Context, bail};
 use drain::drain_requested;
 use std::collections::HashMap;
@@ -66,7 +67,8 @@ impl Coordinator {
         let images = Images::new(config.pull_policy);
         let metrics = Metrics::default();
         let (starts, host) = (Semaphore::new(processors), SharedHost::default());
-        let shared = Shared { engine, client, state, config, starts, images, metrics, host };
+        let warm = Warm::new(config.warm as usize);
+        let shared = Shared { engine, client, state, config, starts, images, metrics, host, warm };
         let (sender, instructions) = watch::channel(None);
         Self {
             shared: Arc::new(shared),
@@ -102,6 +104,9 @@ impl Coordinator {
             .instructions_sender
             .take()
             .map(|sender| tokio::spawn(send_heartbeats(self.shared.clone(), self.held.clone(), sender, stop.clone())));
+        // With one job to run there is no next one.
+        let warm =
+            (mode == Mode::UntilDrained).then(|| tokio::spawn(keep_ready(self.shared.clone(), stop.child_token())));
         let claimed = self.claim(drain.clone(), mode, ready).await;
         match &claimed {
             Ok(()) => self.settle(drain).await,
@@ -109,6 +114,9 @@ impl Coordinator {
             Err(_) => self.jobs.shutdown().await,
         }
         stop.cancel();
+        if let Some(warm) = warm {
+            warm.await.context("the task that keeps containers ready panicked")?;
+        }
         if let Some(heartbeats) = heartbeats {
             heartbeats.await.context("the task that sends heartbeats panicked")?;
         }

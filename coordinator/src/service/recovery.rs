@@ -6,6 +6,7 @@ use crate::claims::{Claimed, claim};
 use crate::engine::{Found, State};
 use crate::job::Origin;
 use crate::job::outcome::could_not_run;
+use crate::warm::{self, WARM_LABEL};
 use anyhow::Context;
 use std::time::Duration;
 use terarchitect_outbound::{Retry, chain};
@@ -27,6 +28,10 @@ impl Coordinator {
             .await
             .context("could not list containers of an earlier coordinator")?;
         for found in own {
+            if self.is_left_over(&found) {
+                self.remove_left_over(&found).await;
+                continue;
+            }
             match Attempt::of_container(&found) {
                 Some(attempt) => self.adopt_one(attempt, found).await,
                 None => tracing::error!(
@@ -98,6 +103,9 @@ impl Coordinator {
                 return;
             }
         };
+        for found in own.iter().filter(|found| self.is_left_over(found)) {
+            self.remove_left_over(found).await;
+        }
         let strays: Vec<(Attempt, Found)> = {
             let held = self.lock();
             own.into_iter()
@@ -116,7 +124,25 @@ impl Coordinator {
         }
     }
 
-    async fn adopt_one(&mut self, attempt: Attempt, found: Found) {
+    /// Whether a container was to be ready for a job, and no coordinator holds its standard input any more.
+    fn is_left_over(&self, found: &Found) -> bool {
+        found.labels.contains_key(WARM_LABEL) && warm::waits(&found.name) && !self.shared.warm.knows(&found.name)
+    }
+
+    async fn remove_left_over(&self, found: &Found) {
+        tracing::info!(container = found.name, "removing a container that was ready for a job, and has none");
+        if let Err(error) = self.shared.engine.remove(&found.id).await {
+            tracing::warn!(error = %chain(&error), "could not remove a container that was ready for a job; retrying later");
+        }
+    }
+
+    async fn adopt_one(&mut self, attempt: Attempt, mut found: Found) {
+        if let Some(assigned) = self.shared.state.assigned(attempt) {
+            found.labels.extend(assigned.labels);
+            if let State::Running { since } = &mut found.state {
+                *since = (*since).max(Some(assigned.at));
+            }
+        }
         if found.state == State::Created {
             // It never ran. The claim is repeated and creates it again, or its job's lease expires.
             tracing::info!(job.id = %attempt.job_id, "removing a container that was never started");

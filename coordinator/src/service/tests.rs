@@ -61,6 +61,18 @@ async fn ended_once(api: &ApiServer, engine: &Scripted) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_two_hundred_random_points_every_job_ends_exactly_once() {
+    killed_at_random_points(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_where_containers_are_ready_for_jobs() {
+    let told = killed_at_random_points(&["--warm-agents", "2", "--warm-settle-ms", "0"]).await;
+    let jobs = told.values().filter(|text| text.contains("JOB_ID")).count();
+    assert!(jobs > 0 && jobs < told.len(), "some got a job, and some were left without one: {jobs} of {}", told.len());
+}
+
+/// Returns what containers that waited for a job were told.
+async fn killed_at_random_points(more: &[&str]) -> std::collections::BTreeMap<String, String> {
     const KILLS: u32 = 200;
     let api = api(150, 4, 60_000).await;
     let base = api.url();
@@ -69,7 +81,7 @@ async fn killed_at_two_hundred_random_points_every_job_ends_exactly_once() {
     let mut rng = StdRng::seed_from_u64(2);
     let (_never, drain) = watch::channel(None);
     for _ in 0..KILLS {
-        let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
+        let running = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, more).coordinate(
             drain.clone(),
             Mode::UntilDrained,
             || {},
@@ -79,19 +91,23 @@ async fn killed_at_two_hundred_random_points_every_job_ends_exactly_once() {
         running.abort();
         let _ = running.await;
     }
-    let last = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, &[]).coordinate(
+    let (end, drain) = watch::channel(None);
+    let last = tokio::spawn(coordinator(&engine, &base, open(dir.path()).await, more).coordinate(
         drain,
         Mode::UntilDrained,
         || {},
     ));
     let done = tokio::time::timeout(Duration::from_secs(60), async {
         api.until_all_ended().await;
+        engine.until(|all| all.keys().all(|name| crate::warm::waits(name))).await;
+        end.send_replace(Some(DrainMode::Wait));
+        last.await.unwrap().unwrap();
         ended_once(&api, &engine).await;
     });
-    done.await.expect("every job ends");
+    done.await.expect("every job ends, and no container is left");
     assert!(engine.doubles().is_empty(), "attempts that were started twice: {:?}", engine.doubles());
     agents.abort();
-    last.abort();
+    engine.told.borrow().clone()
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ use terarchitect_coordinator::job::spec::container_spec;
 use terarchitect_coordinator::job::{Claim, Controls, Ended, Origin, Shared, supervise};
 use terarchitect_coordinator::metrics::Metrics;
 use terarchitect_coordinator::state_dir::StateDir;
+use terarchitect_coordinator::warm::Warm;
 use terarchitect_testbed::api::ApiServer;
 use terarchitect_worker_api::client::WorkerClient;
 use terarchitect_worker_api::{Job, JobId, ProjectId, TicketId};
@@ -154,6 +155,7 @@ async fn world_in(engine: &Engine, image: &str, more: &[&str], dir: tempfile::Te
         starts: Semaphore::new(2),
         config,
         host: terarchitect_coordinator::host::SharedHost::default(),
+        warm: Warm::new(1),
     };
     World { shared, api, engine: engine.clone(), _dir: dir }
 }
