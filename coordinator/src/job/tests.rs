@@ -193,7 +193,7 @@ async fn ready(shared: &Arc<Shared>, engine: &Scripted, job: &Job) -> Cancellati
 async fn a_container_that_is_ready_gets_the_job_and_its_name() {
     let (server, dir) = (ApiServer::start().await.unwrap(), tempfile::tempdir().unwrap());
     let (shared, engine) = shared(&server, Scripted::new(), dir.path(), &["--warm-settle-ms", "0"]);
-    let job = held_job(&server);
+    let job = Job { job_timeout_sec: Some(600), ..held_job(&server) };
     let attempt = Attempt::of(&job);
     let stop = ready(&shared, &engine, &job).await;
     let (_controls, ended) = start(&shared, attempt, claimed(&shared, &job, Some(Duration::from_secs(600))));

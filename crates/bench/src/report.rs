@@ -5,6 +5,8 @@
 pub(crate) enum Reach {
     AtLeast(f64),
     AtMost(f64),
+    /// There is none.
+    Nothing,
 }
 
 /// A measured figure.
@@ -22,6 +24,7 @@ impl Figure {
         match self.reach {
             Reach::AtLeast(goal) if self.value >= goal => "reached".to_owned(),
             Reach::AtMost(goal) if self.value <= goal => "reached".to_owned(),
+            Reach::Nothing => String::new(),
             Reach::AtLeast(goal) => format!("short by {:.0} %", 100.0 * (1.0 - self.value / goal)),
             Reach::AtMost(goal) => format!("over by {:.0} %", 100.0 * (self.value / goal - 1.0)),
         }
@@ -30,6 +33,7 @@ impl Figure {
     /// Prints the figure as a row of a Markdown table.
     pub(crate) fn print(&self) {
         let goal = match self.reach {
+            Reach::Nothing => String::new(),
             Reach::AtLeast(goal) => format!("≥ {goal} {}", self.unit),
             Reach::AtMost(goal) => format!("≤ {goal} {}", self.unit),
         };

@@ -10,8 +10,10 @@ mod ticket;
 pub(crate) use ticket::gateway;
 
 use crate::report::print_head;
+use anyhow::{Context, ensure};
 use clap::Args;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 /// The images to measure with.
@@ -51,4 +53,11 @@ pub(crate) async fn run(programs: &Path, images: &Images, short: bool) -> anyhow
     ticket::run(programs, &images.agent_image, effort).await?;
     image::run(&images.agent_image, &images.base_image)?;
     Ok(true)
+}
+
+/// What docker prints.
+fn docker(arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new("docker").args(arguments).output().context("could not run docker")?;
+    ensure!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -2,12 +2,12 @@
 
 use super::Effort;
 use super::coordinator::Coordinator;
+use super::docker;
 use crate::api::{Api, resident_bytes};
 use crate::report::{Figure, Reach, median};
 use crate::seed::{self, Rows};
 use anyhow::{Context, ensure};
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 use terarchitect_testbed::postgres::{Options, TestPostgres};
 
@@ -84,12 +84,6 @@ fn docker_run(image: &str, options: &[&str]) -> anyhow::Result<f64> {
     let first: f64 = text.trim().parse().with_context(|| format!("the image should print the time, not {text}"))?;
     let begin = begin.duration_since(std::time::UNIX_EPOCH).context("the clock is before 1970")?.as_secs_f64();
     Ok(first - begin)
-}
-
-fn docker(arguments: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new("docker").args(arguments).output().context("could not run docker")?;
-    ensure!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Seconds from the latest claim to its container's first instruction, both by this machine's clock.

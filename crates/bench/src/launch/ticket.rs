@@ -4,7 +4,8 @@
 
 use super::Effort;
 use super::coordinator::Coordinator;
-use crate::api::{Api, resident_bytes};
+use super::docker;
+use crate::api::{Api, cpu_seconds, resident_bytes};
 use crate::http::Connection;
 use crate::report::{Figure, Reach, median};
 use crate::seed;
@@ -33,7 +34,9 @@ pub(super) async fn run(programs: &Path, image: &str, effort: Effort) -> anyhow:
     let binary = opencode_of(image, folder.path())?;
     let chat = ChatServer::start_on(&[here], Script::demo(), None).await?;
     let forge = Forge::start_on(&[here], &folder.path().join("forge"), "bench-forge-token".to_owned()).await?;
-    forge.create_repo("demo", "hello", &[("README.md", "# Hello\n"), ("hello.sh", "echo hello\n")])?;
+    for name in ["hello", "hello-again"] {
+        forge.create_repo("demo", name, &[("README.md", "# Hello\n"), ("hello.sh", "echo hello\n")])?;
+    }
     let postgres = TestPostgres::start(&Options { durable: true, settings: String::new() })?;
     let database = seed::empty(&postgres).await?;
     let listen = here.to_string();
@@ -52,27 +55,55 @@ pub(super) async fn run(programs: &Path, image: &str, effort: Effort) -> anyhow:
     call(&mut app, Method::PUT, "/api/settings", &settings).await?;
     let url = forge.git_url("demo", "hello");
     let project = json!({"name": "Hello", "description": "A sample", "github_url": url, "is_existing_repo": true});
-    let project = id_of(&call(&mut app, Method::POST, "/api/projects", &project).await?)?;
+    let cold = id_of(&call(&mut app, Method::POST, "/api/projects", &project).await?)?;
+    let url = forge.git_url("demo", "hello-again");
+    let project = json!({"name": "Again", "description": "A sample", "github_url": url, "is_existing_repo": true});
+    let warm = id_of(&call(&mut app, Method::POST, "/api/projects", &project).await?)?;
     let (url, forge_api) = (format!("http://{}", api.address), forge.api_url());
-    let more = [("GITHUB_API_URL", forge_api.as_str()), ("AGENT_STOP_GRACE_SEC", "5")];
-    let coordinator = Coordinator::start(programs, &url, WORKER_KEY, image, &more).await?;
+    let more =
+        |project| [("GITHUB_API_URL", forge_api.as_str()), ("AGENT_STOP_GRACE_SEC", "5"), ("PROJECT_ID", project)];
+    let coordinator = Coordinator::start(programs, &url, WORKER_KEY, image, &more(cold.as_str())).await?;
+    let keeps_ready = [("WARM_AGENTS", "1")].into_iter().chain(more(warm.as_str())).collect::<Vec<_>>();
+    let second = Coordinator::start(programs, &url, WORKER_KEY, image, &keeps_ready).await?;
 
-    let (mut ours, mut alone, mut resident) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ours, mut alone, mut resident, mut ready) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     // The first of each warms up: files come from the disk, the project's cache volume is made.
     for round in 0..=rounds {
         let state = folder.path().join(format!("state-{round}"));
         alone.push(opencode_alone(&binary, &chat, folder.path(), state).await?);
-        let (took, bytes) = one_ticket(&mut app, &project, &chat).await.with_context(|| coordinator.log())?;
+        let (took, bytes) = one_ticket(&mut app, &cold, &chat).await.with_context(|| coordinator.log())?;
         ours.push(took);
         resident.push(bytes as f64 / 1_048_576.0);
+        if round > 0 {
+            ready_container(&warm).await.with_context(|| second.log())?;
+        }
+        ready.push(one_ticket(&mut app, &warm, &chat).await.with_context(|| second.log())?.0);
     }
-    let (ours, alone) = (median(&ours[1..]), median(&alone[1..]));
+    let container = ready_container(&warm).await.with_context(|| second.log())?;
+    let idle = Idle::of(&container, effort.watched).await?;
+    let (ours, alone, ready) = (median(&ours[1..]), median(&alone[1..]), median(&ready[1..]));
     Figure {
         what: "ticket moved → first prompt, against OpenCode's own start-up".to_owned(),
         value: ours / alone,
         unit: "×",
         reach: Reach::AtMost(1.2),
         detail: format!("{:.0} ms against {:.0} ms; medians of {rounds}", ours * 1000.0, alone * 1000.0),
+    }
+    .print();
+    Figure {
+        what: "the same with a container that is ready (WARM_AGENTS=1), against a cold start".to_owned(),
+        value: ready / ours,
+        unit: "×",
+        reach: Reach::AtMost(0.4),
+        detail: format!("{:.0} ms against {:.0} ms; medians of {rounds} each, in turn", ready * 1000.0, ours * 1000.0),
+    }
+    .print();
+    Figure {
+        what: "a container that is ready, while it waits: memory".to_owned(),
+        value: idle.mebibytes,
+        unit: "MiB",
+        reach: Reach::Nothing,
+        detail: format!("{:.2} % of a core over {} s", idle.percent, effort.watched.as_secs()),
     }
     .print();
     Figure {
@@ -83,7 +114,47 @@ pub(super) async fn run(programs: &Path, image: &str, effort: Effort) -> anyhow:
         detail: format!("the most that was seen in {} tickets", resident.len()),
     }
     .print();
+    second.end()?;
     coordinator.end()
+}
+
+/// What a container costs that waits for a job.
+struct Idle {
+    mebibytes: f64,
+    /// Of a core.
+    percent: f64,
+}
+
+impl Idle {
+    /// Watches all processes of a container.
+    async fn of(container: &str, watched: Duration) -> anyhow::Result<Self> {
+        let listed = docker(&["top", container, "-eo", "pid"])?;
+        let pids: Vec<u32> = listed.lines().skip(1).filter_map(|line| line.trim().parse().ok()).collect();
+        ensure!(!pids.is_empty(), "the container {container} has no processes");
+        let worked = || pids.iter().map(|&pid| cpu_seconds(pid, false)).sum::<anyhow::Result<f64>>();
+        let before = worked()?;
+        tokio::time::sleep(watched).await;
+        let seconds = worked()? - before;
+        let bytes = pids.iter().map(|&pid| resident_bytes(pid)).sum::<anyhow::Result<u64>>()?;
+        Ok(Self { mebibytes: bytes as f64 / 1_048_576.0, percent: 100.0 * seconds / watched.as_secs_f64() })
+    }
+}
+
+/// Waits until a container is ready for this project's next job: its runner has said so.
+async fn ready_container(project: &str) -> anyhow::Result<String> {
+    let of_project = format!("label=io.terarchitect.project-id={project}");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let named = ["ps", "--filter", &of_project, "--filter", "name=terarchitect-warm-", "--format", "{{.Names}}"];
+        for name in docker(&named)?.split_whitespace() {
+            let output = Command::new("docker").args(["logs", name]).output().context("could not run docker")?;
+            if String::from_utf8_lossy(&output.stderr).contains("waiting for a job") {
+                return Ok(name.to_owned());
+            }
+        }
+        ensure!(Instant::now() < deadline, "no container was ready in time");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 async fn call(app: &mut Connection, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
