@@ -24,6 +24,7 @@ const LEASE_SEC: &str = "15";
 const API_KEY: &str = "chaos-api-key";
 const KILLED: &str = "coordinators killed";
 const LEAST_KILLS: u64 = 20;
+const WAITS: &str = "terarchitect-warm-";
 /// How long the remaining jobs may take to end after the last fault.
 const DRAIN: Duration = Duration::from_secs(180);
 
@@ -130,6 +131,8 @@ fn start(programs: &Path, url: &str, image: &str, dir: &Path) -> anyhow::Result<
         .env("MAX_CONCURRENT_AGENTS", SLOTS)
         .env("COORDINATOR_STATE_DIR", dir)
         .env("AGENT_STOP_GRACE_SEC", "1")
+        .env("WARM_AGENTS", "1")
+        .args(["--warm-settle-ms", "200"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
@@ -142,13 +145,14 @@ fn docker(arguments: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The containers of these coordinators; `state` is `running`, or empty for any.
+/// The containers of these coordinators; `state` is `running`, or empty for any. The name of one that waits for a job begins with
+/// [`WAITS`].
 fn containers(coordinators: &[Coordinator], state: &str) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     for coordinator in coordinators {
         let id = std::fs::read_to_string(coordinator.dir.join("coordinator-id")).unwrap_or_default();
         let label = format!("label=io.terarchitect.coordinator-id={}", id.trim());
-        let mut arguments = vec!["ps", "-aq", "--filter", &label];
+        let mut arguments = vec!["ps", "-a", "--format", "{{.Names}}", "--filter", &label];
         let status = format!("status={state}");
         if !state.is_empty() {
             arguments.extend(["--filter", &status]);
@@ -169,7 +173,8 @@ async fn drain(conn: &mut PgConnection, coordinators: &[Coordinator]) -> anyhow:
         let live: i64 = sqlx::query_scalar("select count(*) from agent_jobs where status in ('pending', 'running')")
             .fetch_one(&mut *conn)
             .await?;
-        if (live == 0 && containers(coordinators, "")?.is_empty()) || Instant::now() > deadline {
+        let of_jobs = containers(coordinators, "")?.iter().filter(|name| !name.starts_with(WAITS)).count();
+        if (live == 0 && of_jobs == 0) || Instant::now() > deadline {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -180,14 +185,16 @@ async fn account(conn: &mut PgConnection, coordinators: &[Coordinator], decision
     let decided = decisions.end(conn).await?;
     print_outcomes(conn).await?;
     let left = containers(coordinators, "")?.len();
-    let mut secrets = 0;
-    let mut outbox = 0;
+    let (mut secrets, mut outbox, mut ready) = (0, 0, 0);
     for coordinator in coordinators {
         let log = std::fs::read_to_string(coordinator.dir.join("log")).unwrap_or_default();
         secrets +=
             ["chaos-worker-key", "chaos-forge-token", "tajt1."].iter().filter(|word| log.contains(*word)).count();
+        ready += log.matches("gave the job to a container that was ready").count();
         outbox += std::fs::read_dir(coordinator.dir.join("outbox")).map_or(0, Iterator::count);
     }
+    println!("{ready:>8}  jobs got a container that was ready");
+    ensure!(ready > 0, "no job got a container that was ready; give it more time with --seconds");
     let mut lines = counts(conn).await?;
     lines.extend(decided);
     lines.push(("containers left over", i64::try_from(left)?));
