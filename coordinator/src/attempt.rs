@@ -1,8 +1,7 @@
 //! Which attempt a container belongs to, and what is reported about it.
 
 use crate::engine::Found;
-use crate::engine::spec::LABEL_PREFIX;
-use crate::warm::WARM_LABEL;
+use crate::engine::spec::{LABEL_PREFIX, WARM_LABEL};
 use std::collections::BTreeMap;
 use terarchitect_worker_api::{Job, JobId, JobReport};
 

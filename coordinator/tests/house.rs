@@ -13,6 +13,7 @@ const HOUSE: House = House {
         &["heartbeat", "readiness", "claims"],
         &["disk"],
         &["job"],
+        &["warm"],
         &["images", "state_dir"],
         &["attempt"],
         &["engine"],

@@ -2,11 +2,10 @@
 
 use super::registry;
 use super::{ContainerEngine, Created, EngineError, Exited, Found, Input, Signal, State, end_of, write_input};
-use crate::attempt::Attempt;
 use crate::cli::DockerMode;
 use crate::config::{ContainerConfig, HOST_NAME};
 use crate::docker_host::DockerHost;
-use crate::engine::spec::{ContainerSpec, EXTRA_CA_CERTS, LABEL_PREFIX};
+use crate::engine::spec::{ContainerSpec, EXTRA_CA_CERTS, LABEL_PREFIX, WARM_LABEL};
 use async_trait::async_trait;
 use bollard::errors::Error;
 use bollard::models::{
@@ -365,13 +364,14 @@ impl ContainerEngine for Docker {
     }
 }
 
-/// Whether a container is this coordinator's, for the same attempt.
+/// Whether a container that has the spec's name is this coordinator's, for the same attempt. One that was started before its job has no
+/// labels of that, and got the name from this coordinator.
 fn is_same(found: &Found, spec: &ContainerSpec) -> bool {
-    let name = format!("{LABEL_PREFIX}coordinator-id");
-    let attempt = Attempt::of_container(found);
-    found.labels.get(&name) == spec.labels.get(&name)
-        && attempt.is_some()
-        && attempt == Attempt::from_labels(&spec.labels)
+    let of_the_job: &[&str] = if found.labels.contains_key(WARM_LABEL) { &[] } else { &["job-id", "attempt"] };
+    of_the_job.iter().chain(&["coordinator-id"]).all(|name| {
+        let name = format!("{LABEL_PREFIX}{name}");
+        found.labels.get(&name) == spec.labels.get(&name)
+    })
 }
 
 fn found(asked: &str, inspected: ContainerInspectResponse) -> Result<Found, EngineError> {

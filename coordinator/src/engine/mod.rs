@@ -2,6 +2,7 @@
 
 mod connect;
 mod docker;
+mod input;
 mod local;
 mod registry;
 #[cfg(test)]
@@ -10,22 +11,17 @@ pub mod spec;
 
 pub use connect::NotReached;
 pub use docker::Docker;
+pub use input::{Input, write_input};
 pub use local::WithLocal;
 
 use crate::engine::spec::ContainerSpec;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::time::Duration;
 use terarchitect_worker_api::Reason;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
 use uuid::Uuid;
-
-/// The standard input of a container.
-pub type Input = Pin<Box<dyn AsyncWrite + Send>>;
 
 /// A container engine.
 #[async_trait]
@@ -71,22 +67,6 @@ pub trait ContainerEngine: Send + Sync {
 
     /// Every container of this coordinator, in any state.
     async fn list_own(&self, coordinator: Uuid) -> Result<Vec<Found>, EngineError>;
-}
-
-/// Writes to a container's standard input and closes it, within a limit.
-///
-/// # Errors
-/// It was not taken in time, or is closed.
-pub async fn write_input(mut input: Input, text: &SecretString, limit: Duration) -> Result<(), EngineError> {
-    let writing = async {
-        input.write_all(text.expose_secret().as_bytes()).await?;
-        input.flush().await?;
-        input.shutdown().await
-    };
-    let written = tokio::time::timeout(limit, writing).await;
-    written
-        .map_err(|_| EngineError::TimedOut { attempted: "take a container's standard input", limit })?
-        .map_err(EngineError::Stdin)
 }
 
 /// The longest secret, in bytes, whose end can't show where output without line ends is cut off.

@@ -1,8 +1,7 @@
 //! An engine for tests: containers do what the test says.
 
 use super::{ContainerEngine, Created, EngineError, Exited, Found, Input, Signal, State};
-use crate::engine::spec::ContainerSpec;
-use crate::warm::waits;
+use crate::engine::spec::{ContainerSpec, WAITS};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -66,7 +65,7 @@ impl Scripted {
     /// The containers that run for a job.
     pub(crate) fn running(&self) -> Vec<String> {
         let all = self.containers.borrow();
-        let runs = |c: &Container| matches!(c.state, State::Running { .. }) && !waits(&c.name);
+        let runs = |c: &Container| matches!(c.state, State::Running { .. }) && !c.name.starts_with(WAITS);
         all.iter().filter(|(_, c)| runs(c)).map(|(id, _)| id.clone()).collect()
     }
 

@@ -9,6 +9,11 @@ pub const EXTRA_CA_CERTS: &str = "/etc/terarchitect/extra-ca.crt";
 /// The prefix of every label.
 pub const LABEL_PREFIX: &str = "io.terarchitect.";
 
+/// The label of a container that was started before there was a job for it. Those of its job can't be added.
+pub const WARM_LABEL: &str = "io.terarchitect.warm";
+/// What its name begins with until it has a job.
+pub const WAITS: &str = "terarchitect-warm-";
+
 /// A container to create.
 #[derive(Clone, Debug)]
 pub struct ContainerSpec {

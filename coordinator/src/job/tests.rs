@@ -180,8 +180,8 @@ async fn ready(shared: &Arc<Shared>, engine: &Scripted, job: &Job) -> Cancellati
     let other = Job { project_id: job.project_id, ..spec_tests::job() };
     assert!(shared.warm.take(&container_spec(&other, &shared.config, shared.state.coordinator())).is_none());
     let stop = CancellationToken::new();
-    tokio::spawn(crate::warm::keep_ready(shared.clone(), stop.clone()));
-    engine.until(|all| all.keys().any(|name| crate::warm::waits(name))).await;
+    tokio::spawn(crate::service::keep_ready(shared.clone(), stop.clone()));
+    engine.until(|all| all.keys().any(|name| name.starts_with(crate::engine::spec::WAITS))).await;
     // It is among those that are ready a moment after it runs.
     while shared.warm.ready() == 0 {
         tokio::task::yield_now().await;

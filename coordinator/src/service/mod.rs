@@ -6,8 +6,10 @@ mod host_checks;
 mod recovery;
 #[cfg(test)]
 mod tests;
+mod warming;
 
 pub use drain::drain_on_signals;
+pub(crate) use warming::keep_ready;
 
 use crate::attempt::Attempt;
 use crate::cli::DrainMode;
@@ -21,7 +23,7 @@ use crate::job::{Controls, Ended, Origin, Shared, supervise};
 use crate::metrics::{self, Metrics};
 use crate::readiness::image_hint;
 use crate::state_dir::StateDir;
-use crate::warm::{Warm, keep_ready};
+use crate::warm::Warm;
 use anyhow::{Context, bail};
 use drain::drain_requested;
 use std::collections::HashMap;

@@ -3,10 +3,10 @@
 use super::Coordinator;
 use crate::attempt::Attempt;
 use crate::claims::{Claimed, claim};
+use crate::engine::spec::{WAITS, WARM_LABEL};
 use crate::engine::{Found, State};
 use crate::job::Origin;
 use crate::job::outcome::could_not_run;
-use crate::warm::{self, WARM_LABEL};
 use anyhow::Context;
 use std::time::Duration;
 use terarchitect_outbound::{Retry, chain};
@@ -126,7 +126,7 @@ impl Coordinator {
 
     /// Whether a container was to be ready for a job, and no coordinator holds its standard input any more.
     fn is_left_over(&self, found: &Found) -> bool {
-        found.labels.contains_key(WARM_LABEL) && warm::waits(&found.name) && !self.shared.warm.knows(&found.name)
+        found.labels.contains_key(WARM_LABEL) && found.name.starts_with(WAITS) && !self.shared.warm.knows(&found.name)
     }
 
     async fn remove_left_over(&self, found: &Found) {

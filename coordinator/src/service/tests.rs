@@ -99,7 +99,7 @@ async fn killed_at_random_points(more: &[&str]) -> std::collections::BTreeMap<St
     ));
     let done = tokio::time::timeout(Duration::from_secs(60), async {
         api.until_all_ended().await;
-        engine.until(|all| all.keys().all(|name| crate::warm::waits(name))).await;
+        engine.until(|all| all.keys().all(|name| name.starts_with(crate::engine::spec::WAITS))).await;
         end.send_replace(Some(DrainMode::Wait));
         last.await.unwrap().unwrap();
         ended_once(&api, &engine).await;

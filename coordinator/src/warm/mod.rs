@@ -4,10 +4,8 @@
 //! gets its job over standard input. Until then it has no secret and no attempt. What no coordinator holds the standard input
 //! of any more ends by itself, and is removed like everything that is left over.
 
-mod keep;
 mod pool;
 mod spec;
 
-pub use keep::keep_ready;
-pub use pool::{Ready, Warm};
-pub use spec::{WARM_LABEL, job_line, waits};
+pub use pool::{Ready, Step, Warm};
+pub use spec::{Kind, job_line};

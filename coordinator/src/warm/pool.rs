@@ -15,12 +15,13 @@ pub struct Ready {
     pub name: String,
     /// Its standard input.
     pub input: Input,
-    pub(super) kind: Kind,
+    /// Which jobs it is for.
+    pub kind: Kind,
 }
 
 /// What to do so that the right containers are ready.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
     /// Start one of this kind.
     Start(Kind),
     /// Remove the one with this id, of a project that was not active lately.
@@ -31,7 +32,8 @@ pub(super) enum Step {
 pub struct Warm {
     wanted: usize,
     state: Mutex<State>,
-    pub(super) changed: Notify,
+    /// A job was started, or something else has changed.
+    pub changed: Notify,
 }
 
 #[derive(Default)]
@@ -84,18 +86,22 @@ impl Warm {
         self.state().ready.len()
     }
 
-    pub(super) fn is_off(&self) -> bool {
+    /// Whether none is ever wanted.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
         self.wanted == 0
     }
 
     /// Notes a container's name before it is created. False if none is to be created any more.
-    pub(super) fn begin(&self, name: &str) -> bool {
+    #[must_use]
+    pub fn begin(&self, name: &str) -> bool {
         let mut state = self.state();
         !state.closed && state.names.insert(name.to_owned())
     }
 
     /// Adds a container that is ready; returns it if it comes too late.
-    pub(super) fn add(&self, ready: Ready) -> Option<Ready> {
+    #[must_use]
+    pub fn add(&self, ready: Ready) -> Option<Ready> {
         let mut state = self.state();
         if state.closed {
             return Some(ready);
@@ -105,14 +111,15 @@ impl Warm {
     }
 
     /// Takes the container with this id, if it still waits.
-    pub(super) fn lose(&self, id: &str) -> Option<Ready> {
+    pub fn lose(&self, id: &str) -> Option<Ready> {
         let mut state = self.state();
         let at = state.ready.iter().position(|ready| ready.id == id)?;
         Some(state.ready.swap_remove(at))
     }
 
     /// The next step; none where the right containers are ready.
-    pub(super) fn next(&self) -> Option<Step> {
+    #[must_use]
+    pub fn next(&self) -> Option<Step> {
         let state = self.state();
         let mut missing: Vec<&Kind> = Vec::new();
         let mut surplus: Vec<&Ready> = state.ready.iter().collect();
@@ -135,7 +142,8 @@ impl Warm {
     }
 
     /// Takes all, and starts no more.
-    pub(super) fn close(&self) -> Vec<Ready> {
+    #[must_use]
+    pub fn close(&self) -> Vec<Ready> {
         let mut state = self.state();
         state.closed = true;
         std::mem::take(&mut state.ready)

@@ -1,14 +1,11 @@
 //! Which container can be made ready for a job like this one, and what it is told once there is one.
 
-use crate::engine::spec::{ContainerSpec, LABEL_PREFIX};
+use crate::engine::spec::{ContainerSpec, LABEL_PREFIX, WAITS, WARM_LABEL};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use terarchitect_outbound::PROXY_VARIABLES;
 use uuid::Uuid;
-
-/// The label of a container that was started before there was a job for it.
-pub const WARM_LABEL: &str = "io.terarchitect.warm";
 
 /// The variables that differ between the jobs of a project. They are told with the job.
 const OF_THE_JOB: &[&str] = &[
@@ -25,8 +22,8 @@ const OF_THE_JOB: &[&str] = &[
 
 /// What containers that are ready for the same jobs have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Kind {
-    pub(super) image: String,
+pub struct Kind {
+    image: String,
     pub(super) cache_volume: String,
     /// The variables that each job of the project gets.
     env: Vec<(String, String)>,
@@ -36,7 +33,8 @@ pub(super) struct Kind {
 impl Kind {
     /// The kind that a job's container is of. None for a job that can't be told over standard input: one without a container, one
     /// whose secrets are variables, and one with proxies that have a password, which a program needs from its start.
-    pub(super) fn of(spec: &ContainerSpec) -> Option<Self> {
+    #[must_use]
+    pub fn of(spec: &ContainerSpec) -> Option<Self> {
         let told = secrets(spec)?;
         if spec.local_path.is_some() || told.keys().any(|name| PROXY_VARIABLES.contains(&name.as_str())) {
             return None;
@@ -47,7 +45,8 @@ impl Kind {
     }
 
     /// A container of this kind.
-    pub(super) fn container(&self, coordinator: Uuid) -> ContainerSpec {
+    #[must_use]
+    pub fn container(&self, coordinator: Uuid) -> ContainerSpec {
         let mut env = self.env.clone();
         env.push(("TERARCHITECT_WARM".to_owned(), "1".to_owned()));
         let label = |name: &str, value: String| (format!("{LABEL_PREFIX}{name}"), value);
@@ -59,7 +58,7 @@ impl Kind {
         ]);
         labels.extend(self.project.clone().map(|project| label("project-id", project)));
         ContainerSpec {
-            name: format!("terarchitect-warm-{}", Uuid::now_v7()),
+            name: format!("{WAITS}{}", Uuid::now_v7()),
             image: self.image.clone(),
             env,
             // Kept open until there is a job.
@@ -69,12 +68,6 @@ impl Kind {
             local_path: None,
         }
     }
-}
-
-/// Whether a container was started before there was a job for it, and still has none.
-#[must_use]
-pub fn waits(name: &str) -> bool {
-    name.starts_with("terarchitect-warm-")
 }
 
 /// The line with all that the job's container would have got at its start.
@@ -106,7 +99,7 @@ mod tests {
         let shown = format!("{:?} {:?} {}", warm.env, warm.labels, warm.name);
         assert!(!shown.contains("-secret") && !shown.contains(&job.job_id.to_string()), "{shown}");
         assert_eq!((&warm.image, &warm.cache_volume), (&spec.image, &spec.cache_volume));
-        assert!(waits(&warm.name) && !waits(&spec.name));
+        assert!(warm.name.starts_with(WAITS) && !spec.name.starts_with(WAITS));
         let line = job_line(&spec).unwrap();
         let line: Value = serde_json::from_str(line.expose_secret()).unwrap();
         assert_eq!(line["env"]["JOB_ID"], job.job_id.to_string());

@@ -1,9 +1,8 @@
 //! Starts what should be ready, and removes what should not.
 
-use super::pool::{Ready, Step};
-use super::spec::Kind;
 use crate::engine::{Created, EngineError};
-use crate::job::Shared;
+use crate::job::{Shared, wait_for_end};
+use crate::warm::{Kind, Ready, Step};
 use std::sync::Arc;
 use std::time::Duration;
 use terarchitect_outbound::chain;
@@ -13,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 const TRY_AGAIN: Duration = Duration::from_secs(60);
 
 /// Keeps containers ready until `stop`, and removes them then.
-pub async fn keep_ready(shared: Arc<Shared>, stop: CancellationToken) {
+pub(crate) async fn keep_ready(shared: Arc<Shared>, stop: CancellationToken) {
     if shared.warm.is_off() {
         return;
     }
@@ -37,7 +36,7 @@ pub async fn keep_ready(shared: Arc<Shared>, stop: CancellationToken) {
                 }
                 Step::Start(kind) => {
                     if let Err(error) = start(&shared, kind).await {
-                        tracing::warn!(error = %chain(&error), "could not get a container ready in advance; trying again in a minute");
+                        tracing::warn!(error = %chain(&error), "could not get a container ready in advance; it is retried in a minute");
                         pause = TRY_AGAIN;
                         shared.warm.changed.notify_one();
                         break;
@@ -83,7 +82,7 @@ async fn start(shared: &Arc<Shared>, kind: Kind) -> Result<(), EngineError> {
     }
     let shared = shared.clone();
     tokio::spawn(async move {
-        crate::job::wait_for_end(&shared, &id).await;
+        wait_for_end(&shared, &id).await;
         // One that has got its job is not among them any more.
         if let Some(ended) = shared.warm.lose(&id) {
             tracing::warn!(container = ended.name, "a container that was ready for a job ended; starting another one");
