@@ -60,6 +60,16 @@ enum Command {
         #[arg(long)]
         short: bool,
     },
+    /// Measure what tickets and turns cost beside model and agent, warm against cold starts, and the gateway.
+    Runner {
+        #[command(flatten)]
+        programs: Programs,
+        #[command(flatten)]
+        images: launch::Images,
+        /// Measure a few rounds only. Shows that everything works, not how fast it is.
+        #[arg(long)]
+        short: bool,
+    },
     /// Measure what the event log costs the queue, and how fast events reach their readers.
     Events {
         #[command(flatten)]
@@ -145,6 +155,9 @@ async fn main() -> ExitCode {
         Command::Gateway { programs: _, short } => gateway::run(short).await,
         Command::GatewayAlone { upstream } => gateway::serve(&upstream).await,
         Command::Launch { programs, images, short } => Box::pin(launch::run(&programs.programs, &images, short)).await,
+        Command::Runner { programs, images, short } => {
+            Box::pin(launch::run_runner(&programs.programs, &images, short)).await
+        }
         Command::ChaosCoordinator { programs, image, seconds, seed } => {
             chaos::coordinator::run(&programs.programs, &image, seconds, seed).await
         }

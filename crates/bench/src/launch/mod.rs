@@ -3,11 +3,13 @@
 mod coordinator;
 mod hundred;
 mod image;
+mod runner;
 mod scripted_engine;
 mod start;
+mod system;
 mod ticket;
 
-pub(crate) use ticket::gateway;
+pub(crate) use system::gateway;
 
 use crate::report::print_head;
 use anyhow::{Context, ensure};
@@ -53,6 +55,15 @@ pub(crate) async fn run(programs: &Path, images: &Images, short: bool) -> anyhow
     ticket::run(programs, &images.agent_image, effort).await?;
     image::run(&images.agent_image, &images.base_image)?;
     Ok(true)
+}
+
+/// Measures what a ticket and a turn cost that is neither model nor agent, starts with a container that is ready, and the gateway.
+pub(crate) async fn run_runner(programs: &Path, images: &Images, short: bool) -> anyhow::Result<bool> {
+    let effort = if short { SHORT } else { FULL };
+    print_head();
+    runner::run(programs, &images.agent_image, effort).await?;
+    ticket::run(programs, &images.agent_image, effort).await?;
+    crate::gateway::run(short).await
 }
 
 /// What docker prints.

@@ -3,81 +3,39 @@
 //! Both end when the model gets its first request: what OpenCode does between a prompt and that is in both.
 
 use super::Effort;
-use super::coordinator::Coordinator;
 use super::docker;
-use crate::api::{Api, cpu_seconds, resident_bytes};
-use crate::http::Connection;
+use super::system::{MODEL, PATIENCE, System};
+use crate::api::{cpu_seconds, resident_bytes};
 use crate::report::{Figure, Reach, median};
-use crate::seed;
 use anyhow::{Context, ensure};
-use http::Method;
-use serde_json::{Value, json};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use terarchitect_agent_runner::agent::{AgentKind, AgentOptions, Provider, start};
 use terarchitect_outbound::api_base;
 use terarchitect_testbed::chat::{ChatServer, Script};
-use terarchitect_testbed::forge::Forge;
-use terarchitect_testbed::postgres::{Options, TestPostgres};
 use tokio_util::sync::CancellationToken;
 
-const MODEL: &str = "scripted-coder";
-const APP_KEY: &str = "bench-app-key";
-const WORKER_KEY: &str = "bench-worker-key";
-
-pub(super) async fn run(programs: &Path, image: &str, effort: Effort) -> anyhow::Result<()> {
+pub(crate) async fn run(programs: &Path, image: &str, effort: Effort) -> anyhow::Result<()> {
     let rounds = effort.tickets;
-    let here: SocketAddr = (gateway(image)?, 0).into();
-    let folder = tempfile::tempdir().context("could not create a temporary directory")?;
-    let binary = opencode_of(image, folder.path())?;
-    let chat = ChatServer::start_on(&[here], Script::demo(), None).await?;
-    let forge = Forge::start_on(&[here], &folder.path().join("forge"), "bench-forge-token".to_owned()).await?;
-    for name in ["hello", "hello-again"] {
-        forge.create_repo("demo", name, &[("README.md", "# Hello\n"), ("hello.sh", "echo hello\n")])?;
-    }
-    let postgres = TestPostgres::start(&Options { durable: true, settings: String::new() })?;
-    let database = seed::empty(&postgres).await?;
-    let listen = here.to_string();
-    let keys = [
-        ("TERARCHITECT_LISTEN", listen.as_str()),
-        ("TERARCHITECT_API_KEY", APP_KEY),
-        ("TERARCHITECT_WORKER_API_KEY", WORKER_KEY),
-    ];
-    let api = Api::start(programs, &postgres.url(&database), 0, &keys).await?;
-    let mut app = Connection::open(api.address).await?.with_key(APP_KEY);
-    let settings = json!({
-        "WORKER_LLM_URL": chat.base_url(), "WORKER_MODEL": MODEL, "WORKER_API_KEY": "scripted",
-        "AGENT_LLM_URL": chat.base_url(), "AGENT_MODEL": "scripted-director", "AGENT_API_KEY": "scripted",
-        "github_agent_token": forge.token(),
-    });
-    call(&mut app, Method::PUT, "/api/settings", &settings).await?;
-    let url = forge.git_url("demo", "hello");
-    let project = json!({"name": "Hello", "description": "A sample", "github_url": url, "is_existing_repo": true});
-    let cold = id_of(&call(&mut app, Method::POST, "/api/projects", &project).await?)?;
-    let url = forge.git_url("demo", "hello-again");
-    let project = json!({"name": "Again", "description": "A sample", "github_url": url, "is_existing_repo": true});
-    let warm = id_of(&call(&mut app, Method::POST, "/api/projects", &project).await?)?;
-    let (url, forge_api) = (format!("http://{}", api.address), forge.api_url());
-    let more =
-        |project| [("GITHUB_API_URL", forge_api.as_str()), ("AGENT_STOP_GRACE_SEC", "5"), ("PROJECT_ID", project)];
-    let coordinator = Coordinator::start(programs, &url, WORKER_KEY, image, &more(cold.as_str())).await?;
-    let keeps_ready = [("WARM_AGENTS", "1")].into_iter().chain(more(warm.as_str())).collect::<Vec<_>>();
-    let second = Coordinator::start(programs, &url, WORKER_KEY, image, &keeps_ready).await?;
+    let mut system = System::start(programs, image, Script::demo()).await?;
+    let binary = opencode_of(image, system.folder.path())?;
+    let (cold, warm) = (system.project("hello").await?, system.project("hello-again").await?);
+    let coordinator = system.coordinator(&cold, &[]).await?;
+    let second = system.coordinator(&warm, &[("WARM_AGENTS", "1")]).await?;
 
     let (mut ours, mut alone, mut resident, mut ready) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     // The first of each warms up: files come from the disk, the project's cache volume is made.
     for round in 0..=rounds {
-        let state = folder.path().join(format!("state-{round}"));
-        alone.push(opencode_alone(&binary, &chat, folder.path(), state).await?);
-        let (took, bytes) = one_ticket(&mut app, &cold, &chat).await.with_context(|| coordinator.log())?;
+        let state = system.folder.path().join(format!("state-{round}"));
+        alone.push(opencode_alone(&binary, &system.chat, system.folder.path(), state).await?);
+        let (took, bytes) = one_ticket(&mut system, &cold).await.with_context(|| coordinator.log())?;
         ours.push(took);
         resident.push(bytes as f64 / 1_048_576.0);
         if round > 0 {
             ready_container(&warm).await.with_context(|| second.log())?;
         }
-        ready.push(one_ticket(&mut app, &warm, &chat).await.with_context(|| second.log())?.0);
+        ready.push(one_ticket(&mut system, &warm).await.with_context(|| second.log())?.0);
     }
     let container = ready_container(&warm).await.with_context(|| second.log())?;
     let idle = Idle::of(&container, effort.watched).await?;
@@ -157,30 +115,6 @@ async fn ready_container(project: &str) -> anyhow::Result<String> {
     }
 }
 
-async fn call(app: &mut Connection, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
-    let response = app.send(method, path, body.to_string()).await?;
-    ensure!(
-        (200..300).contains(&response.status),
-        "{path}: {} {}",
-        response.status,
-        String::from_utf8_lossy(&response.body)
-    );
-    serde_json::from_slice(&response.body).context("the API returned no JSON")
-}
-
-fn id_of(made: &Value) -> anyhow::Result<String> {
-    Ok(made["id"].as_str().context("the API returned no id")?.to_owned())
-}
-
-/// Where containers reach this machine.
-pub(crate) fn gateway(image: &str) -> anyhow::Result<std::net::IpAddr> {
-    let hosts = ["run", "--rm", "--add-host", "host.docker.internal:host-gateway", "--entrypoint", "cat", image];
-    let output = Command::new("docker").args(hosts).arg("/etc/hosts").output().context("could not run docker")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().find(|line| line.contains("host.docker.internal")).context("the engine has no gateway")?;
-    line.split_whitespace().next().unwrap_or_default().parse().context("the engine's gateway is not a valid address")
-}
-
 /// Copies OpenCode out of the image.
 fn opencode_of(image: &str, folder: &Path) -> anyhow::Result<PathBuf> {
     let created = Command::new("docker").args(["create", image]).output().context("could not run docker")?;
@@ -218,27 +152,22 @@ async fn opencode_alone(binary: &Path, chat: &ChatServer, folder: &Path, state: 
 }
 
 /// Seconds from the move of a ticket to the model's first request, and the most memory that the runner had.
-async fn one_ticket(app: &mut Connection, project: &str, chat: &ChatServer) -> anyhow::Result<(f64, u64)> {
-    let tickets = format!("/api/projects/{project}/tickets");
-    let wished = json!({"title": "Greet people by name", "description": "Say how.", "column_id": "backlog"});
-    let ticket = id_of(&call(app, Method::POST, &tickets, &wished).await?)?;
-    let (before, begin) = (chat.requests().len(), Instant::now());
-    call(app, Method::PATCH, &format!("{tickets}/{ticket}"), &json!({"column_id": "in_progress"})).await?;
-    let patience = Duration::from_secs(60);
-    tokio::time::timeout(patience, chat.wait_for_more_than(before))
+async fn one_ticket(system: &mut System, project: &str) -> anyhow::Result<(f64, u64)> {
+    let ticket = system.ticket(project, "Greet people by name").await?;
+    let (before, begin) = (system.chat.requests().len(), Instant::now());
+    system.move_to_progress(project, &ticket).await?;
+    tokio::time::timeout(PATIENCE, system.chat.wait_for_more_than(before))
         .await
         .context("the model got no request in time")?;
     let took = begin.elapsed();
     let mut most = 0;
-    while begin.elapsed() < patience {
+    while begin.elapsed() < PATIENCE {
         // It may end while this reads it.
         most = runner().and_then(|pid| resident_bytes(pid).ok()).unwrap_or(0).max(most);
-        let jobs = call(app, Method::GET, &format!("/api/jobs?ticket_id={ticket}&limit=1"), &Value::Null).await?;
-        match jobs["jobs"][0]["status"].as_str() {
-            Some("completed") => return Ok((took.as_secs_f64(), most)),
-            Some("failed" | "cancelled") => anyhow::bail!("the ticket failed: {}", jobs["jobs"][0]),
-            _ => tokio::time::sleep(Duration::from_millis(50)).await,
+        if system.is_completed(&ticket).await? {
+            return Ok((took.as_secs_f64(), most));
         }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     anyhow::bail!("the ticket did not end in time")
 }
