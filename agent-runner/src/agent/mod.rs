@@ -67,7 +67,7 @@ impl Prepared {
             Ok(agent) => Ok(Box::new(agent)),
             Err(options) => {
                 tracing::info!("the agent that was started in advance does not fit this job; starting another one");
-                start(kind, options).await
+                start(kind, *options).await
             }
         }
     }

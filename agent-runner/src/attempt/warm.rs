@@ -148,12 +148,13 @@ impl Attempt {
         options: AgentOptions,
     ) -> Result<Box<dyn Agent>, AttemptError> {
         self.leave_expectation(kind, &options);
-        let starting = async {
+        // As much as a server's start needs is not kept in each future above.
+        let starting = Box::pin(async {
             match self.warm.agent() {
                 Some(agent) => agent.or_start(kind, options).await,
                 None => agent::start(kind, options).await,
             }
-        };
+        });
         self.unless_cancelled(starting).await
     }
 

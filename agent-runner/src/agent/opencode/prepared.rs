@@ -31,14 +31,14 @@ impl PreparedOpenCode {
     }
 
     /// The agent with these options, if a server that is started with them now would be the same one.
-    pub(in crate::agent) fn into_agent(self, options: AgentOptions) -> Result<OpenCode, AgentOptions> {
+    pub(in crate::agent) fn into_agent(self, options: AgentOptions) -> Result<OpenCode, Box<AgentOptions>> {
         let started = &self.options;
         let is_same = options.server.is_none()
             && (&started.program, &started.state_dir, &started.run_as)
                 == (&options.program, &options.state_dir, &options.run_as)
             && self.identity.environment(started) == self.identity.environment(&options);
         if !is_same || self.signs.is_dead() {
-            return Err(options);
+            return Err(options.into());
         }
         Ok(OpenCode::with(options, self.api, self.version, Some(self.server)))
     }

@@ -13,8 +13,8 @@ use std::process::Command;
 use std::time::Instant;
 use terarchitect_testbed::chat::Script;
 
-/// The agent: what it does in a turn takes a few milliseconds.
-const AGENT: &str = "date +%s.%N >>turns.txt";
+/// The agent: what it does in a turn takes a few milliseconds. What it says tells the Director's conversations apart.
+const AGENT: &str = "date +%s.%N | tee -a turns.txt";
 /// Turns of a long ticket.
 const TURNS: u32 = 11;
 /// In the title of a long ticket.
@@ -37,7 +37,10 @@ pub(super) async fn run(programs: &Path, image: &str, effort: Effort) -> anyhow:
             system.whole_ticket(&project, &format!("One turn, {round}")).await.with_context(|| coordinator.log())?,
         );
         pushes.push(turn_by_hand(&host, round)?);
+        let before = turns(&system);
         long.push(system.whole_ticket(&project, &format!("{LONG}, {round}")).await.with_context(|| coordinator.log())?);
+        let taken = turns(&system) - before;
+        ensure!(taken == TURNS as usize, "a ticket of {TURNS} turns had {taken}");
     }
     let [short, long, by_hand, pushes] = [short, long, by_hand, pushes].map(|took| 1e3 * median(&took[1..]));
     let turn = (long - short) / f64::from(TURNS - 1);
@@ -62,6 +65,11 @@ pub(super) async fn run(programs: &Path, image: &str, effort: Effort) -> anyhow:
     }
     .print();
     coordinator.end()
+}
+
+/// How many turns the Director was asked about so far.
+fn turns(system: &System) -> usize {
+    system.chat.requests().iter().filter(|request| request.last("user").contains("Phase: turn-review")).count()
 }
 
 /// A Director that is content after one turn, or after many.

@@ -64,7 +64,7 @@ impl System {
         Ok(system)
     }
 
-    /// Makes a project with a small repository of this name; returns its id.
+    /// Creates a project with a small repository of this name; returns its id.
     pub(crate) async fn project(&mut self, name: &str) -> anyhow::Result<String> {
         self.forge.create_repo("demo", name, &[("README.md", "# Hello\n"), ("hello.sh", "echo hello\n")])?;
         let url = self.forge.git_url("demo", name);
@@ -80,7 +80,7 @@ impl System {
         Coordinator::start(&self.programs, &url, WORKER_KEY, &self.image, &variables).await
     }
 
-    /// Makes a ticket in the backlog; returns its id.
+    /// Creates a ticket in the backlog; returns its id.
     pub(crate) async fn ticket(&mut self, project: &str, title: &str) -> anyhow::Result<String> {
         let wished = json!({"title": title, "description": "Say how.", "column_id": "backlog"});
         id_of(&self.call(Method::POST, &format!("/api/projects/{project}/tickets"), &wished).await?)
