@@ -99,12 +99,14 @@ async fn crash_at(version: Version, point: Point) {
     if let Some(mut hold) = hold {
         hold.gone().await;
     }
-    // The next process goes on when a call of the killed one can't be on its way any more; that time is over here.
-    sqlx::query("update cloud_agents set next_at = now() where state <> 'ended'")
-        .execute(&world.app.pool)
-        .await
-        .unwrap();
-    world.app.eventually(async || world.read(&order).await["cursor_agent_id"].is_string()).await;
+    // The next process goes on when a call of the killed one can't be on its way any more; that time is over here. What the killed one
+    // has sent to the database may come after this, so it is said until it counts.
+    let over = "update cloud_agents set next_at = now() where state <> 'ended' and next_at > now()";
+    let goes_on = async || {
+        sqlx::query(over).execute(&world.app.pool).await.unwrap();
+        world.read(&order).await["cursor_agent_id"].is_string()
+    };
+    world.app.eventually(goes_on).await;
     let id = world.cloud.agents()[0].id.clone();
     world.cloud.end(&id, &End::finished("Done.", Some("https://github.com/demo/hello/pull/42")));
     let done = world.until(&order, "completed").await;
