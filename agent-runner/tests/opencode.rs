@@ -10,12 +10,13 @@ use opencode_support::{
 };
 use secrecy::SecretString;
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use terarchitect_agent_runner::agent::users::RunAs;
 use terarchitect_agent_runner::agent::{
-    Agent, AgentError, AgentEvent, AgentKind, Asked, ModelFailure, ServerAddress, start,
+    Agent, AgentError, AgentEvent, AgentKind, AgentOptions, Asked, ModelFailure, Prepared, ServerAddress, start,
 };
 use terarchitect_testbed::chat::{ChatRequest, ChatServer, Reply, Rule};
 use tokio_util::sync::CancellationToken;
@@ -443,4 +444,24 @@ async fn a_program_that_ends_at_once_is_reported_with_its_last_output() {
     let error = start(AgentKind::OpenCode, place.options(program, provider(&model.base_url()))).await.err().unwrap();
     assert!(matches!(error, AgentError::Startup { .. }), "{error:?}");
     assert!(error.to_string().contains("exit status: 3"), "{error}");
+}
+
+#[tokio::test]
+async fn an_agent_that_was_started_in_advance_is_used_if_it_fits_and_is_started_again_if_not() {
+    let Some(binary) = opencode() else { return };
+    let model = model([to("Say it.", says("Said."))]).await;
+    for (may_ask, starts) in [(false, 1), (true, 2)] {
+        let place = Place::new();
+        let (counted, log) = (place.root().join("counted"), place.root().join("starts"));
+        let script = format!("#!/bin/sh\necho started >>{}\nexec {} \"$@\"\n", log.display(), binary.display());
+        std::fs::write(&counted, script).unwrap();
+        std::fs::set_permissions(&counted, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let expected = place.options(counted, provider(&model.base_url()));
+        let prepared = Prepared::start(AgentKind::OpenCode, expected.clone()).await.unwrap().unwrap();
+        let wanted = AgentOptions { may_ask, ..expected };
+        let mut agent = prepared.or_start(AgentKind::OpenCode, wanted).await.unwrap();
+        assert_eq!(agent.prompt("Say it.", &never()).await.unwrap().text, "Said.");
+        assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), starts, "may ask: {may_ask}");
+        agent.shutdown().await;
+    }
 }

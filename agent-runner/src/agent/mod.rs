@@ -61,6 +61,8 @@ impl Prepared {
     /// See [`start`].
     pub async fn or_start(self, kind: AgentKind, options: AgentOptions) -> Result<Box<dyn Agent>, AgentError> {
         if kind != AgentKind::OpenCode {
+            // Two agents at once would need the memory of both.
+            drop(self);
             return start(kind, options).await;
         }
         match self.0.into_agent(options) {

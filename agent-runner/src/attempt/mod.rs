@@ -301,7 +301,10 @@ impl Attempt {
     ) -> Result<(Box<dyn Agent>, Models), AttemptError> {
         let models = self.find_models().await?;
         let agent = match &self.agent.program {
-            Program::Cursor(cursor) => cloud::agent(self, cursor)?,
+            Program::Cursor(cursor) => {
+                self.warm.dismiss_agent();
+                cloud::agent(self, cursor)?
+            }
             Program::Here(kind, model) => {
                 let mut options = self.agent_options(places, user, models.for_agent(model));
                 if *kind != AgentKind::OpenCode {

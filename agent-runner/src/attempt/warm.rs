@@ -66,6 +66,11 @@ impl Warm {
         self.parts().places.take()
     }
 
+    /// Ends the agent that waits: this job has one elsewhere.
+    pub(super) fn dismiss_agent(&self) {
+        drop(self.agent());
+    }
+
     fn place(&self) -> Option<Place> {
         self.parts().place.take()
     }
